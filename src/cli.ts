@@ -1,0 +1,61 @@
+// Builds the program, runs it, and turns its outcome into an exit code: the only place that sets one.
+
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { createContext } from './commands/context.ts'
+import { psCommand } from './commands/ps.ts'
+import { snapshotCommand } from './commands/snapshot.ts'
+import { LeakscopeError } from './errors.ts'
+import { printable } from './support/format.ts'
+
+/** Runs the command line in `argv` (as `process.argv`) and sets `process.exitCode`. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const abort = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      // The first one lets the command clean up behind itself; whoever asks twice wants out now.
+      if (abort.signal.aborted) process.exit(130)
+      abort.abort(new LeakscopeError('cancelled', `stopped by ${signal}`))
+    })
+  }
+  // A reader that has seen enough (`leakscope ps | head -1`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
+
+  try {
+    await buildProgram(abort.signal).parseAsync([...argv])
+  } catch (error) {
+    process.exitCode = report(error)
+  }
+}
+
+function buildProgram(signal: AbortSignal): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  const context = createContext(signal)
+  const program = new Command('leakscope')
+    .description('Tells what is leaking in a running Node.js process: what grows, who holds it, and from which line.')
+    .version(version)
+    .helpCommand(false)
+    .showHelpAfterError('(leakscope --help shows what there is)')
+  program.addCommand(psCommand(context)).addCommand(snapshotCommand(context))
+  // commander exits by itself on a usage error unless each command is told to throw instead.
+  for (const command of [program, ...program.commands]) command.exitOverride()
+  return program
+}
+
+/** Says what went wrong on standard error; returns the exit code for it. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof LeakscopeError) {
+    process.stderr.write(`leakscope: ${printable(error.message)}\n`)
+    if (error.hint) process.stderr.write(`  ${printable(error.hint)}\n`)
+    return error.exitCode
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.stderr.write(`leakscope: this is a bug in leakscope, please report it\n${text}\n`)
+  return 3
+}
