@@ -1,0 +1,90 @@
+// Reads the golden heaps: real snapshots, and beside each what Chrome DevTools' own engine says of it.
+
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { brotliDecompressSync } from 'node:zlib'
+
+export interface GoldenCase {
+  /** As in the file names: `app-node20`. */
+  name: string
+  nodeMajor: number
+  program: 'app' | 'weak' | 'worker'
+  /** The packed snapshot (Brotli). */
+  snapshotPath: string
+  /** The snapshot's bytes, unpacked: the plain `.heapsnapshot` as V8 wrote it. */
+  readSnapshot(): Buffer
+  golden: Golden
+}
+
+/** What DevTools says; README.md here tells how it was asked. */
+export interface Golden {
+  format: 1
+  madeWith: { program: string; node: string; v8: string; platform: string; numericValues: boolean; engine: string }
+  nodeCount: number
+  edgeCount: number
+  rootId: number
+  rootRetainedSize: number
+  /** `rootRetainedSize` and the snapshot's `extra_native_bytes`. */
+  totalSize: number
+  sumOfSelfSizes: number
+  /** DevTools' own warnings about the file: nodes that only weak references reach. */
+  complaints: string[]
+  classes: GoldenClass[]
+  columns: { blockNodes: number; sha256: Record<GoldenColumn, string[]> }
+  topNodes: GoldenNode[]
+  sampleNodes: GoldenNode[]
+}
+
+/** A row of DevTools' Summary; nodes of self size 0 are not counted. */
+export interface GoldenClass {
+  /** `,name`, or `scriptId,line,column,name` (0-based) for objects whose constructor's place is known. */
+  key: string
+  name: string
+  count: number
+  self: number
+  retained: number
+  distance: number
+}
+
+export type GoldenColumn = 'id' | 'selfSize' | 'retainedSize' | 'dominatorId' | 'distance'
+
+export type GoldenNode = Record<GoldenColumn, number> & {
+  ordinal: number
+  name: string
+  type: string
+  className: string
+}
+
+const heaps = fileURLToPath(new URL('./heaps/', import.meta.url))
+
+export function goldenCases(): GoldenCase[] {
+  const suffix = '.heapsnapshot.br'
+  const names = readdirSync(heaps)
+    .filter((file) => file.endsWith(suffix))
+    .map((file) => file.slice(0, -suffix.length))
+  return names.map((name) => {
+    const [, program, major] = /^(.+)-node(\d+)$/.exec(name)!
+    const snapshotPath = `${heaps}${name}${suffix}`
+    return {
+      name,
+      nodeMajor: Number(major),
+      program: program as GoldenCase['program'],
+      snapshotPath,
+      readSnapshot: () => brotliDecompressSync(readFileSync(snapshotPath)),
+      golden: JSON.parse(brotliDecompressSync(readFileSync(`${heaps}${name}.golden.json.br`)).toString()) as Golden,
+    }
+  })
+}
+
+/** The hashes of a column of one value per node, in ordinal order, as the golden record has them. */
+export function columnHashes(nodeCount: number, valueOf: (ordinal: number) => number, blockNodes = 4096): string[] {
+  const hashes: string[] = []
+  for (let from = 0; from < nodeCount; from += blockNodes) {
+    const count = Math.min(blockNodes, nodeCount - from)
+    const bytes = Buffer.alloc(8 * count)
+    for (let i = 0; i < count; i++) bytes.writeDoubleLE(valueOf(from + i), 8 * i)
+    hashes.push(createHash('sha256').update(bytes).digest('hex'))
+  }
+  return hashes
+}

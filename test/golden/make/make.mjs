@@ -1,0 +1,72 @@
+// Makes every golden heap and golden record anew: node test/golden/make/make.mjs [program…] [major…]
+
+import { execFile, execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { copyFile, cp, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { brotliCompressSync, constants } from 'node:zlib'
+import { nodeBinary } from '../../matrix/nodes.mjs'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const heaps = fileURLToPath(new URL('../heaps/', import.meta.url))
+// A worker's heap is much like its parent's, so three versions of it are enough to see what differs.
+const CASES = { app: [18, 20, 22, 24, 26], weak: [18, 20, 22, 24, 26], worker: [18, 22, 26] }
+
+if (!existsSync(`${here}node_modules/chrome-devtools-frontend`)) {
+  execFileSync('npm', ['install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund'], { cwd: here, stdio: 'inherit' })
+}
+const { goldenOf } = await import('./golden.mjs')
+const engine = JSON.parse(await readFile(`${here}package.json`, 'utf8')).dependencies['chrome-devtools-frontend']
+
+const wanted = process.argv.slice(2)
+const wants = (word) => wanted.every((name) => isNaN(name) !== isNaN(word)) || wanted.includes(String(word))
+await mkdir(heaps, { recursive: true })
+for (const [program, majors] of Object.entries(CASES)) {
+  for (const major of majors) if (wants(program) && wants(major)) await makeCase(program, major)
+}
+
+async function makeCase(program, major) {
+  const { bytes, versions } = await heapOf(program, major)
+  const golden = await goldenOf(bytes, {
+    program,
+    node: versions.node,
+    v8: versions.v8,
+    platform: `${process.platform}-${process.arch}`,
+    numericValues: true,
+    engine: `chrome-devtools-frontend ${engine}`,
+  })
+  const name = `${program}-node${major}`
+  await writeFile(`${heaps}${name}.heapsnapshot.br`, compress(bytes))
+  await writeFile(`${heaps}${name}.golden.json.br`, compress(Buffer.from(JSON.stringify(golden))))
+  console.log(`${name}: ${golden.nodeCount} nodes, ${golden.edgeCount} edges, ${golden.classes.length} classes, Node ${versions.node}`)
+  for (const complaint of golden.complaints) console.log(`  DevTools says: ${complaint.split('\n')[0]}`)
+}
+
+/** Runs the program where its paths, its arguments and its environment say nothing of the machine it ran on. */
+async function heapOf(program, major) {
+  const stage = join(tmpdir(), 'leakscope-golden')
+  await rm(stage, { recursive: true, force: true })
+  await mkdir(stage)
+  try {
+    const source = await nodeBinary(major)
+    const node = join(stage, 'node')
+    await link(source, node).catch(() => copyFile(source, node))
+    await cp(`${here}programs/`, stage, { recursive: true })
+    const run = (...args) => promisify(execFile)(node, args, { cwd: stage, env: {}, timeout: 60_000 })
+    await run(`${program}/main.mjs`)
+    const { stdout } = await run('-p', 'JSON.stringify(process.versions)')
+    return { bytes: await readFile(join(stage, 'heap.heapsnapshot')), versions: JSON.parse(stdout) }
+  } finally {
+    await rm(stage, { recursive: true, force: true })
+  }
+}
+
+// Brotli packs these files 40 % smaller than gzip does, and every Node can read it.
+function compress(bytes) {
+  return brotliCompressSync(bytes, {
+    params: { [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+  })
+}
