@@ -1,7 +1,7 @@
 // Gives the Node binary of any major version, fetched once from the npm registry and kept in a cache folder.
 
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,17 +17,30 @@ export async function nodeBinary(major) {
   if (Number(process.versions.node.split('.')[0]) === major) return process.execPath
   // The package whose only content is the binary; the plain `node` package fetches it in an install script.
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-  const cache = cacheFolder()
+  const cache = await cacheFolder()
   const home = join(cache, `${name}-${major}`)
-  const binary = join(home, 'node_modules', name, ...(process.platform === 'win32' ? ['bin', 'node.exe'] : ['bin', 'node']))
+  const binary = join(
+    home,
+    'node_modules',
+    name,
+    ...(process.platform === 'win32' ? ['bin', 'node.exe'] : ['bin', 'node']),
+  )
   if (existsSync(binary)) return binary
 
-  await mkdir(cache, { recursive: true })
   const staging = await mkdtemp(join(cache, '.installing-'))
   try {
     // An npm project of its own, or npm would climb up and install into somebody's node_modules.
     await writeFile(join(staging, 'package.json'), '{"private":true}\n')
-    const args = ['install', '--prefix', staging, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${major}`]
+    const args = [
+      'install',
+      '--prefix',
+      staging,
+      '--no-save',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      `${name}@${major}`,
+    ]
     await run('npm', args, { shell: process.platform === 'win32' })
     // Whoever is second finds the folder there already, with the same content.
     await rename(staging, home).catch((error) => {
@@ -41,13 +54,15 @@ export async function nodeBinary(major) {
   return binary
 }
 
-function cacheFolder() {
-  const base = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
-  const folder = join(base, 'leakscope-test-nodes')
+async function cacheFolder() {
+  const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'leakscope-test-nodes')
   try {
-    readdirSync(base)
+    await mkdir(folder, { recursive: true })
     return folder
   } catch {
-    return join(tmpdir(), 'leakscope-test-nodes')
+    // A home that cannot be written to, as containers have it.
+    const fallback = join(tmpdir(), 'leakscope-test-nodes')
+    await mkdir(fallback, { recursive: true })
+    return fallback
   }
 }
