@@ -8,11 +8,13 @@ export interface Progress {
   stage(label: string): void
   /** How far the stage is: `fraction` from 0 to 1 (undefined when unknown), `detail` such as `12.3 MB`. */
   update(fraction: number | undefined, detail?: string): void
-  /** Takes the bar off the screen; nothing is drawn after it. */
+  /** Takes the bar off the screen until there is something new, to make room for a message. */
+  clear(): void
+  /** Takes the bar off the screen for good. */
   end(): void
 }
 
-export const silentProgress: Progress = { stage() {}, update() {}, end() {} }
+export const silentProgress: Progress = { stage() {}, update() {}, clear() {}, end() {} }
 
 const BAR_WIDTH = 24
 const REDRAW_MS = 100
@@ -28,11 +30,7 @@ export function createProgress(stream: NodeJS.WriteStream, quiet: boolean): Prog
   function draw(fraction: number | undefined, detail: string): void {
     if (ended) return
     drawnAt = performance.now()
-    const known = fraction === undefined ? undefined : Math.min(1, Math.max(0, fraction))
-    const filled = known === undefined ? 0 : Math.round(known * BAR_WIDTH)
-    const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled)
-    const percent = known === undefined ? '   ' : `${Math.floor(known * 100)}`.padStart(3)
-    const parts = [bar, `${percent} %`, label, detail, formatDuration(drawnAt - started)].filter((part) => part !== '')
+    const parts = [barOf(fraction), label, detail, formatDuration(drawnAt - started)].filter((part) => part !== '')
     stream.write(`\r\x1b[2K${parts.join('  ').slice(0, (stream.columns ?? 80) - 1)}`)
   }
 
@@ -44,9 +42,20 @@ export function createProgress(stream: NodeJS.WriteStream, quiet: boolean): Prog
     update(fraction, detail = '') {
       if (performance.now() - drawnAt >= REDRAW_MS) draw(fraction, detail)
     },
+    clear() {
+      if (!ended) stream.write('\r\x1b[2K')
+    },
     end() {
       if (!ended) stream.write('\r\x1b[2K')
       ended = true
     },
   }
+}
+
+/** An empty text when nobody knows how far it is. */
+function barOf(fraction: number | undefined): string {
+  if (fraction === undefined) return ''
+  const known = Math.min(1, Math.max(0, fraction))
+  const filled = Math.round(known * BAR_WIDTH)
+  return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)}  ${`${Math.floor(known * 100)}`.padStart(3)} %`
 }

@@ -1,0 +1,130 @@
+// A file that appears under its name only when it is whole.
+
+import { closeSync, linkSync, lstatSync, openSync, renameSync, rmSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { LeakscopeError } from '../errors.ts'
+
+/** A file in the making. Text is kept until there is enough of it to be worth a write. */
+export interface PartialFile {
+  /** Adds text in UTF-8. Throws a LeakscopeError when the disk does not take it. */
+  write(text: string): void
+  /** Gives the file its name. Nothing may be written afterwards. */
+  commit(): void
+  /** Takes the file away, unless it was committed; may be called at any time, and twice. */
+  discard(): void
+  readonly bytes: number
+}
+
+const BUFFER_BYTES = 1 << 20
+/** UTF-8 needs at most three bytes for one UTF-16 unit. */
+const BYTES_PER_UNIT = 3
+
+/**
+ * Opens a file that will be `path`, readable by its owner only. Refuses a name that is taken unless `force` allows to
+ * replace a regular file. Writes are synchronous: whoever writes slowly also reads slowly, which bounds memory.
+ */
+export function createPartialFile(path: string, force: boolean): PartialFile {
+  requireWritable(path, force)
+  const partial = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}-${Math.random().toString(36).slice(2, 8)}.partial`,
+  )
+  const file = attempt(path, () => openSync(partial, 'wx', 0o600))
+  const buffer = Buffer.allocUnsafe(BUFFER_BYTES)
+  let filled = 0
+  let bytes = 0
+  let open = true
+
+  function put(data: Buffer): void {
+    for (let done = 0; done < data.length; ) {
+      done += attempt(path, () => writeSync(file, data, done, data.length - done))
+    }
+    bytes += data.length
+  }
+  function flush(): void {
+    put(buffer.subarray(0, filled))
+    filled = 0
+  }
+  function close(): void {
+    open = false
+    closeSync(file)
+  }
+
+  return {
+    get bytes() {
+      return bytes + filled
+    },
+    write(text) {
+      const most = text.length * BYTES_PER_UNIT
+      if (most > BUFFER_BYTES - filled) flush()
+      if (most > BUFFER_BYTES) put(Buffer.from(text))
+      else filled += buffer.write(text, filled)
+    },
+    commit() {
+      flush()
+      // Some disks say only now that they are full.
+      attempt(path, close)
+      if (force) attempt(path, () => renameSync(partial, path))
+      else publish(partial, path)
+    },
+    discard() {
+      if (open) close()
+      rmSync(partial, { force: true })
+    },
+  }
+}
+
+/** Throws unless `path` can become a file: a folder that exists, and a name that is free or may be taken. */
+export function requireWritable(path: string, force: boolean): void {
+  const folder = dirname(path)
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new LeakscopeError('file-not-writable', `the folder ${folder} does not exist`)
+  }
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  if (there === undefined) return
+  if (!there.isFile() && !there.isSymbolicLink()) {
+    const what = there.isDirectory() ? 'a folder' : 'not a regular file'
+    throw new LeakscopeError('file-not-writable', `${path} is ${what}`, { hint: 'Give -o the name of a file.' })
+  }
+  if (!force) throw alreadyExists(path)
+}
+
+/** Names the file without ever replacing another: a link fails where a rename would overwrite. */
+function publish(partial: string, path: string): void {
+  try {
+    linkSync(partial, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyExists(path)
+    // A file system without hard links: an empty file of ours reserves the name first.
+    closeSync(attempt(path, () => openSync(path, 'wx', 0o600)))
+    attempt(path, () => renameSync(partial, path))
+    return
+  }
+  unlinkSync(partial)
+}
+
+function alreadyExists(path: string, cause?: unknown): LeakscopeError {
+  return new LeakscopeError('file-exists', `${path} exists already`, { hint: '--force replaces it.', cause })
+}
+
+function attempt<T>(path: string, action: () => T): T {
+  try {
+    return action()
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw alreadyExists(path, cause)
+    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+      throw new LeakscopeError('file-no-space', `no space left for ${path}`, {
+        cause,
+        hint: 'Choose another place with -o, or make room.',
+      })
+    }
+    const why =
+      code === 'EACCES' || code === 'EPERM'
+        ? 'we may not write there'
+        : code === 'EROFS'
+          ? 'the disk is read-only'
+          : message
+    throw new LeakscopeError('file-not-writable', `cannot write ${path}: ${why}`, { cause })
+  }
+}
