@@ -1,0 +1,76 @@
+// What npm would publish, installed into an empty folder and used from there as a user does.
+
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../', import.meta.url))
+const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const windows = process.platform === 'win32'
+
+let folder: string
+let packed: { filename: string; files: { path: string }[] }
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'leakscope-package-'))
+  // No scripts: `npm test` has built already, and other tests run from what it built.
+  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], root)
+  packed = JSON.parse(stdout)[0]
+  await writeFile(join(folder, 'package.json'), '{"private":true,"type":"module"}\n')
+  const quiet = ['--no-audit', '--no-fund', '--prefer-offline']
+  await run('npm', ['install', '--prefix', folder, '--omit=optional', ...quiet, `./${packed.filename}`], folder)
+}, 120_000)
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+function run(command: string, args: string[], cwd: string) {
+  return promisify(execFile)(command, args, { cwd, shell: windows })
+}
+
+describe('the package', () => {
+  it('holds the program and the papers that belong to it, and nothing else', () => {
+    const paths = packed.files.map((file) => file.path)
+    const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
+    expect(paths.filter((path) => !/^(bin|dist)\//.test(path)).sort()).toEqual(papers)
+    expect(paths).toContain('bin/leakscope.js')
+  })
+
+  it('ships no leftovers of an older build', () => {
+    const built = packed.files.map((file) => file.path).filter((path) => path.startsWith('dist/'))
+    const orphans = built.filter((path) => {
+      const source = path.replace(/^dist\//, 'src/').replace(/(\.d\.ts|\.js)$/, '.ts')
+      return !existsSync(join(root, source))
+    })
+    expect(orphans).toEqual([])
+  })
+
+  it('answers npx leakscope --help and --version', async () => {
+    const help = await run('npx', ['--no', '--', 'leakscope', '--help'], folder)
+    expect(help.stdout).toContain('Usage: leakscope')
+    const version = await run('npx', ['--no', '--', 'leakscope', '--version'], folder)
+    expect(version.stdout.trim()).toBe(own.version)
+  })
+
+  it('can be imported, with types', async () => {
+    const script = "console.log(Object.keys(await import('leakscope')).length)"
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], folder)
+    expect(Number(stdout)).toBeGreaterThan(0)
+
+    await writeFile(join(folder, 'user.ts'), "import * as leakscope from 'leakscope'\nexport const all = leakscope\n")
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+    const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', '', 'user.ts']
+    await run(process.execPath, [tsc, ...options], folder)
+  })
+
+  it('works without the compiled profiler, which many machines cannot build', () => {
+    expect(own.dependencies).not.toHaveProperty('v8-profiler-next')
+    expect(own.optionalDependencies).toHaveProperty('v8-profiler-next')
+    // The install above left it out, and all of the above worked.
+    expect(existsSync(join(folder, 'node_modules', 'v8-profiler-next'))).toBe(false)
+  })
+})
