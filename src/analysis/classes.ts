@@ -1,0 +1,174 @@
+// Nodes grouped by class, as Chrome DevTools' summary does it.
+
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { ROOT } from '../graph/roots.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
+import { TupleInterner } from '../support/tuple-interner.ts'
+
+/** Which class every node is of. */
+export interface Classes {
+  /** By node ordinal: number of its class. */
+  readonly of: Uint32Array
+  /** By class number: what it is called. */
+  readonly names: readonly string[]
+  /** By class number: a row of `snapshot.locations` that tells the constructor's place, or -1. */
+  readonly locations: readonly number[]
+  /** By class number: the same for the same class in every snapshot of one process, see {@link ClassRow.key}. */
+  readonly keys: readonly string[]
+}
+
+/** What all nodes of a class have together; sizes in bytes. */
+export interface ClassRow {
+  /** `scriptId,line,column,name` (0-based) where the constructor's place is known, else `,name`. */
+  readonly key: string
+  readonly name: string
+  /** Nodes with a shallow size; backing stores whose size went to their owner do not count. */
+  readonly count: number
+  readonly shallowBytes: number
+  /** Retained sizes of those nodes that no other node of the class dominates: what would go if all went. */
+  readonly retainedBytes: number
+  /** Row of `snapshot.locations` with the constructor's place, or -1. */
+  readonly location: number
+}
+
+/** Names of the classes that a node's type alone decides, as Chrome DevTools has them; others go by the node's name. */
+const NAME_BY_TYPE: Readonly<Record<number, string>> = {
+  [NodeType.hidden]: '(system)',
+  [NodeType.array]: '(array)',
+  [NodeType.string]: '(string)',
+  [NodeType.code]: '(compiled code)',
+  [NodeType.closure]: 'Function',
+  [NodeType.regexp]: 'RegExp',
+  [NodeType.number]: '(number)',
+  [NodeType.synthetic]: '(synthetic)',
+  [NodeType.consString]: '(concatenated string)',
+  [NodeType.slicedString]: '(sliced string)',
+  [NodeType.symbol]: '(symbol)',
+  [NodeType.bigint]: '(bigint)',
+  [NodeType.objectShape]: '(object shape)',
+  [NodeType.wasmObject]: '(wasm object)',
+  [NodeType.unknown]: '(unknown)',
+}
+
+/**
+ * Sorts all nodes into classes. Objects of one name whose constructors stand in different places are different classes.
+ */
+export function classify(snapshot: Snapshot): Classes {
+  const { nodeCount, nodeType, nodeName, locations, strings } = snapshot
+  const names: string[] = []
+  const rows: number[] = []
+  const keys: string[] = []
+  const byKey = new Map<string, number>()
+
+  function classFor(name: string, row: number): number {
+    const place = row < 0 ? '' : `${locations.script[row]},${locations.line[row]},${locations.column[row]}`
+    const key = `${place},${name}`
+    let number = byKey.get(key)
+    if (number === undefined) {
+      number = names.push(name) - 1
+      rows.push(row)
+      keys.push(key)
+      byKey.set(key, number)
+    }
+    return number
+  }
+
+  const of = new Uint32Array(nodeCount)
+  const unknown = 0xffffffff
+  const byType = new Uint32Array(32).fill(unknown)
+  const byName = new Map<number, number>()
+  // Place and name together, for objects whose place is known.
+  const placed = new TupleInterner(4)
+  const classOfPlaced: number[] = []
+  let row = 0
+  for (let node = 0; node < nodeCount; node++) {
+    const type = nodeType[node]!
+    while (row < locations.node.length && locations.node[row]! < node) row++
+    let number: number
+    if (type === NodeType.object && locations.node[row] === node) {
+      const entry = placed.intern(locations.script[row]!, locations.line[row]!, locations.column[row]!, nodeName[node]!)
+      if (entry === classOfPlaced.length) classOfPlaced.push(classFor(strings.get(nodeName[node]!), row))
+      number = classOfPlaced[entry]!
+    } else if (type === NodeType.object || type === NodeType.native) {
+      const found = byName.get(nodeName[node]!)
+      number = found ?? classFor(strings.get(nodeName[node]!), -1)
+      if (found === undefined) byName.set(nodeName[node]!, number)
+    } else {
+      if (byType[type] === unknown) byType[type] = classFor(NAME_BY_TYPE[type] ?? '(unknown)', -1)
+      number = byType[type]!
+    }
+    of[node] = number
+  }
+  return { of, names, locations: rows, keys }
+}
+
+/** One row for each class that has a node with a size, in no particular order; one walk over the dominator tree. */
+export function classRows(graph: HeapGraph, classes: Classes = classify(graph.snapshot)): ClassRow[] {
+  const size = classes.names.length
+  const { of } = classes
+  const { shallowSize } = graph.ownership
+  const count = new Uint32Array(size)
+  const shallow = new Float64Array(size)
+  for (let node = 0; node < of.length; node++) {
+    const bytes = shallowSize[node]!
+    if (bytes === 0) continue
+    const number = of[node]!
+    count[number]!++
+    shallow[number]! += bytes
+  }
+  const retained = retainedByGroup(graph, of, size)
+  const rows: ClassRow[] = []
+  for (let number = 0; number < size; number++) {
+    if (count[number] === 0) continue
+    rows.push({
+      key: classes.keys[number]!,
+      name: classes.names[number]!,
+      count: count[number]!,
+      shallowBytes: shallow[number]!,
+      retainedBytes: retained[number]!,
+      location: classes.locations[number]!,
+    })
+  }
+  return rows
+}
+
+/**
+ * By group: the sum of retained sizes over the group's nodes that no other node of the group dominates, so that
+ * nothing is counted twice. Nodes without a shallow size stand for nothing themselves.
+ * @param groupOf by node ordinal: its group, 0…groups-1
+ */
+function retainedByGroup(graph: HeapGraph, groupOf: Uint32Array, groups: number): Float64Array {
+  const { immediate, order } = graph.dominators
+  const { shallowSize } = graph.ownership
+  const retained = new Float64Array(groups)
+  const { nodeCount } = graph.snapshot
+
+  // A depth-first walk over the dominator tree. `order` has each node behind its dominator, so going through it
+  // backwards and pushing each node in front of its siblings gives linked lists of children without sorting.
+  const none = 0xffffffff
+  const firstChild = new Uint32Array(nodeCount).fill(none)
+  const nextSibling = new Uint32Array(nodeCount).fill(none)
+  for (let i = order.length - 1; i > 0; i--) {
+    const node = order[i]!
+    nextSibling[node] = firstChild[immediate[node]!]!
+    firstChild[immediate[node]!] = node
+  }
+  /** By group: how many nodes of it stand on the way from the root to here. */
+  const above = new Uint32Array(groups)
+  let node = ROOT
+  for (;;) {
+    const group = groupOf[node]!
+    if (shallowSize[node] !== 0 && above[group]!++ === 0) retained[group]! += graph.retainedSize(node)
+    let next = firstChild[node]!
+    while (next === none) {
+      if (shallowSize[node] !== 0) above[groupOf[node]!]!--
+      if (node === ROOT) return retained
+      next = nextSibling[node]!
+      if (next === none) node = immediate[node]!
+      else break
+    }
+    // Coming back up to a node must not enter its children again.
+    node = next
+  }
+}

@@ -1,0 +1,54 @@
+// One snapshot with everything that follows from its edges, each part worked out when it is first asked for.
+
+import type { Snapshot } from '../snapshot/snapshot.ts'
+import { computeDistances, type Distances } from './distances.ts'
+import { computeDominators, computeRetainedSizes, type Dominators } from './dominators.ts'
+import { computeOwnership, type Ownership } from './ownership.ts'
+import { markRetaining } from './retaining.ts'
+
+export class HeapGraph {
+  readonly snapshot: Snapshot
+  #ownership: Ownership | undefined
+  #dominators: Dominators | undefined
+  #retainedSizes: Float64Array | undefined
+  #distances: Distances | undefined
+
+  constructor(snapshot: Snapshot) {
+    this.snapshot = snapshot
+    markRetaining(snapshot)
+  }
+
+  get ownership(): Ownership {
+    this.#ownership ??= computeOwnership(this.snapshot)
+    return this.#ownership
+  }
+  get dominators(): Dominators {
+    this.#dominators ??= computeDominators(this.snapshot)
+    return this.#dominators
+  }
+  /** By node ordinal: bytes that would be freed with the node. */
+  get retainedSizes(): Float64Array {
+    this.#retainedSizes ??= computeRetainedSizes(this.dominators, this.ownership.shallowSize)
+    return this.#retainedSizes
+  }
+  get distances(): Distances {
+    this.#distances ??= computeDistances(this.snapshot)
+    return this.#distances
+  }
+
+  /** Bytes of the node with the backing stores that only it owns. */
+  shallowSize(node: number): number {
+    return this.ownership.shallowSize[node]!
+  }
+  retainedSize(node: number): number {
+    return this.retainedSizes[node]!
+  }
+  /** Ordinal of the node's immediate dominator; the root's is the root. */
+  immediateDominator(node: number): number {
+    return this.dominators.immediate[node]!
+  }
+  /** See {@link Distances.distance}. */
+  distance(node: number): number {
+    return this.distances.distance[node]!
+  }
+}

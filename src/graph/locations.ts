@@ -1,0 +1,61 @@
+// Where in the source a node comes from: the line of a closure, or of the constructor of a class instance.
+
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
+
+/** A place in the source; line and column count from 1. */
+export interface SourceLocation {
+  readonly url: string
+  readonly line: number
+  readonly column: number
+}
+
+/** The row of `snapshot.locations` that belongs to the node, or -1; by bisection. */
+export function locationRow({ locations }: Snapshot, node: number): number {
+  const nodes = locations.node
+  let low = 0
+  let high = nodes.length - 1
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const found = nodes[middle]!
+    if (found === node) return middle
+    if (found < node) low = middle + 1
+    else high = middle - 1
+  }
+  return -1
+}
+
+/**
+ * By V8's script id: the script's URL. A closure knows both: its location has the id, and its `shared` function info
+ * leads over `script_or_debug_info` (`script` in newer versions) to a code node that is named with the URL.
+ * Each script is resolved through the first closure that tells; costs one look at each closure with a location.
+ */
+export function scriptUrls(snapshot: Snapshot): Map<number, string> {
+  const { locations, nodeType, nodeName, strings } = snapshot
+  const urls = new Map<number, string>()
+  const edgeNames = {
+    shared: strings.indexOf('shared'),
+    script: [strings.indexOf('script_or_debug_info'), strings.indexOf('script')].filter((index) => index >= 0),
+  }
+  for (let row = 0; row < locations.node.length; row++) {
+    const script = locations.script[row]!
+    const node = locations.node[row]!
+    if (urls.has(script) || nodeType[node] !== NodeType.closure) continue
+    const shared = follow(snapshot, node, [edgeNames.shared])
+    const code = shared < 0 ? -1 : follow(snapshot, shared, edgeNames.script)
+    if (code < 0 || nodeType[code] !== NodeType.code) continue
+    const url = strings.get(nodeName[code]!)
+    if (url !== '' && !url.startsWith('system / ')) urls.set(script, url)
+  }
+  return urls
+}
+
+/** Target of the node's first internal edge that has one of these names, or -1. */
+function follow(snapshot: Snapshot, node: number, names: readonly number[]): number {
+  const { firstEdge, edges, edgeNameOrIndex } = snapshot
+  for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+    const packed = edges[edge]!
+    if (edgeType(packed) === EdgeType.internal && names.includes(edgeNameOrIndex[edge]!)) return edgeTarget(packed)
+  }
+  return -1
+}

@@ -1,0 +1,84 @@
+// Which edges keep their target alive: the rules of Chrome DevTools' heap view, so that retained sizes agree with it.
+
+import { EdgeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType, NOT_RETAINING, type Snapshot } from '../snapshot/snapshot.ts'
+import { ROOT } from './roots.ts'
+
+/** V8 names both edges to a WeakMap's value alike; the table's id in the name tells which of the two is the table's. */
+const EPHEMERON = /^\d+ \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair in WeakMap \(table @(\d+)\)$/
+const EPHEMERON_PART = ' pair in WeakMap (table @'
+
+/**
+ * Sets NOT_RETAINING on every edge that retains nothing; one pass over all edges.
+ *
+ * - Weak edges never retain, and a node does not retain itself.
+ * - A WeakMap's value lives as long as both key and table; the edge from the key counts, the one from the table doesn't.
+ * - Shortcut edges only mark the user's global objects at the root; elsewhere they repeat what other edges say.
+ * - An edge from a node that the global objects cannot reach (V8's own, a debugger's) to one that they can reach does
+ *   not count, or every object that a debugger has seen would be retained by it.
+ */
+export function markRetaining(snapshot: Snapshot): void {
+  const { nodeCount, nodeId, firstEdge, edges, edgeNameOrIndex } = snapshot
+  const userOwned = findUserOwned(snapshot)
+  const tableOf = ephemeronTables(snapshot)
+  for (let node = 0; node < nodeCount; node++) {
+    const foreign = node !== ROOT && userOwned[node] === 0
+    const end = firstEdge[node + 1]!
+    for (let edge = firstEdge[node]!; edge < end; edge++) {
+      const packed = edges[edge]!
+      const type = edgeType(packed)
+      const target = edgeTarget(packed)
+      if (
+        type === EdgeType.weak ||
+        target === node ||
+        (type === EdgeType.shortcut && node !== ROOT) ||
+        (foreign && userOwned[target] === 1) ||
+        (type === EdgeType.internal && tableOf?.get(edgeNameOrIndex[edge]!) === nodeId[node])
+      ) {
+        edges[edge] = (packed | NOT_RETAINING) >>> 0
+      }
+    }
+  }
+}
+
+/** By string index of an ephemeron edge's name: the id of the WeakMap's table; undefined if there is none. */
+export function ephemeronTables({ strings }: Snapshot): Map<number, number> | undefined {
+  let tables: Map<number, number> | undefined
+  for (const index of strings.containing(EPHEMERON_PART)) {
+    const match = EPHEMERON.exec(strings.get(index))
+    if (match) {
+      tables ??= new Map()
+      tables.set(index, Number(match[1]))
+    }
+  }
+  return tables
+}
+
+/** By node ordinal: 1 if the node can be reached from the user's global objects without weak edges. */
+function findUserOwned(snapshot: Snapshot): Uint8Array {
+  const { nodeCount, firstEdge, edges } = snapshot
+  const owned = new Uint8Array(nodeCount)
+  const stack = new Uint32Array(nodeCount)
+  let height = 0
+  for (let edge = firstEdge[ROOT]!; edge < firstEdge[ROOT + 1]!; edge++) {
+    const packed = edges[edge]!
+    const target = edgeTarget(packed)
+    if (edgeType(packed) === EdgeType.shortcut && owned[target] === 0) {
+      owned[target] = 1
+      stack[height++] = target
+    }
+  }
+  while (height > 0) {
+    const node = stack[--height]!
+    const end = firstEdge[node + 1]!
+    for (let edge = firstEdge[node]!; edge < end; edge++) {
+      const packed = edges[edge]!
+      const target = edgeTarget(packed)
+      if (owned[target] === 0 && edgeType(packed) !== EdgeType.weak) {
+        owned[target] = 1
+        stack[height++] = target
+      }
+    }
+  }
+  return owned
+}

@@ -1,0 +1,310 @@
+// The grammar of a .heapsnapshot: from its bytes to columns, believing none of its counts, indexes and offsets.
+//
+// The format is V8's (src/profiler/heap-snapshot-generator.cc, HeapSnapshotJSONSerializer): one JSON object whose keys
+// come in this order: "snapshot", "nodes", "edges", then "trace_function_infos", "trace_tree", "samples", "locations",
+// and "strings" last.
+
+import { type Cursor, expect, type Parsing, peek, skipSpace } from './cursor.ts'
+import { EdgeType, type Head, type Layout, parseHead } from './meta.ts'
+import { findNumber, readRows } from './rows.ts'
+import { type Locations, MAX_NODES, packEdge, type Snapshot } from './snapshot.ts'
+import { parseStrings } from './string-parser.ts'
+
+const BATCH_ROWS = 2048
+const MAX_HEAD_BYTES = 1 << 20
+const MAX_UINT32 = 0xffffffff
+/** A row takes at least a digit and a separator for each of its fields: what a file's size says of its counts. */
+const MIN_BYTES_PER_NUMBER = 2
+
+/** Parses a whole snapshot; all fields of the result but the file's own size and name. */
+export function* parseSnapshot(cursor: Cursor): Parsing<Omit<Snapshot, 'file' | 'fileBytes'>> {
+  const head = yield* parseHeadSection(cursor)
+  const { layout, nodeCount, edgeCount } = head
+  yield* expect(cursor, ',')
+  yield* expect(cursor, '"nodes"')
+  yield* expect(cursor, ':')
+  const nodes = yield* parseNodes(cursor, head)
+  yield* expect(cursor, ',')
+  yield* expect(cursor, '"edges"')
+  yield* expect(cursor, ':')
+  const edges = yield* parseEdges(cursor, head)
+
+  let locations: Locations | undefined
+  for (;;) {
+    yield* expect(cursor, ',')
+    const keyAt = cursor.base + cursor.at
+    const key = yield* parseKey(cursor)
+    if (key === 'strings') break
+    if (key === 'locations' && !locations) locations = yield* parseLocations(cursor, layout, nodeCount)
+    else if (key === 'trace_function_infos' || key === 'trace_tree' || key === 'samples') yield* skipValue(cursor)
+    else cursor.fail('"strings" or another section of a heap snapshot, once each', keyAt - cursor.base)
+  }
+  const stringsAt = cursor.at
+  const strings = yield* parseStrings(cursor)
+  const highest = Math.max(nodes.maxName, edges.maxName)
+  if (highest >= strings.count) {
+    const what = nodes.maxName === highest ? 'a node' : 'an edge'
+    cursor.contradiction(`there are ${strings.count} strings, but ${what} is named by number ${highest}`, stringsAt)
+  }
+  yield* expect(cursor, '}')
+  yield* skipSpace(cursor)
+  if (cursor.at < cursor.end) cursor.fail('the end of the file')
+
+  return {
+    nodeCount,
+    edgeCount,
+    extraNativeBytes: head.extraNativeBytes,
+    nodeType: nodes.type,
+    nodeName: nodes.name,
+    nodeId: nodes.id,
+    selfSize: nodes.selfSize,
+    firstEdge: nodes.firstEdge,
+    edges: edges.packed,
+    edgeNameOrIndex: edges.nameOrIndex,
+    locations: locations ?? emptyLocations(),
+    strings,
+  }
+}
+
+function* parseHeadSection(cursor: Cursor): Parsing<Head> {
+  yield* expect(cursor, '{')
+  yield* expect(cursor, '"snapshot"')
+  yield* expect(cursor, ':')
+  yield* skipSpace(cursor)
+  const start = cursor.base + cursor.at
+  const text: number[] = []
+  yield* skipValue(cursor, (byte) => {
+    text.push(byte)
+    if (text.length > MAX_HEAD_BYTES) cursor.fail(`a "snapshot" object of at most ${MAX_HEAD_BYTES} bytes`)
+  })
+  const head = parseHead(Buffer.from(text).toString('utf8'))
+  const at = start - cursor.base
+  if (typeof head === 'string') cursor.contradiction(head, at)
+  const { nodeCount, edgeCount, layout } = head
+  if (nodeCount < 1) cursor.contradiction('the head promises no nodes, so there is no root', at)
+  if (nodeCount > MAX_NODES) cursor.contradiction(`${nodeCount} nodes are more than the ${MAX_NODES} supported`, at)
+  // Columns are made before their rows are seen: a count that lies must not cost memory.
+  const numbers = nodeCount * layout.nodeFieldCount + edgeCount * layout.edgeFieldCount
+  if (cursor.maxBytes !== undefined && numbers * MIN_BYTES_PER_NUMBER > cursor.maxBytes) {
+    cursor.contradiction(
+      `the head promises ${nodeCount} nodes and ${edgeCount} edges, more than ${cursor.maxBytes} bytes can hold`,
+      at,
+    )
+  }
+  return head
+}
+
+interface NodeColumns {
+  readonly type: Uint8Array
+  readonly name: Uint32Array
+  readonly id: Uint32Array
+  readonly selfSize: Uint32Array | Float64Array
+  readonly firstEdge: Uint32Array
+  readonly maxName: number
+}
+
+function* parseNodes(cursor: Cursor, head: Head): Parsing<NodeColumns> {
+  const { layout, nodeCount, edgeCount } = head
+  const { nodeFieldCount, nodeTypeOf } = layout
+  const type = new Uint8Array(nodeCount)
+  const name = new Uint32Array(nodeCount)
+  const id = new Uint32Array(nodeCount)
+  let selfSize: Uint32Array | Float64Array = new Uint32Array(nodeCount)
+  const firstEdge = new Uint32Array(nodeCount + 1)
+  let maxName = 0
+  let promisedEdges = 0
+
+  function take(batch: Float64Array, rows: number, first: number, from: number): void {
+    const failAt = (row: number, field: number, expected: string): never =>
+      cursor.fail(expected, findNumber(cursor, from, row * nodeFieldCount + field))
+    for (let row = 0, base = 0; row < rows; row++, base += nodeFieldCount) {
+      const ordinal = first + row
+      const rawType = batch[base + layout.type]!
+      if (rawType >= nodeTypeOf.length) failAt(row, layout.type, `a node type below ${nodeTypeOf.length}`)
+      type[ordinal] = nodeTypeOf[rawType]!
+      const nameIndex = batch[base + layout.name]!
+      if (nameIndex > maxName) {
+        if (nameIndex > MAX_UINT32) failAt(row, layout.name, 'a string number')
+        maxName = nameIndex
+      }
+      name[ordinal] = nameIndex
+      const nodeId = batch[base + layout.id]!
+      if (nodeId > MAX_UINT32) failAt(row, layout.id, 'an object id of 32 bits')
+      id[ordinal] = nodeId
+      const size = batch[base + layout.selfSize]!
+      if (size > MAX_UINT32 && selfSize instanceof Uint32Array) selfSize = Float64Array.from(selfSize)
+      selfSize[ordinal] = size
+      promisedEdges += batch[base + layout.edgeCount]!
+      if (promisedEdges > edgeCount) failAt(row, layout.edgeCount, `at most ${edgeCount} edges in all`)
+      firstEdge[ordinal + 1] = promisedEdges
+    }
+  }
+
+  yield* parseRows(cursor, nodeFieldCount, nodeCount, take)
+  if (promisedEdges !== edgeCount) {
+    cursor.contradiction(`the head promises ${edgeCount} edges, the nodes have ${promisedEdges}`)
+  }
+  return { type, name, id, selfSize, firstEdge, maxName }
+}
+
+interface EdgeColumns {
+  readonly packed: Uint32Array
+  readonly nameOrIndex: Uint32Array
+  readonly maxName: number
+}
+
+function* parseEdges(cursor: Cursor, head: Head): Parsing<EdgeColumns> {
+  const { layout, nodeCount, edgeCount } = head
+  const { edgeFieldCount, edgeTypeOf, nodeFieldCount } = layout
+  const packed = new Uint32Array(edgeCount)
+  const nameOrIndex = new Uint32Array(edgeCount)
+  let maxName = 0
+
+  function take(batch: Float64Array, rows: number, first: number, from: number): void {
+    const failAt = (row: number, field: number, expected: string): never =>
+      cursor.fail(expected, findNumber(cursor, from, row * edgeFieldCount + field))
+    for (let row = 0, base = 0; row < rows; row++, base += edgeFieldCount) {
+      const rawType = batch[base + layout.edgeType]!
+      if (rawType >= edgeTypeOf.length) failAt(row, layout.edgeType, `an edge type below ${edgeTypeOf.length}`)
+      const type = edgeTypeOf[rawType]!
+      const key = batch[base + layout.edgeNameOrIndex]!
+      if (key > maxName && type !== EdgeType.element && type !== EdgeType.hidden) maxName = key
+      if (key > MAX_UINT32) failAt(row, layout.edgeNameOrIndex, 'a string number or an index of 32 bits')
+      nameOrIndex[first + row] = key
+      const toIndex = batch[base + layout.edgeToNode]!
+      const target = toIndex / nodeFieldCount
+      if (target >= nodeCount || target !== Math.floor(target)) {
+        failAt(row, layout.edgeToNode, `a multiple of ${nodeFieldCount} below ${nodeCount * nodeFieldCount}`)
+      }
+      packed[first + row] = packEdge(target, type)
+    }
+  }
+
+  yield* parseRows(cursor, edgeFieldCount, edgeCount, take)
+  return { packed, nameOrIndex, maxName }
+}
+
+function* parseLocations(cursor: Cursor, layout: Layout, nodeCount: number): Parsing<Locations> {
+  const { locationFieldCount: fields, nodeFieldCount } = layout
+  const batch = new Float64Array(fields * BATCH_ROWS)
+  // The head does not say how many there are, so this grows. By row: node ordinal, script id, line, column.
+  let table = new Uint32Array(4 * BATCH_ROWS)
+  let count = 0
+  yield* expect(cursor, '[')
+  if ((yield* peek(cursor)) === 0x5d) {
+    cursor.at++
+    return emptyLocations()
+  }
+  cursor.arrayEnded = false
+  while (!cursor.arrayEnded) {
+    const from = cursor.at
+    const rows = readRows(cursor, fields, BATCH_ROWS, 'maybe', batch)
+    if (4 * (count + rows) > table.length) {
+      const larger = new Uint32Array(2 * table.length)
+      larger.set(table)
+      table = larger
+    }
+    for (let row = 0, base = 0; row < rows; row++, base += fields, count++) {
+      const node = batch[base + layout.locationObject]! / nodeFieldCount
+      if (node >= nodeCount || node !== Math.floor(node)) {
+        cursor.fail(
+          `a multiple of ${nodeFieldCount} below ${nodeCount * nodeFieldCount}`,
+          findNumber(cursor, from, row * fields + layout.locationObject),
+        )
+      }
+      table[4 * count] = node
+      table[4 * count + 1] = batch[base + layout.locationScript]!
+      table[4 * count + 2] = batch[base + layout.locationLine]!
+      table[4 * count + 3] = batch[base + layout.locationColumn]!
+    }
+    if (rows < BATCH_ROWS && !cursor.arrayEnded) {
+      if (cursor.final) cursor.fail('a number')
+      yield
+    }
+  }
+  return sortLocations(table, count)
+}
+
+function sortLocations(rows: Uint32Array, count: number): Locations {
+  const order = Uint32Array.from({ length: count }, (_, i) => i)
+  let sorted = true
+  for (let i = 1; i < count && sorted; i++) sorted = rows[4 * i - 4]! <= rows[4 * i]!
+  if (!sorted) order.sort((a, b) => rows[4 * a]! - rows[4 * b]!)
+  const column = (field: number) => Uint32Array.from(order, (row) => rows[4 * row + field]!)
+  return { node: column(0), script: column(1), line: column(2), column: column(3) }
+}
+
+const emptyLocations = (): Locations => sortLocations(new Uint32Array(0), 0)
+
+/** Reads an array of exactly `rowCount` rows, handing over batches with their first row's number and place. */
+function* parseRows(
+  cursor: Cursor,
+  fieldCount: number,
+  rowCount: number,
+  take: (batch: Float64Array, rows: number, first: number, from: number) => void,
+): Parsing {
+  const batch = new Float64Array(fieldCount * BATCH_ROWS)
+  yield* expect(cursor, '[')
+  if (rowCount === 0) return yield* expect(cursor, ']')
+  cursor.arrayEnded = false
+  for (let row = 0; row < rowCount; ) {
+    const wanted = Math.min(BATCH_ROWS, rowCount - row)
+    const from = cursor.at
+    const rows = readRows(cursor, fieldCount, wanted, row + wanted === rowCount ? 'yes' : 'no', batch)
+    take(batch, rows, row, from)
+    row += rows
+    if (rows < wanted) {
+      if (cursor.final) cursor.fail('a number')
+      yield
+    }
+  }
+}
+
+/** A quoted key of plain characters, and the colon behind it. */
+function* parseKey(cursor: Cursor): Parsing<string> {
+  yield* expect(cursor, '"')
+  let key = ''
+  for (;;) {
+    if (cursor.at >= cursor.end) {
+      if (cursor.final) cursor.fail('the rest of a key')
+      yield
+      continue
+    }
+    const byte = cursor.buffer[cursor.at]!
+    if (byte === 0x22) break
+    if (key.length > 100 || byte < 0x20 || byte === 0x5c) cursor.fail('a key of a heap snapshot')
+    key += String.fromCharCode(byte)
+    cursor.at++
+  }
+  cursor.at++
+  yield* expect(cursor, ':')
+  return key
+}
+
+/** Steps over one JSON object or array whose insides do not matter, by counting brackets outside strings. */
+function* skipValue(cursor: Cursor, visit?: (byte: number) => void): Parsing {
+  let depth = 0
+  let inString = false
+  let escaped = false
+  yield* skipSpace(cursor)
+  for (;;) {
+    const { buffer, end } = cursor
+    while (cursor.at < end) {
+      const byte = buffer[cursor.at]!
+      if (depth === 0 && byte !== 0x5b && byte !== 0x7b) cursor.fail("'[' or '{'")
+      cursor.at++
+      visit?.(byte)
+      if (inString) {
+        if (escaped) escaped = false
+        else if (byte === 0x5c) escaped = true
+        else if (byte === 0x22) inString = false
+      } else if (byte === 0x22) inString = true
+      else if (byte === 0x5b || byte === 0x7b) depth++
+      else if (byte === 0x5d || byte === 0x7d) {
+        if (--depth === 0) return
+      }
+    }
+    if (cursor.final) cursor.fail('the end of this section')
+    yield
+  }
+}

@@ -1,0 +1,59 @@
+// What a heap snapshot is once read: columns, one typed array per field.
+
+import type { StringTable } from './strings.ts'
+
+/**
+ * A heap snapshot in memory. Nodes are numbered by **ordinal** (0…nodeCount-1, the order of the file, 0 is the root),
+ * edges likewise; the edges of one node follow each other.
+ */
+export interface Snapshot {
+  /** Where it was read from, for messages and reports. */
+  readonly file: string
+  readonly fileBytes: number
+  readonly nodeCount: number
+  readonly edgeCount: number
+  /** See {@link Head.extraNativeBytes}; bytes. */
+  readonly extraNativeBytes: number
+
+  /** By node ordinal: a {@link NodeType}. */
+  readonly nodeType: Uint8Array
+  /** By node ordinal: index into `strings` of the node's name. */
+  readonly nodeName: Uint32Array
+  /** By node ordinal: V8's object id, the same in every snapshot of one process. */
+  readonly nodeId: Uint32Array
+  /** By node ordinal: the bytes of the object itself; doubles only where a node is 4 GiB or larger. */
+  readonly selfSize: Uint32Array | Float64Array
+  /** By node ordinal, one more than nodes: the ordinal of the node's first edge. */
+  readonly firstEdge: Uint32Array
+
+  /** By edge ordinal: `target << 4 | flag << 3 | EdgeType`; read it with the functions below. */
+  readonly edges: Uint32Array
+  /** By edge ordinal: an element's or hidden edge's index, else index into `strings` of its name. */
+  readonly edgeNameOrIndex: Uint32Array
+
+  /** Source positions, sorted by node ordinal. */
+  readonly locations: Locations
+  readonly strings: StringTable
+}
+
+/** Source positions of closures and of class instances (there: of their constructor), one row each, by `node`. */
+export interface Locations {
+  /** By row: a node ordinal, ascending. */
+  readonly node: Uint32Array
+  /** By row: V8's script id. */
+  readonly script: Uint32Array
+  /** By row: 0-based line. */
+  readonly line: Uint32Array
+  /** By row: 0-based column. */
+  readonly column: Uint32Array
+}
+
+/** Nodes that an edge's packed word can point to; a file with more is refused (it would be over 20 GB). */
+export const MAX_NODES = 2 ** 28
+
+/** Marks edges that retain nothing in the sense of dominators; set by `graph/`, never by the reader. */
+export const NOT_RETAINING = 8
+
+export const packEdge = (target: number, type: number): number => ((target << 4) | type) >>> 0
+export const edgeTarget = (packed: number): number => packed >>> 4
+export const edgeType = (packed: number): number => packed & 7

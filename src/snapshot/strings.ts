@@ -1,0 +1,86 @@
+// The strings of a snapshot, kept as the file's own bytes and decoded one at a time when somebody asks.
+
+import { LeakscopeError } from '../errors.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/**
+ * The `"strings"` section: up to gigabytes that mostly nobody reads, so neither one JavaScript string (V8 ends at about
+ * 512 MB) nor an array of a million of them.
+ */
+export class StringTable {
+  /** The section's bytes as they stand in the file, from behind `[` on; JSON, so with quotes, commas and escapes. */
+  readonly #bytes: Uint8Array
+  /** By string index: where in `#bytes` the string's first character stands; one more entry ends the last string. */
+  readonly #starts: Uint32Array | Float64Array
+  readonly count: number
+
+  constructor(bytes: Uint8Array, starts: Uint32Array | Float64Array) {
+    this.#bytes = bytes
+    this.#starts = starts
+    this.count = starts.length - 1
+  }
+
+  /** The string at `index` (0…count-1). */
+  get(index: number): string {
+    if (index < 0 || index >= this.count) throw new RangeError(`no string ${index}`)
+    const start = this.#starts[index]!
+    const end = this.#end(index)
+    const raw = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start)
+    const text = raw.toString('utf8')
+    if (!raw.includes(BACKSLASH)) return text
+    try {
+      return JSON.parse(`"${text}"`)
+    } catch (cause) {
+      throw new LeakscopeError('snapshot-malformed', `string ${index} of the snapshot is not valid JSON`, { cause })
+    }
+  }
+
+  /** Bytes that the string takes in the file: a cheap upper bound of its length. */
+  byteLength(index: number): number {
+    return this.#end(index) - this.#starts[index]!
+  }
+
+  /** Indexes of all strings that contain `needle` (printable ASCII without `"` and `\`), in ascending order. */
+  *containing(needle: string): Generator<number> {
+    const haystack = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
+    let at = haystack.indexOf(needle)
+    while (at >= 0) {
+      const index = this.#indexAt(at)
+      yield index
+      at = haystack.indexOf(needle, this.#starts[index + 1]!)
+    }
+  }
+
+  /** Index of the string that is exactly `text` (as {@link containing}), or -1. */
+  indexOf(text: string): number {
+    const haystack = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
+    const needle = `"${text}"`
+    for (let at = haystack.indexOf(needle); at >= 0; at = haystack.indexOf(needle, at + 1)) {
+      const index = this.#indexAt(at + 1)
+      // Else it is the inside of a string, between two escaped quotes.
+      if (this.#starts[index] === at + 1 && this.get(index) === text) return index
+    }
+    return -1
+  }
+
+  /** Where the closing quote of the string stands: the last one in front of the next string's opening quote. */
+  #end(index: number): number {
+    let end = this.#starts[index + 1]! - 2
+    while (this.#bytes[end] !== QUOTE) end--
+    return end
+  }
+
+  /** The string that the byte at `offset` belongs to, by bisection. */
+  #indexAt(offset: number): number {
+    let low = 0
+    let high = this.count - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (this.#starts[middle]! <= offset) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+}
