@@ -66,33 +66,38 @@ export async function captureHeapSnapshot(
   }
 }
 
-/**
- * Everything is sent at once, so that the target works it off without a pause in between: then the difference between
- * the clock's two readings is the time it stood still. Returns that.
- */
+/** Has the target send its snapshot; returns how long it stood still for that. */
 async function take(client: ProtocolClient, signal: AbortSignal | undefined): Promise<number> {
   const startedMs = performance.now()
-  const clock = () => evaluate(client, 'performance.now()', z.number().nullable().catch(null), { signal })
-  const [before, , , , after] = await Promise.all([
-    clock(),
+  const [before] = await Promise.all([
+    readActiveMs(client, signal),
     // Makes V8 compute each script's line ends once. Without them, Node 18 and 20 walk a script from its beginning for
     // every closure in it: half a minute for one big bundle.
     client.send('Debugger.enable', {}, { signal }),
     client.send('Debugger.disable', {}, { signal }),
     client.send('HeapProfiler.takeHeapSnapshot', { reportProgress: true, captureNumericValue: true }, { signal }),
-    clock(),
   ])
-  // A program under test may have replaced its clock.
   const outsideMs = performance.now() - startedMs
-  const insideMs = (after ?? 0) - (before ?? 0)
-  return insideMs > 0 && insideMs <= outsideMs ? insideMs : outsideMs
+  const after = await readActiveMs(client, signal)
+  const insideMs = before === null || after === null ? 0 : after - before
+  return insideMs > 0 && insideMs < outsideMs ? insideMs : outsideMs
+}
+
+/**
+ * How long the target's event loop has not been idle, in its life. The difference of two readings leaves out the time
+ * in which pieces are still under way to us, but the target is at work again. Null where that is not to be had: before
+ * the loop has begun, or when the program has put something else in the clock's place.
+ */
+async function readActiveMs(client: ProtocolClient, signal: AbortSignal | undefined): Promise<number | null> {
+  const answer = z.number().positive().nullable().catch(null)
+  return evaluate(client, 'performance.eventLoopUtilization().active', answer, { signal })
 }
 
 /** Collects the pieces of a snapshot in `file` as they come. */
 function receive(client: ProtocolClient, file: PartialFile, onProgress: (progress: HeapSnapshotProgress) => void) {
   let head = ''
-  let tail = ''
-  let expectedBytes: number | undefined
+  let counts: Counts | undefined
+  let whole = false
   let fail: (error: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -107,17 +112,15 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
     client.on('HeapProfiler.addHeapSnapshotChunk', (params) => {
       try {
         const { chunk } = params as Chunk
-        if (typeof chunk !== 'string')
-          throw new LeakscopeError('target-protocol', 'the target sent a piece without text')
+        if (typeof chunk !== 'string') throw new LeakscopeError('target-protocol', 'the target sent no text')
         file.write(chunk)
-        if (expectedBytes === undefined) {
-          head += chunk.slice(0, 4096)
-          const counts = readCounts(head)
-          if (counts) expectedBytes = counts.nodeCount * BYTES_PER_NODE + counts.edgeCount * BYTES_PER_EDGE
+        if (!counts && head.length < LONGEST_HEAD) {
+          head += chunk.slice(0, LONGEST_HEAD)
+          counts = readCounts(head)
         }
-        tail = chunk
-        const fraction = expectedBytes && Math.min(0.99, file.bytes / expectedBytes)
-        onProgress({ stage: 'writing', fraction, bytes: file.bytes })
+        whole = /\}\s*$/.test(chunk.slice(-2))
+        const expected = counts && counts.nodeCount * BYTES_PER_NODE + counts.edgeCount * BYTES_PER_EDGE
+        onProgress({ stage: 'writing', fraction: expected && Math.min(0.99, file.bytes / expected), bytes: file.bytes })
       } catch (error) {
         stop()
         fail(error)
@@ -132,8 +135,7 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
     failed,
     stop,
     finish() {
-      const counts = readCounts(head)
-      if (!counts || !tail.trimEnd().endsWith('}')) {
+      if (!counts || !whole) {
         throw new LeakscopeError('target-protocol', 'the target sent no complete heap snapshot')
       }
       return counts
@@ -141,8 +143,16 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
   }
 }
 
-/** The counts that a snapshot's first lines hold; undefined when they are not in `head` (yet). */
-function readCounts(head: string): { nodeCount: number; edgeCount: number } | undefined {
+interface Counts {
+  readonly nodeCount: number
+  readonly edgeCount: number
+}
+
+/** Where the counts must have come by: they follow the description of the fields, of some 1,500 bytes. */
+const LONGEST_HEAD = 16_384
+
+/** The counts that a snapshot begins with; undefined when they are not in `head` (yet). */
+function readCounts(head: string): Counts | undefined {
   const nodes = /"node_count":(\d+)/.exec(head)
   const edges = /"edge_count":(\d+)/.exec(head)
   return nodes && edges ? { nodeCount: Number(nodes[1]), edgeCount: Number(edges[1]) } : undefined

@@ -36,7 +36,6 @@ interface Waiting {
 
 interface Message {
   readonly id?: number
-  readonly method?: string
   readonly params?: unknown
   readonly result?: unknown
   readonly error?: { readonly message: string }
@@ -95,13 +94,18 @@ function createSession(socket: WebSocket, ownSignal: AbortSignal): InspectorSess
 
   socket.on('message', (data) => {
     lastHeardMs = performance.now()
-    // Nobody listens to anything while a cancelled snapshot still pours in.
-    if (waiting.size === 0 && handlers.size === 0) return
-    const message = JSON.parse((data as Buffer).toString()) as Message
-    if (message.id === undefined) {
-      for (const handler of handlers.get(message.method ?? '') ?? []) handler(message.params)
+    const bytes = data as Buffer
+    const event = eventName(bytes)
+    if (event !== undefined) {
+      const listening = handlers.get(event)
+      // Most events are nobody's business, such as each script that there is, or the rest of a cancelled snapshot.
+      if (!listening) return
+      const { params } = JSON.parse(bytes.toString()) as Message
+      for (const handler of listening) handler(params)
       return
     }
+    const message = JSON.parse(bytes.toString()) as Message
+    if (message.id === undefined) return
     const request = waiting.get(message.id)
     waiting.delete(message.id)
     if (message.error)
@@ -156,20 +160,30 @@ function createSession(socket: WebSocket, ownSignal: AbortSignal): InspectorSess
       })
     },
 
-    on(method, handler) {
-      const set = handlers.get(method) ?? new Set()
-      handlers.set(method, set.add(handler))
-      return () => {
-        set.delete(handler)
-        if (set.size === 0) handlers.delete(method)
-      }
-    },
+    on: (method, handler) => subscribe(handlers, method, handler),
 
     close(reason = new LeakscopeError('cancelled', 'the conversation with the target is over')) {
       end(reason)
       // Not close(): that waits for the other side, which may be busy for minutes.
       socket.terminate()
     },
+  }
+}
+
+const EVENT_START = Buffer.from('{"method":"')
+
+/** An event's method, which V8 writes first; undefined for an answer. */
+function eventName(message: Buffer): string | undefined {
+  if (EVENT_START.compare(message, 0, EVENT_START.length) !== 0) return undefined
+  return message.toString('latin1', EVENT_START.length, message.indexOf('"', EVENT_START.length))
+}
+
+function subscribe<T>(handlers: Map<string, Set<T>>, method: string, handler: T): () => void {
+  const set = handlers.get(method) ?? new Set()
+  handlers.set(method, set.add(handler))
+  return () => {
+    set.delete(handler)
+    if (set.size === 0) handlers.delete(method)
   }
 }
 
