@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { brotliDecompressSync } from 'node:zlib'
 
 export interface GoldenCase {
-  /** As in the file names: `app-node20`. */
+  /** As in the file names: `app-node20`, `pair-before-node20`. */
   name: string
   nodeMajor: number
-  program: 'app' | 'weak' | 'worker'
+  program: 'app' | 'weak' | 'worker' | 'pair-before' | 'pair-after'
   /** The packed snapshot (Brotli). */
   snapshotPath: string
   /** The snapshot's bytes, unpacked: the plain `.heapsnapshot` as V8 wrote it. */
@@ -56,6 +56,25 @@ export type GoldenNode = Record<GoldenColumn, number> & {
   className: string
 }
 
+/** Two snapshots by one inspector session, so that ids match, and DevTools' comparison of them. */
+export interface GoldenPair {
+  nodeMajor: number
+  before: GoldenCase
+  after: GoldenCase
+  comparison: GoldenComparison[]
+}
+
+/** A row of DevTools' Comparison; an object is added or removed when its id is in one of the two only. */
+export interface GoldenComparison {
+  /** As in {@link GoldenClass}. */
+  key: string
+  name: string
+  added: number
+  removed: number
+  addedSize: number
+  removedSize: number
+}
+
 const heaps = fileURLToPath(new URL('./heaps/', import.meta.url))
 
 export function goldenCases(): GoldenCase[] {
@@ -72,9 +91,24 @@ export function goldenCases(): GoldenCase[] {
       program: program as GoldenCase['program'],
       snapshotPath,
       readSnapshot: () => brotliDecompressSync(readFileSync(snapshotPath)),
-      golden: JSON.parse(brotliDecompressSync(readFileSync(`${heaps}${name}.golden.json.br`)).toString()) as Golden,
+      golden: readJson(`${name}.golden.json.br`) as Golden,
     }
   })
+}
+
+export function goldenPairs(): GoldenPair[] {
+  const cases = goldenCases()
+  const befores = cases.filter((golden) => golden.program === 'pair-before')
+  return befores.map((before) => ({
+    nodeMajor: before.nodeMajor,
+    before,
+    after: cases.find((golden) => golden.program === 'pair-after' && golden.nodeMajor === before.nodeMajor)!,
+    comparison: readJson(`pair-node${before.nodeMajor}.comparison.json.br`) as GoldenComparison[],
+  }))
+}
+
+function readJson(file: string): unknown {
+  return JSON.parse(brotliDecompressSync(readFileSync(`${heaps}${file}`)).toString())
 }
 
 /** The hashes of a column of one value per node, in ordinal order, as the golden record has them. */

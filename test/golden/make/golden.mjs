@@ -10,8 +10,28 @@ const SAMPLES = 200
 /** One column per number that DevTools has for a node; the order in which README.md documents them. */
 const COLUMNS = ['id', 'selfSize', 'retainedSize', 'dominatorId', 'distance']
 
+/** The record of one heap, and DevTools' model of it. */
 export async function goldenOf(bytes, madeWith) {
   const { heap, complaints } = await openWithDevTools(bytes)
+  return { golden: goldenRecord(heap, complaints, madeWith), heap }
+}
+
+/** What DevTools' Comparison view shows: every class of which nodes came or went. */
+export function comparison(before, after) {
+  const rows = after.calculateSnapshotDiff('before', before.aggregatesForDiff(after.interfaceDefinitions()))
+  return Object.entries(rows)
+    .map(([key, row]) => ({
+      key,
+      name: row.name,
+      added: row.addedCount,
+      removed: row.removedCount,
+      addedSize: row.addedSize,
+      removedSize: row.removedSize,
+    }))
+    .sort((a, b) => b.addedSize - b.removedSize - (a.addedSize - a.removedSize) || (a.key < b.key ? -1 : 1))
+}
+
+function goldenRecord(heap, complaints, madeWith) {
   const columns = columnsOf(heap)
   const record = (ordinal) => {
     const node = heap.createNode(ordinal * heap.nodeFieldCount)

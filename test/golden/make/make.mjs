@@ -12,13 +12,13 @@ import { nodeBinary } from '../../matrix/nodes.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const heaps = fileURLToPath(new URL('../heaps/', import.meta.url))
-// A worker's heap is much like its parent's, so three versions of it are enough to see what differs.
-const CASES = { app: [18, 20, 22, 24, 26], weak: [18, 20, 22, 24, 26], worker: [18, 22, 26] }
+// A worker's heap is much like its parent's, and a pair like two of the others: a few versions show what differs.
+const CASES = { app: [18, 20, 22, 24, 26], weak: [18, 20, 22, 24, 26], worker: [18, 22, 26], pair: [20] }
 
 if (!existsSync(`${here}node_modules/chrome-devtools-frontend`)) {
   execFileSync('npm', ['install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund'], { cwd: here, stdio: 'inherit' })
 }
-const { goldenOf } = await import('./golden.mjs')
+const { comparison, goldenOf } = await import('./golden.mjs')
 const engine = JSON.parse(await readFile(`${here}package.json`, 'utf8')).dependencies['chrome-devtools-frontend']
 
 const wanted = process.argv.slice(2)
@@ -29,24 +29,32 @@ for (const [program, majors] of Object.entries(CASES)) {
 }
 
 async function makeCase(program, major) {
-  const { bytes, versions } = await heapOf(program, major)
-  const golden = await goldenOf(bytes, {
-    program,
-    node: versions.node,
-    v8: versions.v8,
-    platform: `${process.platform}-${process.arch}`,
-    numericValues: true,
-    engine: `chrome-devtools-frontend ${engine}`,
-  })
-  const name = `${program}-node${major}`
-  await writeFile(`${heaps}${name}.heapsnapshot.br`, compress(bytes))
-  await writeFile(`${heaps}${name}.golden.json.br`, compress(Buffer.from(JSON.stringify(golden))))
-  console.log(`${name}: ${golden.nodeCount} nodes, ${golden.edgeCount} edges, ${golden.classes.length} classes, Node ${versions.node}`)
-  for (const complaint of golden.complaints) console.log(`  DevTools says: ${complaint.split('\n')[0]}`)
+  const { files, versions } = await heapsOf(program, major)
+  const models = []
+  for (const [stem, bytes] of files) {
+    const { golden, heap } = await goldenOf(bytes, {
+      program,
+      node: versions.node,
+      v8: versions.v8,
+      platform: `${process.platform}-${process.arch}`,
+      numericValues: true,
+      engine: `chrome-devtools-frontend ${engine}`,
+    })
+    models.push(heap)
+    const name = `${stem === 'heap' ? program : `${program}-${stem}`}-node${major}`
+    await writeFile(`${heaps}${name}.heapsnapshot.br`, compress(bytes))
+    await writeFile(`${heaps}${name}.golden.json.br`, compress(Buffer.from(JSON.stringify(golden))))
+    console.log(`${name}: ${golden.nodeCount} nodes, ${golden.classes.length} classes, Node ${versions.node}`)
+    for (const complaint of golden.complaints) console.log(`  DevTools says: ${complaint.split('\n')[0]}`)
+  }
+  if (models.length === 2) {
+    const rows = comparison(...models)
+    await writeFile(`${heaps}${program}-node${major}.comparison.json.br`, compress(Buffer.from(JSON.stringify(rows))))
+  }
 }
 
 /** Runs the program where its paths, its arguments and its environment say nothing of the machine it ran on. */
-async function heapOf(program, major) {
+async function heapsOf(program, major) {
   const stage = join(tmpdir(), 'leakscope-golden')
   await rm(stage, { recursive: true, force: true })
   await mkdir(stage)
@@ -58,7 +66,9 @@ async function heapOf(program, major) {
     const run = (...args) => promisify(execFile)(node, args, { cwd: stage, env: {}, timeout: 60_000 })
     await run(`${program}/main.mjs`)
     const { stdout } = await run('-p', 'JSON.stringify(process.versions)')
-    return { bytes: await readFile(join(stage, 'heap.heapsnapshot')), versions: JSON.parse(stdout) }
+    const stems = ['heap', 'before', 'after'].filter((stem) => existsSync(join(stage, `${stem}.heapsnapshot`)))
+    const files = await Promise.all(stems.map(async (stem) => [stem, await readFile(join(stage, `${stem}.heapsnapshot`))]))
+    return { files, versions: JSON.parse(stdout) }
   } finally {
     await rm(stage, { recursive: true, force: true })
   }
