@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
 import { createPartialFile, type PartialFile } from '../support/files.ts'
 import { evaluate, type ProtocolClient } from '../target/session.ts'
+import { unescapeJson } from './unescape.ts'
 
 export interface HeapSnapshotOptions {
   /** Replaces a file that is there already. */
@@ -32,9 +33,6 @@ export interface HeapSnapshotFile {
 }
 
 // What V8 sends many times a second; checked by hand, for that reason.
-interface Chunk {
-  readonly chunk?: unknown
-}
 interface Walked {
   readonly done?: unknown
   readonly total?: unknown
@@ -109,16 +107,14 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
       const fraction = typeof done === 'number' && typeof total === 'number' ? done / total : undefined
       onProgress({ stage: 'walking', fraction, bytes: 0 })
     }),
-    client.on('HeapProfiler.addHeapSnapshotChunk', (params) => {
+    client.onRaw('HeapProfiler.addHeapSnapshotChunk', (message) => {
       try {
-        const { chunk } = params as Chunk
-        if (typeof chunk !== 'string') throw new LeakscopeError('target-protocol', 'the target sent no text')
-        file.write(chunk)
+        writePiece(message, file)
         if (!counts && head.length < LONGEST_HEAD) {
-          head += chunk.slice(0, LONGEST_HEAD)
+          head += message.toString('latin1', 0, LONGEST_HEAD)
           counts = readCounts(head)
         }
-        whole = /\}\s*$/.test(chunk.slice(-2))
+        whole = /\}(\\n)?"\}\}$/.test(message.toString('latin1', message.length - 6))
         const expected = counts && counts.nodeCount * BYTES_PER_NODE + counts.edgeCount * BYTES_PER_EDGE
         onProgress({ stage: 'writing', fraction: expected && Math.min(0.99, file.bytes / expected), bytes: file.bytes })
       } catch (error) {
@@ -143,6 +139,20 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
   }
 }
 
+const PIECE_START = Buffer.from('{"method":"HeapProfiler.addHeapSnapshotChunk","params":{"chunk":"')
+const PIECE_END = Buffer.from('"}}')
+
+/** Writes the text of one piece. */
+function writePiece(message: Buffer, file: PartialFile): void {
+  const start = PIECE_START.length
+  const end = message.length - PIECE_END.length
+  const plain = message.subarray(0, start).equals(PIECE_START) && message.subarray(end).equals(PIECE_END)
+  if (plain && file.fill(end - start, (buffer, at) => unescapeJson(message, start, end, buffer, at))) return
+  const { chunk } = (JSON.parse(message.toString()) as { params: { chunk?: unknown } }).params
+  if (typeof chunk !== 'string') throw new LeakscopeError('target-protocol', 'the target sent a piece without text')
+  file.write(chunk)
+}
+
 interface Counts {
   readonly nodeCount: number
   readonly edgeCount: number
@@ -151,9 +161,9 @@ interface Counts {
 /** Where the counts must have come by: they follow the description of the fields, of some 1,500 bytes. */
 const LONGEST_HEAD = 16_384
 
-/** The counts that a snapshot begins with; undefined when they are not in `head` (yet). */
+/** The counts that a snapshot begins with; undefined when they are not in `head` (yet). Its quotes are escaped. */
 function readCounts(head: string): Counts | undefined {
-  const nodes = /"node_count":(\d+)/.exec(head)
-  const edges = /"edge_count":(\d+)/.exec(head)
+  const nodes = /node_count\\?":(\d+)/.exec(head)
+  const edges = /edge_count\\?":(\d+)/.exec(head)
   return nodes && edges ? { nodeCount: Number(nodes[1]), edgeCount: Number(edges[1]) } : undefined
 }

@@ -8,6 +8,11 @@ import { LeakscopeError } from '../errors.ts'
 export interface PartialFile {
   /** Adds text in UTF-8. Throws a LeakscopeError when the disk does not take it. */
   write(text: string): void
+  /**
+   * Adds bytes in place: `put` is given a buffer with room for `most` bytes from `at` on, and returns where it stopped,
+   * or -1 to add nothing. Returns whether something was added.
+   */
+  fill(most: number, put: (buffer: Buffer, at: number) => number): boolean
   /** Gives the file its name. Nothing may be written afterwards. */
   commit(): void
   /** Takes the file away, unless it was committed; may be called at any time, and twice. */
@@ -30,7 +35,7 @@ export function createPartialFile(path: string, force: boolean): PartialFile {
     `.${basename(path)}.${process.pid}-${Math.random().toString(36).slice(2, 8)}.partial`,
   )
   const file = attempt(path, () => openSync(partial, 'wx', 0o600))
-  const buffer = Buffer.allocUnsafe(BUFFER_BYTES)
+  let buffer = Buffer.allocUnsafe(BUFFER_BYTES)
   let filled = 0
   let bytes = 0
   let open = true
@@ -45,6 +50,13 @@ export function createPartialFile(path: string, force: boolean): PartialFile {
     put(buffer.subarray(0, filled))
     filled = 0
   }
+  function fill(most: number, write: (buffer: Buffer, at: number) => number): boolean {
+    if (most > buffer.length - filled) flush()
+    if (most > buffer.length) buffer = Buffer.allocUnsafe(most)
+    const end = write(buffer, filled)
+    if (end !== -1) filled = end
+    return end !== -1
+  }
   function close(): void {
     open = false
     closeSync(file)
@@ -54,12 +66,8 @@ export function createPartialFile(path: string, force: boolean): PartialFile {
     get bytes() {
       return bytes + filled
     },
-    write(text) {
-      const most = text.length * BYTES_PER_UNIT
-      if (most > BUFFER_BYTES - filled) flush()
-      if (most > BUFFER_BYTES) put(Buffer.from(text))
-      else filled += buffer.write(text, filled)
-    },
+    write: (text) => void fill(text.length * BYTES_PER_UNIT, (target, at) => at + target.write(text, at)),
+    fill,
     commit() {
       flush()
       // Some disks say only now that they are full.

@@ -1,8 +1,8 @@
 // A conversation in the Chrome DevTools Protocol over one WebSocket: requests with answers, and events in between.
 
-import { WebSocket } from 'ws'
 import type { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
+import { connectWebSocket } from './websocket.ts'
 
 export interface SendOptions {
   /** Gives up waiting for the answer; the target still does what it was asked. Undefined takes the session's own. */
@@ -16,13 +16,16 @@ export interface ProtocolClient {
   send(method: string, params?: object, options?: SendOptions): Promise<unknown>
   /** Calls `handler` for every `method` event until the returned function is called. */
   on(method: string, handler: (params: unknown) => void): () => void
+  /**
+   * The same for events so large or so many that parsing each would cost: `handler` gets the whole message as JSON,
+   * in bytes that are only valid during the call.
+   */
+  onRaw(method: string, handler: (message: Buffer) => void): () => void
 }
 
 export interface InspectorSession extends ProtocolClient {
   /** Resolves when the connection is gone, whoever ended it. */
   readonly closed: Promise<void>
-  /** When the last message came, by `performance.now()`. */
-  readonly lastHeardMs: number
   /** Requests that have no answer yet. */
   readonly pending: number
   /** Ends the connection; whatever waits for an answer gets `reason`. */
@@ -41,42 +44,13 @@ interface Message {
   readonly error?: { readonly message: string }
 }
 
-const CONNECT_MS = 5000
-
 /** Connects to the inspector at `url`. When `signal` aborts, every request that has no answer yet is given up. */
-export function openSession(url: string, signal: AbortSignal): Promise<InspectorSession> {
+export async function openSession(url: string, signal: AbortSignal): Promise<InspectorSession> {
   signal.throwIfAborted()
-  return new Promise((resolve, reject) => {
-    // Compression costs the target time that it stands still. V8 sends ASCII only, so there is no UTF-8 to check.
-    const socket = new WebSocket(url, {
-      perMessageDeflate: false,
-      skipUTF8Validation: true,
-      handshakeTimeout: CONNECT_MS,
-      maxPayload: 0,
-    })
-    const session = createSession(socket, signal)
-    const giveUp = () => {
-      session.close()
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', giveUp, { once: true })
-    const settle = () => signal.removeEventListener('abort', giveUp)
-    socket.once('open', () => {
-      settle()
-      resolve(session)
-    })
-    socket.on('error', (cause) => {
-      settle()
-      reject(new LeakscopeError('target-unreachable', `the inspector at ${url} refuses the connection`, { cause }))
-    })
-  })
-}
-
-function createSession(socket: WebSocket, ownSignal: AbortSignal): InspectorSession {
   const waiting = new Map<number, Waiting>()
   const handlers = new Map<string, Set<(params: unknown) => void>>()
+  const rawHandlers = new Map<string, Set<(message: Buffer) => void>>()
   let lastId = 0
-  let lastHeardMs = performance.now()
   let ended: LeakscopeError | undefined
 
   function end(reason: LeakscopeError): void {
@@ -85,45 +59,45 @@ function createSession(socket: WebSocket, ownSignal: AbortSignal): InspectorSess
     waiting.clear()
   }
 
-  const closed = new Promise<void>((resolve) => {
-    socket.on('close', () => {
-      end(new LeakscopeError('target-unreachable', 'the target closed the connection to its inspector'))
-      resolve()
-    })
-  })
-
-  socket.on('message', (data) => {
-    lastHeardMs = performance.now()
-    const bytes = data as Buffer
-    const event = eventName(bytes)
+  function receive(message: Buffer): void {
+    const event = eventName(message)
     if (event !== undefined) {
+      for (const handler of rawHandlers.get(event) ?? []) handler(message)
       const listening = handlers.get(event)
       // Most events are nobody's business, such as each script that there is, or the rest of a cancelled snapshot.
       if (!listening) return
-      const { params } = JSON.parse(bytes.toString()) as Message
+      const { params } = JSON.parse(message.toString()) as Message
       for (const handler of listening) handler(params)
       return
     }
-    const message = JSON.parse(bytes.toString()) as Message
-    if (message.id === undefined) return
-    const request = waiting.get(message.id)
-    waiting.delete(message.id)
-    if (message.error)
-      request?.reject(new LeakscopeError('target-protocol', `the target answered: ${message.error.message}`))
-    else request?.resolve(message.result)
+    const { id, result, error } = JSON.parse(message.toString()) as Message
+    const request = id === undefined ? undefined : waiting.get(id)
+    if (id === undefined || !request) return // nobody waits for it any more
+    waiting.delete(id)
+    if (error) request.reject(new LeakscopeError('target-protocol', `the target answered: ${error.message}`))
+    else request.resolve(result)
+  }
+
+  let setClosed = () => {}
+  const closed = new Promise<void>((resolve) => {
+    setClosed = resolve
+  })
+  const socket = await connectWebSocket(url, signal, {
+    onMessage: receive,
+    onClose() {
+      end(new LeakscopeError('target-unreachable', 'the target closed the connection to its inspector'))
+      setClosed()
+    },
   })
 
   return {
     closed,
-    get lastHeardMs() {
-      return lastHeardMs
-    },
     get pending() {
       return waiting.size
     },
 
-    send(method, params = {}, { signal = ownSignal, timeoutMs } = {}) {
-      if (signal.aborted) return Promise.reject(signal.reason)
+    send(method, params = {}, { signal: own = signal, timeoutMs } = {}) {
+      if (own.aborted) return Promise.reject(own.reason)
       if (ended) return Promise.reject(ended)
       const id = ++lastId
       return new Promise((resolve, reject) => {
@@ -138,17 +112,17 @@ function createSession(socket: WebSocket, ownSignal: AbortSignal): InspectorSess
                   }),
                 )
               }, timeoutMs)
-        const abort = () => giveUp(signal.reason)
+        const abort = () => giveUp(own.reason)
         const settle = () => {
           clearTimeout(timer)
-          signal.removeEventListener('abort', abort)
+          own.removeEventListener('abort', abort)
         }
         function giveUp(reason: LeakscopeError): void {
           waiting.delete(id)
           settle()
           reject(reason)
         }
-        signal.addEventListener('abort', abort, { once: true })
+        own.addEventListener('abort', abort, { once: true })
         waiting.set(id, {
           resolve(result) {
             settle()
@@ -161,11 +135,11 @@ function createSession(socket: WebSocket, ownSignal: AbortSignal): InspectorSess
     },
 
     on: (method, handler) => subscribe(handlers, method, handler),
+    onRaw: (method, handler) => subscribe(rawHandlers, method, handler),
 
     close(reason = new LeakscopeError('cancelled', 'the conversation with the target is over')) {
       end(reason)
-      // Not close(): that waits for the other side, which may be busy for minutes.
-      socket.terminate()
+      socket.destroy()
     },
   }
 }

@@ -1,0 +1,184 @@
+// A WebSocket client of just the part that Node's inspector speaks (RFC 6455), which receives into memory of its own:
+// a snapshot is gigabytes of messages, and a buffer or two for each would make us large before they are collected.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { connect } from 'node:net'
+import { LeakscopeError } from '../errors.ts'
+
+export interface WebSocketHandlers {
+  /** One message; its bytes are only valid during the call. */
+  onMessage(message: Buffer): void
+  /** The connection is gone; comes once, after it was open. */
+  onClose(): void
+}
+
+export interface WebSocketConnection {
+  send(text: string): void
+  /** Ends it at once; the other side may be busy for minutes. */
+  destroy(): void
+}
+
+const CONNECT_MS = 5000
+const READ_BYTES = 256 * 1024
+
+// From RFC 6455, sections 1.3 and 5.2.
+const HANDSHAKE_KEY = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+const FINAL = 0x80
+const MASKED = 0x80
+const CONTINUATION = 0x0
+const TEXT = 0x1
+const CLOSE = 0x8
+const PING = 0x9
+const PONG = 0xa
+
+/** Connects to a `ws:` URL. */
+export function connectWebSocket(
+  url: string,
+  signal: AbortSignal,
+  handlers: WebSocketHandlers,
+): Promise<WebSocketConnection> {
+  const { hostname, port, pathname } = new URL(url)
+  const key = randomBytes(16).toString('base64')
+  const accepted = createHash('sha1')
+    .update(key + HANDSHAKE_KEY)
+    .digest('base64')
+
+  return new Promise((resolve, reject) => {
+    let open = false
+    const received = createByteQueue()
+    const frames = createFrameReader(received, (opcode, payload) => {
+      if (opcode === TEXT) handlers.onMessage(payload)
+      else if (opcode === PING) socket.write(encodeFrame(PONG, payload))
+      else if (opcode === CLOSE) socket.destroy()
+    })
+    const socket = connect({
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port),
+      noDelay: true,
+      onread: {
+        buffer: Buffer.allocUnsafe(READ_BYTES),
+        callback(length, bytes) {
+          received.add((bytes as Buffer).subarray(0, length))
+          if (!open) acceptHandshake()
+          if (open) frames.read()
+          return true
+        },
+      },
+    })
+    const refuse = (cause?: unknown) => {
+      socket.destroy()
+      reject(new LeakscopeError('target-unreachable', `the inspector at ${url} refuses the connection`, { cause }))
+    }
+    const abort = () => {
+      socket.destroy()
+      reject(signal.reason)
+    }
+    const timer = setTimeout(refuse, CONNECT_MS)
+    const settle = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    }
+
+    function acceptHandshake(): void {
+      const answer = received.bytes().toString('latin1')
+      const end = answer.indexOf('\r\n\r\n')
+      if (end === -1) return
+      if (!answer.startsWith('HTTP/1.1 101 ') || !answer.includes(accepted)) {
+        refuse()
+        return
+      }
+      received.drop(end + 4)
+      open = true
+      settle()
+      resolve({
+        send: (text) => void socket.write(encodeFrame(TEXT, Buffer.from(text))),
+        destroy: () => socket.destroy(),
+      })
+    }
+
+    signal.addEventListener('abort', abort, { once: true })
+    socket.on('error', refuse)
+    socket.on('close', () => {
+      settle()
+      if (open) handlers.onClose()
+      else refuse()
+    })
+    socket.write(
+      `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    )
+  })
+}
+
+interface ByteQueue {
+  add(bytes: Buffer): void
+  /** What was added and not dropped yet; valid until the next call of `add` or `drop`. */
+  bytes(): Buffer
+  drop(count: number): void
+}
+
+/** Bytes in one buffer that is used over and over, and grows to the largest message. */
+function createByteQueue(): ByteQueue {
+  let buffer = Buffer.allocUnsafe(2 * READ_BYTES)
+  let used = 0
+  return {
+    add(bytes) {
+      if (used + bytes.length > buffer.length) {
+        const larger = Buffer.allocUnsafe(2 * (used + bytes.length))
+        buffer.copy(larger, 0, 0, used)
+        buffer = larger
+      }
+      used += bytes.copy(buffer, used)
+    },
+    bytes: () => buffer.subarray(0, used),
+    drop(count) {
+      buffer.copyWithin(0, count, used)
+      used -= count
+    },
+  }
+}
+
+/** Hands over each whole message in `received`; the parts of a divided one are kept until its last. */
+function createFrameReader(received: ByteQueue, onFrame: (opcode: number, payload: Buffer) => void) {
+  let parts: Buffer[] = []
+  return {
+    read(): void {
+      const bytes = received.bytes()
+      let at = 0
+      while (at + 2 <= bytes.length) {
+        const final = (bytes[at]! & FINAL) !== 0
+        const opcode = bytes[at]! & 0x0f
+        const short = bytes[at + 1]! & 0x7f
+        const start = at + 2 + (short === 127 ? 8 : short === 126 ? 2 : 0)
+        if (start > bytes.length) break
+        const length =
+          short === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : short === 126 ? bytes.readUInt16BE(at + 2) : short
+        if (start + length > bytes.length) break
+        const payload = bytes.subarray(start, start + length)
+        at = start + length
+        if (final && opcode !== CONTINUATION) {
+          onFrame(opcode, payload)
+          continue
+        }
+        parts.push(Buffer.from(payload))
+        if (!final) continue
+        onFrame(TEXT, Buffer.concat(parts))
+        parts = []
+      }
+      received.drop(at)
+    },
+  }
+}
+
+/** A client's frames are masked, so that no proxy takes them for something else. */
+function encodeFrame(opcode: number, payload: Buffer): Buffer {
+  const { length } = payload
+  const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)
+  head[0] = FINAL | opcode
+  head[1] = MASKED | (head.length === 2 ? length : head.length === 4 ? 126 : 127)
+  if (head.length === 4) head.writeUInt16BE(length, 2)
+  if (head.length === 10) head.writeBigUInt64BE(BigInt(length), 2)
+  const mask = randomBytes(4)
+  const masked = payload.map((byte, i) => byte ^ mask[i & 3]!)
+  return Buffer.concat([head, mask, masked])
+}
