@@ -3,7 +3,10 @@
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { computeDistances, type Distances } from './distances.ts'
 import { computeDominators, computeRetainedSizes, type Dominators } from './dominators.ts'
+import { type SourceLocation, scriptUrls, sourceLocation } from './locations.ts'
+import { findModuleScopes } from './modules.ts'
 import { computeOwnership, type Ownership } from './ownership.ts'
+import { computePaths, type Paths } from './paths.ts'
 import { markRetaining } from './retaining.ts'
 
 export class HeapGraph {
@@ -12,6 +15,9 @@ export class HeapGraph {
   #dominators: Dominators | undefined
   #retainedSizes: Float64Array | undefined
   #distances: Distances | undefined
+  #scriptUrls: Map<number, string> | undefined
+  #moduleScopes: Map<number, string> | undefined
+  #paths: Paths | undefined
 
   constructor(snapshot: Snapshot) {
     this.snapshot = snapshot
@@ -35,7 +41,25 @@ export class HeapGraph {
     this.#distances ??= computeDistances(this.snapshot)
     return this.#distances
   }
+  /** By V8's script id: the script's URL. */
+  get scriptUrls(): ReadonlyMap<number, string> {
+    this.#scriptUrls ??= scriptUrls(this.snapshot)
+    return this.#scriptUrls
+  }
+  /** By node ordinal of a module's scope: the module's URL. */
+  get moduleScopes(): ReadonlyMap<number, string> {
+    this.#moduleScopes ??= findModuleScopes(this.snapshot, this.scriptUrls)
+    return this.#moduleScopes
+  }
+  get paths(): Paths {
+    this.#paths ??= computePaths(this.snapshot, this.moduleScopes, this.ownership.owner)
+    return this.#paths
+  }
 
+  /** Where the closure, or the constructor of the class instance, stands; undefined if V8 does not say. */
+  sourceLocation(node: number): SourceLocation | undefined {
+    return sourceLocation(this.snapshot, this.scriptUrls, node)
+  }
   /** Bytes of the node with the backing stores that only it owns. */
   shallowSize(node: number): number {
     return this.ownership.shallowSize[node]!

@@ -11,7 +11,7 @@ export interface SourceLocation {
 }
 
 /** The row of `snapshot.locations` that belongs to the node, or -1; by bisection. */
-export function locationRow({ locations }: Snapshot, node: number): number {
+function locationRow({ locations }: Snapshot, node: number): number {
   const nodes = locations.node
   let low = 0
   let high = nodes.length - 1
@@ -23,6 +23,26 @@ export function locationRow({ locations }: Snapshot, node: number): number {
     else high = middle - 1
   }
   return -1
+}
+
+/** Where the closure, or the constructor of the class instance, stands in the source; undefined if V8 does not say. */
+export function sourceLocation(
+  snapshot: Snapshot,
+  urls: ReadonlyMap<number, string>,
+  node: number,
+): SourceLocation | undefined {
+  const row = locationRow(snapshot, node)
+  return row < 0 ? undefined : locationAt(snapshot, urls, row)
+}
+
+/** The same for a row of `snapshot.locations`. */
+export function locationAt(
+  { locations }: Snapshot,
+  urls: ReadonlyMap<number, string>,
+  row: number,
+): SourceLocation | undefined {
+  const url = urls.get(locations.script[row]!)
+  return url === undefined ? undefined : { url, line: locations.line[row]! + 1, column: locations.column[row]! + 1 }
 }
 
 /**

@@ -34,8 +34,9 @@ export async function readSnapshot(file: string, { onProgress, signal }: ReadOpt
     for (let turn = 0; ; turn = 1 - turn) {
       const bytesRead: number = (await pending) ?? 0
       signal?.throwIfAborted()
-      pending = bytesRead > 0 ? fill(1 - turn) : undefined
       feed(cursor, buffers[turn]!, bytesRead)
+      // Only now: the other buffer held the rest of the piece before until `feed` took it over.
+      pending = bytesRead > 0 ? fill(1 - turn) : undefined
       const step = parsing.next()
       onProgress?.(source.progress())
       if (step.done) return { file, fileBytes: source.fileBytes, ...step.value }

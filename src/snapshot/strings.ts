@@ -53,6 +53,15 @@ export class StringTable {
     }
   }
 
+  /** Indexes of all strings that start with `prefix` (as {@link containing}), in ascending order. */
+  *startingWith(prefix: string): Generator<number> {
+    for (const index of this.containing(`"${prefix}`)) {
+      // The quote in front counts to the string before; an inner one would stand behind a backslash.
+      const own = index === 0 && this.get(0).startsWith(prefix) ? 0 : index + 1
+      if (own < this.count && this.get(own).startsWith(prefix)) yield own
+    }
+  }
+
   /** Index of the string that is exactly `text` (as {@link containing}), or -1. */
   indexOf(text: string): number {
     const haystack = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)

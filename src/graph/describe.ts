@@ -1,0 +1,150 @@
+// Says in words what a node is and how one node holds another.
+
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType, NOT_RETAINING } from '../snapshot/snapshot.ts'
+import type { HeapGraph } from './heap-graph.ts'
+import { pathTo } from './paths.ts'
+import { ROOT } from './roots.ts'
+
+/** One step of a retaining path: what the node in front calls this one, and what this one is. */
+export interface PathStep {
+  /** `context variable 'logs'`, `.user`, `[12]`, `entry "key"`, or empty at the start of a path. */
+  readonly edge: string
+  /** `Map`, `closure onData`, `module file:///app/chat.mjs`, `Array[48,211]`, … */
+  readonly node: string
+  readonly ordinal: number
+  /** How many steps of the same kind follow each other here, as in a linked list; 1 for a step by itself. */
+  readonly times: number
+}
+
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
+const MAX_NAME = 80
+
+/**
+ * The retaining path to `node` in words, backing stores left out and repeated steps folded.
+ * Empty if nothing that retains leads there.
+ */
+export function describePath(graph: HeapGraph, node: number): PathStep[] {
+  const { owner } = graph.ownership
+  const steps: PathStep[] = []
+  let before = ROOT
+  for (const at of pathTo(graph.paths, node)) {
+    const edge = before === ROOT ? -1 : findEdge(graph, before, at)
+    const holder = before
+    before = at
+    // An object and its stores are one thing to the reader: the step is told where it leaves the store.
+    if (owner[at] !== at && owner[at] === ownerOf(graph, holder) && at !== node) continue
+    const step = {
+      edge: edge < 0 ? '' : describeEdge(graph, holder, edge),
+      node: describeNode(graph, at),
+      ordinal: at,
+      times: 1,
+    }
+    const last = steps.at(-1)
+    if (last && foldable(last.edge) === foldable(step.edge) && sameKind(last.node, step.node)) {
+      steps[steps.length - 1] = { ...step, times: last.times + 1 }
+    } else steps.push(step)
+  }
+  return steps
+}
+
+const foldable = (edge: string): string => edge.replace(/\d+/g, '')
+const sameKind = (a: string, b: string): boolean => a.replace(/[\d,]+/g, '') === b.replace(/[\d,]+/g, '')
+
+function ownerOf({ ownership: { owner } }: HeapGraph, node: number): number {
+  return owner[node]!
+}
+
+/** What the node is, in a few words. */
+export function describeNode(graph: HeapGraph, node: number): string {
+  const { snapshot, moduleScopes } = graph
+  const { nodeType, nodeName, strings } = snapshot
+  const url = moduleScopes.get(node)
+  if (url !== undefined) return `module ${url}`
+  const name = strings.get(nodeName[node]!)
+  const short = name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 1)}…` : name
+  switch (nodeType[node]) {
+    case NodeType.closure:
+      return `function ${short || '(anonymous)'}`
+    case NodeType.string:
+    case NodeType.consString:
+    case NodeType.slicedString:
+      return name === '(concatenated string)' || name === '(sliced string)'
+        ? name.slice(1, -1)
+        : `string ${JSON.stringify(short)}`
+    case NodeType.object:
+      if (name.startsWith('system / Context')) return 'scope'
+      if (name === 'Array') return `Array[${elementCount(graph, node).toLocaleString('en-US')}]`
+      return short
+    case NodeType.symbol:
+      return `symbol ${short}`
+    case NodeType.regexp:
+      return `RegExp ${short}`
+    default:
+      return short
+  }
+}
+
+/** How `holder` (or the store of its that the edge leaves) refers to the edge's target. */
+function describeEdge(graph: HeapGraph, holder: number, edge: number): string {
+  const { edges, edgeNameOrIndex, strings } = graph.snapshot
+  const name = edgeNameOrIndex[edge]!
+  switch (edgeType(edges[edge]!)) {
+    case EdgeType.element:
+      return `[${name}]`
+    case EdgeType.hidden:
+      return '(hidden)'
+    case EdgeType.context:
+      return `context variable '${strings.get(name)}'`
+    case EdgeType.property:
+    case EdgeType.shortcut: {
+      const property = strings.get(name)
+      if (IDENTIFIER.test(property)) return `.${property}`
+      return property.startsWith('<symbol')
+        ? `[${property.slice(1, -1)}]`
+        : `[${JSON.stringify(property.slice(0, MAX_NAME))}]`
+    }
+    default: {
+      const internal = strings.get(name)
+      if (/^\d+$/.test(internal)) return entryKey(graph, holder, edge)
+      if (internal === 'context') return 'closed over'
+      if (internal === 'previous') return 'outer scope'
+      return /^\d+ \/ part of key /.test(internal) ? '(WeakMap value)' : `(${internal})`
+    }
+  }
+}
+
+/** The slot of a Map's or Set's hash table: its key, if that is a string; the key stands in the slot in front. */
+function entryKey(graph: HeapGraph, table: number, edge: number): string {
+  const { firstEdge, edges, edgeNameOrIndex, strings, nodeType, nodeName } = graph.snapshot
+  const slot = Number(strings.get(edgeNameOrIndex[edge]!))
+  for (let other = Math.max(firstEdge[table]!, edge - 2); other < edge; other++) {
+    const target = edgeTarget(edges[other]!)
+    if (Number(strings.get(edgeNameOrIndex[other]!)) === slot - 1 && nodeType[target] === NodeType.string) {
+      return `entry ${JSON.stringify(strings.get(nodeName[target]!).slice(0, MAX_NAME))}`
+    }
+  }
+  return 'entry'
+}
+
+/** The edge by which `holder` retains `target`; the one that a person would name, if there are several; -1 if none. */
+function findEdge({ snapshot }: HeapGraph, holder: number, target: number): number {
+  const { firstEdge, edges } = snapshot
+  let found = -1
+  for (let edge = firstEdge[holder]!; edge < firstEdge[holder + 1]!; edge++) {
+    const packed = edges[edge]!
+    if (packed & NOT_RETAINING || edgeTarget(packed) !== target) continue
+    const type = edgeType(packed)
+    if (type === EdgeType.property || type === EdgeType.context || type === EdgeType.element) return edge
+    if (found < 0) found = edge
+  }
+  return found
+}
+
+function elementCount({ snapshot: { firstEdge, edges } }: HeapGraph, node: number): number {
+  let count = 0
+  for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+    if (edgeType(edges[edge]!) === EdgeType.element) count++
+  }
+  return count
+}
