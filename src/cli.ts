@@ -1,12 +1,14 @@
 // Builds the program, runs it, and turns its outcome into an exit code: the only place that sets one.
 
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { analyzeCommand } from './commands/analyze.ts'
 import { createContext } from './commands/context.ts'
+import { diffCommand } from './commands/diff.ts'
 import { psCommand } from './commands/ps.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
 import { LeakscopeError } from './errors.ts'
 import { printable } from './support/format.ts'
+import { toolVersion } from './support/version.ts'
 
 /** Runs the command line in `argv` (as `process.argv`) and sets `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -32,16 +34,13 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 function buildProgram(signal: AbortSignal): Command {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
   const context = createContext(signal)
   const program = new Command('leakscope')
     .description('Tells what is leaking in a running Node.js process: what grows, who holds it, and from which line.')
-    .version(version)
+    .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-  program.addCommand(psCommand(context)).addCommand(snapshotCommand(context))
+  for (const create of [psCommand, snapshotCommand, diffCommand, analyzeCommand]) program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.
   for (const command of [program, ...program.commands]) command.exitOverride()
   return program

@@ -23,6 +23,7 @@ export interface Culprit {
 export type ReadSource = (url: string) => string | undefined
 
 const MAX_SOURCE_BYTES = 16 << 20
+const MAX_MODULES = 200
 
 /** Reads sources from this machine's disk: `file:` URLs and absolute paths, as Node names its scripts. */
 export const readLocalSource: ReadSource = (url) => {
@@ -85,30 +86,47 @@ function locate(graph: HeapGraph, node: number, basis: Culprit['basis']): Culpri
 /** Methods that put something into a collection. */
 const PUTS = 'push|unshift|set|add|append|enqueue|splice'
 
-/** Finds `logs.push(` in the module for a path that ends `module … → context variable 'Logging' → .logs → [12]`. */
+/**
+ * Finds `logs.push(` in the module for a path that ends `module … → context variable 'Logging' → .logs → [12]`. A path
+ * that starts at the global object does not say which module to look in, so all of the program's are tried.
+ */
 function findStatement(graph: HeapGraph, path: readonly PathStep[], readSource: ReadSource): Culprit | undefined {
-  const start = path[0] && graph.moduleScopes.get(path[0].ordinal)
-  if (!start || start.startsWith('node:')) return undefined
-  // Names from the end of the path backwards, the element's own left out: what was put is not where it was put.
-  const names = path
+  const start = path[0]
+  if (!start) return undefined
+  // The last name that is not the element's own: what was put is not where it was put.
+  const name = path
     .slice(1, -1)
     .map(({ edge }) => /^(?:\.|context variable ')([\p{ID_Continue}$]+)'?$/u.exec(edge)?.[1])
-    .filter((name) => name !== undefined)
-  if (names.length === 0) return undefined
-  const source = readSource(start)
-  if (source === undefined) return undefined
+    .findLast((found) => found !== undefined)
+  if (!name) return undefined
+  const own = graph.moduleScopes.get(start.ordinal)
+  const modules = own === undefined ? [...new Set(graph.moduleScopes.values())] : [own]
+  for (const url of modules.filter((each) => isProgram(each) || each === own).slice(0, MAX_MODULES)) {
+    if (url.startsWith('node:')) continue
+    const source = readSource(url)
+    const found = source === undefined ? undefined : searchSource(url, source, name, own !== undefined)
+    if (found) return found
+  }
+  return undefined
+}
+
+/** Whether a script is the program's own, neither Node's nor a dependency's. */
+const isProgram = (url: string): boolean => !url.startsWith('node:') && packageOf(url) === null
+
+/** @param declared whether the line that declares or assigns the variable will do, if nothing is put into it by name */
+function searchSource(url: string, source: string, variable: string, declared: boolean): Culprit | undefined {
   const lines = source.split('\n')
-  const name = names.at(-1)!.replace(/\$/g, '\\$')
+  const name = variable.replace(/\$/g, '\\$')
   const search = (pattern: RegExp): Culprit | undefined => {
     const at = lines.findIndex((line) => pattern.test(line) && !/^\s*(\/\/|\*)/.test(line))
     if (at < 0) return undefined
     const column = pattern.exec(lines[at]!)!.index + 1
-    return { function: null, url: start, line: at + 1, column, package: packageOf(start), basis: 'retainer' }
+    return { function: null, url, line: at + 1, column, package: packageOf(url), basis: 'retainer' }
   }
   return (
     search(new RegExp(`(?<![\\w$])${name}\\s*(\\?\\.|\\.)\\s*(${PUTS})\\s*\\(`)) ??
     search(new RegExp(`(?<![\\w$])${name}\\s*\\[[^\\]]+\\]\\s*(\\?\\?|\\|\\|)?=(?!=)`)) ??
-    search(new RegExp(`(?<![\\w$])${name}(?![\\w$])\\s*(\\?\\?|\\|\\|)?[=:](?!=)`))
+    (declared ? search(new RegExp(`(?<![\\w$])${name}(?![\\w$])\\s*(\\?\\?|\\|\\|)?[=:](?!=)`)) : undefined)
   )
 }
 

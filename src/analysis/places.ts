@@ -3,7 +3,7 @@
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { ROOT, userRoots } from '../graph/roots.ts'
-import { EdgeType } from '../snapshot/meta.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, NOT_RETAINING, type Snapshot } from '../snapshot/snapshot.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import { type Classes, classify } from './classes.ts'
@@ -20,7 +20,7 @@ const LABEL = { none: 0, element: 1, entry: 2, key: 3, hidden: 4, named: 8 } as 
  * The vocabulary that snapshots share: classes and labels numbered alike in all of them, and places.
  *
  * A **place** is where a node stands in the tree of owners: the place of its owner, the label of the reference from
- * there, and its class. The owner is the immediate dominator with backing stores left out. All elements of one array
+ * there, and its kind: its class or, for functions, where they stand. The owner is the immediate dominator with backing stores left out. All elements of one array
  * stand in the same place, and so do all nodes of a linked list, whatever its length: a reference that repeats (`.next`
  * to a node like the one before) leads to the same place.
  */
@@ -43,11 +43,6 @@ export class Places {
     return this.#places.part(place, 0)
   }
 
-  /** Number of the class that nodes in this place are of, see {@link PlacedNodes.classes}. */
-  classNumber(place: number): number {
-    return this.#places.part(place, 2)
-  }
-
   /** The place of every node of a snapshot; O(nodes + edges). */
   locate(graph: HeapGraph): PlacedNodes {
     const { snapshot } = graph
@@ -55,7 +50,6 @@ export class Places {
     const { immediate, order } = graph.dominators
     const { owner } = graph.ownership
     const classes = classify(snapshot)
-    const sharedClass = Uint32Array.from(classes.keys, (key) => numberFor(this.#classes, key))
 
     const holder = new Uint32Array(nodeCount)
     for (const node of order) {
@@ -63,18 +57,46 @@ export class Places {
       holder[node] = owner[above] === above || owner[above]! >= SHARED ? above : holder[above]!
     }
     const label = this.#labelNodes(graph, holder)
+    const kind = this.#kindsOf(graph, classes, holder)
 
     const of = new Uint32Array(nodeCount)
     for (const node of order) {
       if (node === ROOT) continue
       const place = of[holder[node]!]!
       const nodeLabel = label[node]!
-      const nodeClass = sharedClass[classes.of[node]!]!
+      const nodeClass = kind[node]!
       const repeats =
         this.#places.part(place, 1) === nodeLabel && this.#places.part(place, 2) === nodeClass && place !== 0
       of[node] = repeats ? place : this.#places.intern(place, nodeLabel, nodeClass)
     }
     return { of, holder, classes }
+  }
+
+  /**
+   * By node ordinal: number of the node's class, in which functions are told apart by where they stand in the source,
+   * and objects of Node's own classes (timers, requests) by the function of the program's that they hold.
+   */
+  #kindsOf(graph: HeapGraph, classes: Classes, holder: Uint32Array): Uint32Array {
+    const { locations, nodeType } = graph.snapshot
+    const shared = Uint32Array.from(classes.keys, (key) => numberFor(this.#classes, key))
+    const kind = classes.of.map((number) => shared[number]!)
+    const known = new TupleInterner(3)
+    const urlOfRow: string[] = []
+    for (let row = 0; row < locations.node.length; row++) {
+      const node = locations.node[row]!
+      if (nodeType[node] !== NodeType.closure) continue
+      const site = known.intern(locations.script[row]!, locations.line[row]!, locations.column[row]!)
+      urlOfRow[site] ??= graph.scriptUrls.get(locations.script[row]!) ?? ''
+      const url = urlOfRow[site]!
+      if (url === '' || url.startsWith('node:')) continue
+      const place = `${url}:${locations.line[row]}:${locations.column[row]}`
+      kind[node] = numberFor(this.#classes, place)
+      const caller = holder[node]!
+      if (nodeType[caller] === NodeType.object && graph.sourceLocation(caller)?.url.startsWith('node:')) {
+        kind[caller] = numberFor(this.#classes, `${classes.keys[classes.of[caller]!]} of ${place}`)
+      }
+    }
+    return kind
   }
 
   /** By node ordinal: number of the label that its holder's reference to it has. */

@@ -13,6 +13,7 @@ export interface PathStep {
   /** `Map`, `closure onData`, `module file:///app/chat.mjs`, `Array[48,211]`, … */
   readonly node: string
   readonly ordinal: number
+  readonly nodeId: number
   /** How many steps of the same kind follow each other here, as in a linked list; 1 for a step by itself. */
   readonly times: number
 }
@@ -38,6 +39,7 @@ export function describePath(graph: HeapGraph, node: number): PathStep[] {
       edge: edge < 0 ? '' : describeEdge(graph, holder, edge),
       node: describeNode(graph, at),
       ordinal: at,
+      nodeId: graph.snapshot.nodeId[at]!,
       times: 1,
     }
     const last = steps.at(-1)
@@ -61,7 +63,7 @@ export function describeNode(graph: HeapGraph, node: number): string {
   const { nodeType, nodeName, strings } = snapshot
   const url = moduleScopes.get(node)
   if (url !== undefined) return `module ${url}`
-  const name = strings.get(nodeName[node]!)
+  const name = strings.get(nodeName[node]!).trim()
   const short = name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 1)}…` : name
   switch (nodeType[node]) {
     case NodeType.closure:
@@ -69,9 +71,7 @@ export function describeNode(graph: HeapGraph, node: number): string {
     case NodeType.string:
     case NodeType.consString:
     case NodeType.slicedString:
-      return name === '(concatenated string)' || name === '(sliced string)'
-        ? name.slice(1, -1)
-        : `string ${JSON.stringify(short)}`
+      return `string ${JSON.stringify(stringText(graph, node, MAX_NAME))}`
     case NodeType.object:
       if (name.startsWith('system / Context')) return 'scope'
       if (name === 'Array') return `Array[${elementCount(graph, node).toLocaleString('en-US')}]`
@@ -83,6 +83,31 @@ export function describeNode(graph: HeapGraph, node: number): string {
     default:
       return short
   }
+}
+
+/**
+ * A string's text, as much of it as the snapshot has, `max` characters at most (then with `…` at the end). V8 cuts
+ * texts at 1,024 characters, and of a concatenated string it writes only what its parts are.
+ */
+export function stringText({ snapshot }: HeapGraph, node: number, max = 1024): string {
+  const { nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
+  const parts = ['first', 'second', 'parent'].map((name) => strings.indexOf(name))
+  let text = ''
+  // The right part waits while the left one, which may be a million parts deep, is taken apart.
+  const waiting = [node]
+  while (waiting.length > 0 && text.length <= max) {
+    const at = waiting.pop()!
+    if (nodeType[at] === NodeType.string) text += strings.get(nodeName[at]!)
+    const below: number[] = []
+    if (nodeType[at] === NodeType.consString || nodeType[at] === NodeType.slicedString) {
+      for (let edge = firstEdge[at]!; edge < firstEdge[at + 1]!; edge++) {
+        const part = parts.indexOf(edgeNameOrIndex[edge]!)
+        if (part >= 0 && edgeType(edges[edge]!) === EdgeType.internal) below[part] = edgeTarget(edges[edge]!)
+      }
+    }
+    for (let part = below.length - 1; part >= 0; part--) if (below[part] !== undefined) waiting.push(below[part]!)
+  }
+  return text.length > max ? `${text.slice(0, max - 1)}…` : text
 }
 
 /** How `holder` (or the store of its that the edge leaves) refers to the edge's target. */

@@ -1,0 +1,176 @@
+// What is big in one snapshot: by kind, by class, by dominator, and among the strings.
+
+import { describeNode, describePath, type PathStep, stringText } from '../graph/describe.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { locationAt, type SourceLocation } from '../graph/locations.ts'
+import { SHARED } from '../graph/ownership.ts'
+import { ROOT } from '../graph/roots.ts'
+import { NODE_TYPES, NodeType } from '../snapshot/meta.ts'
+import { classRows } from './classes.ts'
+
+export interface Kind {
+  /** Type of node, as V8 names it. */
+  readonly kind: string
+  readonly count: number
+  readonly shallowBytes: number
+}
+
+export interface BigObject {
+  readonly node: string
+  readonly nodeId: number
+  readonly shallowBytes: number
+  readonly retainedBytes: number
+  readonly path: readonly PathStep[]
+}
+
+export interface BigClass {
+  readonly name: string
+  readonly location: SourceLocation | undefined
+  readonly count: number
+  readonly shallowBytes: number
+  readonly retainedBytes: number
+}
+
+export interface DuplicateString {
+  readonly text: string
+  readonly count: number
+  readonly shallowBytes: number
+  /** Bytes that would go if the text were there but once. */
+  readonly wastedBytes: number
+}
+
+export interface Overview {
+  readonly kinds: readonly Kind[]
+  readonly classes: readonly BigClass[]
+  readonly dominators: readonly BigObject[]
+  readonly largestStrings: readonly BigObject[]
+  readonly duplicateStrings: readonly DuplicateString[]
+}
+
+/** @param limit how many rows of each kind, the biggest first */
+export function overview(graph: HeapGraph, limit: number): Overview {
+  const { snapshot } = graph
+  const big = (node: number): BigObject => ({
+    node: describeNode(graph, node),
+    nodeId: snapshot.nodeId[node]!,
+    shallowBytes: graph.shallowSize(node),
+    retainedBytes: graph.retainedSize(node),
+    path: describePath(graph, node),
+  })
+  return {
+    kinds: sumKinds(graph),
+    classes: classRows(graph)
+      .sort((a, b) => b.retainedBytes - a.retainedBytes)
+      .slice(0, limit)
+      .map(({ name, count, shallowBytes, retainedBytes, location }) => ({
+        name,
+        count,
+        shallowBytes,
+        retainedBytes,
+        location: location < 0 ? undefined : locationAt(snapshot, graph.scriptUrls, location),
+      })),
+    dominators: accumulationPoints(graph, limit).map(big),
+    largestStrings: largestStrings(graph, limit).map((node) => ({ ...big(node), node: stringText(graph, node) })),
+    duplicateStrings: duplicateStrings(graph, limit),
+  }
+}
+
+function sumKinds({ snapshot: { nodeCount, nodeType, selfSize } }: HeapGraph): Kind[] {
+  const count = new Float64Array(NodeType.unknown + 1)
+  const bytes = new Float64Array(NodeType.unknown + 1)
+  for (let node = 0; node < nodeCount; node++) {
+    count[nodeType[node]!]!++
+    bytes[nodeType[node]!]! += selfSize[node]!
+  }
+  return Array.from(count, (n, type) => ({ kind: NODE_TYPES[type] ?? 'other', count: n, shallowBytes: bytes[type]! }))
+    .filter((kind) => kind.count > 0)
+    .sort((a, b) => b.shallowBytes - a.shallowBytes)
+}
+
+/** A node is passed through when one node below it keeps this share of what it keeps. */
+const PASS_THROUGH = 0.5
+
+/**
+ * The objects where bytes pile up: from the top of the dominator tree down, through those that only lead to one other
+ * (and through the program's scopes and V8's roots, which hold everything), to those that hold many things themselves.
+ */
+function accumulationPoints(graph: HeapGraph, limit: number): number[] {
+  const { nodeType } = graph.snapshot
+  const { owner } = graph.ownership
+  const children = childrenOf(graph)
+  const bySize = (a: number, b: number) => graph.retainedSize(b) - graph.retainedSize(a)
+  const waiting = [ROOT]
+  const points: number[] = []
+  while (points.length < limit && waiting.length > 0) {
+    const node = waiting.shift()!
+    const below = [...children(node)].sort(bySize).slice(0, limit)
+    const leads =
+      node === ROOT ||
+      nodeType[node] === NodeType.synthetic ||
+      graph.moduleScopes.has(node) ||
+      graph.distance(node) === 1 ||
+      (below.length > 0 && graph.retainedSize(below[0]!) >= graph.retainedSize(node) * PASS_THROUGH)
+    // Bytes of a backing store are its owner's.
+    if (!leads) points.push(owner[node]! < SHARED ? owner[node]! : node)
+    else waiting.push(...below)
+    waiting.sort(bySize)
+    waiting.length = Math.min(waiting.length, limit)
+  }
+  return [...new Set(points)]
+}
+
+/** The nodes that a node immediately dominates. */
+function childrenOf({ dominators: { immediate }, snapshot: { nodeCount } }: HeapGraph): (node: number) => Uint32Array {
+  const first = new Uint32Array(nodeCount + 1)
+  for (let node = 1; node < nodeCount; node++) first[immediate[node]! + 1]!++
+  for (let node = 0; node < nodeCount; node++) first[node + 1]! += first[node]!
+  const free = first.slice(0, nodeCount)
+  const list = new Uint32Array(nodeCount)
+  for (let node = 1; node < nodeCount; node++) list[free[immediate[node]!]!++] = node
+  return (node) => list.subarray(first[node]!, first[node + 1]!)
+}
+
+const isString = (type: number): boolean =>
+  type === NodeType.string || type === NodeType.consString || type === NodeType.slicedString
+
+/** Strings by retained size, without the parts of longer ones. */
+function largestStrings(graph: HeapGraph, limit: number): number[] {
+  const { nodeCount, nodeType } = graph.snapshot
+  const largest: number[] = []
+  for (let node = 0; node < nodeCount; node++) {
+    if (!isString(nodeType[node]!) || isString(nodeType[graph.immediateDominator(node)]!)) continue
+    const size = graph.retainedSize(node)
+    if (largest.length === limit && size <= graph.retainedSize(largest.at(-1)!)) continue
+    let at = largest.length
+    while (at > 0 && graph.retainedSize(largest[at - 1]!) < size) at--
+    largest.splice(at, 0, node)
+    largest.length = Math.min(largest.length, limit)
+  }
+  return largest
+}
+
+/** Strings of one text and one size; V8 cuts texts in a snapshot, so of cut ones the size has to agree too. */
+function duplicateStrings({ snapshot }: HeapGraph, limit: number): DuplicateString[] {
+  const { nodeCount, nodeType, nodeName, selfSize, strings } = snapshot
+  const copies = new Map<number, { name: number; size: number; count: number }>()
+  for (let node = 0; node < nodeCount; node++) {
+    if (nodeType[node] !== NodeType.string) continue
+    const name = nodeName[node]!
+    const size = selfSize[node]!
+    // Sizes of strings are far below 2^21 words; a clash beyond that would merge two rows.
+    const key = name * 2 ** 21 + ((size >>> 3) & 0x1fffff)
+    const known = copies.get(key)
+    if (known) known.count++
+    else copies.set(key, { name, size, count: 1 })
+  }
+  return [...copies.values()]
+    .filter(({ count }) => count > 1)
+    .sort((a, b) => b.size * (b.count - 1) - a.size * (a.count - 1))
+    .slice(0, limit)
+    .map(({ name, size, count }) => ({
+      text: strings.get(name),
+      count,
+      shallowBytes: size * count,
+      wastedBytes: size * (count - 1),
+    }))
+}

@@ -1,0 +1,157 @@
+// The Report: the public JSON of every command that analyses, schema version 1; fields are only ever added.
+
+import { z } from 'zod'
+
+const bytes = z.number()
+const count = z.number().int()
+
+export const SourceLocationSchema = z.object({
+  url: z.string(),
+  /** 1-based. */
+  line: z.number().int(),
+  /** 1-based. */
+  column: z.number().int(),
+})
+
+export const CulpritSchema = SourceLocationSchema.extend({
+  function: z.string().nullable(),
+  /** npm package of the file; null for the program's own. */
+  package: z.string().nullable(),
+  /** How the line is tied to the leak: it allocates, it runs when the object is used, or it holds the object. */
+  basis: z.enum(['allocation', 'callback', 'retainer']),
+})
+
+export const PathStepSchema = z.object({
+  /** What the step before calls this one: `context variable 'clients'`, `.user`, `[12]`; empty at the start. */
+  edge: z.string(),
+  node: z.string(),
+  /** V8's object id. */
+  nodeId: z.number().int(),
+  /** How many like this one follow each other here, as in a linked list. */
+  times: count,
+})
+
+export const SnapshotSchema = z.object({
+  file: z.string(),
+  isolate: z.string(),
+  /** When the file was last written, ISO 8601. */
+  takenAt: z.string(),
+  fileBytes: bytes,
+  nodeCount: count,
+  edgeCount: count,
+  totalShallowBytes: bytes,
+})
+
+export const ConstructorGrowthSchema = z.object({
+  name: z.string(),
+  isolate: z.string(),
+  location: SourceLocationSchema.nullable(),
+  countBefore: count,
+  countAfter: count,
+  countDelta: count,
+  shallowBytesBefore: bytes,
+  shallowBytesAfter: bytes,
+  shallowBytesDelta: bytes,
+  retainedBytesBefore: bytes,
+  retainedBytesAfter: bytes,
+  retainedBytesDelta: bytes,
+})
+
+export const ClusterSchema = z.object({
+  /** `added`: objects that were not there before; `grown`: objects that were, and take more bytes themselves now. */
+  kind: z.enum(['added', 'grown']),
+  constructor: z.string(),
+  isolate: z.string(),
+  count,
+  /** How many came in each step and are still there; empty when objects were not matched by id. */
+  countPerStep: z.array(count),
+  /** Bytes of these objects with all that is new and that only they hold. */
+  retainedBytes: bytes,
+  retainingPath: z.array(PathStepSchema),
+  culprit: CulpritSchema.nullable(),
+})
+
+export const GrowthSchema = z.object({
+  /** Between the first and the last snapshot. */
+  elapsedMs: z.number(),
+  /** Of the whole heap. */
+  totalShallowBytes: bytes,
+  /** `id`: objects were matched by V8's ids; `place`: by class and place, because the ids do not match. */
+  matching: z.enum(['id', 'place']),
+  constructors: z.array(ConstructorGrowthSchema),
+  clusters: z.array(ClusterSchema),
+})
+
+export const HeapSchema = z.object({
+  /** By type of node, as V8 names them. */
+  kinds: z.array(z.object({ kind: z.string(), count, shallowBytes: bytes })),
+  constructors: z.array(
+    z.object({
+      name: z.string(),
+      location: SourceLocationSchema.nullable(),
+      count,
+      shallowBytes: bytes,
+      retainedBytes: bytes,
+    }),
+  ),
+  /** Objects that keep most alive, none of them inside another. */
+  dominators: z.array(
+    z.object({
+      node: z.string(),
+      nodeId: z.number().int(),
+      shallowBytes: bytes,
+      retainedBytes: bytes,
+      retainingPath: z.array(PathStepSchema),
+    }),
+  ),
+  /** The strings that keep most bytes alive; V8 writes at most the first 1,024 characters into a snapshot. */
+  largestStrings: z.array(
+    z.object({
+      text: z.string(),
+      nodeId: z.number().int(),
+      retainedBytes: bytes,
+      retainingPath: z.array(PathStepSchema),
+    }),
+  ),
+  /** Texts that are there more than once; `wastedBytes` would go if each were there but once. */
+  duplicateStrings: z.array(z.object({ text: z.string(), count, shallowBytes: bytes, wastedBytes: bytes })),
+})
+
+/** A known leak pattern, recognized. */
+export const FindingSchema = z.object({
+  pattern: z.string(),
+  /** 16 hex digits, the same for the same leak in every run. */
+  fingerprint: z.string().regex(/^[0-9a-f]{16}$/),
+  severity: z.enum(['note', 'warning', 'error']),
+  confidence: z.number().min(0).max(1),
+  title: z.string(),
+  isolate: z.string(),
+  growth: z.object({ count, shallowBytes: bytes, retainedBytes: bytes, perSecond: z.number() }),
+  culprit: CulpritSchema.nullable(),
+  retainingPath: z.array(PathStepSchema),
+  evidence: z.record(z.string(), z.unknown()),
+  advice: z.string(),
+})
+
+export const ReportSchema = z.object({
+  schemaVersion: z.literal(1),
+  tool: z.object({ name: z.literal('leakscope'), version: z.string() }),
+  command: z.string(),
+  /** Null when the command read files. */
+  target: z.object({ pid: z.number().int(), nodeVersion: z.string(), command: z.string() }).nullable(),
+  snapshots: z.array(SnapshotSchema),
+  /** Null for commands that look at one snapshot. */
+  growth: GrowthSchema.nullable(),
+  /** Null for commands that compare. */
+  heap: HeapSchema.nullable(),
+  /** What the operating system says of the process; null when the command read files. */
+  process: z.null(),
+  /** The first is the one to mend first. */
+  findings: z.array(FindingSchema),
+})
+
+export type Report = z.infer<typeof ReportSchema>
+export type ReportPathStep = z.infer<typeof PathStepSchema>
+export type ReportCulprit = z.infer<typeof CulpritSchema>
+export type ReportCluster = z.infer<typeof ClusterSchema>
+export type ReportSourceLocation = z.infer<typeof SourceLocationSchema>

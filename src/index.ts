@@ -1,0 +1,30 @@
+// What `import … from 'leakscope'` gives: reading heap snapshots, comparing them, and taking them.
+
+export { type Culprit, type ReadSource, readLocalSource } from './analysis/culprit.ts'
+export {
+  type ClassGrowth,
+  compareSnapshots,
+  type Growth,
+  type GrowthCluster,
+  type GrowthOptions,
+  type Matching,
+  type SnapshotTotals,
+} from './analysis/growth.ts'
+export {
+  type BigClass,
+  type BigObject,
+  type DuplicateString,
+  type Kind,
+  type Overview,
+  overview,
+} from './analysis/overview.ts'
+export { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotOptions } from './capture/heap-snapshot.ts'
+export { type ErrorCode, LeakscopeError } from './errors.ts'
+export { describeNode, describePath, type PathStep } from './graph/describe.ts'
+export { HeapGraph } from './graph/heap-graph.ts'
+export type { SourceLocation } from './graph/locations.ts'
+export { EdgeType, NodeType } from './snapshot/meta.ts'
+export { type ReadOptions, readSnapshot } from './snapshot/read.ts'
+export { edgeTarget, edgeType, type Locations, type Snapshot } from './snapshot/snapshot.ts'
+export { type AttachOptions, type Target, withInspector } from './target/attach.ts'
+export { listNodeProcesses, type NodeProcess } from './target/processes.ts'

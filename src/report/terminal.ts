@@ -1,0 +1,234 @@
+// The Report as a person reads it in a terminal.
+
+import type { ChalkInstance } from 'chalk'
+import Table from 'cli-table3'
+import type { Report, ReportCluster, ReportCulprit, ReportPathStep, ReportSourceLocation } from '../findings/report.ts'
+import {
+  formatBytes,
+  formatBytesDelta,
+  formatCount,
+  formatCountDelta,
+  formatDuration,
+  printable,
+} from '../support/format.ts'
+
+export interface TerminalOptions {
+  readonly color: ChalkInstance
+  /** Columns that lines may take. */
+  readonly width: number
+  /** Rows of each table at most. */
+  readonly limit: number
+}
+
+type Growth = NonNullable<Report['growth']>
+type Heap = NonNullable<Report['heap']>
+
+export function reportTerminal(report: Report, options: TerminalOptions): string {
+  const parts = [snapshotLines(report, options)]
+  if (report.growth) parts.push(...growthParts(report.growth, report.snapshots.length, options))
+  if (report.heap) parts.push(...heapParts(report.heap, report.snapshots[0]?.totalShallowBytes ?? 0, options))
+  return parts.filter((part) => part !== '').join('\n\n')
+}
+
+function snapshotLines({ snapshots, growth }: Report, { color }: TerminalOptions): string {
+  const table = plainTable(['left', 'right', 'right', 'right'])
+  for (const { file, fileBytes, nodeCount, totalShallowBytes } of snapshots) {
+    table.push([
+      color.bold(printable(file)),
+      `${formatBytes(fileBytes)} file`,
+      `${formatCount(nodeCount)} nodes`,
+      `${formatBytes(totalShallowBytes)} heap`,
+    ])
+  }
+  const lines = [table.toString()]
+  if (growth) {
+    const change = formatBytesDelta(growth.totalShallowBytes)
+    const time = growth.elapsedMs > 0 ? ` between files written ${formatDuration(growth.elapsedMs)} apart` : ''
+    lines.push(`The heap changed by ${color.bold(change)}${time}.`)
+    if (growth.matching === 'place') {
+      lines.push(
+        color.yellow(
+          'The object ids of these files do not mean the same objects (V8 numbers them anew for each inspector session),',
+        ),
+        color.yellow(
+          'so objects were matched by class and place: counts are exact, single objects are not told apart.',
+        ),
+      )
+    }
+  }
+  return lines.join('\n')
+}
+
+function growthParts(growth: Growth, snapshots: number, options: TerminalOptions): string[] {
+  const { color, limit } = options
+  const each = snapshots > 2 ? ' in each step' : ''
+  const clusters = growth.clusters.slice(0, limit)
+  const classes = growth.constructors.slice(0, limit)
+  return [
+    clusters.length === 0
+      ? `Nothing new is held${each}.`
+      : [
+          color.bold(`What grew${each}, by what holds it:`),
+          ...clusters.map((cluster, i) => clusterText(cluster, i + 1, options)),
+          more(growth.clusters.length - clusters.length),
+        ]
+          .filter((line) => line !== '')
+          .join('\n'),
+    classes.length === 0
+      ? `No class changed${each}.`
+      : [color.bold(`Classes that ${each ? `grew${each}` : 'changed'}:`), classTable(classes, options)]
+          .concat(more(growth.constructors.length - classes.length) || [])
+          .join('\n'),
+  ]
+}
+
+const more = (hidden: number): string => (hidden > 0 ? `  … and ${formatCount(hidden)} more (--limit)` : '')
+
+function clusterText(cluster: ReportCluster, rank: number, { color, width }: TerminalOptions): string {
+  const { kind, count, retainedBytes, countPerStep, retainingPath, culprit } = cluster
+  const what =
+    kind === 'added'
+      ? `${formatCount(count)} new ${printable(cluster.constructor, 60)}`
+      : `${formatCount(count)} ${printable(cluster.constructor, 60)} that became larger`
+  const steps = countPerStep.length > 1 ? color.dim(`  (${countPerStep.map(formatCountDelta).join(', ')})`) : ''
+  const lines = [`${`${rank}`.padStart(3)}  ${color.red(formatBytesDelta(retainedBytes).padStart(8))}  ${what}${steps}`]
+  lines.push(
+    ...wrap(pathText(retainingPath), Math.max(40, width - 15)).map((line) => `               ${color.cyan(line)}`),
+  )
+  if (culprit) lines.push(`               ${culpritText(culprit, color)}`)
+  return lines.join('\n')
+}
+
+const BASIS: Readonly<Record<ReportCulprit['basis'], string>> = {
+  allocation: 'allocated',
+  callback: 'calls',
+  retainer: 'see',
+}
+
+function culpritText(culprit: ReportCulprit, color: ChalkInstance): string {
+  const name = culprit.function ? `${printable(culprit.function, 60)} ` : ''
+  const inside = culprit.package ? color.dim(` in package ${printable(culprit.package)}`) : ''
+  return `${color.dim(BASIS[culprit.basis])} ${name}${name || culprit.basis === 'allocation' ? color.dim('at ') : ''}${color.yellow(placeText(culprit))}${inside}`
+}
+
+/** `(GC root) → module /app/chat.mjs → context variable 'Logging' → .logs → Array[48,211] → [12] → string "…"` */
+function pathText(path: readonly ReportPathStep[]): string {
+  const words = ['(GC root)']
+  path.forEach(({ edge, node, times }, i) => {
+    if (edge !== '') words.push(edge)
+    // A plain object between two names says nothing that they don't.
+    if (i === path.length - 1 || (node !== 'Object' && node !== 'scope')) {
+      words.push(node.replace(/^module file:\/\//, 'module ') + (times > 1 ? ` ×${formatCount(times)}` : ''))
+    }
+  })
+  const most = 16
+  const cut = words.length > most ? [...words.slice(0, 5), '…', ...words.slice(words.length - most + 6)] : words
+  return cut.map((word) => printable(word, 120)).join(' → ')
+}
+
+const placeText = ({ url, line, column }: ReportSourceLocation): string =>
+  `${printable(url.replace(/^file:\/\//, ''))}:${line}:${column}`
+
+function classTable(classes: Growth['constructors'], { color, width }: TerminalOptions): string {
+  const table = plainTable(['left', 'right', 'right', 'right', 'right', 'right'])
+  table.push(['class', 'objects', '', 'shallow', 'retained', ''].map((head) => color.dim(head)))
+  for (const row of classes) {
+    table.push([
+      className(row.name, row.location, color, width),
+      formatCount(row.countAfter),
+      formatCountDelta(row.countDelta),
+      formatBytesDelta(row.shallowBytesDelta),
+      formatBytes(row.retainedBytesAfter),
+      color.bold(formatBytesDelta(row.retainedBytesDelta)),
+    ])
+  }
+  return table.toString()
+}
+
+function className(name: string, location: ReportSourceLocation | null, color: ChalkInstance, width: number): string {
+  const room = Math.max(30, width - 60)
+  const place = location ? placeText(location) : ''
+  const shown = printable(name, room)
+  const left = room - shown.length - 2
+  if (place === '' || left < 12) return shown
+  // Of a long path, the end tells the file.
+  return `${shown}  ${color.dim(place.length > left ? `…${place.slice(place.length - left + 1)}` : place)}`
+}
+
+function heapParts(heap: Heap, total: number, options: TerminalOptions): string[] {
+  const { color, limit, width } = options
+  const share = (bytes: number) => `${total > 0 ? ((100 * bytes) / total).toFixed(1) : '0.0'} %`
+  const pathWidth = Math.max(40, width - 15)
+  const objectLines = (
+    rows: readonly { retainedBytes: number; retainingPath: readonly ReportPathStep[]; label: string }[],
+  ) =>
+    rows
+      .slice(0, limit)
+      .flatMap(({ retainedBytes, retainingPath, label }) => [
+        `     ${color.red(formatBytes(retainedBytes).padStart(8))}  ${share(retainedBytes).padStart(6)}  ${label}`,
+        ...wrap(pathText(retainingPath), pathWidth).map((line) => `               ${color.cyan(line)}`),
+      ])
+      .join('\n')
+
+  const kinds = plainTable(['left', 'right', 'right', 'right'])
+  kinds.push(['kind', 'nodes', 'shallow', 'share'].map((head) => color.dim(head)))
+  for (const { kind, count, shallowBytes } of heap.kinds) {
+    kinds.push([kind, formatCount(count), formatBytes(shallowBytes), share(shallowBytes)])
+  }
+  const classes = plainTable(['left', 'right', 'right', 'right', 'right'])
+  classes.push(['class', 'objects', 'shallow', 'retained', 'share'].map((head) => color.dim(head)))
+  for (const { name, location, count, shallowBytes, retainedBytes } of heap.constructors.slice(0, limit)) {
+    classes.push([
+      className(name, location, color, width),
+      formatCount(count),
+      formatBytes(shallowBytes),
+      formatBytes(retainedBytes),
+      share(retainedBytes),
+    ])
+  }
+  const duplicates = plainTable(['right', 'right', 'left'])
+  duplicates.push(['wasted', 'copies', 'text'].map((head) => color.dim(head)))
+  for (const { text, count, wastedBytes } of heap.duplicateStrings.slice(0, limit)) {
+    duplicates.push([formatBytes(wastedBytes), formatCount(count), printable(JSON.stringify(text), 70)])
+  }
+  const titled = (title: string, text: string) => (text === '' ? '' : `${color.bold(title)}\n${text}`)
+  return [
+    titled('By kind of node:', kinds.toString()),
+    titled(
+      'Where most is held:',
+      objectLines(heap.dominators.map((row) => ({ ...row, label: printable(row.node, 80) }))),
+    ),
+    titled('Classes by retained size:', classes.toString()),
+    titled(
+      'Largest strings:',
+      objectLines(heap.largestStrings.map((row) => ({ ...row, label: printable(JSON.stringify(row.text), 60) }))),
+    ),
+    heap.duplicateStrings.length === 0 ? '' : titled('Texts that are there several times:', duplicates.toString()),
+  ]
+}
+
+/** A table without lines, its columns two blanks apart. */
+function plainTable(align: ('left' | 'right')[]): Table.Table {
+  const none = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
+    .concat('left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle')
+    .map((name) => [name, name === 'left' ? ' ' : ''])
+  return new Table({
+    colAligns: align,
+    chars: Object.fromEntries(none),
+    style: { 'padding-left': 1, 'padding-right': 1, head: [], border: [] },
+  })
+}
+
+/** Breaks a path at its arrows. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(/(?<= →) /)) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = `  ${word}`
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  lines.push(line)
+  return lines
+}
