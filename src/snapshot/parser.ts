@@ -87,7 +87,7 @@ function* parseHeadSection(cursor: Cursor): Parsing<Head> {
   const numbers = nodeCount * layout.nodeFieldCount + edgeCount * layout.edgeFieldCount
   if (cursor.maxBytes !== undefined && numbers * MIN_BYTES_PER_NUMBER > cursor.maxBytes) {
     cursor.contradiction(
-      `the head promises ${nodeCount} nodes and ${edgeCount} edges, more than ${cursor.maxBytes} bytes can hold`,
+      `the head promises ${nodeCount} nodes and ${edgeCount} edges, more than the file's ${cursor.maxBytes} bytes can hold: it is cut off`,
       at,
     )
   }

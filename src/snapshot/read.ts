@@ -3,7 +3,7 @@
 import { Cursor, MARGIN } from './cursor.ts'
 import { parseSnapshot } from './parser.ts'
 import type { Snapshot } from './snapshot.ts'
-import { openSource } from './source.ts'
+import { openSource, type Source } from './source.ts'
 
 /** Bytes of a buffer that take what the parser left over of the piece before; more than any row is long. */
 const HEADROOM = 2 * MARGIN
@@ -22,8 +22,16 @@ export interface ReadOptions {
  * Memory is the result's own plus two pieces of the file; no string of the file's length is ever made.
  * @throws LeakscopeError `file-not-found`, `file-unreadable`, or `snapshot-malformed` with the byte offset
  */
-export async function readSnapshot(file: string, { onProgress, signal }: ReadOptions = {}): Promise<Snapshot> {
-  const source = await openSource(file)
+export async function readSnapshot(file: string, options: ReadOptions = {}): Promise<Snapshot> {
+  return parseSource(file, await openSource(file), options)
+}
+
+/** The same from bytes that come from anywhere; closes the source. */
+export async function parseSource(
+  file: string,
+  source: Source,
+  { onProgress, signal }: ReadOptions = {},
+): Promise<Snapshot> {
   const buffers = [0, 1].map(() => new Uint8Array(HEADROOM + PIECE_BYTES + MARGIN))
   const fill = (turn: number) => source.read(buffers[turn]!.subarray(0, HEADROOM + PIECE_BYTES), HEADROOM)
   let pending: Promise<number> | undefined

@@ -6,8 +6,8 @@ import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { columnHashes, goldenCases } from '../golden/load.ts'
 import { parseBytes } from '../support/heaps.ts'
 
-describe.each(goldenCases())('the heap $name', ({ readSnapshot, golden }) => {
-  const snapshot = parseBytes(readSnapshot())
+describe.each(goldenCases())('the heap $name', async ({ readSnapshot, golden }) => {
+  const snapshot = await parseBytes(readSnapshot())
   const graph = new HeapGraph(snapshot)
   const { nodeCount, nodeId } = snapshot
 
