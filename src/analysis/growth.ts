@@ -103,6 +103,7 @@ interface PlaceTotals {
  */
 export async function compareSnapshots(files: readonly string[], options: GrowthOptions = {}): Promise<Growth> {
   const { onProgress, signal, acrossProcesses = false } = options
+  if (files.length < 2) throw new LeakscopeError('usage-invalid', 'a comparison needs two snapshots or more')
   const places = new Places()
   const remembered: Remembered[] = []
   for (const [i, file] of files.entries()) {
@@ -136,7 +137,7 @@ export async function compareSnapshots(files: readonly string[], options: Growth
     }
     return finish(graph, totals, placed, places, classes, remembered, acrossProcesses, options)
   }
-  throw new LeakscopeError('usage-invalid', 'a comparison needs two snapshots or more')
+  throw new Error('unreachable: the last snapshot ends the comparison')
 }
 
 function finish(
@@ -231,6 +232,8 @@ function growthById(
   const added = new Map<number, PlaceGrowth>()
   const grown = new Map<number, PlaceGrowth>()
   const first = remembered[0]!
+  /** By place times steps plus step: new objects that a new object of another place holds. */
+  const entered = new Uint32Array(places.size * tables.length)
   for (let node = 1; node < nodeCount; node++) {
     const own = owner[node]!
     if ((own !== node && own < SHARED) || nodeType[node] === NodeType.synthetic) continue
@@ -239,14 +242,29 @@ function growthById(
       const bytes = shallowSize[node]! - first.shallowSize[first.ids.table.position(nodeId[node]!)]!
       if (bytes > 0) count(grown, place, 'grown', node, bytes)
     } else {
-      // Of a list, those further back count too, though the first one retains them.
       const holder = placed.holder[node]!
       const outermost = born[holder] === 0
-      if (!outermost && placed.of[holder] !== place) continue
+      if (!outermost && placed.of[holder] !== place) {
+        entered[place * tables.length + born[node]! - 1]!++
+        continue
+      }
+      // Of a list, those further back count too, though the first one retains them.
       const growth = count(added, place, 'added', node, outermost ? newBytes[node]! : 0)
       while (growth.perStep.length < tables.length) growth.perStep.push(0)
       growth.perStep[born[node]! - 1]!++
     }
+  }
+  // A list whose first node is new: the others stand in a place of their own, but came with that one.
+  for (const [place, growth] of added) {
+    if (growth.nodeBytes > 0) continue
+    added.delete(place)
+    const first = added.get(places.parent(place))
+    if (!first) continue
+    growth.perStep.forEach((number, step) => {
+      const all = number + entered[place * tables.length + step]!
+      first.perStep[step]! += all
+      first.count += all
+    })
   }
   return tellByContents(added, grown, places)
 }
