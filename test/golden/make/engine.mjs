@@ -24,15 +24,25 @@ if (!isMainThread) {
   parentPort.postMessage('ready')
 }
 
-/** DevTools' model of the heap, and what it complained about while building it. */
-export async function openWithDevTools(bytes) {
+/** Leaves out what only DevTools works out: which web page owns what, and the statistics of its pie chart. */
+export function withoutExtras() {
+  engine.HeapSnapshot.prototype.calculateNativeContextAttribution = () => {}
+  engine.HeapSnapshot.prototype.calculateNativeContextSizes = () => {}
+  engine.JSHeapSnapshot.prototype.calculateStatistics = () => {}
+}
+
+/**
+ * DevTools' model of the heap, and what it complained about while building it.
+ * @param pieces the file's bytes: a Buffer, or an (async) iterable of Buffers
+ */
+export async function openWithDevTools(pieces) {
   const complaints = []
   const warn = console.warn
   console.warn = (text) => complaints.push(String(text))
   const loader = new engine.HeapSnapshotLoader({ sendEvent() {} })
   const decoder = new TextDecoder()
-  for (let at = 0; at < bytes.length; at += 4 << 20) {
-    loader.write(decoder.decode(bytes.subarray(at, at + (4 << 20)), { stream: true }))
+  for await (const piece of Buffer.isBuffer(pieces) ? inPieces(pieces) : pieces) {
+    loader.write(decoder.decode(piece, { stream: true }))
     await new Promise(setImmediate)
   }
   loader.close()
@@ -47,4 +57,8 @@ export async function openWithDevTools(bytes) {
   await second.terminate()
   console.warn = warn
   return { heap, complaints }
+}
+
+function* inPieces(bytes) {
+  for (let at = 0; at < bytes.length; at += 4 << 20) yield bytes.subarray(at, at + (4 << 20))
 }
