@@ -1,5 +1,6 @@
 // Takes a heap snapshot of one isolate and streams it to a file, holding no more of it than a piece at a time.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
 import { createPartialFile, type PartialFile } from '../support/files.ts'
@@ -11,6 +12,8 @@ export interface HeapSnapshotOptions {
   readonly force?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: HeapSnapshotProgress) => void
+  /** How long the target may take to begin. */
+  readonly beginWithinMs?: number
 }
 
 export interface HeapSnapshotProgress {
@@ -38,6 +41,8 @@ interface Walked {
   readonly total?: unknown
 }
 
+const BEGIN_MS = 15_000
+
 /** What a node and an edge take in the file, more or less, numbers and strings together. */
 const BYTES_PER_NODE = 40
 const BYTES_PER_EDGE = 18
@@ -51,14 +56,20 @@ export async function captureHeapSnapshot(
   const { signal, onProgress = () => {} } = options
   signal?.throwIfAborted()
   const file = createPartialFile(path, options.force ?? false)
+  const ended = new AbortController()
   const pieces = receive(client, file, onProgress)
   try {
     const takenAt = new Date()
-    const pausedMs = await Promise.race([take(client, signal), pieces.failed])
+    const pausedMs = await Promise.race([
+      take(client, signal),
+      pieces.failed,
+      requireBeginning(client, pieces.hasBegun, options.beginWithinMs ?? BEGIN_MS, ended.signal),
+    ])
     const { nodeCount, edgeCount } = pieces.finish()
     file.commit()
     return { path, fileBytes: file.bytes, nodeCount, edgeCount, pausedMs, takenAt }
   } finally {
+    ended.abort()
     pieces.stop()
     file.discard()
   }
@@ -82,6 +93,31 @@ async function take(client: ProtocolClient, signal: AbortSignal | undefined): Pr
 }
 
 /**
+ * From Node 22 on, V8 takes a snapshot only when no JavaScript is on the stack, which never comes to pass in a program
+ * that is caught in a loop. Such a program still answers questions, in between; one that is at its snapshot does not.
+ * Rejects when it finds the former, and does nothing else.
+ */
+async function requireBeginning(
+  client: ProtocolClient,
+  hasBegun: () => boolean,
+  withinMs: number,
+  ended: AbortSignal,
+): Promise<never> {
+  const never = new Promise<never>(() => {})
+  try {
+    await sleep(withinMs, undefined, { signal: ended })
+    if (hasBegun()) return never
+    await client.send('Runtime.evaluate', { expression: '0' }, { signal: ended })
+  } catch {
+    return never // the capture has ended, or will fail for its own reason
+  }
+  if (hasBegun()) return never
+  throw new LeakscopeError('target-timeout', `the target did not begin its snapshot within ${withinMs / 1000} s`, {
+    hint: 'It is busy in one piece of JavaScript that does not return to the event loop. Try again when it has.',
+  })
+}
+
+/**
  * How long the target's event loop has not been idle, in its life. The difference of two readings leaves out the time
  * in which pieces are still under way to us, but the target is at work again. Null where that is not to be had: before
  * the loop has begun, or when the program has put something else in the clock's place.
@@ -93,9 +129,10 @@ async function readActiveMs(client: ProtocolClient, signal: AbortSignal | undefi
 
 /** Collects the pieces of a snapshot in `file` as they come. */
 function receive(client: ProtocolClient, file: PartialFile, onProgress: (progress: HeapSnapshotProgress) => void) {
+  let begun = false
   let head = ''
   let counts: Counts | undefined
-  let whole = false
+  let tail = ''
   let fail: (error: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -103,18 +140,21 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
 
   const off = [
     client.on('HeapProfiler.reportHeapSnapshotProgress', (params) => {
+      begun = true
       const { done, total } = params as Walked
       const fraction = typeof done === 'number' && typeof total === 'number' ? done / total : undefined
       onProgress({ stage: 'walking', fraction, bytes: 0 })
     }),
     client.onRaw('HeapProfiler.addHeapSnapshotChunk', (message) => {
+      begun = true
       try {
         writePiece(message, file)
+        const end = message.length - PIECE_END.length
         if (!counts && head.length < LONGEST_HEAD) {
-          head += message.toString('latin1', 0, LONGEST_HEAD)
+          head += message.toString('latin1', PIECE_START.length, end).slice(0, LONGEST_HEAD)
           counts = readCounts(head)
         }
-        whole = /\}(\\n)?"\}\}$/.test(message.toString('latin1', message.length - 6))
+        tail = (tail + message.toString('latin1', Math.max(PIECE_START.length, end - 3), end)).slice(-3)
         const expected = counts && counts.nodeCount * BYTES_PER_NODE + counts.edgeCount * BYTES_PER_EDGE
         onProgress({ stage: 'writing', fraction: expected && Math.min(0.99, file.bytes / expected), bytes: file.bytes })
       } catch (error) {
@@ -129,9 +169,10 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
 
   return {
     failed,
+    hasBegun: () => begun,
     stop,
     finish() {
-      if (!counts || !whole) {
+      if (!counts || !/\}(\\n)?$/.test(tail)) {
         throw new LeakscopeError('target-protocol', 'the target sent no complete heap snapshot')
       }
       return counts

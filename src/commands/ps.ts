@@ -55,7 +55,7 @@ async function renderTable(context: Context, processes: readonly NodeProcess[]):
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
   for (const [i, it] of processes.entries()) {
-    const command = printable(it.command.join(' '), Math.max(20, left))
+    const command = cut(printable(it.command.join(' ')), Math.max(20, left))
     const inspector = it.inspector.state === 'open' ? context.color.yellow(rows[i]![4]!) : rows[i]![4]!
     table.push([...rows[i]!.slice(0, 4), inspector, command])
   }
@@ -82,4 +82,8 @@ function describeInspector({ inspector, state }: NodeProcess): string {
 /** The port is enough, unless others than this machine can reach it. */
 function describeAddress({ host, port }: Extract<InspectorState, { state: 'open' }>): string {
   return host === '127.0.0.1' || host === '::1' ? `open :${port}` : `open ${host}:${port}`
+}
+
+function cut(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text
 }

@@ -3,7 +3,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LeakscopeError } from '../errors.ts'
 import {
-  askIdentity,
   findOpenInspector,
   type Identity,
   isAlive,
@@ -39,7 +38,8 @@ const STOPPED_MS = 5000
 const WATCH_MS = 1000
 /** How long leaving may take: a snapshot that was given up goes on in the target, which can do nothing else meanwhile. */
 const LEAVE_MS = 120_000
-const LEAVE_SILENTLY_MS = 1000
+const PATIENCE_MS = 1000
+const SILENT_LEAVE_MS = 500
 const SHUT_MS = 5000
 
 /**
@@ -59,19 +59,15 @@ export async function withInspector<T>(
   const inspector = already ?? (await openInspector(platform, pid, options.signal))
 
   const notice = options.onNotice ?? (() => {})
-  const visit: Visit = { platform, pid, inspector, ours: already === undefined, notice }
+  const visit: Visit = { platform, pid, ownPid, inspector, opened: already === undefined, notice }
   const watch = watchTarget(platform, pid, options.signal)
   try {
-    const session = await connect(visit, watch.signal)
+    const { session, identity } = await enter(visit, watch.signal)
     watch.over(session)
-    const identity = await askIdentity(session)
-    requireIdentity(identity, ownPid, visit)
-    // Opened by a leakscope that is still there, or was killed: the last one out shuts it.
-    visit.ours ||= identity.visitors !== null
-    if (visit.ours) await signIn(session)
-    const target = { pid, nodeVersion: identity.version, command, inspector, inspectorWasOpen: !visit.ours }
+    const target = { pid, nodeVersion: identity.version, command, inspector, inspectorWasOpen: !identity.ours }
     return await work(session, target)
   } catch (error) {
+    visit.silent = error instanceof LeakscopeError && error.code === 'target-timeout'
     throw await explain(error, visit)
   } finally {
     await leave(visit)
@@ -82,11 +78,35 @@ export async function withInspector<T>(
 interface Visit {
   readonly platform: Platform
   readonly pid: number
+  readonly ownPid: number | undefined
   readonly inspector: InspectorAddress
   readonly notice: (notice: string) => void
-  /** Whether the inspector is ours to shut. */
-  ours: boolean
+  /** Whether this visit opened the inspector. */
+  readonly opened: boolean
   session?: InspectorSession
+  /** Set once it is known that somebody else's inspector answers. */
+  mistaken?: true
+  /** Set when the target did not answer in time, so that nothing is to be hoped for from more waiting. */
+  silent?: boolean
+}
+
+/** Connects, makes sure of who answers, and signs in. */
+async function enter(visit: Visit, signal: AbortSignal) {
+  const session = await connect(visit, signal)
+  return { session, identity: await identify(session, visit) }
+}
+
+async function identify(session: InspectorSession, visit: Visit): Promise<Identity> {
+  const identity = await signIn(session, visit.ownPid, visit.opened)
+  if (visit.ownPid !== undefined && identity.pid !== visit.ownPid) {
+    visit.mistaken = true
+    throw new LeakscopeError(
+      'target-wrong-process',
+      `port ${visit.inspector.port} leads to process ${identity.pid} instead of ${visit.pid}`,
+      { hint: 'Another process has taken the port. Try again when it has let go of it.' },
+    )
+  }
+  return identity
 }
 
 async function connect(visit: Visit, signal: AbortSignal): Promise<InspectorSession> {
@@ -97,16 +117,6 @@ async function connect(visit: Visit, signal: AbortSignal): Promise<InspectorSess
   }
   visit.session = await openSession(url, signal)
   return visit.session
-}
-
-function requireIdentity(identity: Identity, expectedPid: number | undefined, visit: Visit): void {
-  if (expectedPid === undefined || identity.pid === expectedPid) return
-  visit.ours = false
-  throw new LeakscopeError(
-    'target-wrong-process',
-    `port ${visit.inspector.port} leads to process ${identity.pid} instead of ${visit.pid}`,
-    { hint: 'Another process has taken the port. Try again when it has let go of it.' },
-  )
 }
 
 /** A signal that aborts with the caller's, and also when the target is stopped while it owes an answer. */
@@ -157,42 +167,62 @@ async function explain(error: unknown, { platform, pid }: Visit): Promise<unknow
 }
 
 async function leave(visit: Visit): Promise<void> {
+  const { platform, pid } = visit
   try {
-    if (visit.ours && (await isAlive(visit.platform, visit.pid))) await shut(visit)
+    if (visit.mistaken) return
+    const lost = !visit.session || (await isClosed(visit.session))
+    if (lost && (!visit.opened || !(await isAlive(platform, pid)))) return
+    if (await shut(visit, lost)) await confirmShut(visit)
   } finally {
     visit.session?.close()
   }
 }
 
-async function shut(visit: Visit): Promise<void> {
+/** Shuts the inspector, if it is ours; returns whether it should be shut now. */
+async function shut(visit: Visit, lost: boolean): Promise<boolean> {
   const { platform, pid, inspector, notice } = visit
-  const facts = await platform.describe(pid)
-  const signal = AbortSignal.timeout(facts?.state === 'stopped' ? LEAVE_SILENTLY_MS : LEAVE_MS)
+  const signal = AbortSignal.timeout(visit.silent ? SILENT_LEAVE_MS : LEAVE_MS)
   const patience = setTimeout(() => {
-    if (facts?.state !== 'stopped') notice(`waiting for process ${pid} to be able to shut its inspector`)
-  }, LEAVE_SILENTLY_MS)
+    if (!visit.silent) notice(`waiting for process ${pid} to finish, so that its inspector can be shut`)
+  }, PATIENCE_MS)
   try {
-    // The connection may be lost while the inspector is still there.
-    if (!visit.session || (await isClosed(visit.session))) {
-      if (!(await findOpenInspector(platform, pid))) return
-      await connect(visit, signal)
+    if (lost) {
+      // The connection went, but the process did not, and perhaps its inspector is there as well.
+      if (!(await findOpenInspector(platform, pid))) return false
+      await enter(visit, signal)
     }
     const session = visit.session!
-    const visitors = (await signOut(session, { signal })).filter(isRunning)
-    const connections = (await platform.connections(pid, inspector.port)) ?? 1
-    if (visitors.length > 0) return // the last one shuts it
-    if (connections > 1) {
+    let visitors = await signOut(session, { signal })
+    if (visitors === null && visit.opened) {
+      // Given up before we had signed in.
+      await identify(session, visit)
+      visitors = await signOut(session, { signal })
+    }
+    // Whoever is left shuts it.
+    if (visitors === null || visitors.some(isRunning)) return false
+    if (await isUsedByOthers(visit)) {
       notice(`the inspector of process ${pid} stays open on port ${inspector.port}: another debugger uses it`)
-      return
+      return false
     }
     await shutInspector(session, { signal, timeoutMs: SHUT_MS })
   } catch {
-    // What matters is whether it is shut now.
-    if (visit.session) await shutInspector(visit.session, { signal: AbortSignal.timeout(100) })
+    // No answer. The request is left behind for when the target comes to itself; it obeys if it still sees it then.
+    if (visit.opened && visit.session && !visit.mistaken)
+      await shutInspector(visit.session, { signal: AbortSignal.timeout(100) })
   } finally {
     clearTimeout(patience)
   }
-  await confirmShut(visit)
+  return true
+}
+
+/** A connection that has just been ended takes a moment to be gone. */
+async function isUsedByOthers({ platform, pid, inspector }: Visit): Promise<boolean> {
+  for (let tries = 0; tries < 20; tries++) {
+    const connections = await platform.connections(pid, inspector.port)
+    if (connections === undefined || connections <= 1) return false
+    await sleep(25)
+  }
+  return true
 }
 
 async function confirmShut({ platform, pid, inspector, notice }: Visit): Promise<void> {
@@ -204,12 +234,12 @@ async function confirmShut({ platform, pid, inspector, notice }: Visit): Promise
     if (!open) return
     await sleep(50)
   }
-  if (!(await isAlive(platform, pid))) return
-  const stopped = (await platform.describe(pid))?.state === 'stopped'
+  const state = (await platform.describe(pid))?.state
+  if (state === undefined || state === 'zombie') return
+  const why = state === 'stopped' ? 'the process is stopped' : 'the process does not answer'
   notice(
-    `the inspector of process ${pid} is still open on ${inspector.host}:${inspector.port}` +
-      (stopped ? ', because the process is stopped' : '') +
-      `; the next leakscope that visits it will shut it`,
+    `the inspector of process ${pid} is still open on ${inspector.host}:${inspector.port}, because ${why}; ` +
+      `it was asked to shut it when it goes on, and another visit by leakscope makes sure of it`,
   )
 }
 

@@ -121,65 +121,74 @@ export async function isAlive(platform: Platform, pid: number): Promise<boolean>
 }
 
 // Several leakscopes may be in one process at once, and one may have been killed before it could tidy up. So whoever
-// opens the inspector leaves a list of the leakscopes inside on the target's `process`, under a symbol, and the last
-// one out takes the list away and shuts the inspector. The list is not enumerable, and gone after the visit.
+// opens the inspector leaves a list of the leakscopes inside on the target's `process`, under a symbol. While the list
+// is there, the inspector is leakscope's, and the last one out shuts it and takes the list away.
 const VISITORS = `Symbol.for('leakscope.visitors')`
 
-const IDENTITY = z.object({ pid: z.number(), version: z.string(), visitors: z.array(z.number()).nullable() })
-const PIDS = z.array(z.number())
+const IDENTITY = z.object({ pid: z.number(), version: z.string(), ours: z.boolean() })
+const LEFT = z.array(z.number()).nullable()
 
 export interface Identity {
   /** As the process sees it. */
   readonly pid: number
   readonly version: string
-  /** The leakscopes that were there before us; null when the inspector is not leakscope's to shut. */
-  readonly visitors: readonly number[] | null
+  /** Whether a leakscope opened the inspector. */
+  readonly ours: boolean
 }
 
-/** Who answers, and who of us is there. */
-export function askIdentity(client: ProtocolClient): Promise<Identity> {
+/** Asks who answers, and puts us on the list of visitors, if there is one or, with `opened`, there is to be one. */
+export function signIn(client: ProtocolClient, expectedPid: number | undefined, opened: boolean): Promise<Identity> {
   return evaluate(
     client,
-    `({ pid: process.pid, version: process.version, visitors: process[${VISITORS}] ?? null })`,
+    `(() => {
+      const list = process[${VISITORS}] ?? (${opened} ? [] : undefined)
+      const expected = ${expectedPid ?? 'process.pid'} === process.pid
+      if (list && expected) ${setVisitors(`[...list, ${process.pid}]`)}
+      return { pid: process.pid, version: process.version, ours: list !== undefined }
+    })()`,
     IDENTITY,
   )
 }
 
-/** Puts us on the list of visitors. */
-export async function signIn(client: ProtocolClient): Promise<void> {
-  await evaluate(
-    client,
-    `Object.defineProperty(process, ${VISITORS}, {
-      value: [...(process[${VISITORS}] ?? []), ${process.pid}], configurable: true }) && 0`,
-    z.number(),
-  )
-}
-
-/** Takes us off the list again; returns who is left, of which some may have been killed long ago. */
-export function signOut(client: ProtocolClient, options: SendOptions): Promise<number[]> {
+/**
+ * Takes us off the list; returns who is left, of which some may have been killed long ago, or null when there is no
+ * list: then the inspector is not ours to shut.
+ */
+export function signOut(client: ProtocolClient, options: SendOptions): Promise<number[] | null> {
   return evaluate(
     client,
     `(() => {
-      const left = (process[${VISITORS}] ?? []).filter((pid) => pid !== ${process.pid})
-      if (left.length === 0) delete process[${VISITORS}]
-      else Object.defineProperty(process, ${VISITORS}, { value: left, configurable: true })
+      const list = process[${VISITORS}]
+      if (!list) return null
+      const left = list.filter((pid) => pid !== ${process.pid})
+      ${setVisitors('left')}
       return left
     })()`,
-    PIDS,
+    LEFT,
     options,
   )
 }
 
+/** Not enumerable, so that no program stumbles over it. */
+function setVisitors(list: string): string {
+  return `Object.defineProperty(process, ${VISITORS}, { value: ${list}, configurable: true })`
+}
+
 /**
  * Shuts the inspector from the inside: the only way there is. The answer never comes, since close() ends every
- * connection first. Node 18 has no process.getBuiltinModule; there, the console's own require finds the module.
+ * connection first. Node 18 has no process.getBuiltinModule; there, the main module's require does it, or, in a program
+ * of ES modules only, the console's.
  */
 export async function shutInspector(client: ProtocolClient, options: SendOptions): Promise<void> {
   await client
     .send(
       'Runtime.evaluate',
       {
-        expression: `(process.getBuiltinModule ?? require).call(process, 'inspector').close()`,
+        expression: `(() => {
+          delete process[${VISITORS}]
+          const load = process.getBuiltinModule ?? ((name) => (process.mainModule ?? { require }).require(name))
+          load('inspector').close()
+        })()`,
         silent: true,
         includeCommandLineAPI: true,
       },

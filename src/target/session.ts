@@ -85,7 +85,11 @@ export async function openSession(url: string, signal: AbortSignal): Promise<Ins
   const socket = await connectWebSocket(url, signal, {
     onMessage: receive,
     onClose() {
-      end(new LeakscopeError('target-unreachable', 'the target closed the connection to its inspector'))
+      end(
+        new LeakscopeError('target-unreachable', 'the target closed the connection to its inspector', {
+          hint: 'Somebody else may have shut it. Try again.',
+        }),
+      )
       setClosed()
     },
   })

@@ -15,15 +15,15 @@ import { createInterface } from 'node:readline'
 
 const node = process.env.LEAKSCOPE_TEST_NODE ?? process.execPath
 const cli = resolve(import.meta.dirname, '../../bin/leakscope.js')
-const millions = Number(process.argv[2] ?? 1)
+const millions = Number(process.argv[2] ?? 2)
 const folder = mkdtempSync(join(tmpdir(), 'leakscope-bench-'))
 
-// The target writes a snapshot by itself when it is told to, and says how long that took.
+// The target writes a snapshot by itself when it is told to, with numbers in it as in ours, and says how long it took.
 const SELF = `
 const v8 = require('node:v8')
 process.stdin.on('data', (name) => {
   const started = performance.now()
-  v8.writeHeapSnapshot(String(name).trim())
+  v8.writeHeapSnapshot(String(name).trim(), { exposeNumericValues: true })
   console.log('self ' + (performance.now() - started))
 })
 console.log('ready ' + process.version)`
