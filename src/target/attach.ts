@@ -196,7 +196,7 @@ async function shut(visit: Visit, lost: boolean): Promise<boolean> {
     if (visitors === null && visit.opened) {
       // Given up before we had signed in.
       await identify(session, visit)
-      visitors = await signOut(session, { signal })
+      visitors = (await signOut(session, { signal })) ?? []
     }
     // Whoever is left shuts it.
     if (visitors === null || visitors.some(isRunning)) return false

@@ -169,9 +169,9 @@ export function signOut(client: ProtocolClient, options: SendOptions): Promise<n
   )
 }
 
-/** Not enumerable, so that no program stumbles over it. */
+/** Not enumerable, so that no program stumbles over it; and no matter if the program has frozen its `process`. */
 function setVisitors(list: string): string {
-  return `Object.defineProperty(process, ${VISITORS}, { value: ${list}, configurable: true })`
+  return `Reflect.defineProperty(process, ${VISITORS}, { value: ${list}, configurable: true })`
 }
 
 /**

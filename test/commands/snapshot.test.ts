@@ -116,7 +116,7 @@ describe('a snapshot of a plain process', () => {
 
   test('finds its way when the program has put its own things in place of Node’s', async () => {
     const target = await spawnTarget(
-      `process.title = 'nothing to see'; globalThis.performance = { now: () => 0 }; Object.freeze(globalThis.process)`,
+      `process.title = 'nothing to see'; globalThis.performance = { now: () => 0 }; setImmediate(() => Object.preventExtensions(process))`,
     )
     expect((await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])).code).toBe(0)
     expect(portsOf(target.pid)).toEqual([])
