@@ -44,8 +44,8 @@ interface Walked {
 const BEGIN_MS = 15_000
 
 /** What a node and an edge take in the file, more or less, numbers and strings together. */
-const BYTES_PER_NODE = 40
-const BYTES_PER_EDGE = 18
+const BYTES_PER_NODE = 26
+const BYTES_PER_EDGE = 15
 
 /** Writes a snapshot of the heap behind `client` to `path`. Leaves no file behind when it fails. */
 export async function captureHeapSnapshot(

@@ -105,6 +105,6 @@ function maySignal(pid: number): boolean {
 export function requireSignalHandler(pid: number, accepts: Answer): void {
   if (accepts !== 'no') return
   throw new LeakscopeError('target-refuses-signal', `process ${pid} does not open its inspector on SIGUSR1`, {
-    hint: 'It was started with --disable-sigusr1, or with --permission and without --allow-inspector; or it handles the signal itself. Start it with --inspect=0 instead.',
+    hint: 'It was started with --disable-sigusr1, or with --permission and without --allow-inspector; or it handles the signal itself. Start it with --inspect=0 instead, which opens the inspector from the beginning.',
   })
 }
