@@ -4,7 +4,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { ROOT, userRoots } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, NOT_RETAINING, type Snapshot } from '../snapshot/snapshot.ts'
+import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import { type Classes, classify } from './classes.ts'
 
@@ -116,7 +116,7 @@ export class Places {
       let properties = -1
       for (let edge = firstEdge[node]!; edge < end; edge++) {
         const packed = edges[edge]!
-        if (packed & NOT_RETAINING) continue
+        if (!retains(packed)) continue
         const target = edgeTarget(packed)
         if (owner[target] !== target) continue
         const type = edgeType(packed)

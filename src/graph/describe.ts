@@ -1,7 +1,7 @@
 // Says in words what a node is and how one node holds another.
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, NOT_RETAINING } from '../snapshot/snapshot.ts'
+import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import type { HeapGraph } from './heap-graph.ts'
 import { pathTo } from './paths.ts'
 import { ROOT } from './roots.ts'
@@ -158,7 +158,7 @@ function findEdge({ snapshot }: HeapGraph, holder: number, target: number): numb
   let found = -1
   for (let edge = firstEdge[holder]!; edge < firstEdge[holder + 1]!; edge++) {
     const packed = edges[edge]!
-    if (packed & NOT_RETAINING || edgeTarget(packed) !== target) continue
+    if (!retains(packed) || edgeTarget(packed) !== target) continue
     const type = edgeType(packed)
     if (type === EdgeType.property || type === EdgeType.context || type === EdgeType.element) return edge
     if (found < 0) found = edge

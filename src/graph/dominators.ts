@@ -1,6 +1,6 @@
 // The dominator tree of the heap, and the retained sizes that follow from it.
 
-import { edgeTarget, NOT_RETAINING, type Snapshot } from '../snapshot/snapshot.ts'
+import { edgeTarget, retains, type Snapshot } from '../snapshot/snapshot.ts'
 import { ROOT } from './roots.ts'
 
 export interface Dominators {
@@ -11,60 +11,35 @@ export interface Dominators {
 }
 
 /**
- * Computes immediate dominators over the edges that retain (see `markRetaining`).
+ * Computes immediate dominators over the edges that retain (see `retaining.ts`).
  *
  * The algorithm is SEMI-NCA (Georgiadis, "Linear-Time Algorithms for Dominators and Related Problems", 2005): semi-
  * dominators by path compression as Lengauer and Tarjan find them, then each immediate dominator as the nearest common
  * ancestor on the way up the tree built so far. Everything is numbered by the depth-first search, which keeps what
- * belongs together close in memory. O(edges · log nodes) at worst, linear on real heaps; no recursion.
+ * belongs together close in memory. O(edges · log nodes) at worst, linear on real heaps; no recursion. Memory beside
+ * the result: 20 bytes a node and 4 bytes an edge that leads to a lower number.
  *
  * A node that the root does not reach is given to the root: if no edge retains it, as if the root had an edge to it;
  * if it is part of an unreachable cycle, by itself and without a word on what it points to. So does Chrome DevTools.
  */
 export function computeDominators(snapshot: Snapshot): Dominators {
-  const { nodeCount, firstEdge, edges } = snapshot
-  const { number, order, parent, reached, orphans } = depthFirst(snapshot)
+  const { nodeCount } = snapshot
+  const search = searchDepthFirst(snapshot)
+  const { number, order, parent, semi, reached, scratch: ancestor } = search
 
   // All arrays from here on are indexed by depth-first number and hold such numbers.
-  // Of an edge v → w, only those from a higher number need the forest of the main loop: for the others, among them the
-  // tree's own, the semidominator is at most v itself.
-  const semi = parent.slice(0, reached)
-  const firstRetainer = new Uint32Array(reached + 1)
-  for (let v = 0; v < reached; v++) {
-    const node = order[v]!
-    const end = firstEdge[node + 1]!
-    for (let edge = firstEdge[node]!; edge < end; edge++) {
-      const packed = edges[edge]!
-      if (packed & NOT_RETAINING) continue
-      const w = number[edgeTarget(packed)]!
-      if (v > w) firstRetainer[w + 1]!++
-      else if (v < semi[w]!) semi[w] = v
-    }
-  }
-  for (const orphan of orphans) semi[orphan] = 0
-  for (let w = 0; w < reached; w++) firstRetainer[w + 1]! += firstRetainer[w]!
-  const retainers = new Uint32Array(firstRetainer[reached]!)
-  const free = firstRetainer.slice(0, reached)
-  for (let v = 0; v < reached; v++) {
-    const node = order[v]!
-    const end = firstEdge[node + 1]!
-    for (let edge = firstEdge[node]!; edge < end; edge++) {
-      const packed = edges[edge]!
-      if (packed & NOT_RETAINING) continue
-      const w = number[edgeTarget(packed)]!
-      if (v > w) retainers[free[w]!++] = v
-    }
-  }
+  const { first, retainers } = collectRetainers(snapshot, search)
 
   // `ancestor` and `label` are the paper's forest: all vertices above the current one are linked to their parents, and
   // label is the least semidominator on the compressed way up.
-  const ancestor = parent.slice(0, reached)
+  ancestor.set(parent)
   const label = semi.slice()
-  const path = free
+  let path = new Uint32Array(1024)
   function evaluate(v: number, last: number): number {
     let height = 0
     let top = v
     while (ancestor[top]! > last) {
+      if (height === path.length) path = grown(path)
       path[height++] = top
       top = ancestor[top]!
     }
@@ -80,8 +55,8 @@ export function computeDominators(snapshot: Snapshot): Dominators {
   }
   for (let w = reached - 1; w > 0; w--) {
     let least = semi[w]!
-    const end = firstRetainer[w + 1]!
-    for (let i = firstRetainer[w]!; i < end && least > 0; i++) {
+    const end = first[w + 1]!
+    for (let i = first[w]!; i < end && least > 0; i++) {
       const candidate = evaluate(retainers[i]!, w)
       if (candidate < least) least = candidate
     }
@@ -98,6 +73,44 @@ export function computeDominators(snapshot: Snapshot): Dominators {
   const immediate = number
   for (let w = 0; w < nodeCount; w++) immediate[order[w]!] = w < reached ? order[dominator[w]!]! : ROOT
   return { immediate, order }
+}
+
+/**
+ * For each w, the sources v of retaining edges v → w that come from a higher number. Only those need the forest: for
+ * the others, among them the tree's own, the semidominator is at most v itself, which the search has seen to.
+ */
+function collectRetainers(
+  snapshot: Snapshot,
+  { number, degree: first, reached }: Search,
+): { first: Uint32Array; retainers: Uint32Array } {
+  const { nodeCount, firstEdge, edges } = snapshot
+  // Each count becomes where its list ends; filling the lists from their ends turns that into where they start.
+  let sum = 0
+  for (let w = 0; w < reached; w++) {
+    sum += first[w]!
+    first[w] = sum
+  }
+  first[reached] = sum
+  const retainers = new Uint32Array(sum)
+  for (let node = 0; node < nodeCount; node++) {
+    const v = number[node]!
+    // The edges of an unreachable cycle say nothing.
+    if (v >= reached) continue
+    const end = firstEdge[node + 1]!
+    for (let edge = firstEdge[node]!; edge < end; edge++) {
+      const packed = edges[edge]!
+      if (!retains(packed)) continue
+      const w = number[edgeTarget(packed)]!
+      if (v > w) retainers[--first[w]!] = v
+    }
+  }
+  return { first, retainers }
+}
+
+function grown(array: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(2 * array.length)
+  larger.set(array)
+  return larger
 }
 
 /**
@@ -123,17 +136,24 @@ interface Search {
   readonly order: Uint32Array
   /** By depth-first number: the number of the parent in the search's tree. */
   readonly parent: Uint32Array
+  /** By depth-first number: the least number that an edge leads here from, of those below its own. */
+  readonly semi: Uint32Array
+  /** By depth-first number, one more than nodes: how many retaining edges lead here from higher numbers. */
+  readonly degree: Uint32Array
   readonly reached: number
-  /** Depth-first numbers of nodes that no edge retains, besides the root. */
-  readonly orphans: readonly number[]
+  /** A number for each node, of no more use to the search. */
+  readonly scratch: Uint32Array
 }
 
-function depthFirst(snapshot: Snapshot): Search {
+/** Numbers the nodes depth first, and takes note of each edge in passing. */
+function searchDepthFirst(snapshot: Snapshot): Search {
   const { nodeCount, firstEdge, edges } = snapshot
   const unseen = 0xffffffff
   const number = new Uint32Array(nodeCount).fill(unseen)
   const order = new Uint32Array(nodeCount)
   const parent = new Uint32Array(nodeCount)
+  const semi = new Uint32Array(nodeCount)
+  const degree = new Uint32Array(nodeCount + 1)
   /** By depth-first number: the edge to look at next. */
   const next = new Uint32Array(nodeCount)
   let count = 0
@@ -142,6 +162,7 @@ function depthFirst(snapshot: Snapshot): Search {
     number[node] = count
     order[count] = node
     parent[count] = from
+    semi[count] = from
     next[count] = firstEdge[node]!
     return count++
   }
@@ -154,12 +175,15 @@ function depthFirst(snapshot: Snapshot): Search {
       let found = -1
       while (edge < end) {
         const packed = edges[edge++]!
-        if (packed & NOT_RETAINING) continue
+        if (!retains(packed)) continue
         const target = edgeTarget(packed)
-        if (number[target] === unseen) {
+        const w = number[target]!
+        if (w === unseen) {
           found = target
           break
         }
+        if (w < v) degree[w]!++
+        else if (v < semi[w]!) semi[w] = v
       }
       next[v] = edge
       if (found >= 0) v = enter(found, v)
@@ -169,23 +193,19 @@ function depthFirst(snapshot: Snapshot): Search {
   }
 
   search(ROOT)
-  const orphans: number[] = []
   if (count < nodeCount) {
     const retained = new Uint8Array(nodeCount)
     for (let node = 0; node < nodeCount; node++) {
       if (number[node] !== unseen) continue
       for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
         const packed = edges[edge]!
-        if (!(packed & NOT_RETAINING)) retained[edgeTarget(packed)] = 1
+        if (retains(packed) && edgeTarget(packed) !== node) retained[edgeTarget(packed)] = 1
       }
     }
-    for (let node = 0; node < nodeCount; node++) {
-      if (number[node] !== unseen || retained[node] === 1) continue
-      orphans.push(count)
-      search(node)
-    }
+    // As `enter` has the root for the parent of where a search starts, that is the semidominator too.
+    for (let node = 0; node < nodeCount; node++) if (number[node] === unseen && retained[node] === 0) search(node)
   }
   const reached = count
   for (let node = 0; node < nodeCount && count < nodeCount; node++) if (number[node] === unseen) enter(node, 0)
-  return { number, order, parent, reached, orphans }
+  return { number, order, parent, semi, degree, reached, scratch: next }
 }

@@ -1,7 +1,7 @@
 // The retaining path that a person would tell: not the shortest through V8's insides, but the one through the program.
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, NOT_RETAINING, type Snapshot } from '../snapshot/snapshot.ts'
+import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
 import { SHARED } from './ownership.ts'
 import { ROOT, userRoots } from './roots.ts'
 
@@ -66,7 +66,7 @@ export function computePaths(snapshot: Snapshot, moduleScopes: ReadonlyMap<numbe
       const end = firstEdge[node + 1]!
       for (let edge = firstEdge[node]!; edge < end; edge++) {
         const packed = edges[edge]!
-        if (packed & NOT_RETAINING) continue
+        if (!retains(packed)) continue
         const target = edgeTarget(packed)
         if (cost[target]! <= total + 1) continue
         const type = edgeType(packed)

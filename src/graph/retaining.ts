@@ -1,7 +1,7 @@
 // Which edges keep their target alive: the rules of Chrome DevTools' heap view, so that retained sizes agree with it.
 
 import { EdgeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, NOT_RETAINING, type Snapshot } from '../snapshot/snapshot.ts'
+import { EXCEPTION, edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
 import { ROOT } from './roots.ts'
 
 /** V8 names both edges to a WeakMap's value alike; the table's id in the name tells which of the two is the table's. */
@@ -9,34 +9,40 @@ const EPHEMERON = /^\d+ \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair i
 const EPHEMERON_PART = ' pair in WeakMap (table @'
 
 /**
- * Sets NOT_RETAINING on every edge that retains nothing; one pass over all edges.
+ * Marks the edges that retain against the rule for their type, or do not (see `retains`):
  *
- * - Weak edges never retain, and a node does not retain itself.
+ * - Weak edges never retain. Neither do shortcut edges, which repeat what other edges say; at the root they do, where
+ *   they mark the user's global objects.
  * - A WeakMap's value lives as long as both key and table; the edge from the key counts, the one from the table doesn't.
- * - Shortcut edges only mark the user's global objects at the root; elsewhere they repeat what other edges say.
  * - An edge from a node that the global objects cannot reach (V8's own, a debugger's) to one that they can reach does
  *   not count, or every object that a debugger has seen would be retained by it.
  */
 export function markRetaining(snapshot: Snapshot): void {
   const { nodeCount, nodeId, firstEdge, edges, edgeNameOrIndex } = snapshot
-  const userOwned = findUserOwned(snapshot)
+  const except = (edge: number): void => {
+    edges[edge] = (edges[edge]! | EXCEPTION) >>> 0
+  }
+  for (let edge = firstEdge[ROOT]!; edge < firstEdge[ROOT + 1]!; edge++) {
+    if (edgeType(edges[edge]!) === EdgeType.shortcut) except(edge)
+  }
+
   const tableOf = ephemeronTables(snapshot)
-  for (let node = 0; node < nodeCount; node++) {
-    const foreign = node !== ROOT && userOwned[node] === 0
-    const end = firstEdge[node + 1]!
-    for (let edge = firstEdge[node]!; edge < end; edge++) {
-      const packed = edges[edge]!
-      const type = edgeType(packed)
-      const target = edgeTarget(packed)
-      if (
-        type === EdgeType.weak ||
-        target === node ||
-        (type === EdgeType.shortcut && node !== ROOT) ||
-        (foreign && userOwned[target] === 1) ||
-        (type === EdgeType.internal && tableOf?.get(edgeNameOrIndex[edge]!) === nodeId[node])
-      ) {
-        edges[edge] = (packed | NOT_RETAINING) >>> 0
+  const tables = new Set(tableOf?.values())
+  if (tableOf) {
+    for (let node = 0; node < nodeCount; node++) {
+      if (!tables.has(nodeId[node]!)) continue
+      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+        const internal = edgeType(edges[edge]!) === EdgeType.internal
+        if (internal && tableOf.get(edgeNameOrIndex[edge]!) === nodeId[node]) except(edge)
       }
+    }
+  }
+
+  const userOwned = findUserOwned(snapshot)
+  for (let node = 0; node < nodeCount; node++) {
+    if (userOwned[node] === 1 || node === ROOT) continue
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      if (userOwned[edgeTarget(edges[edge]!)] === 1 && retains(edges[edge]!)) except(edge)
     }
   }
 }

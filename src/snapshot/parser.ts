@@ -6,6 +6,7 @@
 
 import { type Cursor, expect, type Parsing, peek, skipSpace } from './cursor.ts'
 import { EdgeType, type Head, type Layout, parseHead } from './meta.ts'
+import type { RowKernel } from './row-kernel.ts'
 import { findNumber, readRows } from './rows.ts'
 import { type Locations, MAX_NODES, packEdge, type Snapshot } from './snapshot.ts'
 import { parseStrings } from './string-parser.ts'
@@ -13,21 +14,22 @@ import { parseStrings } from './string-parser.ts'
 const BATCH_ROWS = 2048
 const MAX_HEAD_BYTES = 1 << 20
 const MAX_UINT32 = 0xffffffff
+const MAX_LOCATIONS = 2 ** 25
 /** A row takes at least a digit and a separator for each of its fields: what a file's size says of its counts. */
 const MIN_BYTES_PER_NUMBER = 2
 
 /** Parses a whole snapshot; all fields of the result but the file's own size and name. */
-export function* parseSnapshot(cursor: Cursor): Parsing<Omit<Snapshot, 'file' | 'fileBytes'>> {
+export function* parseSnapshot(cursor: Cursor, kernel: RowKernel): Parsing<Omit<Snapshot, 'file' | 'fileBytes'>> {
   const head = yield* parseHeadSection(cursor)
   const { layout, nodeCount, edgeCount } = head
   yield* expect(cursor, ',')
   yield* expect(cursor, '"nodes"')
   yield* expect(cursor, ':')
-  const nodes = yield* parseNodes(cursor, head)
+  const nodes = yield* parseNodes(cursor, kernel, head)
   yield* expect(cursor, ',')
   yield* expect(cursor, '"edges"')
   yield* expect(cursor, ':')
-  const edges = yield* parseEdges(cursor, head)
+  const edges = yield* parseEdges(cursor, kernel, head)
 
   let locations: Locations | undefined
   for (;;) {
@@ -35,7 +37,7 @@ export function* parseSnapshot(cursor: Cursor): Parsing<Omit<Snapshot, 'file' | 
     const keyAt = cursor.base + cursor.at
     const key = yield* parseKey(cursor)
     if (key === 'strings') break
-    if (key === 'locations' && !locations) locations = yield* parseLocations(cursor, layout, nodeCount)
+    if (key === 'locations' && !locations) locations = yield* parseLocations(cursor, kernel, layout, nodeCount)
     else if (key === 'trace_function_infos' || key === 'trace_tree' || key === 'samples') yield* skipValue(cursor)
     else cursor.fail('"strings" or another section of a heap snapshot, once each', keyAt - cursor.base)
   }
@@ -61,7 +63,7 @@ export function* parseSnapshot(cursor: Cursor): Parsing<Omit<Snapshot, 'file' | 
     firstEdge: nodes.firstEdge,
     edges: edges.packed,
     edgeNameOrIndex: edges.nameOrIndex,
-    locations: locations ?? emptyLocations(),
+    locations: locations ?? new LocationRows().finish(),
     strings,
   }
 }
@@ -103,7 +105,7 @@ interface NodeColumns {
   readonly maxName: number
 }
 
-function* parseNodes(cursor: Cursor, head: Head): Parsing<NodeColumns> {
+function* parseNodes(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<NodeColumns> {
   const { layout, nodeCount, edgeCount } = head
   const { nodeFieldCount, nodeTypeOf } = layout
   const type = new Uint8Array(nodeCount)
@@ -140,7 +142,17 @@ function* parseNodes(cursor: Cursor, head: Head): Parsing<NodeColumns> {
     }
   }
 
-  yield* parseRows(cursor, nodeFieldCount, nodeCount, take)
+  const lastEdge = firstEdge.subarray(1)
+  function takeFast(rows: number, first: number): number {
+    kernel.edgesPromised = promisedEdges
+    const taken = kernel.takeNodes(rows, first, layout, edgeCount, { type, name, id, size: selfSize, lastEdge })
+    promisedEdges = kernel.edgesPromised
+    maxName = Math.max(maxName, kernel.highestName)
+    return taken
+  }
+
+  kernel.setTypes(nodeTypeOf)
+  yield* parseRows(cursor, kernel, nodeFieldCount, nodeCount, takeFast, take)
   if (promisedEdges !== edgeCount) {
     cursor.contradiction(`the head promises ${edgeCount} edges, the nodes have ${promisedEdges}`)
   }
@@ -153,7 +165,7 @@ interface EdgeColumns {
   readonly maxName: number
 }
 
-function* parseEdges(cursor: Cursor, head: Head): Parsing<EdgeColumns> {
+function* parseEdges(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<EdgeColumns> {
   const { layout, nodeCount, edgeCount } = head
   const { edgeFieldCount, edgeTypeOf, nodeFieldCount } = layout
   const packed = new Uint32Array(edgeCount)
@@ -180,67 +192,119 @@ function* parseEdges(cursor: Cursor, head: Head): Parsing<EdgeColumns> {
     }
   }
 
-  yield* parseRows(cursor, edgeFieldCount, edgeCount, take)
+  function takeFast(rows: number, first: number): number {
+    const taken = kernel.takeEdges(rows, first, layout, nodeCount, { packed, nameOrIndex })
+    maxName = Math.max(maxName, kernel.highestName)
+    return taken
+  }
+
+  kernel.setTypes(edgeTypeOf)
+  yield* parseRows(cursor, kernel, edgeFieldCount, edgeCount, takeFast, take)
   return { packed, nameOrIndex, maxName }
 }
 
-function* parseLocations(cursor: Cursor, layout: Layout, nodeCount: number): Parsing<Locations> {
+function* parseLocations(cursor: Cursor, kernel: RowKernel, layout: Layout, nodeCount: number): Parsing<Locations> {
   const { locationFieldCount: fields, nodeFieldCount } = layout
   const batch = new Float64Array(fields * BATCH_ROWS)
-  // The head does not say how many there are, so this grows. By row: node ordinal, script id, line, column.
-  let table = new Uint32Array(4 * BATCH_ROWS)
-  let count = 0
-  yield* expect(cursor, '[')
-  if ((yield* peek(cursor)) === 0x5d) {
-    cursor.at++
-    return emptyLocations()
-  }
-  cursor.arrayEnded = false
-  while (!cursor.arrayEnded) {
-    const from = cursor.at
-    const rows = readRows(cursor, fields, BATCH_ROWS, 'maybe', batch)
-    if (4 * (count + rows) > table.length) {
-      const larger = new Uint32Array(2 * table.length)
-      larger.set(table)
-      table = larger
-    }
-    for (let row = 0, base = 0; row < rows; row++, base += fields, count++) {
-      const node = batch[base + layout.locationObject]! / nodeFieldCount
+  const rows = new LocationRows()
+
+  function take(numbers: Float64Array | Uint32Array, count: number, from: number): void {
+    for (let row = 0, base = 0; row < count; row++, base += fields) {
+      const node = numbers[base + layout.locationObject]! / nodeFieldCount
       if (node >= nodeCount || node !== Math.floor(node)) {
         cursor.fail(
           `a multiple of ${nodeFieldCount} below ${nodeCount * nodeFieldCount}`,
           findNumber(cursor, from, row * fields + layout.locationObject),
         )
       }
-      table[4 * count] = node
-      table[4 * count + 1] = batch[base + layout.locationScript]!
-      table[4 * count + 2] = batch[base + layout.locationLine]!
-      table[4 * count + 3] = batch[base + layout.locationColumn]!
+      rows.push(
+        node,
+        numbers[base + layout.locationScript]!,
+        numbers[base + layout.locationLine]!,
+        numbers[base + layout.locationColumn]!,
+      )
     }
-    if (rows < BATCH_ROWS && !cursor.arrayEnded) {
+  }
+
+  yield* expect(cursor, '[')
+  if ((yield* peek(cursor)) === 0x5d) {
+    cursor.at++
+    return rows.finish()
+  }
+  cursor.arrayEnded = false
+  while (!cursor.arrayEnded) {
+    const scanned = kernel.scan(cursor, BATCH_ROWS, fields)
+    if (scanned > 0) {
+      take(kernel.numbers, scanned, cursor.at)
+      cursor.at = kernel.behind(cursor)
+      continue
+    }
+    const from = cursor.at
+    const read = readRows(cursor, fields, BATCH_ROWS, 'maybe', batch)
+    take(batch, read, from)
+    if (read < BATCH_ROWS && !cursor.arrayEnded) {
       if (cursor.final) cursor.fail('a number')
       yield
     }
   }
-  return sortLocations(table, count)
+  return rows.finish()
 }
 
-function sortLocations(rows: Uint32Array, count: number): Locations {
-  const order = Uint32Array.from({ length: count }, (_, i) => i)
-  let sorted = true
-  for (let i = 1; i < count && sorted; i++) sorted = rows[4 * i - 4]! <= rows[4 * i]!
-  if (!sorted) order.sort((a, b) => rows[4 * a]! - rows[4 * b]!)
-  const column = (field: number) => Uint32Array.from(order, (row) => rows[4 * row + field]!)
-  return { node: column(0), script: column(1), line: column(2), column: column(3) }
+/** Grows, as the head does not say how many there are; sorts, as V8 writes them as it meets them. */
+class LocationRows {
+  #count = 0
+  #sorted = true
+  /** Node, script, line, column. */
+  #columns = Array.from({ length: 4 }, () => new Uint32Array(BATCH_ROWS))
+
+  push(node: number, script: number, line: number, column: number): void {
+    const at = this.#count++
+    if (at === this.#columns[0]!.length) {
+      this.#columns = this.#columns.map((values) => {
+        const larger = new Uint32Array(2 * at)
+        larger.set(values)
+        return larger
+      })
+    }
+    const [nodes, scripts, lines, columns] = this.#columns
+    nodes![at] = node
+    scripts![at] = script
+    lines![at] = line
+    columns![at] = column
+    if (at > 0 && nodes![at - 1]! > node) this.#sorted = false
+  }
+
+  finish(): Locations {
+    const count = this.#count
+    let sorted = this.#columns.map((values) => values.slice(0, count))
+    if (!this.#sorted) {
+      // Numbers sort fast, and a node and a row fit one: 28 bits and 25.
+      const keys = Float64Array.from(sorted[0]!)
+      for (let row = 0; row < count; row++) keys[row] = keys[row]! * MAX_LOCATIONS + row
+      keys.sort()
+      sorted = sorted.map((values) => {
+        const moved = new Uint32Array(count)
+        for (let row = 0; row < count; row++) moved[row] = values[keys[row]! % MAX_LOCATIONS]!
+        return moved
+      })
+    }
+    const [node, script, line, column] = sorted
+    return { node: node!, script: script!, line: line!, column: column! }
+  }
 }
 
-const emptyLocations = (): Locations => sortLocations(new Uint32Array(0), 0)
-
-/** Reads an array of exactly `rowCount` rows, handing over batches with their first row's number and place. */
+/**
+ * Reads an array of exactly `rowCount` rows: what is written as V8 writes it goes through the kernel, and the rest (the
+ * last row, blanks, large numbers, whatever is wrong) a batch at a time through `readRows`.
+ * @param takeFast puts rows that the kernel has scanned into columns; returns how many it could
+ * @param take the same for a batch, with the number of its first row and the place that it starts at
+ */
 function* parseRows(
   cursor: Cursor,
+  kernel: RowKernel,
   fieldCount: number,
   rowCount: number,
+  takeFast: (rows: number, first: number) => number,
   take: (batch: Float64Array, rows: number, first: number, from: number) => void,
 ): Parsing {
   const batch = new Float64Array(fieldCount * BATCH_ROWS)
@@ -248,6 +312,15 @@ function* parseRows(
   if (rowCount === 0) return yield* expect(cursor, ']')
   cursor.arrayEnded = false
   for (let row = 0; row < rowCount; ) {
+    const scanned = kernel.scan(cursor, rowCount - 1 - row, fieldCount)
+    const taken = takeFast(scanned, row)
+    row += taken
+    if (scanned > 0 && taken === scanned) {
+      cursor.at = kernel.behind(cursor)
+      continue
+    }
+    // Of rows that were scanned but do not fit, the first is read again, to say what is wrong with it.
+    if (taken > 0) cursor.at = findNumber(cursor, cursor.at, taken * fieldCount)
     const wanted = Math.min(BATCH_ROWS, rowCount - row)
     const from = cursor.at
     const rows = readRows(cursor, fieldCount, wanted, row + wanted === rowCount ? 'yes' : 'no', batch)

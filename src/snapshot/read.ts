@@ -2,6 +2,7 @@
 
 import { Cursor, MARGIN } from './cursor.ts'
 import { parseSnapshot } from './parser.ts'
+import { RowKernel } from './row-kernel.ts'
 import type { Snapshot } from './snapshot.ts'
 import { openSource, type Source } from './source.ts'
 
@@ -32,12 +33,13 @@ export async function parseSource(
   source: Source,
   { onProgress, signal }: ReadOptions = {},
 ): Promise<Snapshot> {
-  const buffers = [0, 1].map(() => new Uint8Array(HEADROOM + PIECE_BYTES + MARGIN))
+  const kernel = new RowKernel(HEADROOM + PIECE_BYTES + MARGIN, 2)
+  const { buffers } = kernel
   const fill = (turn: number) => source.read(buffers[turn]!.subarray(0, HEADROOM + PIECE_BYTES), HEADROOM)
   let pending: Promise<number> | undefined
   try {
     const cursor = new Cursor(file, source.maxBytes)
-    const parsing = parseSnapshot(cursor)
+    const parsing = parseSnapshot(cursor, kernel)
     pending = fill(0)
     for (let turn = 0; ; turn = 1 - turn) {
       const bytesRead: number = (await pending) ?? 0

@@ -26,7 +26,7 @@ export interface Snapshot {
   /** By node ordinal, one more than nodes: the ordinal of the node's first edge. */
   readonly firstEdge: Uint32Array
 
-  /** By edge ordinal: `target << 4 | flag << 3 | EdgeType`; read it with the functions below. */
+  /** By edge ordinal: `target << 4 | EXCEPTION or 0 | EdgeType`; read it with the functions below. */
   readonly edges: Uint32Array
   /** By edge ordinal: an element's or hidden edge's index, else index into `strings` of its name. */
   readonly edgeNameOrIndex: Uint32Array
@@ -51,9 +51,13 @@ export interface Locations {
 /** Nodes that an edge's packed word can point to; a file with more is refused (it would be over 20 GB). */
 export const MAX_NODES = 2 ** 28
 
-/** Marks edges that retain nothing in the sense of dominators; set by `graph/`, never by the reader. */
-export const NOT_RETAINING = 8
+/** Flag of an edge that is an exception to its type's rule; set by `graph/`, never by the reader. */
+export const EXCEPTION = 8
+/** By the four bits of flag and type: whether such an edge retains. Of themselves, all do but shortcut (5), weak (6). */
+const RETAINS = 0b0010_0000_1001_1111
 
 export const packEdge = (target: number, type: number): number => ((target << 4) | type) >>> 0
 export const edgeTarget = (packed: number): number => packed >>> 4
 export const edgeType = (packed: number): number => packed & 7
+/** Whether the edge keeps its target alive, once `markRetaining` has looked at the exceptions. */
+export const retains = (packed: number): boolean => ((RETAINS >>> (packed & 15)) & 1) === 1

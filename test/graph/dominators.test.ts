@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { computeDominators, computeRetainedSizes } from '../../src/graph/dominators.ts'
 import { markRetaining } from '../../src/graph/retaining.ts'
-import { edgeTarget, NOT_RETAINING, packEdge, type Snapshot } from '../../src/snapshot/snapshot.ts'
+import { edgeTarget, packEdge, retains, type Snapshot } from '../../src/snapshot/snapshot.ts'
 import { buildHeap, type EdgeTypeName, plainHeap } from '../support/heaps.ts'
 
 /** Nodes that the root reaches over retaining edges when `removed` is taken out. */
@@ -11,7 +11,7 @@ function reach(snapshot: Snapshot, removed: number): Set<number> {
   for (const node of seen) {
     for (let edge = snapshot.firstEdge[node]!; edge < snapshot.firstEdge[node + 1]!; edge++) {
       const packed = snapshot.edges[edge]!
-      if (!(packed & NOT_RETAINING) && edgeTarget(packed) !== removed) seen.add(edgeTarget(packed))
+      if (retains(packed) && edgeTarget(packed) !== removed) seen.add(edgeTarget(packed))
     }
   }
   return seen

@@ -1,0 +1,166 @@
+// The digit kernel: AssemblyScript that build compiles to WebAssembly; rows.ts says what it is for.
+//
+// It only ever handles what V8 writes: digits, commas, and a line break in front of a row's comma. At the first byte
+// that is anything else, or that does not fit, it stops in front of the row; the parser in TypeScript, which knows all
+// of JSON's freedoms and names what is wrong, goes on from there.
+
+const COMMA: u8 = 0x2c
+const NEWLINE: u8 = 0x0a
+const ZEROS: u64 = 0x3030303030303030
+
+/** Behind the last whole row that `scan` read. */
+export let rowEnd: usize = 0
+
+/** One bit for each of the 64 bytes at `at`, the first byte lowest. */
+// @ts-ignore: decorator
+@inline
+function bits(a: v128, b: v128, c: v128, d: v128): u64 {
+  return (
+    <u64>(<u32>i8x16.bitmask(a)) |
+    (<u64>(<u32>i8x16.bitmask(b)) << 16) |
+    (<u64>(<u32>i8x16.bitmask(c)) << 32) |
+    (<u64>(<u32>i8x16.bitmask(d)) << 48)
+  )
+}
+
+/**
+ * The value of the `count` digits that end in front of `end`, 1 to 8 of them: eight bytes at once, by pairing
+ * neighbours three times (https://lemire.me/blog/2022/01/21/swar-explained-parsing-eight-digits/).
+ */
+// @ts-ignore: decorator
+@inline
+function value(end: usize, count: u64): u64 {
+  const shift = (8 - count) << 3
+  let v = ((load<u64>(end - 8) ^ ZEROS) >> shift) << shift
+  v = (v * 2561) >> 8
+  v = ((v & 0x00ff00ff00ff00ff) * 6553601) >> 16
+  return ((v & 0x0000ffff0000ffff) * 42949672960001) >> 32
+}
+
+/**
+ * Reads rows of `fields` numbers from `at` on into `out`, 32 bits each, until `rows` are read, a block would start at
+ * or behind `limit`, or there is something to stop at. Returns how many rows were read. Looks at 64 bytes at once and
+ * takes the separators from a mask, so that no number has to wait for the one before.
+ */
+export function scan(at: usize, limit: usize, out: usize, rows: i32, fields: i32): i32 {
+  const zero = i8x16.splat(0x30)
+  const ten = i8x16.splat(10)
+  const comma = i8x16.splat(COMMA)
+  const newline = i8x16.splat(NEWLINE)
+  let start = at
+  let done = 0
+  let field = 0
+  let brokenBefore: u64 = 0
+  rowEnd = at
+  for (let block = at; block < limit; block += 64) {
+    const a = v128.load(block)
+    const b = v128.load(block, 16)
+    const c = v128.load(block, 32)
+    const d = v128.load(block, 48)
+    const digits = bits(
+      i8x16.lt_u(i8x16.sub(a, zero), ten),
+      i8x16.lt_u(i8x16.sub(b, zero), ten),
+      i8x16.lt_u(i8x16.sub(c, zero), ten),
+      i8x16.lt_u(i8x16.sub(d, zero), ten),
+    )
+    const commas = bits(i8x16.eq(a, comma), i8x16.eq(b, comma), i8x16.eq(c, comma), i8x16.eq(d, comma))
+    const breaks = bits(i8x16.eq(a, newline), i8x16.eq(b, newline), i8x16.eq(c, newline), i8x16.eq(d, newline))
+    // A line break must be followed by a comma.
+    const odd = ~(digits | commas | breaks) | (((breaks << 1) | brokenBefore) & ~commas)
+    brokenBefore = breaks >> 63
+    let left = odd == 0 ? commas : commas & ((odd & (0 - odd)) - 1)
+    while (left != 0) {
+      const separator = block + <usize>ctz(left)
+      left &= left - 1
+      const end = separator - <usize>(load<u8>(separator - 1) == NEWLINE)
+      const count = end - start
+      let number: u64
+      if (count - 1 < 8) number = value(end, count)
+      else if (count - 1 < 10) number = value(end, 8) + value(end - 8, count - 8) * 100000000
+      else return done
+      if (number > <u64>u32.MAX_VALUE) return done
+      store<u32>(out, <u32>number)
+      out += 4
+      start = separator + 1
+      if (++field == fields) {
+        field = 0
+        rowEnd = start
+        if (++done == rows) return done
+      }
+    }
+    if (odd != 0) return done
+  }
+  return done
+}
+
+/** Highest name that `takeNodes` and `takeEdges` have seen in the last call. */
+export let highestName: u32 = 0
+/** Edges that the nodes up to the last one taken have together. */
+export let edgesPromised: u64 = 0
+
+/**
+ * Sorts the numbers of `rows` nodes at `from` into columns: types through the table at `types` (`typeCount` bytes),
+ * names, ids, sizes, and the edges of all nodes up to and with each.
+ * Returns how many nodes were taken before one that does not fit.
+ */
+export function takeNodes(
+  from: usize, rows: i32, fields: i32,
+  typeField: i32, nameField: i32, idField: i32, sizeField: i32, edgesField: i32,
+  types: usize, typeCount: u32, edgeCount: u64,
+  outType: usize, outName: usize, outId: usize, outSize: usize, outEdges: usize,
+): i32 {
+  const stride = <usize>fields << 2
+  let highest: u32 = 0
+  let promised = edgesPromised
+  let row = 0
+  for (; row < rows; row++, from += stride) {
+    const type = load<u32>(from + (<usize>typeField << 2))
+    if (type >= typeCount) break
+    const more = promised + <u64>load<u32>(from + (<usize>edgesField << 2))
+    if (more > edgeCount) break
+    promised = more
+    const name = load<u32>(from + (<usize>nameField << 2))
+    highest = max(highest, name)
+    const at = <usize>row << 2
+    store<u8>(outType + row, load<u8>(types + type))
+    store<u32>(outName + at, name)
+    store<u32>(outId + at, load<u32>(from + (<usize>idField << 2)))
+    store<u32>(outSize + at, load<u32>(from + (<usize>sizeField << 2)))
+    store<u32>(outEdges + at, <u32>promised)
+  }
+  edgesPromised = promised
+  highestName = highest
+  return row
+}
+
+/**
+ * Sorts the numbers of `rows` edges at `from` into columns: target ordinal and type in one word (see snapshot.ts), and
+ * name or index. `types` holds `typeCount` bytes, `indexed` a bit for each type of ours whose edges have an index.
+ * Returns how many edges were taken before one that does not fit.
+ */
+export function takeEdges(
+  from: usize, rows: i32, fields: i32, typeField: i32, nameField: i32, targetField: i32,
+  types: usize, typeCount: u32, indexed: u32, nodeFields: u32, nodeCount: u32,
+  outPacked: usize, outName: usize,
+): i32 {
+  const stride = <usize>fields << 2
+  const reciprocal = 1.0 / <f64>nodeFields
+  let highest: u32 = 0
+  let row = 0
+  for (; row < rows; row++, from += stride) {
+    const raw = load<u32>(from + (<usize>typeField << 2))
+    if (raw >= typeCount) break
+    const type = <u32>load<u8>(types + raw)
+    const index = load<u32>(from + (<usize>targetField << 2))
+    // Rounded to the nearest, the product is the quotient where there is no remainder.
+    const target = <u32>(<f64>index * reciprocal + 0.5)
+    if (target * nodeFields != index || target >= nodeCount) break
+    const name = load<u32>(from + (<usize>nameField << 2))
+    highest = max(highest, ((indexed >> type) & 1) != 0 ? 0 : name)
+    const at = <usize>row << 2
+    store<u32>(outPacked + at, (target << 4) | type)
+    store<u32>(outName + at, name)
+  }
+  highestName = highest
+  return row
+}
