@@ -244,9 +244,13 @@ function growthById(
     } else {
       const holder = placed.holder[node]!
       const outermost = born[holder] === 0
-      if (!outermost && placed.of[holder] !== place) {
-        entered[place * tables.length + born[node]! - 1]!++
-        continue
+      if (!outermost) {
+        // The parts of a concatenated string are no list, however deep they hang.
+        if (nodeType[node] === NodeType.consString) continue
+        if (placed.of[holder] !== place) {
+          entered[place * tables.length + born[node]! - 1]!++
+          continue
+        }
       }
       // Of a list, those further back count too, though the first one retains them.
       const growth = count(added, place, 'added', node, outermost ? newBytes[node]! : 0)

@@ -12,3 +12,21 @@ export function positiveInteger(name: string): (text: string) => number {
     return value
   }
 }
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 }
+const MAX_DURATION_MS = 24 * UNIT_MS.h!
+
+/** A duration such as `500ms`, `10s` (or just `10`), `2min` or `1h`, up to a day; in milliseconds. */
+export function duration(name: string): (text: string) => number {
+  return (text) => {
+    const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|min|h)?$/.exec(text) ?? []
+    const ms = Number(number) * UNIT_MS[unit]!
+    if (!(ms > 0 && ms <= MAX_DURATION_MS)) {
+      throw new LeakscopeError(
+        'usage-invalid',
+        `${name} takes a duration such as 500ms, 10s, 2min or 1h, not '${text}'`,
+      )
+    }
+    return ms
+  }
+}

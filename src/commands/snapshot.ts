@@ -1,12 +1,15 @@
 // `leakscope snapshot`: a heap snapshot of a running process, to a file.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Context } from './context.ts'
-import { positiveInteger } from './options.ts'
+import { duration, positiveInteger } from './options.ts'
 
 interface Options {
   readonly output?: string
+  readonly count: number
+  readonly every: number
   readonly force?: true
   readonly quiet?: true
 }
@@ -16,6 +19,13 @@ export function snapshotCommand(context: Context): Command {
     .description('capture a heap snapshot of a running process')
     .argument('<pid>', 'the process; `leakscope ps` lists what there is', positiveInteger('<pid>'))
     .option('-o, --output <file>', 'where to write it (default: leakscope-<pid>-<time>.heapsnapshot)')
+    .option(
+      '--count <n>',
+      'how many to take in one visit; `leakscope diff` then knows every object again',
+      positiveInteger('--count'),
+      1,
+    )
+    .option('--every <time>', 'how long from the end of one to the next: 500ms, 10s, 2min', duration('--every'), 10_000)
     .option('--force', 'replace the file if it exists')
     .option('-q, --quiet', 'show no progress')
     .action((pid: number, options: Options) => run(context, pid, options))
@@ -27,10 +37,10 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
     import('../capture/heap-snapshot.ts'),
     import('../support/files.ts'),
   ])
-  const path = options.output ?? defaultName(pid, new Date())
+  const paths = fileNames(options.output ?? defaultName(pid, new Date()), options.count)
   const force = options.force ?? false
   // Known before the target hears of us.
-  requireWritable(path, force)
+  for (const path of paths) requireWritable(path, force)
 
   const progress = context.progress(options.quiet ?? false)
   const onNotice = (notice: string) => {
@@ -39,28 +49,51 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
   }
   try {
     progress.stage(`attaching to process ${pid}`)
-    const snapshot = await withInspector(pid, { signal: context.signal, onNotice }, async (session, target) => {
-      progress.stage(`walking the heap of process ${pid} (${target.nodeVersion})`)
-      let stage = 'walking'
-      const taken = await captureHeapSnapshot(session, path, {
-        force,
-        onProgress(now) {
-          if (now.stage !== stage) progress.stage('writing')
-          stage = now.stage
-          progress.update(now.fraction, now.bytes > 0 ? formatBytes(now.bytes) : '')
-        },
-      })
+    await withInspector(pid, { signal: context.signal, onNotice }, async (session, target) => {
+      for (const [i, path] of paths.entries()) {
+        const which = paths.length > 1 ? ` (${i + 1} of ${paths.length})` : ''
+        if (i > 0) {
+          progress.stage(`waiting ${formatDuration(options.every)} for the next${which}`)
+          await pause(options.every, session.closed, context.signal)
+        }
+        progress.stage(`walking the heap of process ${pid}, ${target.nodeVersion}${which}`)
+        let stage = 'walking'
+        const snapshot = await captureHeapSnapshot(session, path, {
+          force,
+          onProgress(now) {
+            if (now.stage !== stage) progress.stage(`writing${which}`)
+            stage = now.stage
+            progress.update(now.fraction, now.bytes > 0 ? formatBytes(now.bytes) : '')
+          },
+        })
+        progress.clear()
+        context.out(
+          `${snapshot.path}  ${formatBytes(snapshot.fileBytes)}  ${formatCount(snapshot.nodeCount)} nodes  ` +
+            `process ${pid} stood still for ${formatDuration(snapshot.pausedMs)}`,
+        )
+      }
       progress.stage('leaving')
-      return taken
     })
-    progress.end()
-    context.out(
-      `${snapshot.path}  ${formatBytes(snapshot.fileBytes)}  ${formatCount(snapshot.nodeCount)} nodes  ` +
-        `process ${pid} stood still for ${formatDuration(snapshot.pausedMs)}`,
-    )
   } finally {
     progress.end()
   }
+}
+
+/** Waits `ms`, or until the target is gone, which the next request will tell; throws when `signal` aborts. */
+async function pause(ms: number, closed: Promise<void>, signal: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  const waited = sleep(ms, undefined, { signal: AbortSignal.any([signal, over.signal]) }).catch(() => {})
+  await Promise.race([waited, closed])
+  over.abort()
+  signal.throwIfAborted()
+}
+
+/** One name as it is; of several, each with its number in front of the ending. */
+function fileNames(name: string, count: number): string[] {
+  if (count === 1) return [name]
+  const ending = /(\.heapsnapshot)?$/.exec(name)![0]
+  const stem = name.slice(0, name.length - ending.length)
+  return Array.from({ length: count }, (_, i) => `${stem}-${i + 1}${ending}`)
 }
 
 /** `leakscope-4242-20250131-235959.heapsnapshot`, in local time. */
