@@ -9,10 +9,12 @@ import { duration, positiveInteger } from './options.ts'
 interface Options {
   readonly output?: string
   readonly count: number
-  readonly every: number
+  readonly every?: number
   readonly force?: true
   readonly quiet?: true
 }
+
+const DEFAULT_EVERY_MS = 10_000
 
 export function snapshotCommand(context: Context): Command {
   return new Command('snapshot')
@@ -25,7 +27,11 @@ export function snapshotCommand(context: Context): Command {
       positiveInteger('--count'),
       1,
     )
-    .option('--every <time>', 'how long from the end of one to the next: 500ms, 10s, 2min', duration('--every'), 10_000)
+    .option(
+      '--every <time>',
+      'how long from the end of one to the next: 500ms, 10s, 2min (default: 10s)',
+      duration('--every'),
+    )
     .option('--force', 'replace the file if it exists')
     .option('-q, --quiet', 'show no progress')
     .action((pid: number, options: Options) => run(context, pid, options))
@@ -39,6 +45,7 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
   ])
   const paths = fileNames(options.output ?? defaultName(pid, new Date()), options.count)
   const force = options.force ?? false
+  const every = options.every ?? DEFAULT_EVERY_MS
   // Known before the target hears of us.
   for (const path of paths) requireWritable(path, force)
 
@@ -53,8 +60,8 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
       for (const [i, path] of paths.entries()) {
         const which = paths.length > 1 ? ` (${i + 1} of ${paths.length})` : ''
         if (i > 0) {
-          progress.stage(`waiting ${formatDuration(options.every)} for the next${which}`)
-          await pause(options.every, session.closed, context.signal)
+          progress.stage(`waiting ${formatDuration(every)} for the next${which}`)
+          await pause(every, session.closed, context.signal)
         }
         progress.stage(`walking the heap of process ${pid}, ${target.nodeVersion}${which}`)
         let stage = 'walking'

@@ -57,6 +57,48 @@ describe('a snapshot of a plain process', () => {
     expect(readSnapshotFile(path).strings).toContain('918273645')
   })
 
+  test('can be several of one visit, whose object ids mean the same objects', async () => {
+    const target = await spawnTarget('globalThis.all = []; setInterval(() => all.push({ now: Date.now() }), 5)')
+    const cwd = temporaryFolder()
+    const args = ['snapshot', target.pid, '--count', 3, '--every', '300ms', '-o', 'a.heapsnapshot']
+    const { code, stdout, stderr } = await runCli(args, { cwd })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const names = ['a-1.heapsnapshot', 'a-2.heapsnapshot', 'a-3.heapsnapshot']
+    expect(filesIn(cwd)).toEqual(names)
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split('  ')[0]),
+    ).toEqual(names)
+    expect(portsOf(target.pid)).toEqual([])
+    const { growth } = JSON.parse((await runCli(['diff', ...names, '--json'], { cwd })).stdout)
+    expect(growth.matching).toBe('id')
+    expect(growth.clusters[0].countPerStep).toHaveLength(2)
+  })
+
+  test('is not begun when one of several names is taken', async () => {
+    const target = await spawnTarget()
+    const cwd = temporaryFolder()
+    writeFileSync(join(cwd, 'a-2'), 'mine')
+    const result = await runCli(['snapshot', target.pid, '--count', 2, '-o', 'a'], { cwd })
+    expect(result).toMatchObject({ code: 3, stdout: '' })
+    expect(filesIn(cwd)).toEqual(['a-2'])
+    expect(target.output()).not.toContain('Debugger')
+  })
+
+  test('can be given up while it waits for the next', async () => {
+    const target = await spawnTarget()
+    const cwd = temporaryFolder()
+    const running = startCli(['snapshot', target.pid, '--count', 2, '--every', '1h', '-o', 'a'], { cwd })
+    await until(() => filesIn(cwd).includes('a-1'), 'the first snapshot')
+    running.child.kill('SIGINT')
+    expect(await running.done).toMatchObject({ code: 130 })
+    expect(filesIn(cwd)).toEqual(['a-1'])
+    await until(() => portsOf(target.pid).length === 0, 'the inspector to be shut')
+    expect(await target.answers()).toBe(true)
+  })
+
   test('can be taken again and again', async () => {
     const target = await spawnTarget()
     const folder = temporaryFolder()
