@@ -81,24 +81,23 @@ export function classify(snapshot: Snapshot): Classes {
   // Place and name together, for objects whose place is known.
   const placed = new TupleInterner(4)
   const classOfPlaced: number[] = []
-  let row = 0
   for (let node = 0; node < nodeCount; node++) {
     const type = nodeType[node]!
-    while (row < locations.node.length && locations.node[row]! < node) row++
-    let number: number
-    if (type === NodeType.object && locations.node[row] === node) {
-      const entry = placed.intern(locations.script[row]!, locations.line[row]!, locations.column[row]!, nodeName[node]!)
-      if (entry === classOfPlaced.length) classOfPlaced.push(classFor(strings.get(nodeName[node]!), row))
-      number = classOfPlaced[entry]!
-    } else if (type === NodeType.object || type === NodeType.native) {
+    if (type === NodeType.object || type === NodeType.native) {
       const found = byName.get(nodeName[node]!)
-      number = found ?? classFor(strings.get(nodeName[node]!), -1)
-      if (found === undefined) byName.set(nodeName[node]!, number)
+      of[node] = found ?? classFor(strings.get(nodeName[node]!), -1)
+      if (found === undefined) byName.set(nodeName[node]!, of[node]!)
     } else {
       if (byType[type] === unknown) byType[type] = classFor(NAME_BY_TYPE[type] ?? '(unknown)', -1)
-      number = byType[type]!
+      of[node] = byType[type]!
     }
-    of[node] = number
+  }
+  for (let row = 0; row < locations.node.length; row++) {
+    const node = locations.node[row]!
+    if (nodeType[node] !== NodeType.object) continue
+    const entry = placed.intern(locations.script[row]!, locations.line[row]!, locations.column[row]!, nodeName[node]!)
+    if (entry === classOfPlaced.length) classOfPlaced.push(classFor(strings.get(nodeName[node]!), row))
+    of[node] = classOfPlaced[entry]!
   }
   return { of, names, locations: rows, keys }
 }

@@ -3,7 +3,7 @@
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { computeDistances, type Distances } from './distances.ts'
 import { computeDominators, computeRetainedSizes, type Dominators } from './dominators.ts'
-import { type SourceLocation, scriptUrls, sourceLocation } from './locations.ts'
+import { LocationIndex, locationAt, type SourceLocation, scriptUrls } from './locations.ts'
 import { findModuleScopes } from './modules.ts'
 import { computeOwnership, type Ownership } from './ownership.ts'
 import { computePaths, type Paths } from './paths.ts'
@@ -15,6 +15,7 @@ export class HeapGraph {
   #dominators: Dominators | undefined
   #retainedSizes: Float64Array | undefined
   #distances: Distances | undefined
+  #locationIndex: LocationIndex | undefined
   #scriptUrls: Map<number, string> | undefined
   #moduleScopes: Map<number, string> | undefined
   #paths: Paths | undefined
@@ -58,7 +59,9 @@ export class HeapGraph {
 
   /** Where the closure, or the constructor of the class instance, stands; undefined if V8 does not say. */
   sourceLocation(node: number): SourceLocation | undefined {
-    return sourceLocation(this.snapshot, this.scriptUrls, node)
+    this.#locationIndex ??= new LocationIndex(this.snapshot)
+    const row = this.#locationIndex.row(node)
+    return row < 0 ? undefined : locationAt(this.snapshot, this.scriptUrls, row)
   }
   /** Bytes of the node with the backing stores that only it owns. */
   shallowSize(node: number): number {

@@ -8,13 +8,12 @@ import { type Cursor, expect, type Parsing, peek, skipSpace } from './cursor.ts'
 import { EdgeType, type Head, type Layout, parseHead } from './meta.ts'
 import type { RowKernel } from './row-kernel.ts'
 import { findNumber, readRows } from './rows.ts'
-import { type Locations, MAX_NODES, packEdge, type Snapshot } from './snapshot.ts'
+import { type Locations, MAX_LOCATIONS, MAX_NODES, packEdge, type Snapshot } from './snapshot.ts'
 import { parseStrings } from './string-parser.ts'
 
 const BATCH_ROWS = 2048
 const MAX_HEAD_BYTES = 1 << 20
 const MAX_UINT32 = 0xffffffff
-const MAX_LOCATIONS = 2 ** 25
 /** A row takes at least a digit and a separator for each of its fields: what a file's size says of its counts. */
 const MIN_BYTES_PER_NUMBER = 2
 
@@ -209,6 +208,7 @@ function* parseLocations(cursor: Cursor, kernel: RowKernel, layout: Layout, node
   const rows = new LocationRows()
 
   function take(numbers: Float64Array | Uint32Array, count: number, from: number): void {
+    if (rows.count + count > MAX_LOCATIONS) cursor.contradiction(`there are more than ${MAX_LOCATIONS} locations`, from)
     for (let row = 0, base = 0; row < count; row++, base += fields) {
       const node = numbers[base + layout.locationObject]! / nodeFieldCount
       if (node >= nodeCount || node !== Math.floor(node)) {
@@ -250,12 +250,15 @@ function* parseLocations(cursor: Cursor, kernel: RowKernel, layout: Layout, node
   return rows.finish()
 }
 
-/** Grows, as the head does not say how many there are; sorts, as V8 writes them as it meets them. */
+/** Columns that grow, as the head does not say how many locations there are. */
 class LocationRows {
   #count = 0
-  #sorted = true
   /** Node, script, line, column. */
   #columns = Array.from({ length: 4 }, () => new Uint32Array(BATCH_ROWS))
+
+  get count(): number {
+    return this.#count
+  }
 
   push(node: number, script: number, line: number, column: number): void {
     const at = this.#count++
@@ -271,24 +274,10 @@ class LocationRows {
     scripts![at] = script
     lines![at] = line
     columns![at] = column
-    if (at > 0 && nodes![at - 1]! > node) this.#sorted = false
   }
 
   finish(): Locations {
-    const count = this.#count
-    let sorted = this.#columns.map((values) => values.slice(0, count))
-    if (!this.#sorted) {
-      // Numbers sort fast, and a node and a row fit one: 28 bits and 25.
-      const keys = Float64Array.from(sorted[0]!)
-      for (let row = 0; row < count; row++) keys[row] = keys[row]! * MAX_LOCATIONS + row
-      keys.sort()
-      sorted = sorted.map((values) => {
-        const moved = new Uint32Array(count)
-        for (let row = 0; row < count; row++) moved[row] = values[keys[row]! % MAX_LOCATIONS]!
-        return moved
-      })
-    }
-    const [node, script, line, column] = sorted
+    const [node, script, line, column] = this.#columns.map((values) => values.subarray(0, this.#count))
     return { node: node!, script: script!, line: line!, column: column! }
   }
 }

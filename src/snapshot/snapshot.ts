@@ -31,14 +31,14 @@ export interface Snapshot {
   /** By edge ordinal: an element's or hidden edge's index, else index into `strings` of its name. */
   readonly edgeNameOrIndex: Uint32Array
 
-  /** Source positions, sorted by node ordinal. */
+  /** Source positions, in the order of the file. */
   readonly locations: Locations
   readonly strings: StringTable
 }
 
-/** Source positions of closures and of class instances (there: of their constructor), one row each, by `node`. */
+/** Source positions of closures and of class instances (there: of their constructor), one row each. */
 export interface Locations {
-  /** By row: a node ordinal, ascending. */
+  /** By row: a node ordinal. */
   readonly node: Uint32Array
   /** By row: V8's script id. */
   readonly script: Uint32Array
@@ -50,6 +50,9 @@ export interface Locations {
 
 /** Nodes that an edge's packed word can point to; a file with more is refused (it would be over 20 GB). */
 export const MAX_NODES = 2 ** 28
+
+/** Source positions that a file may have. */
+export const MAX_LOCATIONS = 2 ** 25
 
 /** Flag of an edge that is an exception to its type's rule; set by `graph/`, never by the reader. */
 export const EXCEPTION = 8

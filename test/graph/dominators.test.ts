@@ -75,7 +75,7 @@ describe('the dominator tree', () => {
             expect(sizes[node]).toBe(retained.get(node))
           }
         }
-        expect(sizes[0]).toBe(snapshot.selfSize.reduce((a, b) => a + b, 0))
+        expect(sizes[0]).toBe(Array.from(snapshot.selfSize).reduce((a, b) => a + b, 0))
       }),
       { numRuns: 2000 },
     )
