@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { serviceHeap } from './support/service.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -65,6 +66,17 @@ describe('the package', () => {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', '', 'user.ts']
     await run(process.execPath, [tsc, ...options], folder)
+  })
+
+  it('runs the example of the README, and reads snapshots', async () => {
+    const [, example] = /```js\n([\s\S]+?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!
+    await writeFile(join(folder, 'example.js'), example!)
+    await writeFile(join(folder, 'a.heapsnapshot'), serviceHeap({ logs: 1 }))
+    await writeFile(join(folder, 'b.heapsnapshot'), serviceHeap({ logs: 8 }))
+    const { stdout } = await run(process.execPath, ['example.js'], folder)
+    expect(stdout).toMatch(/^\d+ nodes, \d+ bytes\n7 \(string\) \d+\n$/)
+    const { stdout: analysis } = await run('npx', ['--no', '--', 'leakscope', 'analyze', 'b.heapsnapshot'], folder)
+    expect(analysis).toContain('Where most is held:')
   })
 
   it('works without the compiled profiler, which many machines cannot build', () => {

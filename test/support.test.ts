@@ -1,0 +1,75 @@
+// The small things that everything else rests on: numbers as text, text made safe, and the two hash tables.
+
+import fc from 'fast-check'
+import { describe, expect, it, test } from 'vitest'
+import { formatBytes, formatBytesDelta, formatCount, formatDuration, printable } from '../src/support/format.ts'
+import { IdTable } from '../src/support/id-table.ts'
+import { TupleInterner } from '../src/support/tuple-interner.ts'
+
+test.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.00 KB'],
+  [9994, '9.99 KB'],
+  [9996, '10.0 KB'],
+  [99_960, '100 KB'],
+  [999_499, '999 KB'],
+  [999_500, '1.00 MB'],
+  [-1_234_567, '-1.23 MB'],
+  [5e9, '5.00 GB'],
+  [2e15, '2000 TB'],
+])('%d bytes read %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text))
+
+test.each([
+  [0, '0 ms'],
+  [999.4, '999 ms'],
+  [999.6, '1.0 s'],
+  [59_940, '59.9 s'],
+  [59_960, '1 min 0 s'],
+  [3_599_999, '1 h 0 min'],
+  [90_000_000, '1 d 1 h'],
+])('%d ms read %s', (ms, text) => expect(formatDuration(ms)).toBe(text))
+
+test('differences carry their sign', () => {
+  expect([formatBytesDelta(5), formatBytesDelta(-5), formatBytesDelta(0)]).toEqual(['+5 B', '-5 B', '0 B'])
+  expect(formatCount(1234567)).toBe('1,234,567')
+})
+
+describe('printable text', () => {
+  it('never holds a control character, a terminal escape or a turn of direction', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(printable(text)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/)
+      }),
+    )
+    expect(printable('a\x1b[31mred\nb\u202e')).toBe('a\\u001b[31mred\\nb\\u202e')
+  })
+
+  it('is cut where it is too long', () => expect(printable('abcdef', 4)).toBe('abc…'))
+})
+
+test('an id table finds each id where it stands first, and no other', () => {
+  fc.assert(
+    fc.property(fc.uint32Array({ maxLength: 500 }), fc.uint32Array(), (ids, others) => {
+      const table = new IdTable(ids)
+      for (const id of [...ids, ...others]) expect(table.position(id)).toBe(ids.indexOf(id))
+    }),
+  )
+})
+
+test('a tuple interner numbers tuples in order of appearance, the same ones alike', () => {
+  const number = fc.integer({ min: 0, max: 20 })
+  fc.assert(
+    fc.property(fc.array(fc.tuple(number, number, number), { maxLength: 3000 }), (tuples) => {
+      const interner = new TupleInterner(3)
+      const known = new Map<string, number>()
+      for (const tuple of tuples) {
+        const key = tuple.join()
+        if (!known.has(key)) known.set(key, known.size)
+        expect(interner.intern(...tuple)).toBe(known.get(key))
+      }
+      expect(interner.size).toBe(known.size)
+      for (const [key, index] of known) expect([0, 1, 2].map((part) => interner.part(index, part)).join()).toBe(key)
+    }),
+  )
+})
