@@ -60,7 +60,7 @@ export interface Growth {
   readonly matching: Matching
   /** Classes with any difference; with three or more snapshots, only those that grew in each step. */
   readonly classes: readonly ClassGrowth[]
-  /** Biggest first; with three or more snapshots, only those that grew in each step. */
+  /** Biggest first, what V8 made for itself last; with three or more snapshots, only those that grew in each step. */
   readonly clusters: readonly GrowthCluster[]
 }
 
@@ -72,6 +72,8 @@ export interface GrowthOptions extends ReadOptions {
   /** Reads a source file by URL, for finding lines; without it, only what V8 says is known. */
   readonly readSource?: ReadSource
 }
+
+const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
 
 /** What is kept of every snapshot but the last; the heap itself is let go. */
 interface Remembered {
@@ -166,9 +168,12 @@ function finish(
     matching === 'id'
       ? growthById(graph, placed, places, remembered)
       : growthByPlace(totalPlaces(graph, placed, places), places, remembered)
+  // Code and shapes that V8 makes while a program warms up come last: they follow from what runs, and hold nothing.
+  const { nodeType } = snapshot
+  const isOfV8 = ({ node }: PlaceGrowth): number => Number(V8_TYPES.has(nodeType[node]!))
   const steady = growths
     .filter(({ perStep }) => perStep.length < 2 || perStep.every((count) => count > 0))
-    .sort((a, b) => b.bytes - a.bytes || b.count - a.count)
+    .sort((a, b) => isOfV8(a) - isOfV8(b) || b.bytes - a.bytes || b.count - a.count)
   return {
     snapshots: [...remembered.map((each) => each.totals), totals],
     matching,
