@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ReportSchema } from '../../src/findings/report.ts'
 import { serviceHeap } from '../support/service.ts'
-import { runCli, temporaryFolder } from '../support/target.ts'
+import { NOBODY, nobodyMayRun, runCli, temporaryFolder } from '../support/target.ts'
 
 let cwd: string
 const range = (to: number) => Array.from({ length: to }, (_, i) => i)
@@ -88,11 +88,11 @@ describe('leakscope diff', () => {
     expect(result).toMatchObject({ code, stdout: '' })
   })
 
-  test.runIf(process.getuid?.() === 0)('says so when it may not read a file', async () => {
+  test.runIf(nobodyMayRun)('says so when it may not read a file', async () => {
     const folder = temporaryFolder()
     chmodSync(folder, 0o755)
     writeFileSync(join(folder, 'private'), serviceHeap({}), { mode: 0o600 })
-    const result = await runCli(['diff', 'private', 'private'], { cwd: folder, uid: 65534, gid: 65534 })
+    const result = await runCli(['diff', 'private', 'private'], { cwd: folder, ...NOBODY })
     expect(result).toMatchObject({ code: 3, stderr: expect.stringMatching(/private: permission denied/) })
   })
 })

@@ -4,7 +4,17 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { portsOf, runCli, spawnTarget, start, TARGET_NODE, temporaryFolder, until } from '../support/target.ts'
+import {
+  NOBODY,
+  nobodyMayRun,
+  portsOf,
+  runCli,
+  spawnTarget,
+  start,
+  TARGET_NODE,
+  temporaryFolder,
+  until,
+} from '../support/target.ts'
 
 const VERSION = execFileSync(TARGET_NODE, ['--version'], { encoding: 'utf8' }).trim()
 
@@ -77,9 +87,9 @@ test('prints a table that fits, the largest first, with nothing in it that could
   expect(rows.find((row) => row.trim().startsWith(`${target.pid} `))).toContain('evil\\u001b[2J')
 })
 
-test.runIf(process.getuid?.() === 0)('shows somebody else’s Node as far as may be seen', async () => {
+test.runIf(nobodyMayRun)('shows somebody else’s Node as far as may be seen', async () => {
   const target = await spawnTarget('', { argv0: 'node' })
-  const { stdout } = await runCli(['ps', '--json'], { uid: 65534, gid: 65534 })
+  const { stdout } = await runCli(['ps', '--json'], NOBODY)
   const { processes } = JSON.parse(stdout) as { processes: Listed[] }
   expect(processes.find((it) => it.pid === target.pid)).toMatchObject({
     nodeVersion: null,

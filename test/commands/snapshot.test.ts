@@ -9,6 +9,9 @@ import { openSession } from '../../src/target/session.ts'
 import {
   BIG_HEAP,
   filesIn,
+  NOBODY,
+  nobodyMayRun,
+  nodeForEverybody,
   portsOf,
   readSnapshotFile,
   runCli,
@@ -22,7 +25,6 @@ import {
 
 const isRoot = process.getuid?.() === 0
 const targetMajor = Number(execFileSync(TARGET_NODE, ['-p', 'parseInt(process.versions.node)'], { encoding: 'utf8' }))
-const NOBODY = 65534
 
 function stateOf(pid: number): string {
   return /^State:\s*(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!
@@ -216,14 +218,11 @@ describe('the file', () => {
     expect(target.output()).not.toContain('Debugger')
   })
 
-  test.runIf(isRoot)('is not made where we may not write', async () => {
-    const target = await spawnTarget('', { uid: NOBODY })
+  test.runIf(nobodyMayRun)('is not made where we may not write', async () => {
+    const target = await spawnTarget('', { executable: nodeForEverybody(), uid: NOBODY.uid })
     const folder = temporaryFolder()
     chmodSync(folder, 0o755)
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(folder, 'a')], {
-      uid: NOBODY,
-      gid: NOBODY,
-    })
+    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(folder, 'a')], NOBODY)
     expect(code).toBe(3)
     expect(stderr).toContain('we may not write there')
     expect(portsOf(target.pid)).toEqual([])
@@ -310,12 +309,9 @@ describe('bad input', () => {
     expect(stderr).toContain(`there is no process ${thread}`)
   })
 
-  test.runIf(isRoot)('says whose process it is when it may not look into it', async () => {
+  test.runIf(nobodyMayRun)('says whose process it is when it may not look into it', async () => {
     const target = await spawnTarget()
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', '/tmp/leakscope-never'], {
-      uid: NOBODY,
-      gid: NOBODY,
-    })
+    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', '/tmp/leakscope-never'], NOBODY)
     expect(code).toBe(3)
     expect(stderr).toMatch(/belongs to user 0.*\n {2}Run leakscope as the same user, or as root/)
   })

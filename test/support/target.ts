@@ -1,8 +1,8 @@
 // Real processes for tests to look into, the command line to do it with, and an end for all of them.
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -13,6 +13,21 @@ import { listeners } from '../../src/target/linux-sockets.ts'
 /** The Node that targets run on. */
 export const TARGET_NODE = process.env.LEAKSCOPE_TEST_NODE ?? process.execPath
 export const CLI = resolve(import.meta.dirname, '../../bin/leakscope.js')
+
+/** A user other than ours, for tests of what one may not do. */
+export const NOBODY = { uid: 65534, gid: 65534 }
+/** Whether that user can be had here: only root can be somebody else, and the checkout must not lie in a private folder. */
+export const nobodyMayRun =
+  process.getuid?.() === 0 && spawnSync(process.execPath, [CLI, '--version'], { ...NOBODY }).status === 0
+
+/** The targets' Node where everybody may run it, however private the folder that it is in. */
+export function nodeForEverybody(): string {
+  if (spawnSync(TARGET_NODE, ['--version'], { ...NOBODY }).status === 0) return TARGET_NODE
+  const folder = temporaryFolder()
+  chmodSync(folder, 0o755)
+  copyFileSync(TARGET_NODE, join(folder, 'node'))
+  return join(folder, 'node')
+}
 
 type Child = ChildProcessByStdio<null, Readable, Readable>
 
