@@ -30,8 +30,9 @@ export const readLocalSource: ReadSource = (url) => {
   try {
     const path = url.startsWith('file:') ? fileURLToPath(url) : url
     if (!path.startsWith('/') && !/^[a-z]:[\\/]/i.test(path)) return undefined
-    const { size } = statSync(path)
-    return size <= MAX_SOURCE_BYTES ? readFileSync(path, 'utf8') : undefined
+    // A snapshot can name anything, also a pipe that never says a word or a device that never ends.
+    const stats = statSync(path)
+    return stats.isFile() && stats.size <= MAX_SOURCE_BYTES ? readFileSync(path, 'utf8') : undefined
   } catch {
     return undefined
   }
@@ -132,5 +133,5 @@ function searchSource(url: string, source: string, variable: string, declared: b
 
 /** `@scope/name` or `name` behind the last `node_modules/` of a URL. */
 export function packageOf(url: string): string | null {
-  return /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? null
+  return /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//s.exec(url)?.[1] ?? null
 }

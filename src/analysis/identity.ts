@@ -40,6 +40,8 @@ export function collectIds(snapshot: Snapshot): ObjectIds {
  * V8 forgets all ids when a session ends (V8HeapProfilerAgentImpl::disable calls ClearObjectIds).
  */
 export function idsAgree(before: ObjectIds, after: Snapshot, table: IdTable): boolean {
+  // Ids that stand for several objects tell nothing of any; V8 writes none.
+  if (before.table.duplicates > 0 || table.duplicates > 0) return false
   let shared = 0
   let agreeing = 0
   for (let i = 0; i < before.sampleIds.length; i++) {

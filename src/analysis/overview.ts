@@ -6,6 +6,7 @@ import { locationAt, type SourceLocation } from '../graph/locations.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { ROOT } from '../graph/roots.ts'
 import { NODE_TYPES, NodeType } from '../snapshot/meta.ts'
+import { TupleInterner } from '../support/tuple-interner.ts'
 import { classRows } from './classes.ts'
 
 export interface Kind {
@@ -98,12 +99,13 @@ function accumulationPoints(graph: HeapGraph, limit: number): number[] {
   const { nodeType } = graph.snapshot
   const { owner } = graph.ownership
   const children = childrenOf(graph)
-  const bySize = (a: number, b: number) => graph.retainedSize(b) - graph.retainedSize(a)
+  const { retainedSizes } = graph
+  const bySize = (a: number, b: number) => retainedSizes[b]! - retainedSizes[a]!
   const waiting = [ROOT]
   const points: number[] = []
   while (points.length < limit && waiting.length > 0) {
     const node = waiting.shift()!
-    const below = [...children(node)].sort(bySize).slice(0, limit)
+    const below = biggest(children(node), limit, bySize)
     const leads =
       node === ROOT ||
       nodeType[node] === NodeType.synthetic ||
@@ -112,11 +114,21 @@ function accumulationPoints(graph: HeapGraph, limit: number): number[] {
       (below.length > 0 && graph.retainedSize(below[0]!) >= graph.retainedSize(node) * PASS_THROUGH)
     // Bytes of a backing store are its owner's.
     if (!leads) points.push(owner[node]! < SHARED ? owner[node]! : node)
-    else waiting.push(...below)
+    else for (const each of below) waiting.push(each)
     waiting.sort(bySize)
     waiting.length = Math.min(waiting.length, limit)
   }
   return [...new Set(points)]
+}
+
+/** The first `limit` of the nodes in the order of `compare`; a node may have twenty million below it. */
+function biggest(nodes: Uint32Array, limit: number, compare: (a: number, b: number) => number): number[] {
+  let kept: number[] = []
+  for (const node of nodes) {
+    kept.push(node)
+    if (kept.length >= 2 * limit && kept.length > 1000) kept = kept.sort(compare).slice(0, limit)
+  }
+  return kept.sort(compare).slice(0, limit)
 }
 
 /** The nodes that a node immediately dominates. */
@@ -152,18 +164,17 @@ function largestStrings(graph: HeapGraph, limit: number): number[] {
 /** Strings of one text and one size; V8 cuts texts in a snapshot, so of cut ones the size has to agree too. */
 function duplicateStrings({ snapshot }: HeapGraph, limit: number): DuplicateString[] {
   const { nodeCount, nodeType, nodeName, selfSize, strings } = snapshot
-  const copies = new Map<number, { name: number; size: number; count: number }>()
+  const known = new TupleInterner(3)
+  const copies: { name: number; size: number; count: number }[] = []
   for (let node = 0; node < nodeCount; node++) {
     if (nodeType[node] !== NodeType.string) continue
     const name = nodeName[node]!
     const size = selfSize[node]!
-    // Sizes of strings are far below 2^21 words; a clash beyond that would merge two rows.
-    const key = name * 2 ** 21 + ((size >>> 3) & 0x1fffff)
-    const known = copies.get(key)
-    if (known) known.count++
-    else copies.set(key, { name, size, count: 1 })
+    const number = known.intern(name, size >>> 0, Math.floor(size / 2 ** 32))
+    if (number === copies.length) copies.push({ name, size, count: 1 })
+    else copies[number]!.count++
   }
-  return [...copies.values()]
+  return copies
     .filter(({ count }) => count > 1)
     .sort((a, b) => b.size * (b.count - 1) - a.size * (a.count - 1))
     .slice(0, limit)

@@ -20,6 +20,8 @@ export interface PathStep {
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
 const MAX_NAME = 80
+/** Parts of one string that are looked at without finding any text; one that was added to a million times is so deep. */
+const MAX_PARTS = 1 << 20
 
 /**
  * The retaining path to `node` in words, backing stores left out and repeated steps folded.
@@ -90,14 +92,19 @@ export function describeNode(graph: HeapGraph, node: number): string {
  * texts at 1,024 characters, and of a concatenated string it writes only what its parts are.
  */
 export function stringText({ snapshot }: HeapGraph, node: number, max = 1024): string {
-  const { nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
+  const { nodeCount, nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
   const parts = ['first', 'second', 'parent'].map((name) => strings.indexOf(name))
   let text = ''
   // The right part waits while the left one, which may be a million parts deep, is taken apart.
   const waiting = [node]
+  // Parts without a text that hold each other never end; each part of a real string has at most an empty one beside it.
+  let barren = Math.min(MAX_PARTS, 2 * nodeCount)
   while (waiting.length > 0 && text.length <= max) {
+    if (barren-- === 0) return `${text}…`
     const at = waiting.pop()!
+    const length = text.length
     if (nodeType[at] === NodeType.string) text += strings.get(nodeName[at]!)
+    if (text.length > length) barren = Math.min(MAX_PARTS, 2 * nodeCount)
     const below: number[] = []
     if (nodeType[at] === NodeType.consString || nodeType[at] === NodeType.slicedString) {
       for (let edge = firstEdge[at]!; edge < firstEdge[at + 1]!; edge++) {

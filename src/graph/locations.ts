@@ -61,15 +61,17 @@ export function scriptUrls(snapshot: Snapshot): Map<number, string> {
     shared: strings.indexOf('shared'),
     script: [strings.indexOf('script_or_debug_info'), strings.indexOf('script')].filter((index) => index >= 0),
   }
+  // Closures and function infos that told nothing: a hostile file has a million closures ask one with a million edges.
+  const silent = new Set<number>()
   for (let row = 0; row < locations.node.length; row++) {
     const script = locations.script[row]!
     const node = locations.node[row]!
-    if (urls.has(script) || nodeType[node] !== NodeType.closure) continue
+    if (urls.has(script) || nodeType[node] !== NodeType.closure || silent.has(node)) continue
     const shared = follow(snapshot, node, [edgeNames.shared])
-    const code = shared < 0 ? -1 : follow(snapshot, shared, edgeNames.script)
-    if (code < 0 || nodeType[code] !== NodeType.code) continue
-    const url = strings.get(nodeName[code]!)
+    const code = shared < 0 || silent.has(shared) ? -1 : follow(snapshot, shared, edgeNames.script)
+    const url = code >= 0 && nodeType[code] === NodeType.code ? strings.get(nodeName[code]!) : ''
     if (url !== '' && !url.startsWith('system / ')) urls.set(script, url)
+    else silent.add(node).add(shared)
   }
   return urls
 }

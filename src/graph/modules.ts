@@ -30,9 +30,12 @@ export function findModuleScopes(snapshot: Snapshot, urls: ReadonlyMap<number, s
   }
 
   const scopes = new Map<number, string>()
+  // Of a closure that has several places, the first counts; going through its edges for each would take for ever.
+  const seen = new Uint8Array(nodeCount)
   for (let row = 0; row < locations.node.length; row++) {
     const node = locations.node[row]!
-    if (nodeType[node] !== NodeType.closure) continue
+    if (nodeType[node] !== NodeType.closure || seen[node] === 1) continue
+    seen[node] = 1
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const packed = edges[edge]!
       if (edgeType(packed) !== EdgeType.internal || edgeNameOrIndex[edge] !== context) continue

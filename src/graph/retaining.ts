@@ -6,6 +6,8 @@ import { ROOT } from './roots.ts'
 
 /** V8 names both edges to a WeakMap's value alike; the table's id in the name tells which of the two is the table's. */
 const EPHEMERON = /^\d+ \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair in WeakMap \(table @(\d+)\)$/
+/** V8 cuts such names at 1,024 characters; the time that matching takes grows with the square of the length. */
+const MAX_EPHEMERON = 4096
 const EPHEMERON_PART = ' pair in WeakMap (table @'
 
 /**
@@ -51,7 +53,7 @@ export function markRetaining(snapshot: Snapshot): void {
 export function ephemeronTables({ strings }: Snapshot): Map<number, number> | undefined {
   let tables: Map<number, number> | undefined
   for (const index of strings.containing(EPHEMERON_PART)) {
-    const match = EPHEMERON.exec(strings.get(index))
+    const match = strings.byteLength(index) <= MAX_EPHEMERON && EPHEMERON.exec(strings.get(index))
     if (match) {
       tables ??= new Map()
       tables.set(index, Number(match[1]))

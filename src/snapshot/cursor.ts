@@ -6,9 +6,10 @@ import { printable } from '../support/format.ts'
 /**
  * How many bytes behind {@link Cursor.end} may be read (they are zeros once the file has ended, and no valid number or
  * separator is a zero), so that loops over rows check for the end once a row instead of once a byte: a row has at most
- * 32 numbers of {@link MAX_DIGITS} digits with {@link MAX_SPACE} blanks and a separator behind each.
+ * 32 numbers of {@link MAX_DIGITS} digits with {@link MAX_SPACE} blanks in front of each, and a line break, as many
+ * blanks again and a separator behind it.
  */
-export const MARGIN = 1024
+export const MARGIN = 1536
 export const MAX_DIGITS = 16
 export const MAX_SPACE = 14
 

@@ -4,6 +4,7 @@
 // come in this order: "snapshot", "nodes", "edges", then "trace_function_infos", "trace_tree", "samples", "locations",
 // and "strings" last.
 
+import { isUtf8 } from 'node:buffer'
 import { type Cursor, expect, type Parsing, peek, skipSpace } from './cursor.ts'
 import { EdgeType, type Head, type Layout, parseHead } from './meta.ts'
 import type { RowKernel } from './row-kernel.ts'
@@ -40,12 +41,15 @@ export function* parseSnapshot(cursor: Cursor, kernel: RowKernel): Parsing<Omit<
     else if (key === 'trace_function_infos' || key === 'trace_tree' || key === 'samples') yield* skipValue(cursor)
     else cursor.fail('"strings" or another section of a heap snapshot, once each', keyAt - cursor.base)
   }
-  const stringsAt = cursor.at
+  const stringsAt = cursor.base + cursor.at
   const strings = yield* parseStrings(cursor)
   const highest = Math.max(nodes.maxName, edges.maxName)
   if (highest >= strings.count) {
     const what = nodes.maxName === highest ? 'a node' : 'an edge'
-    cursor.contradiction(`there are ${strings.count} strings, but ${what} is named by number ${highest}`, stringsAt)
+    cursor.contradiction(
+      `there are ${strings.count} strings, but ${what} is named by number ${highest}`,
+      stringsAt - cursor.base,
+    )
   }
   yield* expect(cursor, '}')
   yield* skipSpace(cursor)
@@ -78,8 +82,10 @@ function* parseHeadSection(cursor: Cursor): Parsing<Head> {
     text.push(byte)
     if (text.length > MAX_HEAD_BYTES) cursor.fail(`a "snapshot" object of at most ${MAX_HEAD_BYTES} bytes`)
   })
-  const head = parseHead(Buffer.from(text).toString('utf8'))
+  const bytes = Buffer.from(text)
   const at = start - cursor.base
+  if (!isUtf8(bytes)) cursor.contradiction('the "snapshot" object is not UTF-8', at)
+  const head = parseHead(bytes.toString('utf8'))
   if (typeof head === 'string') cursor.contradiction(head, at)
   const { nodeCount, edgeCount, layout } = head
   if (nodeCount < 1) cursor.contradiction('the head promises no nodes, so there is no root', at)
@@ -95,6 +101,15 @@ function* parseHeadSection(cursor: Cursor): Parsing<Head> {
   return head
 }
 
+/** A column for as many rows as the head promises, which may be more than there can be: not every source has a size. */
+function column<T>(cursor: Cursor, type: new (length: number) => T, length: number): T {
+  try {
+    return new type(length)
+  } catch {
+    return cursor.contradiction(`the head promises a column of ${length} numbers, more than memory can hold`)
+  }
+}
+
 interface NodeColumns {
   readonly type: Uint8Array
   readonly name: Uint32Array
@@ -107,11 +122,11 @@ interface NodeColumns {
 function* parseNodes(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<NodeColumns> {
   const { layout, nodeCount, edgeCount } = head
   const { nodeFieldCount, nodeTypeOf } = layout
-  const type = new Uint8Array(nodeCount)
-  const name = new Uint32Array(nodeCount)
-  const id = new Uint32Array(nodeCount)
-  let selfSize: Uint32Array | Float64Array = new Uint32Array(nodeCount)
-  const firstEdge = new Uint32Array(nodeCount + 1)
+  const type = column(cursor, Uint8Array, nodeCount)
+  const name = column(cursor, Uint32Array, nodeCount)
+  const id = column(cursor, Uint32Array, nodeCount)
+  let selfSize: Uint32Array | Float64Array = column(cursor, Uint32Array, nodeCount)
+  const firstEdge = column(cursor, Uint32Array, nodeCount + 1)
   let maxName = 0
   let promisedEdges = 0
 
@@ -155,6 +170,11 @@ function* parseNodes(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<Nod
   if (promisedEdges !== edgeCount) {
     cursor.contradiction(`the head promises ${edgeCount} edges, the nodes have ${promisedEdges}`)
   }
+  // Sums beyond 2⁵³ would be rounded, and nobody told.
+  let bytes = head.extraNativeBytes
+  for (let node = 0; node < nodeCount; node++) bytes += selfSize[node]!
+  if (bytes > Number.MAX_SAFE_INTEGER)
+    cursor.contradiction(`the nodes have ${bytes} bytes together, more than any heap`)
   return { type, name, id, selfSize, firstEdge, maxName }
 }
 
@@ -167,8 +187,8 @@ interface EdgeColumns {
 function* parseEdges(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<EdgeColumns> {
   const { layout, nodeCount, edgeCount } = head
   const { edgeFieldCount, edgeTypeOf, nodeFieldCount } = layout
-  const packed = new Uint32Array(edgeCount)
-  const nameOrIndex = new Uint32Array(edgeCount)
+  const packed = column(cursor, Uint32Array, edgeCount)
+  const nameOrIndex = column(cursor, Uint32Array, edgeCount)
   let maxName = 0
 
   function take(batch: Float64Array, rows: number, first: number, from: number): void {
@@ -204,6 +224,7 @@ function* parseEdges(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<Edg
 
 function* parseLocations(cursor: Cursor, kernel: RowKernel, layout: Layout, nodeCount: number): Parsing<Locations> {
   const { locationFieldCount: fields, nodeFieldCount } = layout
+  const placeFields = [layout.locationScript, layout.locationLine, layout.locationColumn]
   const batch = new Float64Array(fields * BATCH_ROWS)
   const rows = new LocationRows()
 
@@ -216,6 +237,10 @@ function* parseLocations(cursor: Cursor, kernel: RowKernel, layout: Layout, node
           `a multiple of ${nodeFieldCount} below ${nodeCount * nodeFieldCount}`,
           findNumber(cursor, from, row * fields + layout.locationObject),
         )
+      }
+      for (const field of placeFields) {
+        if (numbers[base + field]! <= MAX_UINT32) continue
+        cursor.fail('a script id, line or column of 32 bits', findNumber(cursor, from, row * fields + field))
       }
       rows.push(
         node,
@@ -343,7 +368,7 @@ function* parseKey(cursor: Cursor): Parsing<string> {
   return key
 }
 
-/** Steps over one JSON object or array whose insides do not matter, by counting brackets outside strings. */
+/** Steps over one JSON object or array whose insides do not matter and are not checked: by counting brackets. */
 function* skipValue(cursor: Cursor, visit?: (byte: number) => void): Parsing {
   let depth = 0
   let inString = false

@@ -14,6 +14,7 @@ export type EndsArray = 'no' | 'yes' | 'maybe'
 /**
  * Reads whole rows of `fieldCount` numbers until `wantedRows` are read, the array ends or the bytes at hand run out,
  * each number with the `,` behind it, or the `]` behind the array's last (see {@link Cursor.arrayEnded}).
+ * Zeros in front of a number are let pass, which JSON would not: looking for them costs more than they could mean.
  * @param out by row, then by field: the numbers
  * @returns how many rows were read; the cursor stands behind them
  */

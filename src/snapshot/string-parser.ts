@@ -11,6 +11,9 @@ const BRACKET = 0x5d
 const LETTER_U = 0x75
 const ESCAPABLE = new Set([...'"\\/bfnrtu'].map((letter) => letter.charCodeAt(0)))
 
+/** What is set aside at first at most; more is made when it is needed. Node 20 has no typed array beyond 4 GiB. */
+const MAX_RESERVED = 2 ** 31
+
 /** By byte: 1 where the scan over a string's inside must stop: its end, an escape, and what JSON forbids there. */
 const STOP = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte === QUOTE || byte === BACKSLASH || byte < 0x20 ? 1 : 0,
@@ -53,7 +56,7 @@ class StringScan {
     // Nothing but strings is left of a plain file, so its size is theirs; of a packed one it is only an upper bound,
     // which costs address space, not memory, until it is written to.
     const left = cursor.maxBytes === undefined ? 0 : cursor.maxBytes - cursor.base - cursor.at
-    this.#bytes = new Uint8Array(Math.max(left, 1 << 16))
+    this.#bytes = new Uint8Array(Math.min(Math.max(left, 1 << 16), MAX_RESERVED))
   }
 
   /** Takes all bytes that the cursor has, or those up to the section's end. */

@@ -55,9 +55,11 @@ export class StringTable {
 
   /** Indexes of all strings that start with `prefix` (as {@link containing}), in ascending order. */
   *startingWith(prefix: string): Generator<number> {
+    // No quote in front of the first string belongs to another.
+    if (this.count > 0 && this.get(0).startsWith(prefix)) yield 0
     for (const index of this.containing(`"${prefix}`)) {
       // The quote in front counts to the string before; an inner one would stand behind a backslash.
-      const own = index === 0 && this.get(0).startsWith(prefix) ? 0 : index + 1
+      const own = index + 1
       if (own < this.count && this.get(own).startsWith(prefix)) yield own
     }
   }

@@ -89,9 +89,15 @@ export class TupleInterner {
   }
 }
 
-/** Mixes with the constants and shifts of MurmurHash3's finalizer (Austin Appleby, public domain). */
+/** Other ones in each process: tuples that all fall on one slot cannot be chosen beforehand. */
+const [SEED_A, SEED_B, SEED_C, SEED_D] = Array.from(
+  { length: 4 },
+  () => Math.floor(Math.random() * 2 ** 31) * 2 + 1,
+) as [number, number, number, number]
+
+/** Multiplies each number with one of its own, then mixes like MurmurHash3's finalizer (Austin Appleby, public domain). */
 function hash(a: number, b: number, c: number, d: number): number {
-  let h = Math.imul(a, 0x85ebca6b) ^ Math.imul(b, 0xc2b2ae35) ^ Math.imul(c, 0x27d4eb2f) ^ Math.imul(d, 0x165667b1)
+  let h = Math.imul(a, SEED_A) ^ Math.imul(b, SEED_B) ^ Math.imul(c, SEED_C) ^ Math.imul(d, SEED_D)
   h = Math.imul(h ^ (h >>> 15), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return (h ^ (h >>> 16)) >>> 0

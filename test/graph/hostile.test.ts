@@ -1,0 +1,95 @@
+// What the fuzz run found in the graph, or a look at it with a hostile eye.
+
+import { describe, expect, it } from 'vitest'
+import { describeNode, stringText } from '../../src/graph/describe.ts'
+import { HeapGraph } from '../../src/graph/heap-graph.ts'
+import { buildHeap, heapText, parseBytes } from '../support/heaps.ts'
+
+describe('a string in parts', () => {
+  it('that is a part of itself has an end', async () => {
+    const graph = new HeapGraph(
+      await buildHeap({
+        nodes: [{ type: 'synthetic' }, { type: 'concatenated string' }, { type: 'concatenated string' }],
+        edges: [
+          { from: 0, to: 1 },
+          { from: 1, to: 2, type: 'internal', name: 'first' },
+          { from: 1, to: 1, type: 'internal', name: 'second' },
+          { from: 2, to: 1, type: 'internal', name: 'first' },
+        ],
+      }),
+    )
+    expect(stringText(graph, 1)).toBe('…')
+    expect(describeNode(graph, 1)).toBe('string "…"')
+  })
+
+  it('that doubles a hundred times has an end', async () => {
+    const depth = 100
+    const parts = Array.from({ length: depth }, () => ({ type: 'concatenated string' as const }))
+    const graph = new HeapGraph(
+      await buildHeap({
+        nodes: [{ type: 'synthetic' }, ...parts, { type: 'string', name: '' }],
+        edges: [
+          { from: 0, to: 1 },
+          ...parts.flatMap((_, i) => [
+            { from: i + 1, to: i + 2, type: 'internal' as const, name: 'first' },
+            { from: i + 1, to: i + 2, type: 'internal' as const, name: 'second' },
+          ]),
+        ],
+      }),
+    )
+    expect(stringText(graph, 1)).toBe('…')
+  })
+
+  it('is told whole where each part has an empty one beside it', async () => {
+    const depth = 50
+    const graph = new HeapGraph(
+      await buildHeap({
+        nodes: [
+          { type: 'synthetic' },
+          ...Array.from({ length: depth }, () => ({ type: 'concatenated string' as const })),
+          { type: 'string', name: 'the text' },
+          { type: 'string', name: '' },
+        ],
+        edges: Array.from({ length: depth }, (_, i) => [
+          { from: i + 1, to: i + 2, type: 'internal' as const, name: 'second' },
+          { from: i + 1, to: depth + 2, type: 'internal' as const, name: 'first' },
+        ]).flat(),
+      }),
+    )
+    expect(stringText(graph, 1)).toBe('the text')
+  })
+})
+
+describe('a name that looks like a WeakMap entry', () => {
+  it('costs no time that grows with the square of its length', async () => {
+    const name = `1 / part of key (${'a @1) -> value ('.repeat(200_000)} pair in WeakMap (table @`
+    const snapshot = await buildHeap({
+      nodes: [{ type: 'synthetic' }, { name: 'a', size: 8 }],
+      edges: [{ from: 0, to: 1, type: 'internal', name }],
+    })
+    const startedAt = performance.now()
+    expect(new HeapGraph(snapshot).retainedSize(0)).toBe(8)
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+  })
+})
+
+describe('a million places in the source', () => {
+  it('do not cost a look at all edges each', async () => {
+    // 40,000 rows of closures that all lead to one function info with 40,000 edges and no script.
+    const rows = 40_000
+    const strings = ['shared', 'x', 'context']
+    const nodes = ['9,1,1,0,2,0', `5,1,3,8,1,0`, `3,1,5,8,${rows},0`]
+    const edges = [`2,1,6`, `2,1,12`, `3,0,12`, ...Array.from({ length: rows }, () => '2,1,12')]
+    const { snapshot: head } = JSON.parse(heapText({ nodes: [{}], edges: [] }))
+    const snapshot = await parseBytes(
+      Buffer.from(
+        `{"snapshot":${JSON.stringify({ ...head, node_count: 3, edge_count: edges.length })},"nodes":[${nodes}],` +
+          `"edges":[${edges}],"locations":[${Array.from({ length: rows }, (_, i) => `6,${i},0,0`)}],` +
+          `"strings":${JSON.stringify(strings)}}`,
+      ),
+    )
+    const startedAt = performance.now()
+    expect(new HeapGraph(snapshot).moduleScopes.size).toBe(0)
+    expect(performance.now() - startedAt).toBeLessThan(500)
+  })
+})
