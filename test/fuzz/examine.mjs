@@ -1,0 +1,106 @@
+// One input through everything: refused with good words, or answered rightly.
+
+import { ok, deepStrictEqual as same } from 'node:assert'
+import { LeakscopeError } from '../../dist/errors.js'
+import { HeapGraph } from '../../dist/graph/heap-graph.js'
+import { parseSource } from '../../dist/snapshot/read.js'
+import { checkAnalysis, checkCommands } from './check-analysis.mjs'
+import { checkColumns } from './check-columns.mjs'
+import { checkGraph } from './check-graph.mjs'
+import { consult } from './oracle.mjs'
+
+/** Of the inputs that are heaps, this share goes through the commands too, with files on disk. */
+const COMMANDS_SHARE = 0.1
+/** This share is read a second time, in other pieces. */
+const PIECES_SHARE = 0.25
+const REFUSALS = ['snapshot-malformed', 'snapshot-mismatch']
+/** Messages for what is right but written as V8 never writes it. */
+const NOT_AS_V8 = /at most 14 blanks between numbers|expected a number, found|expected ',', found|expected '\]' behind/
+
+/** Hands the bytes over in pieces, as a file's or pipe's reads do. */
+function source(bytes, nextLength, known) {
+  let at = 0
+  return {
+    fileBytes: bytes.length,
+    maxBytes: known ? bytes.length : undefined,
+    async read(target, from) {
+      const piece = bytes.subarray(at, at + Math.min(nextLength(), target.length - from))
+      target.set(piece, from)
+      at += piece.length
+      return piece.length
+    },
+    progress: () => at / bytes.length,
+    close: async () => {},
+  }
+}
+
+async function read(bytes, nextLength, known = true) {
+  try {
+    return await parseSource('input', source(bytes, nextLength, known))
+  } catch (error) {
+    if (error instanceof LeakscopeError) return error
+    throw error
+  }
+}
+
+/**
+ * @returns {Promise<string>} `accepted`, or the code of the refusal
+ * @throws if the outcome is wrong
+ */
+export async function examine(input, folder) {
+  const { bytes, random } = input
+  const most = random.pick([7, 60, 1000, 5000, 1 << 20, 1 << 20])
+  const outcome = await read(bytes, () => 1 + random.below(most))
+  const opinion = consult(bytes)
+  if (outcome instanceof LeakscopeError) {
+    same(outcome.code, 'snapshot-malformed')
+    ok(/ byte \d+/.test(outcome.message), `the message names no byte: ${outcome.message}`)
+    ok(
+      opinion.verdict === 'invalid' || (opinion.verdict === 'open' && NOT_AS_V8.test(outcome.message)),
+      `a valid heap is refused: ${outcome.message}`,
+    )
+  } else {
+    ok(opinion.verdict !== 'invalid', `accepted, though it is wrong: ${opinion.why}`)
+    checkColumns(outcome, opinion.file)
+  }
+  if (random.chance(PIECES_SHARE)) await checkPieces(bytes, outcome, random)
+  if (outcome instanceof LeakscopeError) return outcome.code
+
+  const graph = new HeapGraph(outcome)
+  checkGraph(graph, random)
+  checkAnalysis(graph, random)
+  if (random.chance(COMMANDS_SHARE)) {
+    try {
+      await checkCommands(graph, input, folder)
+    } catch (error) {
+      if (!(error instanceof LeakscopeError)) throw error
+      ok(REFUSALS.includes(error.code), error.message)
+      return error.code
+    }
+  }
+  return 'accepted'
+}
+
+/** The same bytes in other pieces, from a file or a pipe, must come to the same. */
+async function checkPieces(bytes, whole, random) {
+  const most = random.pick([7, 60, 1000, 5000])
+  const known = random.chance(0.7)
+  const again = await read(bytes, () => 1 + random.below(most), known)
+  if (whole instanceof LeakscopeError) {
+    ok(again instanceof LeakscopeError, 'refused as a whole, accepted in pieces')
+    // Of two things wrong, another one may be seen first; and what is found is shown as far as it is there.
+    const [one, other] = [whole, again].map(({ message }) => message.replace(/, found '.*/s, ''))
+    const says = (message) => message.replace(/ byte \d+/, '')
+    if (says(one) === says(other)) same(other, one)
+    return
+  }
+  ok(!(again instanceof LeakscopeError), `accepted as a whole, refused in pieces: ${again.message}`)
+  for (const column of ['nodeType', 'nodeName', 'nodeId', 'selfSize', 'firstEdge', 'edges', 'edgeNameOrIndex']) {
+    same(Buffer.compare(bytesOf(again[column]), bytesOf(whole[column])), 0, `${column} in pieces`)
+  }
+  same(again.locations, whole.locations)
+  same(again.strings.count, whole.strings.count)
+  for (let i = 0; i < whole.strings.count; i++) same(again.strings.get(i), whole.strings.get(i))
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)
