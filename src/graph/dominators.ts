@@ -1,6 +1,7 @@
 // The dominator tree of the heap, and the retained sizes that follow from it.
 
 import { edgeTarget, retains, type Snapshot } from '../snapshot/snapshot.ts'
+import { type Search, searchDepthFirst } from './depth-first.ts'
 import { ROOT } from './roots.ts'
 
 export interface Dominators {
@@ -127,85 +128,4 @@ export function computeRetainedSizes(
     retained[immediate[node]!]! += retained[node]!
   }
   return retained
-}
-
-interface Search {
-  /** By node ordinal: its depth-first number. */
-  readonly number: Uint32Array
-  /** By depth-first number: the node ordinal. The `reached` nodes come first, then those of unreachable cycles. */
-  readonly order: Uint32Array
-  /** By depth-first number: the number of the parent in the search's tree. */
-  readonly parent: Uint32Array
-  /** By depth-first number: the least number that an edge leads here from, of those below its own. */
-  readonly semi: Uint32Array
-  /** By depth-first number, one more than nodes: how many retaining edges lead here from higher numbers. */
-  readonly degree: Uint32Array
-  readonly reached: number
-  /** A number for each node, of no more use to the search. */
-  readonly scratch: Uint32Array
-}
-
-/** Numbers the nodes depth first, and takes note of each edge in passing. */
-function searchDepthFirst(snapshot: Snapshot): Search {
-  const { nodeCount, firstEdge, edges } = snapshot
-  const unseen = 0xffffffff
-  const number = new Uint32Array(nodeCount).fill(unseen)
-  const order = new Uint32Array(nodeCount)
-  const parent = new Uint32Array(nodeCount)
-  const semi = new Uint32Array(nodeCount)
-  const degree = new Uint32Array(nodeCount + 1)
-  /** By depth-first number: the edge to look at next. */
-  const next = new Uint32Array(nodeCount)
-  let count = 0
-
-  function enter(node: number, from: number): number {
-    number[node] = count
-    order[count] = node
-    parent[count] = from
-    semi[count] = from
-    next[count] = firstEdge[node]!
-    return count++
-  }
-  function search(start: number): void {
-    let v = enter(start, 0)
-    const first = v
-    for (;;) {
-      const end = firstEdge[order[v]! + 1]!
-      let edge = next[v]!
-      let found = -1
-      while (edge < end) {
-        const packed = edges[edge++]!
-        if (!retains(packed)) continue
-        const target = edgeTarget(packed)
-        const w = number[target]!
-        if (w === unseen) {
-          found = target
-          break
-        }
-        if (w < v) degree[w]!++
-        else if (v < semi[w]!) semi[w] = v
-      }
-      next[v] = edge
-      if (found >= 0) v = enter(found, v)
-      else if (v === first) return
-      else v = parent[v]!
-    }
-  }
-
-  search(ROOT)
-  if (count < nodeCount) {
-    const retained = new Uint8Array(nodeCount)
-    for (let node = 0; node < nodeCount; node++) {
-      if (number[node] !== unseen) continue
-      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-        const packed = edges[edge]!
-        if (retains(packed) && edgeTarget(packed) !== node) retained[edgeTarget(packed)] = 1
-      }
-    }
-    // As `enter` has the root for the parent of where a search starts, that is the semidominator too.
-    for (let node = 0; node < nodeCount; node++) if (number[node] === unseen && retained[node] === 0) search(node)
-  }
-  const reached = count
-  for (let node = 0; node < nodeCount && count < nodeCount; node++) if (number[node] === unseen) enter(node, 0)
-  return { number, order, parent, semi, degree, reached, scratch: next }
 }

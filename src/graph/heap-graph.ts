@@ -7,7 +7,6 @@ import { LocationIndex, locationAt, type SourceLocation, scriptUrls } from './lo
 import { findModuleScopes } from './modules.ts'
 import { computeOwnership, type Ownership } from './ownership.ts'
 import { computePaths, type Paths } from './paths.ts'
-import { markRetaining } from './retaining.ts'
 
 export class HeapGraph {
   readonly snapshot: Snapshot
@@ -22,7 +21,6 @@ export class HeapGraph {
 
   constructor(snapshot: Snapshot) {
     this.snapshot = snapshot
-    markRetaining(snapshot)
   }
 
   get ownership(): Ownership {
@@ -53,6 +51,8 @@ export class HeapGraph {
     return this.#moduleScopes
   }
   get paths(): Paths {
+    // Which edges retain is known once the dominators are.
+    this.dominators
     this.#paths ??= computePaths(this.snapshot, this.moduleScopes, this.ownership.owner)
     return this.#paths
   }

@@ -10,41 +10,44 @@ const EPHEMERON = /^\d+ \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair i
 const MAX_EPHEMERON = 4096
 const EPHEMERON_PART = ' pair in WeakMap (table @'
 
-/**
- * Marks the edges that retain against the rule for their type, or do not (see `retains`):
- *
- * - Weak edges never retain. Neither do shortcut edges, which repeat what other edges say; at the root they do, where
- *   they mark the user's global objects.
- * - A WeakMap's value lives as long as both key and table; the edge from the key counts, the one from the table doesn't.
- * - An edge from a node that the global objects cannot reach (V8's own, a debugger's) to one that they can reach does
- *   not count, or every object that a debugger has seen would be retained by it.
- */
-export function markRetaining(snapshot: Snapshot): void {
-  const { nodeCount, nodeId, firstEdge, edges, edgeNameOrIndex } = snapshot
-  const except = (edge: number): void => {
-    edges[edge] = (edges[edge]! | EXCEPTION) >>> 0
-  }
-  for (let edge = firstEdge[ROOT]!; edge < firstEdge[ROOT + 1]!; edge++) {
-    if (edgeType(edges[edge]!) === EdgeType.shortcut) except(edge)
-  }
+// An edge retains or not by its type, with exceptions that are marked in the edge itself (see `retains`):
+//
+// - Weak edges never retain. Neither do shortcut edges, which repeat what other edges say; at the root they do, where
+//   they mark the user's global objects.
+// - A WeakMap's value lives as long as both key and table; the edge from the key counts, the one from the table doesn't.
+// - An edge from a node that the global objects cannot reach (V8's own, a debugger's) to one that they can reach does
+//   not count, or every object that a debugger has seen would be retained by it.
 
+function except({ edges }: Snapshot, edge: number): void {
+  edges[edge] = (edges[edge]! | EXCEPTION) >>> 0
+}
+
+/** Marks the exceptions that the edges tell themselves: the root's shortcuts, and a WeakMap's to its values. */
+export function markKnown(snapshot: Snapshot): void {
+  const { nodeCount, nodeId, firstEdge, edges, edgeNameOrIndex } = snapshot
+  for (let edge = firstEdge[ROOT]!; edge < firstEdge[ROOT + 1]!; edge++) {
+    if (edgeType(edges[edge]!) === EdgeType.shortcut) except(snapshot, edge)
+  }
   const tableOf = ephemeronTables(snapshot)
-  const tables = new Set(tableOf?.values())
-  if (tableOf) {
-    for (let node = 0; node < nodeCount; node++) {
-      if (!tables.has(nodeId[node]!)) continue
-      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-        const internal = edgeType(edges[edge]!) === EdgeType.internal
-        if (internal && tableOf.get(edgeNameOrIndex[edge]!) === nodeId[node]) except(edge)
-      }
+  if (!tableOf) return
+  const tables = new Set(tableOf.values())
+  for (let node = 0; node < nodeCount; node++) {
+    if (!tables.has(nodeId[node]!)) continue
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      const internal = edgeType(edges[edge]!) === EdgeType.internal
+      if (internal && tableOf.get(edgeNameOrIndex[edge]!) === nodeId[node]) except(snapshot, edge)
     }
   }
+}
 
-  const userOwned = findUserOwned(snapshot)
+/** Marks the edges from what is not the user's to what is. */
+export function markForeign(snapshot: Snapshot, isUsers: (node: number) => boolean): void {
+  const { nodeCount, firstEdge, edges } = snapshot
   for (let node = 0; node < nodeCount; node++) {
-    if (userOwned[node] === 1 || node === ROOT) continue
+    if (node === ROOT || isUsers(node)) continue
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-      if (userOwned[edgeTarget(edges[edge]!)] === 1 && retains(edges[edge]!)) except(edge)
+      const packed = edges[edge]!
+      if (retains(packed) && isUsers(edgeTarget(packed))) except(snapshot, edge)
     }
   }
 }
@@ -60,33 +63,4 @@ export function ephemeronTables({ strings }: Snapshot): Map<number, number> | un
     }
   }
   return tables
-}
-
-/** By node ordinal: 1 if the node can be reached from the user's global objects without weak edges. */
-function findUserOwned(snapshot: Snapshot): Uint8Array {
-  const { nodeCount, firstEdge, edges } = snapshot
-  const owned = new Uint8Array(nodeCount)
-  const stack = new Uint32Array(nodeCount)
-  let height = 0
-  for (let edge = firstEdge[ROOT]!; edge < firstEdge[ROOT + 1]!; edge++) {
-    const packed = edges[edge]!
-    const target = edgeTarget(packed)
-    if (edgeType(packed) === EdgeType.shortcut && owned[target] === 0) {
-      owned[target] = 1
-      stack[height++] = target
-    }
-  }
-  while (height > 0) {
-    const node = stack[--height]!
-    const end = firstEdge[node + 1]!
-    for (let edge = firstEdge[node]!; edge < end; edge++) {
-      const packed = edges[edge]!
-      const target = edgeTarget(packed)
-      if (owned[target] === 0 && edgeType(packed) !== EdgeType.weak) {
-        owned[target] = 1
-        stack[height++] = target
-      }
-    }
-  }
-  return owned
 }

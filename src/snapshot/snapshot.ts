@@ -62,5 +62,5 @@ const RETAINS = 0b0010_0000_1001_1111
 export const packEdge = (target: number, type: number): number => ((target << 4) | type) >>> 0
 export const edgeTarget = (packed: number): number => packed >>> 4
 export const edgeType = (packed: number): number => packed & 7
-/** Whether the edge keeps its target alive, once `markRetaining` has looked at the exceptions. */
+/** Whether the edge keeps its target alive, once `graph/` has marked the exceptions. */
 export const retains = (packed: number): boolean => ((RETAINS >>> (packed & 15)) & 1) === 1

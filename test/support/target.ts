@@ -82,7 +82,7 @@ export async function spawnTarget(source = '', options: TargetOptions = {}): Pro
     async answers() {
       const before = text.split('still here').length
       if (!child.kill('SIGUSR2')) return false
-      return until(() => text.split('still here').length > before).then(
+      return until(() => text.split('still here').length > before, 'an answer', 60_000).then(
         () => true,
         () => false,
       )
