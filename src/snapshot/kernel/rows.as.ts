@@ -65,14 +65,16 @@ export function scan(at: usize, limit: usize, out: usize, rows: i32, fields: i32
     )
     const commas = bits(i8x16.eq(a, comma), i8x16.eq(b, comma), i8x16.eq(c, comma), i8x16.eq(d, comma))
     const breaks = bits(i8x16.eq(a, newline), i8x16.eq(b, newline), i8x16.eq(c, newline), i8x16.eq(d, newline))
-    // A line break must be followed by a comma.
-    const odd = ~(digits | commas | breaks) | (((breaks << 1) | brokenBefore) & ~commas)
+    // A line break ends a number and takes the comma along that must follow it.
+    let odd = ~(digits | commas | breaks) | (((breaks << 1) & ~commas) >> 1)
+    if (breaks >> 63 != 0 && load<u8>(block, 64) != COMMA) odd |= <u64>1 << 63
+    let left = (commas & ~((breaks << 1) | brokenBefore)) | breaks
     brokenBefore = breaks >> 63
-    let left = odd == 0 ? commas : commas & ((odd & (0 - odd)) - 1)
+    if (odd != 0) left &= (odd & (0 - odd)) - 1
     while (left != 0) {
-      const separator = block + <usize>ctz(left)
+      const bit = ctz(left)
       left &= left - 1
-      const end = separator - <usize>(load<u8>(separator - 1) == NEWLINE)
+      const end = block + <usize>bit
       const count = end - start
       let number: u64
       if (count - 1 < 8) number = value(end, count)
@@ -81,7 +83,7 @@ export function scan(at: usize, limit: usize, out: usize, rows: i32, fields: i32
       if (number > <u64>u32.MAX_VALUE) return done
       store<u32>(out, <u32>number)
       out += 4
-      start = separator + 1
+      start = end + 1 + <usize>((breaks >> bit) & 1)
       if (++field == fields) {
         field = 0
         rowEnd = start
