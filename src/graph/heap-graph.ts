@@ -1,9 +1,10 @@
 // One snapshot with everything that follows from its edges, each part worked out when it is first asked for.
 
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { IdTable } from '../support/id-table.ts'
 import { computeDistances, type Distances } from './distances.ts'
 import { computeDominators, computeRetainedSizes, type Dominators } from './dominators.ts'
-import { LocationIndex, locationAt, type SourceLocation, scriptUrls } from './locations.ts'
+import { locationAt, type SourceLocation, scriptUrls } from './locations.ts'
 import { findModuleScopes } from './modules.ts'
 import { computeOwnership, type Ownership } from './ownership.ts'
 import { computePaths, type Paths } from './paths.ts'
@@ -14,7 +15,8 @@ export class HeapGraph {
   #dominators: Dominators | undefined
   #retainedSizes: Float64Array | undefined
   #distances: Distances | undefined
-  #locationIndex: LocationIndex | undefined
+  /** From node ordinal to row of `snapshot.locations`. */
+  #locationRows: IdTable | undefined
   #scriptUrls: Map<number, string> | undefined
   #moduleScopes: Map<number, string> | undefined
   #paths: Paths | undefined
@@ -59,8 +61,8 @@ export class HeapGraph {
 
   /** Where the closure, or the constructor of the class instance, stands; undefined if V8 does not say. */
   sourceLocation(node: number): SourceLocation | undefined {
-    this.#locationIndex ??= new LocationIndex(this.snapshot)
-    const row = this.#locationIndex.row(node)
+    this.#locationRows ??= new IdTable(this.snapshot.locations.node)
+    const row = this.#locationRows.position(node)
     return row < 0 ? undefined : locationAt(this.snapshot, this.scriptUrls, row)
   }
   /** Bytes of the node with the backing stores that only it owns. */

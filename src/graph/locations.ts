@@ -1,42 +1,13 @@
 // Where in the source a node comes from: the line of a closure, or of the constructor of a class instance.
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, MAX_LOCATIONS, type Snapshot } from '../snapshot/snapshot.ts'
+import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
 
 /** A place in the source; line and column count from 1. */
 export interface SourceLocation {
   readonly url: string
   readonly line: number
   readonly column: number
-}
-
-/** Finds the row of `snapshot.locations` that belongs to a node; sorts them once. */
-export class LocationIndex {
-  /** By rank: node ordinal, ascending. */
-  readonly #nodes: Uint32Array
-  /** By rank: row of `snapshot.locations`. */
-  readonly #rows: Uint32Array
-
-  constructor({ locations }: Snapshot) {
-    // Numbers sort fast, and a node and a row fit one: 28 bits and 25.
-    const keys = Float64Array.from(locations.node)
-    for (let row = 0; row < keys.length; row++) keys[row] = keys[row]! * MAX_LOCATIONS + row
-    keys.sort()
-    this.#nodes = Uint32Array.from(keys, (key) => Math.floor(key / MAX_LOCATIONS))
-    this.#rows = Uint32Array.from(keys, (key) => key % MAX_LOCATIONS)
-  }
-
-  /** The node's row, the last one if there are several, or -1. */
-  row(node: number): number {
-    let low = 0
-    let high = this.#nodes.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#nodes[middle]! <= node) low = middle + 1
-      else high = middle
-    }
-    return low > 0 && this.#nodes[low - 1] === node ? this.#rows[low - 1]! : -1
-  }
 }
 
 /** The place that a row of `snapshot.locations` tells, or undefined if the script's URL is not known. */

@@ -9,7 +9,7 @@ import { type Cursor, expect, type Parsing, peek, skipSpace } from './cursor.ts'
 import { EdgeType, type Head, type Layout, parseHead } from './meta.ts'
 import type { RowKernel } from './row-kernel.ts'
 import { findNumber, readRows } from './rows.ts'
-import { type Locations, MAX_LOCATIONS, MAX_NODES, packEdge, type Snapshot } from './snapshot.ts'
+import { type Locations, MAX_NODES, packEdge, type Snapshot } from './snapshot.ts'
 import { parseStrings } from './string-parser.ts'
 
 const BATCH_ROWS = 2048
@@ -229,7 +229,6 @@ function* parseLocations(cursor: Cursor, kernel: RowKernel, layout: Layout, node
   const rows = new LocationRows()
 
   function take(numbers: Float64Array | Uint32Array, count: number, from: number): void {
-    if (rows.count + count > MAX_LOCATIONS) cursor.contradiction(`there are more than ${MAX_LOCATIONS} locations`, from)
     for (let row = 0, base = 0; row < count; row++, base += fields) {
       const node = numbers[base + layout.locationObject]! / nodeFieldCount
       if (node >= nodeCount || node !== Math.floor(node)) {
@@ -280,10 +279,6 @@ class LocationRows {
   #count = 0
   /** Node, script, line, column. */
   #columns = Array.from({ length: 4 }, () => new Uint32Array(BATCH_ROWS))
-
-  get count(): number {
-    return this.#count
-  }
 
   push(node: number, script: number, line: number, column: number): void {
     const at = this.#count++

@@ -51,9 +51,6 @@ export interface Locations {
 /** Nodes that an edge's packed word can point to; a file with more is refused (it would be over 20 GB). */
 export const MAX_NODES = 2 ** 28
 
-/** Source positions that a file may have. */
-export const MAX_LOCATIONS = 2 ** 25
-
 /** Flag of an edge that is an exception to its type's rule; set by `graph/`, never by the reader. */
 export const EXCEPTION = 8
 /** By the four bits of flag and type: whether such an edge retains. Of themselves, all do but shortcut (5), weak (6). */
