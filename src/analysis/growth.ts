@@ -4,13 +4,13 @@ import { LeakscopeError } from '../errors.ts'
 import { describePath, type PathStep } from '../graph/describe.ts'
 import { HeapGraph } from '../graph/heap-graph.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
-import { SHARED } from '../graph/ownership.ts'
 import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { type ReadOptions, readSnapshot } from '../snapshot/read.ts'
 import { type ClassRow, classRows } from './classes.ts'
 import { type Culprit, findCulprit, type ReadSource } from './culprit.ts'
-import { collectIds, idsAgree, type ObjectIds } from './identity.ts'
+import { collectIds, idsAgree } from './identity.ts'
+import { type Earlier, growthById, growthByPlace, type PlaceGrowth, totalPlaces } from './place-growth.ts'
 import { type PlacedNodes, Places } from './places.ts'
 
 /** How objects of one snapshot were found in another. */
@@ -76,24 +76,9 @@ export interface GrowthOptions extends ReadOptions {
 const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
 
 /** What is kept of every snapshot but the last; the heap itself is let go. */
-interface Remembered {
+interface Remembered extends Earlier {
   readonly totals: SnapshotTotals
   readonly classes: Map<string, ClassRow>
-  readonly ids: ObjectIds
-  /** By node ordinal: bytes of the node and its stores. */
-  readonly shallowSize: Uint32Array | Float64Array
-  readonly places: PlaceTotals
-}
-
-/** By place, as far as places went then: what stood there. */
-interface PlaceTotals {
-  readonly count: Float64Array
-  /** Bytes of the nodes with all that they hold. */
-  readonly bytes: Float64Array
-  /** Bytes of the nodes themselves. */
-  readonly shallow: Float64Array
-  /** Ordinal of one of them. */
-  readonly node: Uint32Array
 }
 
 /**
@@ -191,190 +176,6 @@ function finish(
       }
     }),
   }
-}
-
-/** Growth at one place. */
-interface PlaceGrowth {
-  readonly kind: 'added' | 'grown'
-  count: number
-  bytes: number
-  /** Stands for all of them: the ordinal of the one with the most bytes, and those. */
-  node: number
-  nodeBytes: number
-  /** By step from one snapshot to the next: how many came and stayed; for `grown`, empty. */
-  readonly perStep: number[]
-}
-
-/**
- * An object is **new** if the first snapshot does not have its id. Only those are counted that an old object holds:
- * what a new object brings along belongs to it, and its bytes to that object's.
- */
-function growthById(
-  graph: HeapGraph,
-  placed: PlacedNodes,
-  places: Places,
-  remembered: readonly Remembered[],
-): PlaceGrowth[] {
-  const { nodeCount, nodeId, nodeType } = graph.snapshot
-  const { immediate, order } = graph.dominators
-  const { owner, shallowSize } = graph.ownership
-  const tables = remembered.map(({ ids }) => ids.table)
-  /** By node ordinal: number of the first snapshot that it is in. */
-  const born = new Uint32Array(nodeCount)
-  for (let node = 0; node < nodeCount; node++) {
-    let first = 0
-    while (first < tables.length && tables[first]!.position(nodeId[node]!) < 0) first++
-    born[node] = first
-  }
-  /** By node ordinal: bytes of the new nodes among those that it dominates, itself included. */
-  const newBytes = new Float64Array(nodeCount)
-  for (let i = order.length - 1; i > 0; i--) {
-    const node = order[i]!
-    if (born[node]! > 0) newBytes[node]! += shallowSize[node]!
-    newBytes[immediate[node]!]! += newBytes[node]!
-  }
-
-  const added = new Map<number, PlaceGrowth>()
-  const grown = new Map<number, PlaceGrowth>()
-  const first = remembered[0]!
-  /** By place times steps plus step: new objects that a new object of another place holds. */
-  const entered = new Uint32Array(places.size * tables.length)
-  for (let node = 1; node < nodeCount; node++) {
-    const own = owner[node]!
-    if ((own !== node && own < SHARED) || nodeType[node] === NodeType.synthetic) continue
-    const place = placed.of[node]!
-    if (born[node] === 0) {
-      const bytes = shallowSize[node]! - first.shallowSize[first.ids.table.position(nodeId[node]!)]!
-      if (bytes > 0) count(grown, place, 'grown', node, bytes)
-    } else {
-      const holder = placed.holder[node]!
-      const outermost = born[holder] === 0
-      if (!outermost) {
-        // The parts of a concatenated string are no list, however deep they hang.
-        if (nodeType[node] === NodeType.consString) continue
-        if (placed.of[holder] !== place) {
-          entered[place * tables.length + born[node]! - 1]!++
-          continue
-        }
-      }
-      // Of a list, those further back count too, though the first one retains them.
-      const growth = count(added, place, 'added', node, outermost ? newBytes[node]! : 0)
-      while (growth.perStep.length < tables.length) growth.perStep.push(0)
-      growth.perStep[born[node]! - 1]!++
-    }
-  }
-  // A list whose first node is new: the others stand in a place of their own, but came with that one.
-  for (const [place, growth] of added) {
-    if (growth.nodeBytes > 0) continue
-    added.delete(place)
-    const first = added.get(places.parent(place))
-    if (!first) continue
-    growth.perStep.forEach((number, step) => {
-      const all = number + entered[place * tables.length + step]!
-      first.perStep[step]! += all
-      first.count += all
-    })
-  }
-  return tellByContents(added, grown, places)
-}
-
-/**
- * Without ids, a place is said to have grown by what it has more than its share: if a holder is there twice as often as
- * before, twice as many of what it holds are no news.
- */
-function growthByPlace(after: PlaceTotals, places: Places, remembered: readonly Remembered[]): PlaceGrowth[] {
-  const before = remembered[0]!.places
-  const series = [...remembered.map((each) => each.places.count), after.count]
-  const added = new Map<number, PlaceGrowth>()
-  const grown = new Map<number, PlaceGrowth>()
-  for (let place = 1; place < places.size; place++) {
-    const now = after.count[place]!
-    if (now === 0) continue
-    const was = before.count[place] ?? 0
-    const parent = places.parent(place)
-    const parentWas = parent === 0 ? 1 : (before.count[parent] ?? 0)
-    const parentNow = parent === 0 ? 1 : after.count[parent]!
-    const expected = parentWas > 0 ? (was * parentNow) / parentWas : now
-    const excess = now - expected
-    const node = after.node[place]!
-    if (now > was && excess >= 1) {
-      added.set(place, {
-        kind: 'added',
-        count: Math.round(excess),
-        bytes: Math.round((after.bytes[place]! / now) * excess),
-        node,
-        nodeBytes: 0,
-        perStep: series.slice(1).map((counts, step) => (counts[place] ?? 0) - (series[step]![place] ?? 0)),
-      })
-    } else if (was > 0) {
-      const bytes = Math.round(after.shallow[place]! - (before.shallow[place]! * now) / was)
-      if (bytes > 0) grown.set(place, { kind: 'grown', count: now, bytes, node, nodeBytes: 0, perStep: [] })
-    }
-  }
-  return tellByContents(added, grown, places)
-}
-
-function count(
-  growths: Map<number, PlaceGrowth>,
-  place: number,
-  kind: PlaceGrowth['kind'],
-  node: number,
-  bytes: number,
-): PlaceGrowth {
-  let growth = growths.get(place)
-  if (!growth) {
-    growth = { kind, count: 0, bytes: 0, node, nodeBytes: -1, perStep: [] }
-    growths.set(place, growth)
-  }
-  growth.count++
-  growth.bytes += bytes
-  if (bytes > growth.nodeBytes) {
-    growth.node = node
-    growth.nodeBytes = bytes
-  }
-  return growth
-}
-
-/** An array that became larger because something was put into it is told by what was put into it. */
-function tellByContents(
-  added: Map<number, PlaceGrowth>,
-  grown: Map<number, PlaceGrowth>,
-  places: Places,
-): PlaceGrowth[] {
-  const contents = new Map<number, PlaceGrowth>()
-  for (const [place, growth] of added) {
-    const parent = places.parent(place)
-    if ((contents.get(parent)?.bytes ?? -1) < growth.bytes) contents.set(parent, growth)
-  }
-  for (const [place, { bytes }] of grown) {
-    const growth = contents.get(place)
-    if (!growth) continue
-    growth.bytes += bytes
-    grown.delete(place)
-  }
-  return [...added.values(), ...grown.values()]
-}
-
-function totalPlaces(graph: HeapGraph, placed: PlacedNodes, places: Places): PlaceTotals {
-  const { nodeCount, nodeType } = graph.snapshot
-  const { owner, shallowSize } = graph.ownership
-  const totals = {
-    count: new Float64Array(places.size),
-    bytes: new Float64Array(places.size),
-    shallow: new Float64Array(places.size),
-    node: new Uint32Array(places.size),
-  }
-  for (let node = 1; node < nodeCount; node++) {
-    const own = owner[node]!
-    if ((own !== node && own < SHARED) || nodeType[node] === NodeType.synthetic) continue
-    const place = placed.of[node]!
-    totals.count[place]!++
-    totals.shallow[place]! += shallowSize[node]!
-    totals.node[place] = node
-    // Of a list, each node retains those behind it; its bytes are those of the first.
-    if (placed.of[placed.holder[node]!] !== place) totals.bytes[place]! += graph.retainedSize(node)
-  }
-  return totals
 }
 
 function compareClasses(graph: HeapGraph, series: readonly Map<string, ClassRow>[]): ClassGrowth[] {

@@ -5,16 +5,14 @@
 // and "strings" last.
 
 import { isUtf8 } from 'node:buffer'
-import { type Cursor, expect, type Parsing, peek, skipSpace } from './cursor.ts'
-import { EdgeType, type Head, type Layout, parseHead } from './meta.ts'
+import { NO_LOCATIONS, parseEdges, parseLocations, parseNodes } from './column-parser.ts'
+import { type Cursor, expect, type Parsing, skipSpace } from './cursor.ts'
+import { type Head, parseHead } from './meta.ts'
 import type { RowKernel } from './row-kernel.ts'
-import { findNumber, readRows } from './rows.ts'
-import { type Locations, MAX_NODES, packEdge, type Snapshot } from './snapshot.ts'
+import { type Locations, MAX_NODES, type Snapshot } from './snapshot.ts'
 import { parseStrings } from './string-parser.ts'
 
-const BATCH_ROWS = 2048
 const MAX_HEAD_BYTES = 1 << 20
-const MAX_UINT32 = 0xffffffff
 /** A row takes at least a digit and a separator for each of its fields: what a file's size says of its counts. */
 const MIN_BYTES_PER_NUMBER = 2
 
@@ -66,7 +64,7 @@ export function* parseSnapshot(cursor: Cursor, kernel: RowKernel): Parsing<Omit<
     firstEdge: nodes.firstEdge,
     edges: edges.packed,
     edgeNameOrIndex: edges.nameOrIndex,
-    locations: locations ?? new LocationRows().finish(),
+    locations: locations ?? NO_LOCATIONS,
     strings,
   }
 }
@@ -99,247 +97,6 @@ function* parseHeadSection(cursor: Cursor): Parsing<Head> {
     )
   }
   return head
-}
-
-/** A column for as many rows as the head promises, which may be more than there can be: not every source has a size. */
-function column<T>(cursor: Cursor, type: new (length: number) => T, length: number): T {
-  try {
-    return new type(length)
-  } catch {
-    return cursor.contradiction(`the head promises a column of ${length} numbers, more than memory can hold`)
-  }
-}
-
-interface NodeColumns {
-  readonly type: Uint8Array
-  readonly name: Uint32Array
-  readonly id: Uint32Array
-  readonly selfSize: Uint32Array | Float64Array
-  readonly firstEdge: Uint32Array
-  readonly maxName: number
-}
-
-function* parseNodes(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<NodeColumns> {
-  const { layout, nodeCount, edgeCount } = head
-  const { nodeFieldCount, nodeTypeOf } = layout
-  const type = column(cursor, Uint8Array, nodeCount)
-  const name = column(cursor, Uint32Array, nodeCount)
-  const id = column(cursor, Uint32Array, nodeCount)
-  let selfSize: Uint32Array | Float64Array = column(cursor, Uint32Array, nodeCount)
-  const firstEdge = column(cursor, Uint32Array, nodeCount + 1)
-  let maxName = 0
-  let promisedEdges = 0
-
-  function take(batch: Float64Array, rows: number, first: number, from: number): void {
-    const failAt = (row: number, field: number, expected: string): never =>
-      cursor.fail(expected, findNumber(cursor, from, row * nodeFieldCount + field))
-    for (let row = 0, base = 0; row < rows; row++, base += nodeFieldCount) {
-      const ordinal = first + row
-      const rawType = batch[base + layout.type]!
-      if (rawType >= nodeTypeOf.length) failAt(row, layout.type, `a node type below ${nodeTypeOf.length}`)
-      type[ordinal] = nodeTypeOf[rawType]!
-      const nameIndex = batch[base + layout.name]!
-      if (nameIndex > maxName) {
-        if (nameIndex > MAX_UINT32) failAt(row, layout.name, 'a string number')
-        maxName = nameIndex
-      }
-      name[ordinal] = nameIndex
-      const nodeId = batch[base + layout.id]!
-      if (nodeId > MAX_UINT32) failAt(row, layout.id, 'an object id of 32 bits')
-      id[ordinal] = nodeId
-      const size = batch[base + layout.selfSize]!
-      if (size > MAX_UINT32 && selfSize instanceof Uint32Array) selfSize = Float64Array.from(selfSize)
-      selfSize[ordinal] = size
-      promisedEdges += batch[base + layout.edgeCount]!
-      if (promisedEdges > edgeCount) failAt(row, layout.edgeCount, `at most ${edgeCount} edges in all`)
-      firstEdge[ordinal + 1] = promisedEdges
-    }
-  }
-
-  const lastEdge = firstEdge.subarray(1)
-  function takeFast(rows: number, first: number): number {
-    kernel.edgesPromised = promisedEdges
-    const taken = kernel.takeNodes(rows, first, layout, edgeCount, { type, name, id, size: selfSize, lastEdge })
-    promisedEdges = kernel.edgesPromised
-    maxName = Math.max(maxName, kernel.highestName)
-    return taken
-  }
-
-  kernel.setTypes(nodeTypeOf)
-  yield* parseRows(cursor, kernel, nodeFieldCount, nodeCount, takeFast, take)
-  if (promisedEdges !== edgeCount) {
-    cursor.contradiction(`the head promises ${edgeCount} edges, the nodes have ${promisedEdges}`)
-  }
-  // Sums beyond 2⁵³ would be rounded, and nobody told.
-  let bytes = head.extraNativeBytes
-  for (let node = 0; node < nodeCount; node++) bytes += selfSize[node]!
-  if (bytes > Number.MAX_SAFE_INTEGER)
-    cursor.contradiction(`the nodes have ${bytes} bytes together, more than any heap`)
-  return { type, name, id, selfSize, firstEdge, maxName }
-}
-
-interface EdgeColumns {
-  readonly packed: Uint32Array
-  readonly nameOrIndex: Uint32Array
-  readonly maxName: number
-}
-
-function* parseEdges(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<EdgeColumns> {
-  const { layout, nodeCount, edgeCount } = head
-  const { edgeFieldCount, edgeTypeOf, nodeFieldCount } = layout
-  const packed = column(cursor, Uint32Array, edgeCount)
-  const nameOrIndex = column(cursor, Uint32Array, edgeCount)
-  let maxName = 0
-
-  function take(batch: Float64Array, rows: number, first: number, from: number): void {
-    const failAt = (row: number, field: number, expected: string): never =>
-      cursor.fail(expected, findNumber(cursor, from, row * edgeFieldCount + field))
-    for (let row = 0, base = 0; row < rows; row++, base += edgeFieldCount) {
-      const rawType = batch[base + layout.edgeType]!
-      if (rawType >= edgeTypeOf.length) failAt(row, layout.edgeType, `an edge type below ${edgeTypeOf.length}`)
-      const type = edgeTypeOf[rawType]!
-      const key = batch[base + layout.edgeNameOrIndex]!
-      if (key > maxName && type !== EdgeType.element && type !== EdgeType.hidden) maxName = key
-      if (key > MAX_UINT32) failAt(row, layout.edgeNameOrIndex, 'a string number or an index of 32 bits')
-      nameOrIndex[first + row] = key
-      const toIndex = batch[base + layout.edgeToNode]!
-      const target = toIndex / nodeFieldCount
-      if (target >= nodeCount || target !== Math.floor(target)) {
-        failAt(row, layout.edgeToNode, `a multiple of ${nodeFieldCount} below ${nodeCount * nodeFieldCount}`)
-      }
-      packed[first + row] = packEdge(target, type)
-    }
-  }
-
-  function takeFast(rows: number, first: number): number {
-    const taken = kernel.takeEdges(rows, first, layout, nodeCount, { packed, nameOrIndex })
-    maxName = Math.max(maxName, kernel.highestName)
-    return taken
-  }
-
-  kernel.setTypes(edgeTypeOf)
-  yield* parseRows(cursor, kernel, edgeFieldCount, edgeCount, takeFast, take)
-  return { packed, nameOrIndex, maxName }
-}
-
-function* parseLocations(cursor: Cursor, kernel: RowKernel, layout: Layout, nodeCount: number): Parsing<Locations> {
-  const { locationFieldCount: fields, nodeFieldCount } = layout
-  const placeFields = [layout.locationScript, layout.locationLine, layout.locationColumn]
-  const batch = new Float64Array(fields * BATCH_ROWS)
-  const rows = new LocationRows()
-
-  function take(numbers: Float64Array | Uint32Array, count: number, from: number): void {
-    for (let row = 0, base = 0; row < count; row++, base += fields) {
-      const node = numbers[base + layout.locationObject]! / nodeFieldCount
-      if (node >= nodeCount || node !== Math.floor(node)) {
-        cursor.fail(
-          `a multiple of ${nodeFieldCount} below ${nodeCount * nodeFieldCount}`,
-          findNumber(cursor, from, row * fields + layout.locationObject),
-        )
-      }
-      for (const field of placeFields) {
-        if (numbers[base + field]! <= MAX_UINT32) continue
-        cursor.fail('a script id, line or column of 32 bits', findNumber(cursor, from, row * fields + field))
-      }
-      rows.push(
-        node,
-        numbers[base + layout.locationScript]!,
-        numbers[base + layout.locationLine]!,
-        numbers[base + layout.locationColumn]!,
-      )
-    }
-  }
-
-  yield* expect(cursor, '[')
-  if ((yield* peek(cursor)) === 0x5d) {
-    cursor.at++
-    return rows.finish()
-  }
-  cursor.arrayEnded = false
-  while (!cursor.arrayEnded) {
-    const scanned = kernel.scan(cursor, BATCH_ROWS, fields)
-    if (scanned > 0) {
-      take(kernel.numbers, scanned, cursor.at)
-      cursor.at = kernel.behind(cursor)
-      continue
-    }
-    const from = cursor.at
-    const read = readRows(cursor, fields, BATCH_ROWS, 'maybe', batch)
-    take(batch, read, from)
-    if (read < BATCH_ROWS && !cursor.arrayEnded) {
-      if (cursor.final) cursor.fail('a number')
-      yield
-    }
-  }
-  return rows.finish()
-}
-
-/** Columns that grow, as the head does not say how many locations there are. */
-class LocationRows {
-  #count = 0
-  /** Node, script, line, column. */
-  #columns = Array.from({ length: 4 }, () => new Uint32Array(BATCH_ROWS))
-
-  push(node: number, script: number, line: number, column: number): void {
-    const at = this.#count++
-    if (at === this.#columns[0]!.length) {
-      this.#columns = this.#columns.map((values) => {
-        const larger = new Uint32Array(2 * at)
-        larger.set(values)
-        return larger
-      })
-    }
-    const [nodes, scripts, lines, columns] = this.#columns
-    nodes![at] = node
-    scripts![at] = script
-    lines![at] = line
-    columns![at] = column
-  }
-
-  finish(): Locations {
-    const [node, script, line, column] = this.#columns.map((values) => values.subarray(0, this.#count))
-    return { node: node!, script: script!, line: line!, column: column! }
-  }
-}
-
-/**
- * Reads an array of exactly `rowCount` rows: what is written as V8 writes it goes through the kernel, and the rest (the
- * last row, blanks, large numbers, whatever is wrong) a batch at a time through `readRows`.
- * @param takeFast puts rows that the kernel has scanned into columns; returns how many it could
- * @param take the same for a batch, with the number of its first row and the place that it starts at
- */
-function* parseRows(
-  cursor: Cursor,
-  kernel: RowKernel,
-  fieldCount: number,
-  rowCount: number,
-  takeFast: (rows: number, first: number) => number,
-  take: (batch: Float64Array, rows: number, first: number, from: number) => void,
-): Parsing {
-  const batch = new Float64Array(fieldCount * BATCH_ROWS)
-  yield* expect(cursor, '[')
-  if (rowCount === 0) return yield* expect(cursor, ']')
-  cursor.arrayEnded = false
-  for (let row = 0; row < rowCount; ) {
-    const scanned = kernel.scan(cursor, rowCount - 1 - row, fieldCount)
-    const taken = takeFast(scanned, row)
-    row += taken
-    if (scanned > 0 && taken === scanned) {
-      cursor.at = kernel.behind(cursor)
-      continue
-    }
-    // Of rows that were scanned but do not fit, the first is read again, to say what is wrong with it.
-    if (taken > 0) cursor.at = findNumber(cursor, cursor.at, taken * fieldCount)
-    const wanted = Math.min(BATCH_ROWS, rowCount - row)
-    const from = cursor.at
-    const rows = readRows(cursor, fieldCount, wanted, row + wanted === rowCount ? 'yes' : 'no', batch)
-    take(batch, rows, row, from)
-    row += rows
-    if (rows < wanted) {
-      if (cursor.final) cursor.fail('a number')
-      yield
-    }
-  }
 }
 
 /** A quoted key of plain characters, and the colon behind it. */
