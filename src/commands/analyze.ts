@@ -72,7 +72,7 @@ async function run(context: Context, file: string, options: Options): Promise<vo
         duplicateStrings: [...duplicateStrings],
       },
     }
-    reports.printReport(context, report, { json, limit })
+    await reports.printReport(context, report, { json, limit })
   } finally {
     progress.end()
   }

@@ -1,6 +1,6 @@
 // What every command is handed: where to write, whether to colour, and when to stop.
 
-import { Chalk, type ChalkInstance } from 'chalk'
+import type { ChalkInstance } from 'chalk'
 import { createProgress, type Progress } from '../support/progress.ts'
 
 export interface Context {
@@ -8,8 +8,8 @@ export interface Context {
   out(text: string): void
   /** Everything else goes here: standard error. A newline is added. */
   note(text: string): void
-  /** Colours for `out`, off unless the stream or the environment wants them. */
-  readonly color: ChalkInstance
+  /** Colours for `out`, off unless the stream or the environment wants them; loaded only by who asks. */
+  colors(): Promise<ChalkInstance>
   /** Columns of the terminal that `out` writes to; 120 when it is not one. */
   readonly width: number
   /** Aborted, with a LeakscopeError `cancelled` as its reason, on Ctrl-C and on SIGTERM. */
@@ -22,7 +22,10 @@ export function createContext(signal: AbortSignal): Context {
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     note: (text) => void process.stderr.write(`${text}\n`),
-    color: new Chalk({ level: colorLevel(process.stdout) }),
+    async colors() {
+      const { Chalk } = await import('chalk')
+      return new Chalk({ level: colorLevel(process.stdout) })
+    },
     width: process.stdout.columns ?? 120,
     signal,
     progress: (quiet) => createProgress(process.stderr, quiet),

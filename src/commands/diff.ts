@@ -67,7 +67,7 @@ async function run(context: Context, files: string[], options: Options): Promise
     progress.end()
     const snapshots = growth.snapshots.map(reportSnapshot)
     const report = { ...emptyReport('diff'), snapshots, growth: await growthReport(growth, snapshots, options) }
-    printReport(context, report, { json, limit })
+    await printReport(context, report, { json, limit })
   } finally {
     progress.end()
   }

@@ -18,7 +18,7 @@ async function run(context: Context, json: boolean): Promise<void> {
   if (json) context.out(JSON.stringify({ schemaVersion: 1, command: 'ps', processes: processes.map(toJson) }, null, 2))
   else if (processes.length === 0)
     context.out('No Node processes are running on this machine, or none that we may see.')
-  else context.out(await renderTable(context, processes))
+  else context.out(await tableOf(context, processes))
 }
 
 function toJson(it: NodeProcess) {
@@ -37,8 +37,8 @@ function toJson(it: NodeProcess) {
 const COLUMNS = ['PID', 'NODE', 'RSS', 'AGE', 'INSPECTOR', 'COMMAND']
 const GAP = 2
 
-async function renderTable(context: Context, processes: readonly NodeProcess[]): Promise<string> {
-  const { default: Table } = await import('cli-table3')
+async function tableOf(context: Context, processes: readonly NodeProcess[]): Promise<string> {
+  const [{ renderTable }, color] = await Promise.all([import('../support/table.ts'), context.colors()])
   const rows = processes.map((it) => [
     String(it.pid),
     it.nodeVersion ?? '?',
@@ -47,31 +47,19 @@ async function renderTable(context: Context, processes: readonly NodeProcess[]):
     describeInspector(it),
   ])
   const taken = COLUMNS.slice(0, -1).map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))
-  const left = context.width - taken.reduce((sum, width) => sum + width + GAP, 0)
-  const table = new Table({
-    head: COLUMNS.map((title) => context.color.dim(title)),
-    colAligns: ['right', 'left', 'right', 'right', 'left', 'left'],
-    chars: NO_LINES,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  })
-  for (const [i, it] of processes.entries()) {
-    const command = cut(printable(it.command.join(' ')), Math.max(20, left))
-    const inspector = it.inspector.state === 'open' ? context.color.yellow(rows[i]![4]!) : rows[i]![4]!
-    table.push([...rows[i]!.slice(0, 4), inspector, command])
-  }
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')
+  const left = Math.max(20, context.width - taken.reduce((sum, width) => sum + width + GAP, 0))
+  return renderTable(
+    ['right', 'left', 'right', 'right', 'left', 'left'],
+    [
+      COLUMNS.map((title) => color.dim(title)),
+      ...processes.map(({ inspector, command }, i) => {
+        const [pid, version, rss, age, state] = rows[i]!
+        const shown = inspector.state === 'open' ? color.yellow(state!) : state!
+        return [pid!, version!, rss!, age!, shown, printable(command.join(' '), left)]
+      }),
+    ],
+  )
 }
-
-const NO_LINES = Object.fromEntries(
-  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
-    .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'])
-    .map((name) => [name, ''])
-    .concat([['middle', ' '.repeat(GAP)]]),
-)
 
 function describeInspector({ inspector, state }: NodeProcess): string {
   if (inspector.state === 'open') return describeAddress(inspector)
@@ -82,8 +70,4 @@ function describeInspector({ inspector, state }: NodeProcess): string {
 /** The port is enough, unless others than this machine can reach it. */
 function describeAddress({ host, port }: Extract<InspectorState, { state: 'open' }>): string {
   return host === '127.0.0.1' || host === '::1' ? `open :${port}` : `open ${host}:${port}`
-}
-
-function cut(text: string, width: number): string {
-  return text.length > width ? `${text.slice(0, width - 1)}…` : text
 }

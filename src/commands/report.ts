@@ -46,10 +46,14 @@ export function reportPath(path: readonly PathStep[]): ReportPathStep[] {
   return path.map(({ edge, node, nodeId, times }) => ({ edge, node, nodeId, times }))
 }
 
-export function printReport(context: Context, report: Report, options: { json: boolean; limit: number }): void {
+export async function printReport(
+  context: Context,
+  report: Report,
+  options: { json: boolean; limit: number },
+): Promise<void> {
   context.out(
     options.json
       ? reportJson(report)
-      : reportTerminal(report, { color: context.color, width: context.width, limit: options.limit }),
+      : reportTerminal(report, { color: await context.colors(), width: context.width, limit: options.limit }),
   )
 }

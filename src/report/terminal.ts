@@ -1,7 +1,6 @@
 // The Report as a person reads it in a terminal.
 
 import type { ChalkInstance } from 'chalk'
-import Table from 'cli-table3'
 import type { Report, ReportCluster, ReportCulprit, ReportPathStep, ReportSourceLocation } from '../findings/report.ts'
 import {
   formatBytes,
@@ -11,6 +10,7 @@ import {
   formatDuration,
   printable,
 } from '../support/format.ts'
+import { renderTable } from '../support/table.ts'
 
 export interface TerminalOptions {
   readonly color: ChalkInstance
@@ -31,16 +31,16 @@ export function reportTerminal(report: Report, options: TerminalOptions): string
 }
 
 function snapshotLines({ snapshots, growth }: Report, { color }: TerminalOptions): string {
-  const table = plainTable(['left', 'right', 'right', 'right'])
-  for (const { file, fileBytes, nodeCount, totalShallowBytes } of snapshots) {
-    table.push([
+  const table = renderTable(
+    ['left', 'right', 'right', 'right'],
+    snapshots.map(({ file, fileBytes, nodeCount, totalShallowBytes }) => [
       color.bold(printable(file)),
       `${formatBytes(fileBytes)} file`,
       `${formatCount(nodeCount)} nodes`,
       `${formatBytes(totalShallowBytes)} heap`,
-    ])
-  }
-  const lines = [table.toString()]
+    ]),
+  )
+  const lines = [table]
   if (growth) {
     const change = formatBytesDelta(growth.totalShallowBytes)
     const time = growth.elapsedMs > 0 ? ` between files written ${formatDuration(growth.elapsedMs)} apart` : ''
@@ -130,20 +130,25 @@ const placeText = ({ url, line, column }: ReportSourceLocation): string =>
   `${printable(url.replace(/^file:\/\//, ''))}:${line}:${column}`
 
 function classTable(classes: Growth['constructors'], { color, width }: TerminalOptions): string {
-  const table = plainTable(['left', 'right', 'right', 'right', 'right', 'right'])
-  table.push(['class', 'objects', '', 'shallow', 'retained', ''].map((head) => color.dim(head)))
-  for (const row of classes) {
-    table.push([
-      className(row.name, row.location, color, width),
-      formatCount(row.countAfter),
-      formatCountDelta(row.countDelta),
-      formatBytesDelta(row.shallowBytesDelta),
-      formatBytes(row.retainedBytesAfter),
-      color.bold(formatBytesDelta(row.retainedBytesDelta)),
-    ])
-  }
-  return table.toString()
+  return indented(
+    renderTable(
+      ['left', 'right', 'right', 'right', 'right', 'right'],
+      [
+        ['class', 'objects', '', 'shallow', 'retained', ''].map((head) => color.dim(head)),
+        ...classes.map((row) => [
+          className(row.name, row.location, color, width),
+          formatCount(row.countAfter),
+          formatCountDelta(row.countDelta),
+          formatBytesDelta(row.shallowBytesDelta),
+          formatBytes(row.retainedBytesAfter),
+          color.bold(formatBytesDelta(row.retainedBytesDelta)),
+        ]),
+      ],
+    ),
+  )
 }
+
+const indented = (text: string): string => text.replace(/^/gm, '  ')
 
 function className(name: string, location: ReportSourceLocation | null, color: ChalkInstance, width: number): string {
   const room = Math.max(30, width - 60)
@@ -170,53 +175,47 @@ function heapParts(heap: Heap, total: number, options: TerminalOptions): string[
       ])
       .join('\n')
 
-  const kinds = plainTable(['left', 'right', 'right', 'right'])
-  kinds.push(['kind', 'nodes', 'shallow', 'share'].map((head) => color.dim(head)))
-  for (const { kind, count, shallowBytes } of heap.kinds) {
-    kinds.push([kind, formatCount(count), formatBytes(shallowBytes), share(shallowBytes)])
-  }
-  const classes = plainTable(['left', 'right', 'right', 'right', 'right'])
-  classes.push(['class', 'objects', 'shallow', 'retained', 'share'].map((head) => color.dim(head)))
-  for (const { name, location, count, shallowBytes, retainedBytes } of heap.constructors.slice(0, limit)) {
-    classes.push([
+  const kinds = heap.kinds.map(({ kind, count, shallowBytes }) => [
+    kind,
+    formatCount(count),
+    formatBytes(shallowBytes),
+    share(shallowBytes),
+  ])
+  const classes = heap.constructors
+    .slice(0, limit)
+    .map(({ name, location, count, shallowBytes, retainedBytes }) => [
       className(name, location, color, width),
       formatCount(count),
       formatBytes(shallowBytes),
       formatBytes(retainedBytes),
       share(retainedBytes),
     ])
-  }
-  const duplicates = plainTable(['right', 'right', 'left'])
-  duplicates.push(['wasted', 'copies', 'text'].map((head) => color.dim(head)))
-  for (const { text, count, wastedBytes } of heap.duplicateStrings.slice(0, limit)) {
-    duplicates.push([formatBytes(wastedBytes), formatCount(count), printable(JSON.stringify(text), 70)])
-  }
-  const titled = (title: string, text: string) => (text === '' ? '' : `${color.bold(title)}\n${text}`)
-  return [
-    titled('By kind of node:', kinds.toString()),
-    titled(
-      'Where most is held:',
-      objectLines(heap.dominators.map((row) => ({ ...row, label: printable(row.node, 80) }))),
+  const duplicates = heap.duplicateStrings
+    .slice(0, limit)
+    .map(({ text, count, wastedBytes }) => [
+      formatBytes(wastedBytes),
+      formatCount(count),
+      printable(JSON.stringify(text), 70),
+    ])
+  const table = (align: ('left' | 'right')[], head: string[], rows: string[][]) =>
+    rows.length === 0 ? '' : indented(renderTable(align, [head.map((title) => color.dim(title)), ...rows]))
+  const numbers = ['right', 'right', 'right'] as const
+  const parts = {
+    'By kind of node:': table(['left', ...numbers], ['kind', 'nodes', 'shallow', 'share'], kinds),
+    'Where most is held:': objectLines(heap.dominators.map((row) => ({ ...row, label: printable(row.node, 80) }))),
+    'Classes by retained size:': table(
+      ['left', 'right', ...numbers],
+      ['class', 'objects', 'shallow', 'retained', 'share'],
+      classes,
     ),
-    titled('Classes by retained size:', classes.toString()),
-    titled(
-      'Largest strings:',
-      objectLines(heap.largestStrings.map((row) => ({ ...row, label: printable(JSON.stringify(row.text), 60) }))),
+    'Largest strings:': objectLines(
+      heap.largestStrings.map((row) => ({ ...row, label: printable(JSON.stringify(row.text), 60) })),
     ),
-    heap.duplicateStrings.length === 0 ? '' : titled('Texts that are there several times:', duplicates.toString()),
-  ]
-}
-
-/** A table without lines, its columns two blanks apart. */
-function plainTable(align: ('left' | 'right')[]): Table.Table {
-  const none = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
-    .concat('left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle')
-    .map((name) => [name, name === 'left' ? ' ' : ''])
-  return new Table({
-    colAligns: align,
-    chars: Object.fromEntries(none),
-    style: { 'padding-left': 1, 'padding-right': 1, head: [], border: [] },
-  })
+    'Texts that are there several times:': table(['right', 'right', 'left'], ['wasted', 'copies', 'text'], duplicates),
+  }
+  return Object.entries(parts)
+    .filter(([, text]) => text !== '')
+    .map(([title, text]) => `${color.bold(title)}\n${text}`)
 }
 
 /** Breaks a path at its arrows. */
