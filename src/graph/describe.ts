@@ -22,14 +22,45 @@ const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
 const MAX_NAME = 80
 /** Parts of one string that are looked at without finding any text; one that was added to a million times is so deep. */
 const MAX_PARTS = 1 << 20
+/** The same where the text is only a word among others. */
+const MAX_PARTS_IN_WORDS = 10_000
+
+/** Steps of a path that are put into words at each end; between them may be ten million. */
+const MAX_STEPS = 200
+
+/** Some of a path's nodes in a row that look alike from afar: of one type and one name, behind edges of one type and name. */
+interface Run {
+  /** The last one's edge, or -1, and where that comes from. */
+  edge: number
+  holder: number
+  /** Ordinal of the last one. */
+  node: number
+  times: number
+}
 
 /**
- * The retaining path to `node` in words, backing stores left out and repeated steps folded.
- * Empty if nothing that retains leads there.
+ * The retaining path to `node` in words, backing stores left out and repeated steps folded; of a path with thousands of
+ * different steps, the middle is one step named `…`. Empty if nothing that retains leads there.
  */
 export function describePath(graph: HeapGraph, node: number): PathStep[] {
+  const runs = runsOf(graph, node)
+  const cut = runs.slice(MAX_STEPS, -MAX_STEPS)
+  if (cut.length < 2) return wordsOf(graph, runs)
+  const { nodeId } = graph.snapshot
+  const last = cut.at(-1)!.node
+  const times = cut.reduce((sum, run) => sum + run.times, 0)
+  return [
+    ...wordsOf(graph, runs.slice(0, MAX_STEPS)),
+    { edge: '', node: '…', ordinal: last, nodeId: nodeId[last]!, times },
+    ...wordsOf(graph, runs.slice(-MAX_STEPS)),
+  ]
+}
+
+function runsOf(graph: HeapGraph, node: number): Run[] {
+  const { snapshot, moduleScopes } = graph
+  const { nodeType, nodeName, edges, edgeNameOrIndex } = snapshot
   const { owner } = graph.ownership
-  const steps: PathStep[] = []
+  const runs: Run[] = []
   let before = ROOT
   for (const at of pathTo(graph.paths, node)) {
     const edge = before === ROOT ? -1 : findEdge(graph, before, at)
@@ -37,16 +68,40 @@ export function describePath(graph: HeapGraph, node: number): PathStep[] {
     before = at
     // An object and its stores are one thing to the reader: the step is told where it leaves the store.
     if (owner[at] !== at && owner[at] === ownerOf(graph, holder) && at !== node) continue
+    const last = runs.at(-1)
+    if (
+      last &&
+      last.edge >= 0 &&
+      edge >= 0 &&
+      nodeType[at] === nodeType[last.node] &&
+      nodeName[at] === nodeName[last.node] &&
+      edgeType(edges[edge]!) === edgeType(edges[last.edge]!) &&
+      (edgeNameOrIndex[edge] === edgeNameOrIndex[last.edge] || edgeType(edges[edge]!) === EdgeType.element) &&
+      !moduleScopes.has(at) &&
+      !moduleScopes.has(last.node)
+    ) {
+      last.edge = edge
+      last.holder = holder
+      last.node = at
+      last.times++
+    } else runs.push({ edge, holder, node: at, times: 1 })
+  }
+  return runs
+}
+
+function wordsOf(graph: HeapGraph, runs: readonly Run[]): PathStep[] {
+  const steps: PathStep[] = []
+  for (const { edge, holder, node, times } of runs) {
     const step = {
       edge: edge < 0 ? '' : describeEdge(graph, holder, edge),
-      node: describeNode(graph, at),
-      ordinal: at,
-      nodeId: graph.snapshot.nodeId[at]!,
-      times: 1,
+      node: describeNode(graph, node),
+      ordinal: node,
+      nodeId: graph.snapshot.nodeId[node]!,
+      times,
     }
     const last = steps.at(-1)
     if (last && foldable(last.edge) === foldable(step.edge) && sameKind(last.node, step.node)) {
-      steps[steps.length - 1] = { ...step, times: last.times + 1 }
+      steps[steps.length - 1] = { ...step, times: last.times + times }
     } else steps.push(step)
   }
   return steps
@@ -73,7 +128,7 @@ export function describeNode(graph: HeapGraph, node: number): string {
     case NodeType.string:
     case NodeType.consString:
     case NodeType.slicedString:
-      return `string ${JSON.stringify(stringText(graph, node, MAX_NAME))}`
+      return `string ${JSON.stringify(stringText(graph, node, MAX_NAME, MAX_PARTS_IN_WORDS))}`
     case NodeType.object:
       if (name.startsWith('system / Context')) return 'scope'
       if (name === 'Array') return `Array[${elementCount(graph, node).toLocaleString('en-US')}]`
@@ -91,20 +146,21 @@ export function describeNode(graph: HeapGraph, node: number): string {
  * A string's text, as much of it as the snapshot has, `max` characters at most (then with `…` at the end). V8 cuts
  * texts at 1,024 characters, and of a concatenated string it writes only what its parts are.
  */
-export function stringText({ snapshot }: HeapGraph, node: number, max = 1024): string {
+export function stringText({ snapshot }: HeapGraph, node: number, max = 1024, maxParts = MAX_PARTS): string {
   const { nodeCount, nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
   const parts = ['first', 'second', 'parent'].map((name) => strings.indexOf(name))
   let text = ''
   // The right part waits while the left one, which may be a million parts deep, is taken apart.
   const waiting = [node]
   // Parts without a text that hold each other never end; each part of a real string has at most an empty one beside it.
-  let barren = Math.min(MAX_PARTS, 2 * nodeCount)
+  const patience = Math.min(maxParts, 2 * nodeCount)
+  let barren = patience
   while (waiting.length > 0 && text.length <= max) {
     if (barren-- === 0) return `${text}…`
     const at = waiting.pop()!
     const length = text.length
     if (nodeType[at] === NodeType.string) text += strings.get(nodeName[at]!)
-    if (text.length > length) barren = Math.min(MAX_PARTS, 2 * nodeCount)
+    if (text.length > length) barren = patience
     const below: number[] = []
     if (nodeType[at] === NodeType.consString || nodeType[at] === NodeType.slicedString) {
       for (let edge = firstEdge[at]!; edge < firstEdge[at + 1]!; edge++) {

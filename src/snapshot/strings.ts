@@ -15,6 +15,8 @@ export class StringTable {
   /** By string index: where in `#bytes` the string's first character stands; one more entry ends the last string. */
   readonly #starts: Uint32Array | Float64Array
   readonly count: number
+  /** What was asked of {@link indexOf}, which takes long where the answer is -1: a few names, again and again. */
+  readonly #asked = new Map<string, number>()
 
   constructor(bytes: Uint8Array, starts: Uint32Array | Float64Array) {
     this.#bytes = bytes
@@ -66,6 +68,15 @@ export class StringTable {
 
   /** Index of the string that is exactly `text` (as {@link containing}), or -1. */
   indexOf(text: string): number {
+    let index = this.#asked.get(text)
+    if (index === undefined) {
+      index = this.#find(text)
+      this.#asked.set(text, index)
+    }
+    return index
+  }
+
+  #find(text: string): number {
     const haystack = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
     const needle = `"${text}"`
     for (let at = haystack.indexOf(needle); at >= 0; at = haystack.indexOf(needle, at + 1)) {

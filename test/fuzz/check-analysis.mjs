@@ -13,7 +13,7 @@ import { describeNode, describePath } from '../../dist/graph/describe.js'
 import { NODE_TYPES, NodeType } from '../../dist/snapshot/meta.js'
 
 // What `printable` promises to escape; a line break only ends lines.
-const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
+export const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0)
 
@@ -93,7 +93,7 @@ function checkDuplicates({ nodeType, nodeName, selfSize, strings }, found, limit
 const silent = { stage() {}, update() {}, end() {} }
 
 /** Runs a command as the command line does; returns what it prints. */
-async function run(command, args, width) {
+export async function runCommand(command, args, width) {
   let text = ''
   const context = {
     out: (line) => {
@@ -118,10 +118,10 @@ export async function checkCommands(graph, { bytes, before, random }, folder) {
   const across = random.chance(0.7) ? ['--across-processes'] : []
   const width = random.pick([20, 80, 200])
   for (const text of [
-    await run(analyzeCommand, [file], width),
-    await run(analyzeCommand, [file, '--json'], width),
-    await run(diffCommand, [other, file, ...across], width),
-    await run(diffCommand, [file, other, file, '--json', ...across], width),
+    await runCommand(analyzeCommand, [file], width),
+    await runCommand(analyzeCommand, [file, '--json'], width),
+    await runCommand(diffCommand, [other, file, ...across], width),
+    await runCommand(diffCommand, [file, other, file, '--json', ...across], width),
   ]) {
     const match = UNPRINTABLE.exec(text)
     ok(

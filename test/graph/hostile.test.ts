@@ -1,7 +1,7 @@
 // What the fuzz run found in the graph, or a look at it with a hostile eye.
 
 import { describe, expect, it } from 'vitest'
-import { describeNode, stringText } from '../../src/graph/describe.ts'
+import { describeNode, describePath, stringText } from '../../src/graph/describe.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { buildHeap, heapText, parseBytes } from '../support/heaps.ts'
 
@@ -91,5 +91,56 @@ describe('a million places in the source', () => {
     const startedAt = performance.now()
     expect(new HeapGraph(snapshot).moduleScopes.size).toBe(0)
     expect(performance.now() - startedAt).toBeLessThan(500)
+  })
+})
+
+describe('a path in words', () => {
+  const chain = (length: number, name: (i: number) => string) => ({
+    nodes: [{ type: 'synthetic' as const }, ...Array.from({ length }, (_, i) => ({ name: name(i), size: 8 }))],
+    edges: Array.from({ length }, (_, i) => ({ from: i, to: i + 1, name: 'next' })),
+  })
+
+  it('tells thousands of different steps by those at its ends', async () => {
+    const graph = new HeapGraph(await buildHeap(chain(3000, (i) => 'AB'[i % 2]!)))
+    const path = describePath(graph, 3000)
+    expect(path).toHaveLength(401)
+    expect(path[200]).toMatchObject({ edge: '', node: '…', times: 2600 })
+    expect(path[0]).toMatchObject({ edge: '', node: 'A', nodeId: 3 })
+    expect(path[400]).toMatchObject({ edge: '.next', node: 'B', ordinal: 3000 })
+    expect(path.reduce((sum, { times }) => sum + times, 0)).toBe(3000)
+  })
+
+  it('tells every step where there are not that many, and equal ones as one', async () => {
+    const graph = new HeapGraph(await buildHeap(chain(300, (i) => 'AABB'[i % 4]!)))
+    const path = describePath(graph, 300)
+    // The first has no edge and so is not like the second.
+    expect(path.map(({ node, times }) => `${node}${times}`).slice(0, 4)).toEqual(['A1', 'A1', 'B2', 'A2'])
+    expect(path).toHaveLength(151)
+  })
+
+  it('through a text put together of many parts does not put together the text of each', async () => {
+    const depth = 3000
+    const graph = new HeapGraph(
+      await buildHeap({
+        nodes: [
+          { type: 'synthetic' },
+          ...Array.from({ length: depth }, () => ({ type: 'concatenated string' as const, size: 32 })),
+          { type: 'string', name: 'x', size: 16 },
+        ],
+        edges: [
+          { from: 0, to: 1 },
+          ...Array.from({ length: depth }, (_, i) => ({
+            from: i + 1,
+            to: i + 2,
+            type: 'internal' as const,
+            name: 'first',
+          })),
+        ],
+      }),
+    )
+    expect(describePath(graph, depth + 1).map(({ times }) => times)).toEqual([1, depth])
+    const startedAt = performance.now()
+    for (let i = 0; i < 20; i++) describePath(graph, depth + 1)
+    expect(performance.now() - startedAt).toBeLessThan(1000)
   })
 })
