@@ -100,7 +100,7 @@ export async function runCommand(command, args, width) {
       text += `${line}\n`
     },
     note: () => {},
-    color: new Chalk({ level: 0 }),
+    colors: async () => new Chalk({ level: 0 }),
     width,
     signal: new AbortController().signal,
     progress: () => silent,
