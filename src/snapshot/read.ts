@@ -33,9 +33,10 @@ export async function parseSource(
   source: Source,
   { onProgress, signal }: ReadOptions = {},
 ): Promise<Snapshot> {
-  const kernel = new RowKernel(HEADROOM + PIECE_BYTES + MARGIN, 2)
+  const pieceBytes = Math.min(PIECE_BYTES, source.maxBytes ?? PIECE_BYTES)
+  const kernel = new RowKernel(HEADROOM + pieceBytes + MARGIN, 2)
   const { buffers } = kernel
-  const fill = (turn: number) => source.read(buffers[turn]!.subarray(0, HEADROOM + PIECE_BYTES), HEADROOM)
+  const fill = (turn: number) => source.read(buffers[turn]!.subarray(0, HEADROOM + pieceBytes), HEADROOM)
   let pending: Promise<number> | undefined
   try {
     const cursor = new Cursor(file, source.maxBytes)

@@ -3,11 +3,11 @@
 import { ok, deepStrictEqual as same } from 'node:assert'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Chalk } from 'chalk'
 import { classify, classRows } from '../../dist/analysis/classes.js'
 import { compareSnapshots } from '../../dist/analysis/growth.js'
 import { overview } from '../../dist/analysis/overview.js'
 import { analyzeCommand } from '../../dist/commands/analyze.js'
+import { createContext } from '../../dist/commands/context.js'
 import { diffCommand } from '../../dist/commands/diff.js'
 import { describeNode, describePath } from '../../dist/graph/describe.js'
 import { NODE_TYPES, NodeType } from '../../dist/snapshot/meta.js'
@@ -90,20 +90,16 @@ function checkDuplicates({ nodeType, nodeName, selfSize, strings }, found, limit
   }
 }
 
-const silent = { stage() {}, update() {}, end() {} }
-
 /** Runs a command as the command line does; returns what it prints. */
 export async function runCommand(command, args, width) {
   let text = ''
   const context = {
+    ...createContext(new AbortController().signal),
     out: (line) => {
       text += `${line}\n`
     },
     note: () => {},
-    colors: async () => new Chalk({ level: 0 }),
     width,
-    signal: new AbortController().signal,
-    progress: () => silent,
   }
   await command(context).parseAsync(['node', 'leakscope', ...args])
   return text

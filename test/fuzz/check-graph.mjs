@@ -10,6 +10,8 @@ export function checkGraph(graph, random) {
   const { snapshot } = graph
   checkOwnership(graph)
   const heap = plainHeap(snapshot)
+  // Which edges retain is known once the dominators are.
+  ok(graph.dominators)
   checkMarks(snapshot, heap)
   checkDominators(graph, heap, random)
   checkDistances(graph)
@@ -39,7 +41,11 @@ function plainHeap(snapshot) {
       .filter((edge) => type(edge) === EdgeType.shortcut)
       .map(target),
   )
-  for (const node of user) for (const edge of out(node)) if (type(edge) !== EdgeType.weak) user.add(target(edge))
+  // No user's object is the root, and nothing is the user's because one leads there.
+  user.delete(0)
+  for (const node of user) {
+    for (const edge of out(node)) if (type(edge) !== EdgeType.weak && target(edge) !== 0) user.add(target(edge))
+  }
   const holds = (node, edge) => {
     const to = target(edge)
     if (type(edge) === EdgeType.weak || to === node) return false
@@ -58,8 +64,8 @@ function plainHeap(snapshot) {
 function checkMarks({ edges }, heap) {
   heap.forEach((own, node) => {
     for (const { edge, to, retains: expected } of own) {
-      // Whether a node holds itself makes no difference to anything.
-      if (to !== node) same(retains(edges[edge]), expected, `edge ${edge} of node ${node} retains`)
+      // Whether a node holds itself, or the root, makes no difference to anything.
+      if (to !== node && to !== 0) same(retains(edges[edge]), expected, `edge ${edge} of node ${node} retains`)
     }
   })
 }

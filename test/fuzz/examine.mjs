@@ -10,7 +10,7 @@ import { checkGraph } from './check-graph.mjs'
 import { consult } from './oracle.mjs'
 
 /** Of the inputs that are heaps, this share goes through the commands too, with files on disk. */
-const COMMANDS_SHARE = 0.1
+const COMMANDS_SHARE = 0.05
 /** This share is read a second time, in other pieces. */
 const PIECES_SHARE = 0.25
 const REFUSALS = ['snapshot-malformed', 'snapshot-mismatch']

@@ -1,6 +1,6 @@
 // `npm run fuzz`: damaged and hostile heap snapshots by the hundred thousand, each refused in good words or answered rightly.
 //
-//   npm run fuzz -- [--inputs 100000] [--seconds 600] [--seed 1] [--only N] [--workers 2] [--no-extremes]
+//   npm run fuzz -- [--inputs 100000] [--seconds 900] [--seed 1] [--only N] [--workers 2] [--no-extremes]
 //
 // An input is made of the seed and its number alone, so `--seed S --only N` makes it again. What must hold of every input
 // stands in examine.mjs; here are the bounds: SECONDS_EACH of time, and memory (the process's highest) that grows by no
@@ -22,7 +22,7 @@ const MAX_FAILURES = 20
 const { values } = parseArgs({
   options: {
     inputs: { type: 'string', default: '100000' },
-    seconds: { type: 'string', default: '600' },
+    seconds: { type: 'string', default: '900' },
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
     workers: { type: 'string', default: String(Math.max(1, Math.min(2, availableParallelism()))) },
@@ -74,11 +74,11 @@ async function lane(first, step, until, endAt) {
       let said = ''
       const watchdog = setInterval(() => {
         const now = Date.now()
-        if (now - startedAt > MS_EACH) {
-          said = `no answer within ${MS_EACH} ms`
-          child.kill('SIGKILL')
-        } else if (now > endAt || failures.length >= MAX_FAILURES) {
+        if (now > endAt || failures.length >= MAX_FAILURES) {
           done = true
+          child.kill('SIGKILL')
+        } else if (now - startedAt > MS_EACH) {
+          said = `no answer within ${MS_EACH} ms`
           child.kill('SIGKILL')
         }
       }, 100)
