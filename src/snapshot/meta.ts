@@ -1,6 +1,7 @@
 // The head of a .heapsnapshot: which fields a row has, what the type numbers mean, and how many rows follow.
 
 import { z } from 'zod'
+import { printable } from '../support/format.ts'
 
 /** Node types this project gives a meaning to; a file may use fewer, more, or other numbers for them. */
 export const NODE_TYPES = [
@@ -116,7 +117,7 @@ export function parseHead(json: string): Head | string {
   try {
     value = JSON.parse(json)
   } catch (error) {
-    return `the "snapshot" object is not JSON (${(error as Error).message})`
+    return `the "snapshot" object is not JSON (${printable((error as Error).message)})`
   }
   const parsed = HeadSchema.safeParse(value)
   if (!parsed.success) {

@@ -1,7 +1,7 @@
 // The "strings" section: found, checked and copied as it stands; decoded by nobody.
 
 import { isUtf8 } from 'node:buffer'
-import { type Cursor, expect, isSpace, type Parsing } from './cursor.ts'
+import { type Cursor, expect, isSpace, MAX_SPACE, type Parsing } from './cursor.ts'
 import { StringTable } from './strings.ts'
 
 const QUOTE = 0x22
@@ -51,6 +51,7 @@ class StringScan {
   #starts: Uint32Array | Float64Array = new Uint32Array(4096)
   #count = 0
   #hexDigits = 0
+  #blanks = 0
 
   constructor(cursor: Cursor) {
     // Nothing but strings is left of a plain file, so its size is theirs; of a packed one it is only an upper bound,
@@ -85,7 +86,11 @@ class StringScan {
       } else if (state === 'hex') {
         if (!isHex(byte)) cursor.fail('a hexadecimal digit', at)
         if (--this.#hexDigits === 0) state = 'inside'
-      } else if (!isSpace(byte)) {
+      } else if (isSpace(byte)) {
+        // Who looks for a string's end goes back over them, each time.
+        if (++this.#blanks > MAX_SPACE) cursor.fail(`at most ${MAX_SPACE} blanks between strings`, at)
+      } else {
+        this.#blanks = 0
         if (state === 'separator') {
           if (byte === COMMA) state = 'quote'
           else if (byte === BRACKET) state = 'end'

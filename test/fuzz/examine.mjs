@@ -1,21 +1,27 @@
 // One input through everything: refused with good words, or answered rightly.
 
 import { ok, deepStrictEqual as same } from 'node:assert'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { LeakscopeError } from '../../dist/errors.js'
 import { HeapGraph } from '../../dist/graph/heap-graph.js'
-import { parseSource } from '../../dist/snapshot/read.js'
+import { parseSource, readSnapshot } from '../../dist/snapshot/read.js'
 import { checkAnalysis, checkCommands } from './check-analysis.mjs'
 import { checkColumns } from './check-columns.mjs'
 import { checkGraph } from './check-graph.mjs'
+import { mutateBytes } from './mutate-bytes.mjs'
 import { consult } from './oracle.mjs'
 
 /** Of the inputs that are heaps, this share goes through the commands too, with files on disk. */
 const COMMANDS_SHARE = 0.05
 /** This share is read a second time, in other pieces. */
 const PIECES_SHARE = 0.25
+/** And this share is packed, with or without damage to the packed bytes. */
+const PACKED_SHARE = 0.05
 const REFUSALS = ['snapshot-malformed', 'snapshot-mismatch']
 /** Messages for what is right but written as V8 never writes it. */
-const NOT_AS_V8 = /at most 14 blanks between numbers|expected a number, found|expected ',', found|expected '\]' behind/
+const NOT_AS_V8 = /at most 14 blanks between|expected a number, found|expected ',|expected '\]' behind/
 
 /** Hands the bytes over in pieces, as a file's or pipe's reads do. */
 function source(bytes, nextLength, known) {
@@ -64,6 +70,7 @@ export async function examine(input, folder) {
     checkColumns(outcome, opinion.file)
   }
   if (random.chance(PIECES_SHARE)) await checkPieces(bytes, outcome, random)
+  if (random.chance(PACKED_SHARE)) await checkPacked(input, outcome, folder)
   if (outcome instanceof LeakscopeError) return outcome.code
 
   const graph = new HeapGraph(outcome)
@@ -101,6 +108,27 @@ async function checkPieces(bytes, whole, random) {
   same(again.locations, whole.locations)
   same(again.strings.count, whole.strings.count)
   for (let i = 0; i < whole.strings.count; i++) same(again.strings.get(i), whole.strings.get(i))
+}
+
+/** The same bytes gzipped: a damaged packing is refused, a whole one changes nothing. */
+async function checkPacked({ bytes, before, random }, plain, folder) {
+  const whole = gzipSync(bytes, { level: 1 })
+  const packed = random.chance(0.5) ? mutateBytes(whole, gzipSync(before), random) : whole
+  const file = join(folder, 'input.heapsnapshot.gz')
+  writeFileSync(file, packed)
+  const again = await readSnapshot(file).catch((error) => {
+    if (error instanceof LeakscopeError) return error
+    throw error
+  })
+  if (again instanceof LeakscopeError) {
+    same(again.code, 'snapshot-malformed')
+    ok(/ byte \d+/.test(again.message) || packed.length === 0, `the message names no byte: ${again.message}`)
+    if (packed === whole) ok(plain instanceof LeakscopeError, `refused when packed: ${again.message}`)
+    return
+  }
+  // Damage that lets the checksum pass leaves what is packed alone, or is another file's whole.
+  ok(!(plain instanceof LeakscopeError) || packed !== whole, 'refused when plain, accepted when packed')
+  if (packed === whole) same(again.nodeCount, plain.nodeCount)
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)

@@ -49,7 +49,9 @@ export function consult(bytes) {
       const text = raw.slice(start, end)
       return /^\[[\d,\s]*\]$/.test(text) && !BLANKS.test(text) && !/(?<!\d)0\d/.test(text)
     })
-  return { verdict: spelled ? 'valid' : 'open', file }
+  const { start, end } = sections.at(-1)
+  const aired = /(?:\[|,)\s{15}|\s{15}(?:,|\])/.test(raw.slice(start, end).replace(/"(?:[^"\\]|\\.)*"/gs, ''))
+  return { verdict: spelled && !aired ? 'valid' : 'open', file }
 }
 
 /** The keys of the outermost object as they are spelled, and where their values stand. */

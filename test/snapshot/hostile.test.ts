@@ -56,6 +56,11 @@ describe('a hostile snapshot', () => {
       (text) => text.replace(',40,', ',9007199254740991,'),
       /more than any heap/,
     ],
+    [
+      'a million blanks between strings',
+      (text) => text.replace('"Session",', `"Session"${' '.repeat(1e6)},`),
+      /at most 14 blanks between strings/,
+    ],
   ])('with %s is refused', async (_, change, says) => {
     const text = heapText(sketch)
     expect(change(text)).not.toBe(text)
