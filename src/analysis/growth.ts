@@ -48,7 +48,7 @@ export interface GrowthCluster {
   readonly count: number
   /** Bytes of the new objects with everything new that only they hold; for `grown`, the bytes that were added. */
   readonly bytes: number
-  /** Objects that came in each step between two snapshots and are still there; empty when matched by place. */
+  /** Objects that came in each step and are still there, or became larger in it; empty when matched by place. */
   readonly countPerStep: readonly number[]
   /** From where the program keeps it to one of the objects. */
   readonly path: readonly PathStep[]

@@ -33,7 +33,7 @@ export interface PlaceGrowth {
   /** Stands for all of them: the ordinal of the one with the most bytes, and those. */
   node: number
   nodeBytes: number
-  /** By step from one snapshot to the next: how many came and stayed; for `grown`, empty. */
+  /** By step from one snapshot to the next: how many came and stayed, or became larger; by place, for `grown`, empty. */
   readonly perStep: number[]
 }
 
@@ -68,16 +68,22 @@ export function growthById(
 
   const added = new Map<number, PlaceGrowth>()
   const grown = new Map<number, PlaceGrowth>()
-  const first = earlier[0]!
+  const steps = earlier.length
   /** By place times steps plus step: new objects that a new object of another place holds. */
-  const entered = new Uint32Array(places.size * tables.length)
+  const entered = new Uint32Array(places.size * steps)
   for (let node = 1; node < nodeCount; node++) {
     const own = owner[node]!
     if ((own !== node && own < SHARED) || nodeType[node] === NodeType.synthetic) continue
     const place = placed.of[node]!
     if (born[node] === 0) {
-      const bytes = shallowSize[node]! - first.shallowSize[first.ids.table.position(nodeId[node]!)]!
-      if (bytes > 0) count(grown, place, 'grown', node, bytes)
+      const sizeIn = (snapshot: number): number =>
+        snapshot === steps
+          ? shallowSize[node]!
+          : (earlier[snapshot]!.shallowSize[tables[snapshot]!.position(nodeId[node]!)] ?? 0)
+      const bytes = shallowSize[node]! - sizeIn(0)
+      if (bytes <= 0) continue
+      const { perStep } = count(grown, place, 'grown', node, bytes, steps)
+      for (let step = 0; step < steps; step++) if (sizeIn(step + 1) > sizeIn(step)) perStep[step]!++
     } else {
       const holder = placed.holder[node]!
       const outermost = born[holder] === 0
@@ -85,14 +91,13 @@ export function growthById(
         // The parts of a concatenated string are no list, however deep they hang.
         if (nodeType[node] === NodeType.consString) continue
         if (placed.of[holder] !== place) {
-          entered[place * tables.length + born[node]! - 1]!++
+          entered[place * steps + born[node]! - 1]!++
           continue
         }
       }
       // Of a list, those further back count too, though the first one retains them.
-      const growth = count(added, place, 'added', node, outermost ? newBytes[node]! : 0)
-      while (growth.perStep.length < tables.length) growth.perStep.push(0)
-      growth.perStep[born[node]! - 1]!++
+      const { perStep } = count(added, place, 'added', node, outermost ? newBytes[node]! : 0, steps)
+      perStep[born[node]! - 1]!++
     }
   }
   // A list whose first node is new: the others stand in a place of their own, but came with that one.
@@ -102,7 +107,7 @@ export function growthById(
     const first = added.get(places.parent(place))
     if (!first) continue
     growth.perStep.forEach((number, step) => {
-      const all = number + entered[place * tables.length + step]!
+      const all = number + entered[place * steps + step]!
       first.perStep[step]! += all
       first.count += all
     })
@@ -152,10 +157,11 @@ function count(
   kind: PlaceGrowth['kind'],
   node: number,
   bytes: number,
+  steps: number,
 ): PlaceGrowth {
   let growth = growths.get(place)
   if (!growth) {
-    growth = { kind, count: 0, bytes: 0, node, nodeBytes: -1, perStep: [] }
+    growth = { kind, count: 0, bytes: 0, node, nodeBytes: -1, perStep: Array<number>(steps).fill(0) }
     growths.set(place, growth)
   }
   growth.count++

@@ -63,7 +63,7 @@ export const ClusterSchema = z.object({
   constructor: z.string(),
   isolate: z.string(),
   count,
-  /** How many came in each step and are still there; empty when objects were not matched by id. */
+  /** How many came in each step and are still there, or became larger in it; empty when not matched by id. */
   countPerStep: z.array(count),
   /** Bytes of these objects with all that is new and that only they hold. */
   retainedBytes: bytes,

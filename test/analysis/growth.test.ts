@@ -118,6 +118,13 @@ describe('growth over three snapshots', () => {
     expect(classes.map(({ name }) => name)).toContain('(string)')
   })
 
+  it('shows what became larger in each step, and not what did so once', async () => {
+    const once = await compare([{ bufferBytes: 100 }, { bufferBytes: 5000 }, { bufferBytes: 5000 }])
+    expect(once.clusters).toEqual([])
+    const always = await compare([{ bufferBytes: 100 }, { bufferBytes: 5000 }, { bufferBytes: 9000 }])
+    expect(always.clusters).toMatchObject([{ kind: 'grown', count: 1, countPerStep: [1, 1], bytes: 8900 }])
+  })
+
   it('does not mistake a sawtooth for growth', async () => {
     const { clusters } = await compare([
       { sessions: range(0, 10) },
