@@ -62,7 +62,7 @@ function fingerprint({ nodeType, nodeName, strings }: Snapshot, node: number): n
 }
 
 /** The value of the property `pid` of the object that V8 calls `process`. */
-export function findPid(snapshot: Snapshot): number | undefined {
+function findPid(snapshot: Snapshot): number | undefined {
   const { nodeCount, nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
   const processName = strings.indexOf('process')
   const pid = strings.indexOf('pid')

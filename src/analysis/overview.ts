@@ -4,7 +4,7 @@ import { describeNode, describePath, type PathStep, stringText } from '../graph/
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
 import { SHARED } from '../graph/ownership.ts'
-import { ROOT } from '../graph/roots.ts'
+import { ROOT, userRoots } from '../graph/roots.ts'
 import { NODE_TYPES, NodeType } from '../snapshot/meta.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import { classRows } from './classes.ts'
@@ -101,6 +101,7 @@ function accumulationPoints(graph: HeapGraph, limit: number): number[] {
   const children = childrenOf(graph)
   const { retainedSizes } = graph
   const bySize = (a: number, b: number) => retainedSizes[b]! - retainedSizes[a]!
+  const globals = new Set(userRoots(graph.snapshot))
   const waiting = [ROOT]
   const points: number[] = []
   while (points.length < limit && waiting.length > 0) {
@@ -110,7 +111,7 @@ function accumulationPoints(graph: HeapGraph, limit: number): number[] {
       node === ROOT ||
       nodeType[node] === NodeType.synthetic ||
       graph.moduleScopes.has(node) ||
-      graph.distance(node) === 1 ||
+      globals.has(node) ||
       (below.length > 0 && graph.retainedSize(below[0]!) >= graph.retainedSize(node) * PASS_THROUGH)
     // Bytes of a backing store are its owner's.
     if (!leads) points.push(owner[node]! < SHARED ? owner[node]! : node)

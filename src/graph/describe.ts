@@ -10,7 +10,7 @@ import { ROOT } from './roots.ts'
 export interface PathStep {
   /** `context variable 'logs'`, `.user`, `[12]`, `entry "key"`, or empty at the start of a path. */
   readonly edge: string
-  /** `Map`, `closure onData`, `module file:///app/chat.mjs`, `Array[48,211]`, … */
+  /** `Map`, `function onData`, `module file:///app/chat.mjs`, `Array[48,211]`, … */
   readonly node: string
   readonly ordinal: number
   readonly nodeId: number
@@ -67,7 +67,7 @@ function runsOf(graph: HeapGraph, node: number): Run[] {
     const holder = before
     before = at
     // An object and its stores are one thing to the reader: the step is told where it leaves the store.
-    if (owner[at] !== at && owner[at] === ownerOf(graph, holder) && at !== node) continue
+    if (owner[at] !== at && owner[at] === owner[holder] && at !== node) continue
     const last = runs.at(-1)
     if (
       last &&
@@ -109,10 +109,6 @@ function wordsOf(graph: HeapGraph, runs: readonly Run[]): PathStep[] {
 
 const foldable = (edge: string): string => edge.replace(/\d+/g, '')
 const sameKind = (a: string, b: string): boolean => a.replace(/[\d,]+/g, '') === b.replace(/[\d,]+/g, '')
-
-function ownerOf({ ownership: { owner } }: HeapGraph, node: number): number {
-  return owner[node]!
-}
 
 /** What the node is, in a few words. */
 export function describeNode(graph: HeapGraph, node: number): string {

@@ -14,8 +14,6 @@ export interface Distances {
   readonly distance: Int32Array
   /** By node ordinal: ordinal of the node in front of it on a shortest way; ROOT for those without. */
   readonly via: Uint32Array
-  /** Ordinals of the nodes that were reached, nearest first, each behind its `via`. */
-  readonly order: Uint32Array
 }
 
 /**
@@ -90,5 +88,5 @@ export function computeDistances(snapshot: Snapshot): Distances {
   if (!order.subarray(0, length).includes(ROOT)) order[length++] = ROOT
   else next = order.indexOf(ROOT)
   spread()
-  return { distance, via, order: order.subarray(0, length) }
+  return { distance, via }
 }

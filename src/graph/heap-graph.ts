@@ -2,12 +2,14 @@
 
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { IdTable } from '../support/id-table.ts'
-import { computeDistances, type Distances } from './distances.ts'
+import { computeDistances, type Distances, UNREACHABLE } from './distances.ts'
 import { computeDominators, computeRetainedSizes, type Dominators } from './dominators.ts'
 import { locationAt, type SourceLocation, scriptUrls } from './locations.ts'
 import { findModuleScopes } from './modules.ts'
 import { computeOwnership, type Ownership } from './ownership.ts'
 import { computePaths, type Paths } from './paths.ts'
+import { computeRetainers, edgeSource, type Retainers } from './retainers.ts'
+import { ROOT } from './roots.ts'
 
 export class HeapGraph {
   readonly snapshot: Snapshot
@@ -20,6 +22,7 @@ export class HeapGraph {
   #scriptUrls: Map<number, string> | undefined
   #moduleScopes: Map<number, string> | undefined
   #paths: Paths | undefined
+  #retainers: Retainers | undefined
 
   constructor(snapshot: Snapshot) {
     this.snapshot = snapshot
@@ -79,5 +82,22 @@ export class HeapGraph {
   /** See {@link Distances.distance}. */
   distance(node: number): number {
     return this.distances.distance[node]!
+  }
+  /** Ordinals of the nodes on a shortest way to `node`, itself last, the global object or root first; empty if none. */
+  shortestPath(node: number): number[] {
+    const { distance, via } = this.distances
+    const path: number[] = []
+    if (distance[node] === UNREACHABLE) return path
+    for (let at = node; path.push(at) && at !== ROOT && distance[at] !== 1; at = via[at]!);
+    return path.reverse()
+  }
+  /** The edges that lead to `node`, by ordinal, and the nodes that they come from; weak ones too. */
+  retainers(node: number): { edge: number; node: number }[] {
+    this.#retainers ??= computeRetainers(this.snapshot)
+    const { first, edge } = this.#retainers
+    return Array.from(edge.subarray(first[node]!, first[node + 1]!), (each) => ({
+      edge: each,
+      node: edgeSource(this.snapshot, each),
+    }))
   }
 }
