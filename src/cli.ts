@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { analyzeCommand } from './commands/analyze.ts'
 import { createContext } from './commands/context.ts'
 import { diffCommand } from './commands/diff.ts'
+import { indexCommand } from './commands/index.ts'
 import { psCommand } from './commands/ps.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
 import { LeakscopeError } from './errors.ts'
@@ -40,9 +41,11 @@ function buildProgram(signal: AbortSignal): Command {
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-  for (const create of [psCommand, snapshotCommand, diffCommand, analyzeCommand]) program.addCommand(create(context))
+  for (const create of [psCommand, snapshotCommand, diffCommand, analyzeCommand, indexCommand])
+    program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.
-  for (const command of [program, ...program.commands]) command.exitOverride()
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
+    command.exitOverride()
   return program
 }
 

@@ -1,9 +1,11 @@
 // Nodes grouped by class, as Chrome DevTools' summary does it.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { type RawStrings, StringTable } from '../snapshot/strings.ts'
+import type { SecondThread } from '../support/second-thread.ts'
+import { sharedUint32 } from '../support/shared.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 
 /** Which class every node is of. */
@@ -51,10 +53,27 @@ const NAME_BY_TYPE: Readonly<Record<number, string>> = {
   [NodeType.unknown]: '(unknown)',
 }
 
+type ClassColumns = Pick<Snapshot, 'nodeCount' | 'nodeType' | 'nodeName' | 'locations' | 'strings'>
+
+/** {@link classify} on the second thread. */
+export function callClassify(
+  second: SecondThread,
+  { nodeCount, nodeType, nodeName, locations, strings }: Snapshot,
+): Promise<Classes> {
+  return second.call(import.meta.url, 'classifyRaw', { nodeCount, nodeType, nodeName, locations }, strings.raw)
+}
+
+export function classifyRaw(
+  columns: Omit<ClassColumns, 'strings'>,
+  { stringBytes, stringStarts }: RawStrings,
+): Classes {
+  return classify({ ...columns, strings: new StringTable(stringBytes, stringStarts) })
+}
+
 /**
  * Sorts all nodes into classes. Objects of one name whose constructors stand in different places are different classes.
  */
-export function classify(snapshot: Snapshot): Classes {
+export function classify(snapshot: ClassColumns): Classes {
   const { nodeCount, nodeType, nodeName, locations, strings } = snapshot
   const names: string[] = []
   const rows: number[] = []
@@ -74,19 +93,20 @@ export function classify(snapshot: Snapshot): Classes {
     return number
   }
 
-  const of = new Uint32Array(nodeCount)
+  const of = sharedUint32(nodeCount)
   const unknown = 0xffffffff
   const byType = new Uint32Array(32).fill(unknown)
-  const byName = new Map<number, number>()
+  /** By string index: class of the objects and native nodes of that name whose place is not known. */
+  const byName = new Uint32Array(strings.count).fill(unknown)
   // Place and name together, for objects whose place is known.
   const placed = new TupleInterner(4)
   const classOfPlaced: number[] = []
   for (let node = 0; node < nodeCount; node++) {
     const type = nodeType[node]!
     if (type === NodeType.object || type === NodeType.native) {
-      const found = byName.get(nodeName[node]!)
-      of[node] = found ?? classFor(strings.get(nodeName[node]!), -1)
-      if (found === undefined) byName.set(nodeName[node]!, of[node]!)
+      const name = nodeName[node]!
+      if (byName[name] === unknown) byName[name] = classFor(strings.get(name), -1)
+      of[node] = byName[name]!
     } else {
       if (byType[type] === unknown) byType[type] = classFor(NAME_BY_TYPE[type] ?? '(unknown)', -1)
       of[node] = byType[type]!
@@ -103,7 +123,7 @@ export function classify(snapshot: Snapshot): Classes {
 }
 
 /** One row for each class that has a node with a size, in no particular order; one walk over the dominator tree. */
-export function classRows(graph: HeapGraph, classes: Classes = classify(graph.snapshot)): ClassRow[] {
+export function classRows(graph: HeapGraph, classes: Classes): ClassRow[] {
   const size = classes.names.length
   const { of } = classes
   const { shallowSize } = graph.ownership
@@ -138,36 +158,46 @@ export function classRows(graph: HeapGraph, classes: Classes = classify(graph.sn
  * @param groupOf by node ordinal: its group, 0…groups-1
  */
 function retainedByGroup(graph: HeapGraph, groupOf: Uint32Array, groups: number): Float64Array {
-  const { immediate, order } = graph.dominators
+  const { order, above } = graph.dominators
   const { shallowSize } = graph.ownership
-  const retained = new Float64Array(groups)
   const { nodeCount } = graph.snapshot
-
-  // A depth-first walk over the dominator tree. `order` has each node behind its dominator, so going through it
-  // backwards and pushing each node in front of its siblings gives linked lists of children without sorting.
   const none = 0xffffffff
-  const firstChild = new Uint32Array(nodeCount).fill(none)
-  const nextSibling = new Uint32Array(nodeCount).fill(none)
-  for (let i = order.length - 1; i > 0; i--) {
-    const node = order[i]!
-    nextSibling[node] = firstChild[immediate[node]!]!
-    firstChild[immediate[node]!] = node
+
+  // A depth-first walk over the dominator tree, in which nodes go by their place in `order`, so that those that belong
+  // together stand together. Each place is behind its dominator's, so going backwards and putting each in front of its
+  // siblings gives linked lists of children without sorting.
+  const group = graph.scratch.take()
+  const firstChild = graph.scratch.take().fill(none)
+  const nextSibling = graph.scratch.take()
+  nextSibling[0] = none
+  for (let place = nodeCount - 1; place >= 0; place--) {
+    const node = order[place]!
+    group[place] = shallowSize[node] === 0 ? none : groupOf[node]!
+    if (place === 0) break
+    const parent = above[place]!
+    nextSibling[place] = firstChild[parent]!
+    firstChild[parent] = place
   }
+  const retained = new Float64Array(groups)
   /** By group: how many nodes of it stand on the way from the root to here. */
-  const above = new Uint32Array(groups)
-  let node = ROOT
-  for (;;) {
-    const group = groupOf[node]!
-    if (shallowSize[node] !== 0 && above[group]!++ === 0) retained[group]! += graph.retainedSize(node)
-    let next = firstChild[node]!
-    while (next === none) {
-      if (shallowSize[node] !== 0) above[groupOf[node]!]!--
-      if (node === ROOT) return retained
-      next = nextSibling[node]!
-      if (next === none) node = immediate[node]!
-      else break
+  const onTheWay = new Uint32Array(groups)
+  for (let place = 0; ; ) {
+    const own = group[place]!
+    if (own !== none && onTheWay[own] === 0) retained[own]! += graph.retainedSize(order[place]!)
+    let next = firstChild[place]!
+    if (next !== none) {
+      if (own !== none) onTheWay[own]!++
+    } else {
+      // Up, until there is a sibling of what was left.
+      for (next = nextSibling[place]!; next === none; next = nextSibling[place]!) {
+        if (place === 0) {
+          graph.scratch.give(group, firstChild, nextSibling)
+          return retained
+        }
+        place = above[place]!
+        if (group[place] !== none) onTheWay[group[place]!]!--
+      }
     }
-    // Coming back up to a node must not enter its children again.
-    node = next
+    place = next
   }
 }

@@ -2,15 +2,16 @@
 
 import { LeakscopeError } from '../errors.ts'
 import { describePath, type PathStep } from '../graph/describe.ts'
-import { HeapGraph } from '../graph/heap-graph.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
 import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
-import { type ReadOptions, readSnapshot } from '../snapshot/read.ts'
-import { type ClassRow, classRows } from './classes.ts'
+import type { Classes, ClassRow } from './classes.ts'
 import { type Culprit, findCulprit, type ReadSource } from './culprit.ts'
-import { collectIds, idsAgree } from './identity.ts'
-import { type Earlier, growthById, growthByPlace, type PlaceGrowth, totalPlaces } from './place-growth.ts'
+import { type Identity, identify, idsAgree } from './identity.ts'
+import { Lineage } from './lineage.ts'
+import { type OpenOptions, openSnapshot } from './open-snapshot.ts'
+import { growthById, growthByPlace, type PlaceGrowth, type PlaceTotals, totalPlaces } from './place-growth.ts'
 import { type PlacedNodes, Places } from './places.ts'
 
 /** How objects of one snapshot were found in another. */
@@ -64,7 +65,7 @@ export interface Growth {
   readonly clusters: readonly GrowthCluster[]
 }
 
-export interface GrowthOptions extends ReadOptions {
+export interface GrowthOptions extends OpenOptions {
   /** Clusters that are told with path and culprit; the biggest. Default 20. */
   readonly maxClusters?: number
   /** Compare snapshots of different processes by class and place instead of refusing to. */
@@ -75,102 +76,117 @@ export interface GrowthOptions extends ReadOptions {
 
 const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
 
-/** What is kept of every snapshot but the last; the heap itself is let go. */
-interface Remembered extends Earlier {
+/** What is kept of every snapshot; the heap itself is let go, and its objects' history is the lineage's. */
+interface Remembered {
   readonly totals: SnapshotTotals
+  readonly identity: Identity
   readonly classes: Map<string, ClassRow>
+  /** Of the last one only where objects are matched by place. */
+  readonly places: PlaceTotals | undefined
 }
 
 /**
  * Compares snapshots in the order given, which is taken to be the order of time.
  *
- * Only one heap is in memory at a time; of the others some 20 bytes a node are kept.
+ * Only one heap is in memory at a time; of all others together, some 30 bytes a node are kept.
  * @param files two or more
  * @throws LeakscopeError as `readSnapshot` does, or `snapshot-mismatch` for snapshots of different processes
  */
 export async function compareSnapshots(files: readonly string[], options: GrowthOptions = {}): Promise<Growth> {
-  const { onProgress, signal, acrossProcesses = false } = options
+  const { onProgress, signal, index = true } = options
   if (files.length < 2) throw new LeakscopeError('usage-invalid', 'a comparison needs two snapshots or more')
   const places = new Places()
-  const remembered: Remembered[] = []
+  const series: Remembered[] = []
+  /** Undefined once ids have turned out to mean different objects. */
+  let lineage: Lineage | undefined
   for (const [i, file] of files.entries()) {
-    const snapshot = await readSnapshot(file, {
+    const opened = await openSnapshot(file, {
+      index,
       onProgress: (fraction) => onProgress?.((i + fraction * 0.6) / files.length),
       ...(signal && { signal }),
     })
-    onProgress?.((i + 0.6) / files.length)
-    const graph = new HeapGraph(snapshot)
-    const totals: SnapshotTotals = {
-      file,
-      fileBytes: snapshot.fileBytes,
-      nodeCount: snapshot.nodeCount,
-      edgeCount: snapshot.edgeCount,
-      totalShallowBytes: graph.retainedSize(ROOT) + snapshot.extraNativeBytes,
-    }
-    const placed = places.locate(graph)
-    const classes = new Map(classRows(graph, placed.classes).map((row) => [row.key, row]))
-    if (i < files.length - 1) {
-      remembered.push({
+    try {
+      onProgress?.((i + 0.6) / files.length)
+      const { graph, classes } = opened
+      const { snapshot } = graph
+      const totals: SnapshotTotals = {
+        file,
+        fileBytes: snapshot.fileBytes,
+        nodeCount: snapshot.nodeCount,
+        edgeCount: snapshot.edgeCount,
+        totalShallowBytes: graph.retainedSize(ROOT) + snapshot.extraNativeBytes,
+      }
+      const before = series.at(-1)
+      if (i === 0 || lineage) {
+        const next: Lineage = new Lineage(snapshot.nodeId, graph.ownership.shallowSize, lineage)
+        // Ids that stand for several objects tell nothing of any; V8 writes none.
+        const agree = next.table.duplicates === 0 && (!before || idsAgree(before.identity, snapshot, next.table))
+        lineage = agree ? next : undefined
+      }
+      const placed = places.locate(graph, classes)
+      series.push({
         totals,
-        classes,
-        ids: collectIds(snapshot),
-        shallowSize: graph.ownership.shallowSize,
-        places: totalPlaces(graph, placed, places),
+        identity: identify(snapshot),
+        classes: new Map(opened.classRows.map((row) => [row.key, row])),
+        places: i < files.length - 1 || !lineage ? totalPlaces(graph, placed, places) : undefined,
       })
+      if (i === files.length - 1) return finish(graph, classes, placed, places, series, lineage, options)
       // A breath for Ctrl-C and for the progress bar.
       await new Promise(setImmediate)
       signal?.throwIfAborted()
-      continue
+    } finally {
+      await opened.close()
     }
-    return finish(graph, totals, placed, places, classes, remembered, acrossProcesses, options)
   }
   throw new Error('unreachable: the last snapshot ends the comparison')
 }
 
 function finish(
   graph: HeapGraph,
-  totals: SnapshotTotals,
+  { names, of }: Classes,
   placed: PlacedNodes,
   places: Places,
-  classes: Map<string, ClassRow>,
-  remembered: readonly Remembered[],
-  acrossProcesses: boolean,
+  series: readonly Remembered[],
+  lineage: Lineage | undefined,
   options: GrowthOptions,
 ): Growth {
-  const { snapshot } = graph
-  const own = collectIds(snapshot)
-  const matching = remembered.every(({ ids }) => idsAgree(ids, snapshot, own.table)) ? 'id' : 'place'
-  for (const { ids, totals: other } of remembered) {
-    if (matching === 'id' || acrossProcesses || ids.pid === undefined || own.pid === undefined) continue
-    if (ids.pid === own.pid) continue
+  const last = series.at(-1)!
+  for (const { identity, totals } of series) {
+    const [pid, own] = [identity.pid, last.identity.pid]
+    if (lineage || options.acrossProcesses || pid === undefined || own === undefined || pid === own) continue
     throw new LeakscopeError(
       'snapshot-mismatch',
-      `${other.file} is of process ${ids.pid} and ${totals.file} of process ${own.pid}: what grew in one cannot be read from the other`,
+      `${totals.file} is of process ${pid} and ${last.totals.file} of process ${own}: what grew in one cannot be read from the other`,
       { hint: 'Take both snapshots of one process, or compare by class and place with --across-processes.' },
     )
   }
-  const growths =
-    matching === 'id'
-      ? growthById(graph, placed, places, remembered)
-      : growthByPlace(totalPlaces(graph, placed, places), places, remembered)
+  const growths = lineage
+    ? growthById(graph, placed, places, lineage)
+    : growthByPlace(
+        places,
+        series.map((each) => each.places!),
+      )
   // Code and shapes that V8 makes while a program warms up come last: they follow from what runs, and hold nothing.
-  const { nodeType } = snapshot
+  const { nodeType } = graph.snapshot
   const isOfV8 = ({ node }: PlaceGrowth): number => Number(V8_TYPES.has(nodeType[node]!))
   const steady = growths
     .filter(({ perStep }) => perStep.length < 2 || perStep.every((count) => count > 0))
     .sort((a, b) => isOfV8(a) - isOfV8(b) || b.bytes - a.bytes || b.count - a.count)
   return {
-    snapshots: [...remembered.map((each) => each.totals), totals],
-    matching,
-    classes: compareClasses(graph, [...remembered.map((each) => each.classes), classes]),
+    snapshots: series.map((each) => each.totals),
+    matching: lineage ? 'id' : 'place',
+    classes: compareClasses(
+      graph,
+      series.map((each) => each.classes),
+    ),
     clusters: steady.slice(0, options.maxClusters ?? 20).map((growth): GrowthCluster => {
       const path = describePath(graph, growth.node)
       return {
         kind: growth.kind,
-        className: placed.classes.names[placed.classes.of[growth.node]!]!,
+        className: names[of[growth.node]!]!,
         count: growth.count,
         bytes: growth.bytes,
-        countPerStep: matching === 'id' ? growth.perStep : [],
+        countPerStep: lineage ? growth.perStep : [],
         path,
         culprit: findCulprit(graph, growth.node, path, options.readSource),
       }

@@ -2,14 +2,12 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
-import { IdTable } from '../support/id-table.ts'
+import type { IdTable } from '../support/id-table.ts'
 
 /** What is kept of a snapshot to recognize its objects in a later one. */
-export interface ObjectIds {
+export interface Identity {
   /** `process.pid` as the heap has it; undefined where numbers were not captured. */
   readonly pid: number | undefined
-  /** From id to node ordinal. */
-  readonly table: IdTable
   /** By sample: an object's id, and a hash of its type and name. */
   readonly sampleIds: Uint32Array
   readonly sampleHashes: Int32Array
@@ -23,13 +21,12 @@ const SAMPLES = 4096
  */
 const AGREEMENT = 0.9
 
-export function collectIds(snapshot: Snapshot): ObjectIds {
+export function identify(snapshot: Snapshot): Identity {
   const { nodeCount, nodeId } = snapshot
   const count = Math.min(SAMPLES, nodeCount)
   const ordinals = Uint32Array.from({ length: count }, (_, i) => Math.floor((i * nodeCount) / count))
   return {
     pid: findPid(snapshot),
-    table: new IdTable(nodeId),
     sampleIds: ordinals.map((node) => nodeId[node]!),
     sampleHashes: Int32Array.from(ordinals, (node) => fingerprint(snapshot, node)),
   }
@@ -38,10 +35,9 @@ export function collectIds(snapshot: Snapshot): ObjectIds {
 /**
  * Whether ids of `before` still mean the same objects in `after`. They do if one inspector session, or none, took both:
  * V8 forgets all ids when a session ends (V8HeapProfilerAgentImpl::disable calls ClearObjectIds).
+ * @param table the ids of `after`
  */
-export function idsAgree(before: ObjectIds, after: Snapshot, table: IdTable): boolean {
-  // Ids that stand for several objects tell nothing of any; V8 writes none.
-  if (before.table.duplicates > 0 || table.duplicates > 0) return false
+export function idsAgree(before: Identity, after: Snapshot, table: IdTable): boolean {
   let shared = 0
   let agreeing = 0
   for (let i = 0; i < before.sampleIds.length; i++) {

@@ -7,7 +7,7 @@ import { SHARED } from '../graph/ownership.ts'
 import { ROOT, userRoots } from '../graph/roots.ts'
 import { NODE_TYPES, NodeType } from '../snapshot/meta.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
-import { classRows } from './classes.ts'
+import type { ClassRow } from './classes.ts'
 
 export interface Kind {
   /** Type of node, as V8 names it. */
@@ -48,8 +48,11 @@ export interface Overview {
   readonly duplicateStrings: readonly DuplicateString[]
 }
 
-/** @param limit how many rows of each kind, the biggest first */
-export function overview(graph: HeapGraph, limit: number): Overview {
+/**
+ * @param rows the class table
+ * @param limit how many rows of each kind, the biggest first
+ */
+export function overview(graph: HeapGraph, rows: readonly ClassRow[], limit: number): Overview {
   const { snapshot } = graph
   const big = (node: number): BigObject => ({
     node: describeNode(graph, node),
@@ -60,7 +63,7 @@ export function overview(graph: HeapGraph, limit: number): Overview {
   })
   return {
     kinds: sumKinds(graph),
-    classes: classRows(graph)
+    classes: [...rows]
       .sort((a, b) => b.retainedBytes - a.retainedBytes)
       .slice(0, limit)
       .map(({ name, count, shallowBytes, retainedBytes, location }) => ({

@@ -3,16 +3,8 @@
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NodeType } from '../snapshot/meta.ts'
-import type { ObjectIds } from './identity.ts'
+import type { Lineage } from './lineage.ts'
 import type { PlacedNodes, Places } from './places.ts'
-
-/** What growth needs to know of an earlier snapshot. */
-export interface Earlier {
-  readonly ids: ObjectIds
-  /** By node ordinal: bytes of the node and its stores. */
-  readonly shallowSize: Uint32Array | Float64Array
-  readonly places: PlaceTotals
-}
 
 /** By place, as far as places went then: what stood there. */
 export interface PlaceTotals {
@@ -41,23 +33,11 @@ export interface PlaceGrowth {
  * An object is **new** if the first snapshot does not have its id. Only those are counted that an old object holds:
  * what a new object brings along belongs to it, and its bytes to that object's.
  */
-export function growthById(
-  graph: HeapGraph,
-  placed: PlacedNodes,
-  places: Places,
-  earlier: readonly Earlier[],
-): PlaceGrowth[] {
-  const { nodeCount, nodeId, nodeType } = graph.snapshot
+export function growthById(graph: HeapGraph, placed: PlacedNodes, places: Places, lineage: Lineage): PlaceGrowth[] {
+  const { nodeCount, nodeType } = graph.snapshot
   const { immediate, order } = graph.dominators
   const { owner, shallowSize } = graph.ownership
-  const tables = earlier.map(({ ids }) => ids.table)
-  /** By node ordinal: number of the first snapshot that it is in. */
-  const born = new Uint32Array(nodeCount)
-  for (let node = 0; node < nodeCount; node++) {
-    let first = 0
-    while (first < tables.length && tables[first]!.position(nodeId[node]!) < 0) first++
-    born[node] = first
-  }
+  const { born, firstSize, steps } = lineage
   /** By node ordinal: bytes of the new nodes among those that it dominates, itself included. */
   const newBytes = new Float64Array(nodeCount)
   for (let i = order.length - 1; i > 0; i--) {
@@ -68,7 +48,6 @@ export function growthById(
 
   const added = new Map<number, PlaceGrowth>()
   const grown = new Map<number, PlaceGrowth>()
-  const steps = earlier.length
   /** By place times steps plus step: new objects that a new object of another place holds. */
   const entered = new Uint32Array(places.size * steps)
   for (let node = 1; node < nodeCount; node++) {
@@ -76,14 +55,10 @@ export function growthById(
     if ((own !== node && own < SHARED) || nodeType[node] === NodeType.synthetic) continue
     const place = placed.of[node]!
     if (born[node] === 0) {
-      const sizeIn = (snapshot: number): number =>
-        snapshot === steps
-          ? shallowSize[node]!
-          : (earlier[snapshot]!.shallowSize[tables[snapshot]!.position(nodeId[node]!)] ?? 0)
-      const bytes = shallowSize[node]! - sizeIn(0)
+      const bytes = shallowSize[node]! - firstSize[node]!
       if (bytes <= 0) continue
       const { perStep } = count(grown, place, 'grown', node, bytes, steps)
-      for (let step = 0; step < steps; step++) if (sizeIn(step + 1) > sizeIn(step)) perStep[step]!++
+      for (let step = 0; step < steps; step++) if (lineage.grewIn(step, node)) perStep[step]!++
     } else {
       const holder = placed.holder[node]!
       const outermost = born[holder] === 0
@@ -119,9 +94,10 @@ export function growthById(
  * Without ids, a place is said to have grown by what it has more than its share: if a holder is there twice as often as
  * before, twice as many of what it holds are no news.
  */
-export function growthByPlace(after: PlaceTotals, places: Places, earlier: readonly Earlier[]): PlaceGrowth[] {
-  const before = earlier[0]!.places
-  const series = [...earlier.map((each) => each.places.count), after.count]
+export function growthByPlace(places: Places, totals: readonly PlaceTotals[]): PlaceGrowth[] {
+  const before = totals[0]!
+  const after = totals.at(-1)!
+  const series = totals.map(({ count }) => count)
   const added = new Map<number, PlaceGrowth>()
   const grown = new Map<number, PlaceGrowth>()
   for (let place = 1; place < places.size; place++) {

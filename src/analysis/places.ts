@@ -6,7 +6,7 @@ import { ROOT, userRoots } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
-import { type Classes, classify } from './classes.ts'
+import type { Classes } from './classes.ts'
 
 /** Above so many properties an object is taken for a dictionary, whose keys are data and no names. */
 const DICTIONARY_PROPERTIES = 64
@@ -44,12 +44,11 @@ export class Places {
   }
 
   /** The place of every node of a snapshot; O(nodes + edges). */
-  locate(graph: HeapGraph): PlacedNodes {
+  locate(graph: HeapGraph, classes: Classes): PlacedNodes {
     const { snapshot } = graph
     const { nodeCount } = snapshot
     const { immediate, order } = graph.dominators
     const { owner } = graph.ownership
-    const classes = classify(snapshot)
 
     const holder = new Uint32Array(nodeCount)
     for (const node of order) {
@@ -69,7 +68,7 @@ export class Places {
         this.#places.part(place, 1) === nodeLabel && this.#places.part(place, 2) === nodeClass && place !== 0
       of[node] = repeats ? place : this.#places.intern(place, nodeLabel, nodeClass)
     }
-    return { of, holder, classes }
+    return { of, holder }
   }
 
   /**
@@ -158,7 +157,6 @@ export interface PlacedNodes {
   readonly of: Uint32Array
   /** By node ordinal: the owner, the nearest dominator that is no backing store. */
   readonly holder: Uint32Array
-  readonly classes: Classes
 }
 
 /** Numbers for a snapshot's names, shared with other snapshots through their texts; each text is decoded once. */

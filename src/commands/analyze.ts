@@ -6,6 +6,7 @@ import { positiveInteger } from './options.ts'
 
 interface Options {
   readonly limit?: number
+  readonly index: boolean
   readonly json?: true
   readonly quiet?: true
 }
@@ -22,15 +23,15 @@ export function analyzeCommand(context: Context): Command {
       `rows of each table (default: ${DEFAULT_LIMIT}; ${JSON_LIMIT} with --json)`,
       positiveInteger('--limit'),
     )
+    .option('--no-index', 'leave no index for the next time, and use none')
     .option('--json', 'print the Report as JSON')
     .option('-q, --quiet', 'show no progress')
     .action((file: string, options: Options) => run(context, file, options))
 }
 
 async function run(context: Context, file: string, options: Options): Promise<void> {
-  const [{ readSnapshot }, { HeapGraph }, { overview }, { ROOT }, reports] = await Promise.all([
-    import('../snapshot/read.ts'),
-    import('../graph/heap-graph.ts'),
+  const [{ openSnapshot }, { overview }, { ROOT }, reports] = await Promise.all([
+    import('../analysis/open-snapshot.ts'),
     import('../analysis/overview.ts'),
     import('../graph/roots.ts'),
     import('./report.ts'),
@@ -41,21 +42,24 @@ async function run(context: Context, file: string, options: Options): Promise<vo
   const progress = context.progress(options.quiet ?? false)
   try {
     progress.stage('reading')
-    const snapshot = await readSnapshot(file, {
+    const opened = await openSnapshot(file, {
+      index: options.index,
       onProgress: (fraction) => progress.update(fraction),
       signal: context.signal,
     })
-    progress.stage('working out what holds what')
-    await new Promise(setImmediate)
-    const graph = new HeapGraph(snapshot)
-    const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, limit)
+    const { graph } = opened
+    const { snapshot } = graph
+    const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, opened.classRows, limit)
     progress.end()
     const { reportPath } = reports
     const report = {
       ...reports.emptyReport('analyze'),
       snapshots: [
         reports.reportSnapshot({
-          ...snapshot,
+          file,
+          fileBytes: snapshot.fileBytes,
+          nodeCount: snapshot.nodeCount,
+          edgeCount: snapshot.edgeCount,
           totalShallowBytes: graph.retainedSize(ROOT) + snapshot.extraNativeBytes,
         }),
       ],

@@ -14,6 +14,7 @@ interface Options {
   readonly sort: (typeof SORTS)[number]
   readonly filter?: string
   readonly acrossProcesses?: true
+  readonly index: boolean
   readonly json?: true
   readonly quiet?: true
 }
@@ -36,6 +37,7 @@ export function diffCommand(context: Context): Command {
     .addOption(new Option('--sort <by>', 'order of the classes').choices(SORTS).default('retained'))
     .option('--filter <name>', 'only classes, and paths, whose names contain this (any case)')
     .option('--across-processes', 'compare snapshots of different processes, by class and place')
+    .option('--no-index', 'leave no indexes for the next time, and use none')
     .option('--json', 'print the Report as JSON')
     .option('-q, --quiet', 'show no progress')
     .action((before: string, after: string, more: string[], options: Options) =>
@@ -60,6 +62,7 @@ async function run(context: Context, files: string[], options: Options): Promise
       // A filter chooses among all.
       maxClusters: options.filter ? Number.POSITIVE_INFINITY : json ? Math.min(limit, JSON_CLUSTERS) : limit + 1,
       acrossProcesses: options.acrossProcesses ?? false,
+      index: options.index,
       readSource: readLocalSource,
       onProgress: (fraction) => progress.update(fraction),
       signal: context.signal,

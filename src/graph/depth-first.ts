@@ -2,6 +2,8 @@
 
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
+import type { Slices } from '../support/breathing.ts'
+import type { Scratch } from '../support/scratch.ts'
 import { markForeign, markKnown } from './retaining.ts'
 import { ROOT } from './roots.ts'
 
@@ -14,49 +16,63 @@ export interface Search {
   readonly parent: Uint32Array
   /** By depth-first number: the least number that an edge leads here from, of those below its own. */
   readonly semi: Uint32Array
-  /** By depth-first number, one more than nodes: how many retaining edges lead here from higher numbers. */
+  /** By depth-first number: how many retaining edges lead here from higher numbers. */
   readonly degree: Uint32Array
   readonly reached: number
-  /** A number for each node, of no more use to the search. */
-  readonly scratch: Uint32Array
 }
 
 const UNSEEN = 0xffffffff
+/** Nodes that are numbered between two breaths. */
+const SLICE = 1 << 18
 
 /**
  * One walk over the edges does three things: it numbers the nodes, it takes note of what computing dominators needs to
  * know of each edge, and, by going first where the user's global objects lead, it learns which nodes are the user's,
  * on which it depends what retains (see retaining.ts; the marks are made here).
  */
-export function searchDepthFirst(snapshot: Snapshot): Search {
+export function* searchDepthFirst(snapshot: Snapshot, scratch: Scratch): Slices<Search> {
   const { nodeCount, firstEdge, edges } = snapshot
-  const number = new Uint32Array(nodeCount).fill(UNSEEN)
-  const order = new Uint32Array(nodeCount)
-  const parent = new Uint32Array(nodeCount)
-  const semi = new Uint32Array(nodeCount)
-  const degree = new Uint32Array(nodeCount + 1)
-  /** By depth-first number: the edge to look at next. */
-  const next = new Uint32Array(nodeCount)
+  const number = scratch.take().fill(UNSEEN)
+  const order = scratch.take()
+  const parent = scratch.take()
+  const semi = scratch.take()
+  const degree = scratch.take().fill(0)
   let count = 0
   /** Targets of edges that were passed over, weak ones aside. */
   const passedOver: number[] = []
+
+  // The way from where the walk began down to the node before the current one: each one's number, the edge to look at
+  // next, and where its edges end.
+  let stackNumber = new Uint32Array(1024)
+  let stackEdge = new Uint32Array(1024)
+  let stackEnd = new Uint32Array(1024)
+  let depth = 0
+  // The current node's.
+  let current = 0
+  let edge = 0
+  let end = 0
 
   function enter(node: number, from: number): number {
     number[node] = count
     order[count] = node
     parent[count] = from
     semi[count] = from
-    next[count] = firstEdge[node]!
     return count++
   }
-  /** Numbers all that can be reached from `first`, which has its number already. */
-  function walk(first: number): void {
-    for (let v = first; ; ) {
-      const end = firstEdge[order[v]! + 1]!
-      let edge = next[v]!
+  function start(node: number, from: number): void {
+    current = enter(node, from)
+    edge = firstEdge[node]!
+    end = firstEdge[node + 1]!
+  }
+  /** Goes on until `until` nodes are numbered, or all that can be reached from where it started: then it says true. */
+  function walk(until: number): boolean {
+    let v = current
+    let next = edge
+    let last = end
+    for (;;) {
       let found = -1
-      while (edge < end) {
-        const packed = edges[edge++]!
+      while (next < last) {
+        const packed = edges[next++]!
         if (!retains(packed)) {
           if (edgeType(packed) !== EdgeType.weak) passedOver.push(edgeTarget(packed))
           continue
@@ -70,39 +86,73 @@ export function searchDepthFirst(snapshot: Snapshot): Search {
         if (w < v) degree[w]!++
         else if (v < semi[w]!) semi[w] = v
       }
-      next[v] = edge
-      if (found >= 0) v = enter(found, v)
-      else if (v === first) return
-      else v = parent[v]!
+      if (found >= 0) {
+        if (depth === stackNumber.length) {
+          stackNumber = grown(stackNumber)
+          stackEdge = grown(stackEdge)
+          stackEnd = grown(stackEnd)
+        }
+        stackNumber[depth] = v
+        stackEdge[depth] = next
+        stackEnd[depth] = last
+        depth++
+        v = enter(found, v)
+        next = firstEdge[found]!
+        last = firstEdge[found + 1]!
+        if (v >= until) break
+      } else {
+        if (depth === 0) return true
+        depth--
+        v = stackNumber[depth]!
+        next = stackEdge[depth]!
+        last = stackEnd[depth]!
+      }
     }
+    current = v
+    edge = next
+    end = last
+    return false
+  }
+  function* walkFrom(node: number, from: number): Slices<void> {
+    start(node, from)
+    while (!walk(count + SLICE)) yield undefined
   }
 
   markKnown(snapshot)
-  const root = enter(ROOT, 0)
-  for (let edge = firstEdge[ROOT]!; edge < firstEdge[ROOT + 1]!; edge++) {
-    const target = edgeTarget(edges[edge]!)
-    if (edgeType(edges[edge]!) === EdgeType.shortcut && number[target] === UNSEEN) walk(enter(target, root))
+  enter(ROOT, 0)
+  for (let at = firstEdge[ROOT]!; at < firstEdge[ROOT + 1]!; at++) {
+    const target = edgeTarget(edges[at]!)
+    if (edgeType(edges[at]!) === EdgeType.shortcut && number[target] === UNSEEN) yield* walkFrom(target, 0)
   }
   const passedBy = floodFill(snapshot, number, passedOver)
   markForeign(snapshot, (node) => number[node] !== UNSEEN || passedBy?.[node] === 1)
-  walk(root)
+  current = 0
+  edge = firstEdge[ROOT]!
+  end = firstEdge[ROOT + 1]!
+  while (!walk(count + SLICE)) yield undefined
 
   if (count < nodeCount) {
     const retained = new Uint8Array(nodeCount)
     for (let node = 0; node < nodeCount; node++) {
       if (number[node] !== UNSEEN) continue
-      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-        const packed = edges[edge]!
+      for (let at = firstEdge[node]!; at < firstEdge[node + 1]!; at++) {
+        const packed = edges[at]!
         if (retains(packed) && edgeTarget(packed) !== node) retained[edgeTarget(packed)] = 1
       }
     }
     // What nothing retains is searched as if the root did.
     for (let node = 0; node < nodeCount; node++)
-      if (number[node] === UNSEEN && retained[node] === 0) walk(enter(node, root))
+      if (number[node] === UNSEEN && retained[node] === 0) yield* walkFrom(node, 0)
   }
   const reached = count
-  for (let node = 0; node < nodeCount && count < nodeCount; node++) if (number[node] === UNSEEN) enter(node, root)
-  return { number, order, parent, semi, degree, reached, scratch: next }
+  for (let node = 0; node < nodeCount && count < nodeCount; node++) if (number[node] === UNSEEN) enter(node, 0)
+  return { number, order, parent, semi, degree, reached }
+}
+
+export function grown(array: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(2 * array.length)
+  larger.set(array)
+  return larger
 }
 
 /**

@@ -1,7 +1,9 @@
 // One snapshot with everything that follows from its edges, each part worked out when it is first asked for.
 
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { atOnce } from '../support/breathing.ts'
 import { IdTable } from '../support/id-table.ts'
+import { Scratch } from '../support/scratch.ts'
 import { computeDistances, type Distances, UNREACHABLE } from './distances.ts'
 import { computeDominators, computeRetainedSizes, type Dominators } from './dominators.ts'
 import { locationAt, type SourceLocation, scriptUrls } from './locations.ts'
@@ -11,11 +13,21 @@ import { computePaths, type Paths } from './paths.ts'
 import { computeRetainers, edgeSource, type Retainers } from './retainers.ts'
 import { ROOT } from './roots.ts'
 
+/** Parts of a graph that need not be worked out; each may be a getter. */
+export interface KnownParts {
+  readonly ownership?: Ownership
+  readonly dominators?: Dominators
+  readonly retainedSizes?: Uint32Array | Float64Array
+}
+
 export class HeapGraph {
   readonly snapshot: Snapshot
+  /** Arrays of a number for each node. */
+  readonly scratch: Scratch
+  readonly #known: KnownParts
   #ownership: Ownership | undefined
   #dominators: Dominators | undefined
-  #retainedSizes: Float64Array | undefined
+  #retainedSizes: Uint32Array | Float64Array | undefined
   #distances: Distances | undefined
   /** From node ordinal to row of `snapshot.locations`. */
   #locationRows: IdTable | undefined
@@ -24,21 +36,25 @@ export class HeapGraph {
   #paths: Paths | undefined
   #retainers: Retainers | undefined
 
-  constructor(snapshot: Snapshot) {
+  /** @param known what was worked out before, or elsewhere */
+  constructor(snapshot: Snapshot, known: KnownParts = {}, scratch = new Scratch(snapshot.nodeCount)) {
     this.snapshot = snapshot
+    this.scratch = scratch
+    this.#known = known
   }
 
   get ownership(): Ownership {
-    this.#ownership ??= computeOwnership(this.snapshot)
+    this.#ownership ??= this.#known.ownership ?? computeOwnership(this.snapshot)
     return this.#ownership
   }
   get dominators(): Dominators {
-    this.#dominators ??= computeDominators(this.snapshot)
+    this.#dominators ??= this.#known.dominators ?? atOnce(computeDominators(this.snapshot, this.scratch))
     return this.#dominators
   }
   /** By node ordinal: bytes that would be freed with the node. */
-  get retainedSizes(): Float64Array {
-    this.#retainedSizes ??= computeRetainedSizes(this.dominators, this.ownership.shallowSize)
+  get retainedSizes(): Uint32Array | Float64Array {
+    this.#retainedSizes ??=
+      this.#known.retainedSizes ?? computeRetainedSizes(this.dominators, this.ownership.shallowSize, this.scratch)
     return this.#retainedSizes
   }
   get distances(): Distances {

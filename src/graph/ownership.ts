@@ -2,6 +2,8 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
+import type { SecondThread } from '../support/second-thread.ts'
+import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
 import { ROOT, userRoots } from './roots.ts'
 
 /** In {@link Ownership.owner}: nothing that is no backing store itself reaches the node. */
@@ -26,14 +28,44 @@ export interface Ownership {
  * A snapshot without global objects was taken with V8's internals exposed; there sizes stay where they are.
  */
 export function computeOwnership(snapshot: Snapshot): Ownership {
-  const { nodeCount, nodeType, nodeName, firstEdge, edges, selfSize, strings } = snapshot
-  const owner = new Uint32Array(nodeCount)
-  if (userRoots(snapshot).next().done) {
+  const owner = sharedUint32(snapshot.nodeCount)
+  findOwners(ownerColumns(snapshot), owner)
+  return { owner, shallowSize: moveSizes(snapshot, snapshot.selfSize.slice(), owner) }
+}
+
+type OwnerColumns = Pick<Snapshot, 'nodeCount' | 'nodeType' | 'nodeName' | 'firstEdge' | 'edges'> & {
+  /** Name of the nodes that hold what external strings have outside the heap. */
+  readonly externalStringData: number
+}
+
+function ownerColumns(snapshot: Snapshot): OwnerColumns {
+  const { nodeCount, nodeType, nodeName, firstEdge, edges, strings } = snapshot
+  const externalStringData = strings.indexOf('system / ExternalStringData')
+  return { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData }
+}
+
+/** Has {@link findOwners} called on the second thread. */
+export const callFindOwners = (second: SecondThread, snapshot: Snapshot, owner: Uint32Array): Promise<void> =>
+  second.call(import.meta.url, 'findOwners', ownerColumns(snapshot), owner)
+
+/** The same for {@link moveSizes}. */
+export function callMoveSizes(
+  second: SecondThread,
+  { nodeCount, nodeType }: Snapshot,
+  sizes: Ownership['shallowSize'],
+  owner: Uint32Array,
+): Promise<Ownership['shallowSize']> {
+  return second.call(import.meta.url, 'moveSizes', { nodeCount, nodeType }, sizes, owner)
+}
+
+/** Fills {@link Ownership.owner}. */
+export function findOwners(columns: OwnerColumns, owner: Uint32Array): void {
+  const { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData } = columns
+  if (userRoots(columns).next().done) {
     for (let node = 0; node < nodeCount; node++) owner[node] = node
-    return { owner, shallowSize: selfSize }
+    return
   }
 
-  const externalStringData = strings.indexOf('system / ExternalStringData')
   for (let node = 0; node < nodeCount; node++) {
     const type = nodeType[node]
     const isStore =
@@ -65,17 +97,24 @@ export function computeOwnership(snapshot: Snapshot): Ownership {
   }
   for (let node = 0; node < nodeCount; node++) if (owner[node] === node) spread(node)
   while (height > 0) spread(worklist[--height]!)
-
-  return { owner, shallowSize: moveSizes(snapshot, owner) }
 }
 
-function moveSizes({ nodeCount, nodeType, selfSize }: Snapshot, owner: Uint32Array): Uint32Array | Float64Array {
-  let shallow = selfSize.slice()
+/** Moves the sizes of stores to their owners, in `sizes` itself or, where a sum takes more than 32 bits, in another array. */
+export function moveSizes(
+  { nodeCount, nodeType }: Pick<Snapshot, 'nodeCount' | 'nodeType'>,
+  sizes: Uint32Array | Float64Array,
+  owner: Uint32Array,
+): Uint32Array | Float64Array {
+  let shallow = sizes
   for (let node = 0; node < nodeCount; node++) {
     const own = owner[node]!
     if (own === node || own >= SHARED || own === ROOT || nodeType[own] === NodeType.synthetic) continue
-    const sum = shallow[own]! + selfSize[node]!
-    if (sum > 0xffffffff && shallow instanceof Uint32Array) shallow = Float64Array.from(shallow)
+    const sum = shallow[own]! + shallow[node]!
+    if (sum > 0xffffffff && shallow instanceof Uint32Array) {
+      const wider = sharedFloat64(nodeCount)
+      wider.set(shallow)
+      shallow = wider
+    }
     shallow[own] = sum
     shallow[node] = 0
   }

@@ -1,7 +1,7 @@
 // Which edges keep their target alive: the rules of Chrome DevTools' heap view, so that retained sizes agree with it.
 
 import { EdgeType } from '../snapshot/meta.ts'
-import { EXCEPTION, edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
+import { EXCEPTION, edgeTarget, edgeType, peek, retains, type Snapshot } from '../snapshot/snapshot.ts'
 import { ROOT } from './roots.ts'
 
 /** V8 names both edges to a WeakMap's value alike; the table's id in the name tells which of the two is the table's. */
@@ -24,18 +24,33 @@ function except({ edges }: Snapshot, edge: number): void {
 
 /** Marks the exceptions that the edges tell themselves: the root's shortcuts, and a WeakMap's to its values. */
 export function markKnown(snapshot: Snapshot): void {
-  const { nodeCount, nodeId, firstEdge, edges, edgeNameOrIndex } = snapshot
+  const { firstEdge, edges } = snapshot
   for (let edge = firstEdge[ROOT]!; edge < firstEdge[ROOT + 1]!; edge++) {
     if (edgeType(edges[edge]!) === EdgeType.shortcut) except(snapshot, edge)
   }
   const tableOf = ephemeronTables(snapshot)
   if (!tableOf) return
-  const tables = new Set(tableOf.values())
-  for (let node = 0; node < nodeCount; node++) {
-    if (!tables.has(nodeId[node]!)) continue
-    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-      const internal = edgeType(edges[edge]!) === EdgeType.internal
-      if (internal && tableOf.get(edgeNameOrIndex[edge]!) === nodeId[node]) except(snapshot, edge)
+  for (const [table, id] of nodesWithIds(snapshot, new Set(tableOf.values()))) {
+    const first = firstEdge[table]!
+    const names = peek(snapshot, 'edgeNameOrIndex', first, firstEdge[table + 1]!)
+    for (const [i, name] of names.entries()) {
+      if (edgeType(edges[first + i]!) === EdgeType.internal && tableOf.get(name) === id) except(snapshot, first + i)
+    }
+  }
+}
+
+const BLOCK = 1 << 18
+
+/** Ordinals of the nodes that have one of these ids, and which. */
+function* nodesWithIds(snapshot: Snapshot, ids: ReadonlySet<number>): Generator<[number, number]> {
+  // Of millions of nodes, most can be told by the last bits of their id.
+  const sieve = new Uint8Array(1 << 16)
+  for (const id of ids) sieve[id & 0xffff] = 1
+  for (let from = 0; from < snapshot.nodeCount; from += BLOCK) {
+    const block = peek(snapshot, 'nodeId', from, Math.min(snapshot.nodeCount, from + BLOCK))
+    for (let i = 0; i < block.length; i++) {
+      const id = block[i]!
+      if (sieve[id & 0xffff] === 1 && ids.has(id)) yield [from + i, id]
     }
   }
 }

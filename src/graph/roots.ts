@@ -10,7 +10,11 @@ export const ROOT = 0
  * The user roots, as Chrome DevTools calls them: what hangs directly below the root and is no synthetic grouping of
  * V8's. In Node these are the global objects.
  */
-export function* userRoots({ firstEdge, edges, nodeType }: Snapshot): Generator<number> {
+export function* userRoots({
+  firstEdge,
+  edges,
+  nodeType,
+}: Pick<Snapshot, 'firstEdge' | 'edges' | 'nodeType'>): Generator<number> {
   for (let edge = firstEdge[ROOT]!; edge < firstEdge[ROOT + 1]!; edge++) {
     const target = edgeTarget(edges[edge]!)
     if (nodeType[target] !== NodeType.synthetic) yield target

@@ -1,8 +1,9 @@
 // The sections of numbers, nodes, edges and locations: into columns, each number checked on its way.
 
+import { sharedUint32 } from '../support/shared.ts'
 import { type Cursor, expect, type Parsing, peek } from './cursor.ts'
 import { EdgeType, type Head, type Layout } from './meta.ts'
-import type { RowKernel } from './row-kernel.ts'
+import { EDGE_COLUMN, NODE_COLUMN, type RowKernel } from './row-kernel.ts'
 import { findNumber, readRows } from './rows.ts'
 import { type Locations, packEdge } from './snapshot.ts'
 
@@ -58,7 +59,12 @@ export function* parseNodes(cursor: Cursor, kernel: RowKernel, head: Head): Pars
   const lastEdge = firstEdge.subarray(1)
   function takeFast(rows: number, first: number): number {
     kernel.edgesPromised = promisedEdges
-    const taken = kernel.takeNodes(rows, first, layout, edgeCount, { type, name, id, size: selfSize, lastEdge })
+    const taken = kernel.takeNodes(rows, layout, edgeCount)
+    type.set(kernel.types(taken), first)
+    name.set(kernel.column(NODE_COLUMN.name, taken), first)
+    id.set(kernel.column(NODE_COLUMN.id, taken), first)
+    selfSize.set(kernel.column(NODE_COLUMN.selfSize, taken), first)
+    lastEdge.set(kernel.column(NODE_COLUMN.lastEdge, taken), first)
     promisedEdges = kernel.edgesPromised
     maxName = Math.max(maxName, kernel.highestName)
     return taken
@@ -111,7 +117,9 @@ export function* parseEdges(cursor: Cursor, kernel: RowKernel, head: Head): Pars
   }
 
   function takeFast(rows: number, first: number): number {
-    const taken = kernel.takeEdges(rows, first, layout, nodeCount, { packed, nameOrIndex })
+    const taken = kernel.takeEdges(rows, layout, nodeCount)
+    packed.set(kernel.column(EDGE_COLUMN.packed, taken), first)
+    nameOrIndex.set(kernel.column(EDGE_COLUMN.nameOrIndex, taken), first)
     maxName = Math.max(maxName, kernel.highestName)
     return taken
   }
@@ -188,29 +196,40 @@ export const NO_LOCATIONS: Locations = {
 /** Columns that grow, as the head does not say how many locations there are. */
 class LocationRows {
   #count = 0
-  /** Node, script, line, column. */
-  #columns = Array.from({ length: 4 }, () => new Uint32Array(BATCH_ROWS))
+  #node = sharedUint32(BATCH_ROWS)
+  #script = sharedUint32(BATCH_ROWS)
+  #line = sharedUint32(BATCH_ROWS)
+  #column = sharedUint32(BATCH_ROWS)
 
   push(node: number, script: number, line: number, column: number): void {
     const at = this.#count++
-    if (at === this.#columns[0]!.length) {
-      this.#columns = this.#columns.map((values) => {
-        const larger = new Uint32Array(2 * at)
-        larger.set(values)
-        return larger
-      })
+    if (at === this.#node.length) {
+      this.#node = twiceAsLong(this.#node)
+      this.#script = twiceAsLong(this.#script)
+      this.#line = twiceAsLong(this.#line)
+      this.#column = twiceAsLong(this.#column)
     }
-    const [nodes, scripts, lines, columns] = this.#columns
-    nodes![at] = node
-    scripts![at] = script
-    lines![at] = line
-    columns![at] = column
+    this.#node[at] = node
+    this.#script[at] = script
+    this.#line[at] = line
+    this.#column[at] = column
   }
 
   finish(): Locations {
-    const [node, script, line, column] = this.#columns.map((values) => values.subarray(0, this.#count))
-    return { node: node!, script: script!, line: line!, column: column! }
+    const count = this.#count
+    return {
+      node: this.#node.subarray(0, count),
+      script: this.#script.subarray(0, count),
+      line: this.#line.subarray(0, count),
+      column: this.#column.subarray(0, count),
+    }
   }
+}
+
+function twiceAsLong(values: Uint32Array): Uint32Array {
+  const larger = sharedUint32(2 * values.length)
+  larger.set(values)
+  return larger
 }
 
 /**

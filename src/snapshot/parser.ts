@@ -7,17 +7,21 @@
 import { isUtf8 } from 'node:buffer'
 import { NO_LOCATIONS, parseEdges, parseLocations, parseNodes } from './column-parser.ts'
 import { type Cursor, expect, type Parsing, skipSpace } from './cursor.ts'
-import { type Head, parseHead } from './meta.ts'
+import { type Head, type Layout, parseHead } from './meta.ts'
 import type { RowKernel } from './row-kernel.ts'
 import { type Locations, MAX_NODES, type Snapshot } from './snapshot.ts'
 import { parseStrings } from './string-parser.ts'
+import type { StringTable } from './strings.ts'
 
 const MAX_HEAD_BYTES = 1 << 20
 /** A row takes at least a digit and a separator for each of its fields: what a file's size says of its counts. */
 const MIN_BYTES_PER_NUMBER = 2
 
 /** Parses a whole snapshot; all fields of the result but the file's own size and name. */
-export function* parseSnapshot(cursor: Cursor, kernel: RowKernel): Parsing<Omit<Snapshot, 'file' | 'fileBytes'>> {
+export function* parseSnapshot(
+  cursor: Cursor,
+  kernel: RowKernel,
+): Parsing<Omit<Snapshot, 'file' | 'fileBytes' | 'packed'>> {
   const head = yield* parseHeadSection(cursor)
   const { layout, nodeCount, edgeCount } = head
   yield* expect(cursor, ',')
@@ -29,29 +33,8 @@ export function* parseSnapshot(cursor: Cursor, kernel: RowKernel): Parsing<Omit<
   yield* expect(cursor, ':')
   const edges = yield* parseEdges(cursor, kernel, head)
 
-  let locations: Locations | undefined
-  for (;;) {
-    yield* expect(cursor, ',')
-    const keyAt = cursor.base + cursor.at
-    const key = yield* parseKey(cursor)
-    if (key === 'strings') break
-    if (key === 'locations' && !locations) locations = yield* parseLocations(cursor, kernel, layout, nodeCount)
-    else if (key === 'trace_function_infos' || key === 'trace_tree' || key === 'samples') yield* skipValue(cursor)
-    else cursor.fail('"strings" or another section of a heap snapshot, once each', keyAt - cursor.base)
-  }
-  const stringsAt = cursor.base + cursor.at
-  const strings = yield* parseStrings(cursor)
-  const highest = Math.max(nodes.maxName, edges.maxName)
-  if (highest >= strings.count) {
-    const what = nodes.maxName === highest ? 'a node' : 'an edge'
-    cursor.contradiction(
-      `there are ${strings.count} strings, but ${what} is named by number ${highest}`,
-      stringsAt - cursor.base,
-    )
-  }
-  yield* expect(cursor, '}')
-  yield* skipSpace(cursor)
-  if (cursor.at < cursor.end) cursor.fail('the end of the file')
+  const { locations, strings, stringBytesAt } = yield* parseTail(cursor, kernel, layout, nodeCount)
+  requireNames(cursor, strings, stringBytesAt - 1, nodes.maxName, edges.maxName)
 
   return {
     nodeCount,
@@ -64,12 +47,60 @@ export function* parseSnapshot(cursor: Cursor, kernel: RowKernel): Parsing<Omit<
     firstEdge: nodes.firstEdge,
     edges: edges.packed,
     edgeNameOrIndex: edges.nameOrIndex,
-    locations: locations ?? NO_LOCATIONS,
+    locations,
     strings,
+    stringBytesAt,
   }
 }
 
-function* parseHeadSection(cursor: Cursor): Parsing<Head> {
+/** What comes behind the edges. */
+export interface Tail {
+  readonly locations: Locations
+  readonly strings: StringTable
+  /** Offset of the first byte behind the `[` of the strings. */
+  readonly stringBytesAt: number
+}
+
+/** Parses what comes behind the `]` of the edges, to the end of the file. */
+export function* parseTail(cursor: Cursor, kernel: RowKernel, layout: Layout, nodeCount: number): Parsing<Tail> {
+  let locations: Locations | undefined
+  for (;;) {
+    yield* expect(cursor, ',')
+    const keyAt = cursor.base + cursor.at
+    const key = yield* parseKey(cursor)
+    if (key === 'strings') break
+    if (key === 'locations' && !locations) locations = yield* parseLocations(cursor, kernel, layout, nodeCount)
+    else if (key === 'trace_function_infos' || key === 'trace_tree' || key === 'samples') yield* skipValue(cursor)
+    else cursor.fail('"strings" or another section of a heap snapshot, once each', keyAt - cursor.base)
+  }
+  yield* expect(cursor, '[')
+  const stringBytesAt = cursor.base + cursor.at
+  const strings = yield* parseStrings(cursor)
+  yield* expect(cursor, '}')
+  yield* skipSpace(cursor)
+  if (cursor.at < cursor.end) cursor.fail('the end of the file')
+  return { locations: locations ?? NO_LOCATIONS, strings, stringBytesAt }
+}
+
+/** Throws if a node or an edge has a name that there is no string for. */
+export function requireNames(
+  cursor: Cursor,
+  strings: StringTable,
+  stringsAt: number,
+  maxNodeName: number,
+  maxEdgeName: number,
+): void {
+  const highest = Math.max(maxNodeName, maxEdgeName)
+  if (highest < strings.count) return
+  const what = maxNodeName === highest ? 'a node' : 'an edge'
+  cursor.contradiction(
+    `there are ${strings.count} strings, but ${what} is named by number ${highest}`,
+    stringsAt - cursor.base,
+  )
+}
+
+/** Parses from the file's first byte to behind the object that `"snapshot"` names. */
+export function* parseHeadSection(cursor: Cursor): Parsing<Head> {
   yield* expect(cursor, '{')
   yield* expect(cursor, '"snapshot"')
   yield* expect(cursor, ':')

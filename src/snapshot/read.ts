@@ -1,14 +1,36 @@
-// From a file's name to a Snapshot: reads ahead, parses, reports progress, stops when told to.
+// From a file's name to a Snapshot: by one thread or two, with progress, and stopping when told to.
 
-import { Cursor, MARGIN } from './cursor.ts'
-import { parseSnapshot } from './parser.ts'
+import { closeSync, openSync, statSync } from 'node:fs'
+import { breathing } from '../support/breathing.ts'
+import { readFully } from '../support/descriptors.ts'
+import { setLazily } from '../support/lazily.ts'
+import type { SecondThread } from '../support/second-thread.ts'
+import { sharedUint8, sharedUint32 } from '../support/shared.ts'
+import {
+  type BackDone,
+  CLAIM,
+  callReadBack,
+  createRowKernel,
+  pieceCount,
+  type RowsDone,
+  type RowsJob,
+  readRowsFrom,
+} from './both-ends.ts'
+import { addSums } from './column-store.ts'
+import { Cursor, expect, MARGIN, type Parsing, skipSpace } from './cursor.ts'
+import type { IndexWriter } from './index-file.ts'
+import type { Head } from './meta.ts'
+import { parseHeadSection, parseSnapshot } from './parser.ts'
 import { RowKernel } from './row-kernel.ts'
+import { findSections } from './sections.ts'
 import type { Snapshot } from './snapshot.ts'
 import { openSource, type Source } from './source.ts'
+import { StringTable } from './strings.ts'
 
 /** Bytes of a buffer that take what the parser left over of the piece before; more than any row is long. */
 const HEADROOM = 2 * MARGIN
 const PIECE_BYTES = 1 << 22
+const NOT_THERE = new Uint32Array(0)
 
 export interface ReadOptions {
   /** Called now and then with how much has been read, from 0 to 1. */
@@ -21,10 +43,130 @@ export interface ReadOptions {
  * Reads a V8 heap snapshot (`.heapsnapshot`, or the same gzipped) into columns.
  *
  * Memory is the result's own plus two pieces of the file; no string of the file's length is ever made.
+ * @param second takes half of the work, where the file is a plain one that V8 wrote
+ * @param index takes the columns `nodeId` and `edgeNameOrIndex` at once, from which they come back when they are asked
+ * for; closed, and to be forgotten, if that goes wrong. Only with a `second`.
  * @throws LeakscopeError `file-not-found`, `file-unreadable`, or `snapshot-malformed` with the byte offset
  */
-export async function readSnapshot(file: string, options: ReadOptions = {}): Promise<Snapshot> {
+export async function readSnapshot(
+  file: string,
+  options: ReadOptions = {},
+  second?: SecondThread,
+  index?: IndexWriter,
+): Promise<Snapshot> {
+  const snapshot = second && (await readFromBothEnds(file, options, second, index))
+  if (snapshot) return snapshot
+  // What has gone to it may be anything.
+  if (index?.has('nodeId')) index.close()
   return parseSource(file, await openSource(file), options)
+}
+
+/** Undefined for whatever is not as V8 writes it: the file has to be read from its start, byte by byte. */
+async function readFromBothEnds(
+  file: string,
+  { onProgress, signal }: ReadOptions,
+  second: SecondThread,
+  index: IndexWriter | undefined,
+): Promise<Snapshot | undefined> {
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined
+  let fd: number
+  try {
+    fd = openSync(file, 'r')
+  } catch {
+    return undefined
+  }
+  try {
+    const start = readHead(file, fd)
+    const sections = start && findSections(fd, start.nodesAt, start.head.nodeCount, start.head.layout)
+    if (!sections) return undefined
+    const { layout, nodeCount, edgeCount, extraNativeBytes } = start.head
+    const columns = {
+      nodeType: sharedUint8(nodeCount),
+      nodeName: sharedUint32(nodeCount),
+      nodeId: index?.reserve('nodeId', 'uint32', nodeCount) ?? sharedUint32(nodeCount),
+      selfSize: sharedUint32(nodeCount),
+      firstEdge: sharedUint32(nodeCount + 1),
+      edges: sharedUint32(edgeCount),
+      edgeNameOrIndex: index?.reserve('edgeNameOrIndex', 'uint32', edgeCount) ?? sharedUint32(edgeCount),
+    }
+    const claims = new Int32Array(new SharedArrayBuffer(4 * CLAIM.size))
+    const job: RowsJob = { file, fd, sections, layout, nodeCount, edgeCount, columns, claims }
+    const pieces = pieceCount(sections.nodes) + pieceCount(sections.edges)
+
+    const pending = callReadBack(second, job)
+    let front: RowsDone | undefined
+    let back: BackDone | undefined
+    try {
+      front = await breathing(readRowsFrom('front', job, createRowKernel()), signal, () =>
+        onProgress?.(Math.min(1, (claims[CLAIM.nodes]! + claims[CLAIM.edges]!) / pieces)),
+      )
+    } catch (error) {
+      signal?.throwIfAborted()
+      // The disk is full, say, on which the index was to be.
+      if (!(error as NodeJS.ErrnoException).code) throw error
+    } finally {
+      // Whatever happens, nobody reads on from a descriptor that is about to be closed.
+      if (!front) Atomics.store(claims, CLAIM.givenUp, 1)
+      back = await pending.catch(() => undefined)
+    }
+    if (!front || !back?.rows) return undefined
+    const { rows } = back
+    const strings = new StringTable(back.stringBytes, back.stringStarts)
+    const whole =
+      front.nodes + rows.nodes === nodeCount &&
+      front.edges + rows.edges === edgeCount &&
+      front.nodeNumbers + rows.nodeNumbers === nodeCount * layout.nodeFieldCount &&
+      front.edgeNumbers + rows.edgeNumbers === edgeCount * layout.edgeFieldCount &&
+      front.edgesPromised + rows.edgesPromised === edgeCount &&
+      Math.max(front.maxNodeName, front.maxEdgeName, rows.maxNodeName, rows.maxEdgeName) < strings.count
+    if (!whole) return undefined
+    onProgress?.(1)
+    const { nodeId, edgeNameOrIndex } = columns
+    const snapshot = {
+      file,
+      fileBytes: sections.fileBytes,
+      packed: false,
+      nodeCount,
+      edgeCount,
+      extraNativeBytes,
+      ...columns,
+      nodeId: nodeId instanceof Uint32Array ? nodeId : NOT_THERE,
+      edgeNameOrIndex: edgeNameOrIndex instanceof Uint32Array ? edgeNameOrIndex : NOT_THERE,
+      locations: back.locations,
+      strings,
+      stringBytesAt: back.stringBytesAt,
+      ...(index && { peekAt: (name: string, from: number, to: number) => index.peek(name, from, to) }),
+    }
+    if (index) {
+      index.written('nodeId', addSums(front.idSums, rows.idSums))
+      index.written('edgeNameOrIndex', addSums(front.nameSums, rows.nameSums))
+      setLazily(snapshot, 'nodeId', () => index.load('nodeId') as Uint32Array)
+      setLazily(snapshot, 'edgeNameOrIndex', () => index.load('edgeNameOrIndex') as Uint32Array)
+    }
+    return snapshot
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** The head of the file and where its nodes start; undefined unless both stand in the first piece, without a fault. */
+function readHead(file: string, fd: number): { head: Head; nodesAt: number } | undefined {
+  const cursor = new Cursor(file, undefined)
+  const buffer = new Uint8Array(1 << 16)
+  cursor.buffer = buffer
+  cursor.end = readFully(fd, buffer, 0, 0, buffer.length - MARGIN)
+  function* parse(): Parsing<Head> {
+    const head = yield* parseHeadSection(cursor)
+    yield* expect(cursor, ',')
+    yield* skipSpace(cursor)
+    return head
+  }
+  try {
+    const step = parse().next()
+    return step.done ? { head: step.value, nodesAt: cursor.at } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The same from bytes that come from anywhere; closes the source. */
@@ -50,7 +192,7 @@ export async function parseSource(
       pending = bytesRead > 0 ? fill(1 - turn) : undefined
       const step = parsing.next()
       onProgress?.(source.progress())
-      if (step.done) return { file, fileBytes: source.fileBytes, ...step.value }
+      if (step.done) return { file, fileBytes: source.fileBytes, packed: source.packed ?? false, ...step.value }
     }
   } finally {
     await pending?.catch(() => {})

@@ -1,6 +1,7 @@
 // The digit kernel from TypeScript's side: its memory, and how rows go through it into columns.
 
 import { readFileSync } from 'node:fs'
+import type { Sums } from './column-store.ts'
 import type { Cursor } from './cursor.ts'
 import { EdgeType, type Layout } from './meta.ts'
 
@@ -10,12 +11,16 @@ interface Exports {
   readonly highestName: WebAssembly.Global
   readonly edgesPromised: WebAssembly.Global
   scan(at: number, limit: number, out: number, rows: number, fields: number): number
+  countCommas(at: number, end: number): number
+  readonly plainSum: WebAssembly.Global
+  readonly weightedSum: WebAssembly.Global
+  weigh(at: number, words: number, first: number): void
   takeNodes(...args: (number | bigint)[]): number
   takeEdges(...args: number[]): number
 }
 
 /** Rows at once: what they become stays in the processor's second-level cache. */
-const BATCH_ROWS = 2048
+export const BATCH_ROWS = 2048
 const MAX_FIELDS = 32
 /** Bytes that `scan` looks at once. */
 const BLOCK_BYTES = 64
@@ -26,6 +31,11 @@ const NUMBERS = TYPES + 1024
 const COLUMNS = NUMBERS + 4 * BATCH_ROWS * MAX_FIELDS
 const column = (i: number): number => COLUMNS + 4 * BATCH_ROWS * i
 const BUFFERS = column(5)
+
+/** Columns that nodes are sorted into; the types, in column 0, are bytes, and `lastEdge` is where each node's edges end. */
+export const NODE_COLUMN = { name: 1, id: 2, selfSize: 3, lastEdge: 4 } as const
+/** Columns that edges are sorted into; `packed` is target and type in one word. */
+export const EDGE_COLUMN = { packed: 0, nameOrIndex: 1 } as const
 
 let compiled: WebAssembly.Module | undefined
 
@@ -81,26 +91,44 @@ export class RowKernel {
     return this.#exports.scan(base + cursor.at, limit, NUMBERS, Math.min(wanted, BATCH_ROWS), fields)
   }
 
+  /** The same between two places of a buffer, for as many rows as there are; says how many could be read. */
+  scanBuffer(buffer: Uint8Array, at: number, end: number, wanted: number, fields: number): number {
+    const base = buffer.byteOffset
+    return this.#exports.scan(base + at, base + end, NUMBERS, Math.min(wanted, BATCH_ROWS), fields)
+  }
+  /** Where in the buffer the rows end that `scanBuffer` read last. */
+  rowEnd(buffer: Uint8Array): number {
+    return (this.#exports.rowEnd.value as number) - buffer.byteOffset
+  }
+  /** Commas from `at` up to `end`. */
+  countCommas(buffer: Uint8Array, at: number, end: number): number {
+    return this.#exports.countCommas(buffer.byteOffset + at, buffer.byteOffset + end)
+  }
+
+  /** Sums of the words in the first `length` bytes of an array in the kernel's memory; `first` is the number of the first. */
+  weigh(array: Uint8Array | Uint32Array, length: number, first: number): Sums {
+    const { plainSum, weightedSum, weigh } = this.#exports
+    plainSum.value = 0n
+    weightedSum.value = 0n
+    if (array instanceof Uint8Array) array.fill(0, length, Math.min(array.length, (length + 3) & ~3))
+    weigh(array.byteOffset, Math.ceil(length / 4), first)
+    return {
+      plain: BigInt.asUintN(64, plainSum.value as bigint),
+      weighted: BigInt.asUintN(64, weightedSum.value as bigint),
+    }
+  }
+
   /** Where the cursor must go to stand behind the rows that `scan` read last. */
   behind(cursor: Cursor): number {
     return (this.#exports.rowEnd.value as number) - cursor.buffer.byteOffset
   }
 
-  /** Sorts the rows scanned last into node columns from `first` on; returns how many fitted. */
-  takeNodes(
-    rows: number,
-    first: number,
-    layout: Layout,
-    edgeCount: number,
-    columns: {
-      type: Uint8Array
-      name: Uint32Array
-      id: Uint32Array
-      size: Uint32Array | Float64Array
-      lastEdge: Uint32Array
-    },
-  ): number {
-    const taken = this.#exports.takeNodes(
+  /**
+   * Sorts the rows scanned last into columns, see {@link NODE_COLUMN}; returns how many nodes fitted. Edges are counted
+   * on from {@link edgesPromised}.
+   */
+  takeNodes(rows: number, layout: Layout, edgeCount: number): number {
+    return this.#exports.takeNodes(
       NUMBERS,
       rows,
       layout.nodeFieldCount,
@@ -118,24 +146,12 @@ export class RowKernel {
       column(3),
       column(4),
     )
-    columns.type.set(this.#bytes.subarray(0, taken), first)
-    columns.name.set(this.#columns[1]!.subarray(0, taken), first)
-    columns.id.set(this.#columns[2]!.subarray(0, taken), first)
-    columns.size.set(this.#columns[3]!.subarray(0, taken), first)
-    columns.lastEdge.set(this.#columns[4]!.subarray(0, taken), first)
-    return taken
   }
 
-  /** Sorts the rows scanned last into edge columns from `first` on; returns how many fitted. */
-  takeEdges(
-    rows: number,
-    first: number,
-    layout: Layout,
-    nodeCount: number,
-    columns: { packed: Uint32Array; nameOrIndex: Uint32Array },
-  ): number {
+  /** Sorts the rows scanned last into columns, see {@link EDGE_COLUMN}; returns how many edges fitted. */
+  takeEdges(rows: number, layout: Layout, nodeCount: number): number {
     const indexed = (1 << EdgeType.element) | (1 << EdgeType.hidden)
-    const taken = this.#exports.takeEdges(
+    return this.#exports.takeEdges(
       NUMBERS,
       rows,
       layout.edgeFieldCount,
@@ -150,8 +166,14 @@ export class RowKernel {
       column(0),
       column(1),
     )
-    columns.packed.set(this.#columns[0]!.subarray(0, taken), first)
-    columns.nameOrIndex.set(this.#columns[1]!.subarray(0, taken), first)
-    return taken
+  }
+
+  /** One of the columns that rows were sorted into last; good until the next are. */
+  column(number: number, rows: number): Uint32Array {
+    return this.#columns[number]!.subarray(0, rows)
+  }
+  /** The same for types, which are bytes. */
+  types(rows: number): Uint8Array {
+    return this.#bytes.subarray(0, rows)
   }
 }

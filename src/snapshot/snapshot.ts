@@ -34,7 +34,19 @@ export interface Snapshot {
   /** Source positions, in the order of the file. */
   readonly locations: Locations
   readonly strings: StringTable
+  /** Gives a part of a column that is not in memory without bringing all of it there; see {@link peek}. */
+  readonly peekAt?: (column: PeekColumn, from: number, to: number) => Uint32Array
+  /** Offset in the unpacked file of the strings' bytes. */
+  readonly stringBytesAt: number
+  /** Whether the file is compressed. */
+  readonly packed: boolean
 }
+
+type PeekColumn = 'nodeId' | 'edgeNameOrIndex'
+
+/** A part of a column, to look at once: where the column waits in a file, only that part is read. */
+export const peek = (snapshot: Snapshot, column: PeekColumn, from: number, to: number): Uint32Array =>
+  snapshot.peekAt ? snapshot.peekAt(column, from, to) : snapshot[column].subarray(from, to)
 
 /** Source positions of closures and of class instances (there: of their constructor), one row each. */
 export interface Locations {

@@ -14,6 +14,8 @@ export interface Source {
   readonly fileBytes: number
   /** No more bytes than this will come; for a plain file exactly this many. Undefined for a pipe. */
   readonly maxBytes: number | undefined
+  /** Whether what is read is not what stands in the file. */
+  readonly packed?: boolean
   /**
    * Fills `target[from…]` with the next bytes and says how many; 0 at the end.
    * Fewer than fit may come before the end.
@@ -89,6 +91,7 @@ function gzipSource(file: string, handle: FileHandle, size: number): Source {
   return {
     fileBytes: size,
     maxBytes: size * GZIP_MAX_RATIO,
+    packed: true,
     async read(target, from) {
       if (rest.length === 0) {
         try {

@@ -1,7 +1,8 @@
 // The "strings" section: found, checked and copied as it stands; decoded by nobody.
 
 import { isUtf8 } from 'node:buffer'
-import { type Cursor, expect, isSpace, MAX_SPACE, type Parsing } from './cursor.ts'
+import { sharedFloat64, sharedUint8, sharedUint32 } from '../support/shared.ts'
+import { type Cursor, isSpace, MAX_SPACE, type Parsing } from './cursor.ts'
 import { StringTable } from './strings.ts'
 
 const QUOTE = 0x22
@@ -22,9 +23,8 @@ const STOP = Uint8Array.from({ length: 256 }, (_, byte) =>
 /** What the next byte has to be. */
 type State = 'first' | 'quote' | 'inside' | 'escape' | 'hex' | 'separator' | 'end'
 
-/** Reads from `[` to behind `]`. */
+/** Reads from behind `[` to behind `]`. */
 export function* parseStrings(cursor: Cursor): Parsing<StringTable> {
-  yield* expect(cursor, '[')
   const sectionAt = cursor.base + cursor.at
   const scan = new StringScan(cursor)
   for (;;) {
@@ -48,7 +48,7 @@ class StringScan {
   state: State = 'first'
   #bytes: Uint8Array
   #length = 0
-  #starts: Uint32Array | Float64Array = new Uint32Array(4096)
+  #starts: Uint32Array | Float64Array = sharedUint32(4096)
   #count = 0
   #hexDigits = 0
   #blanks = 0
@@ -57,7 +57,7 @@ class StringScan {
     // Nothing but strings is left of a plain file, so its size is theirs; of a packed one it is only an upper bound,
     // which costs address space, not memory, until it is written to.
     const left = cursor.maxBytes === undefined ? 0 : cursor.maxBytes - cursor.base - cursor.at
-    this.#bytes = new Uint8Array(Math.min(Math.max(left, 1 << 16), MAX_RESERVED))
+    this.#bytes = sharedUint8(Math.min(Math.max(left, 1 << 16), MAX_RESERVED))
   }
 
   /** Takes all bytes that the cursor has, or those up to the section's end. */
@@ -114,12 +114,16 @@ class StringScan {
     while (lastQuote > 0 && this.#bytes[lastQuote] !== QUOTE) lastQuote--
     const count = this.#count
     this.#pushStart(lastQuote + 2)
-    return { bytes: this.#bytes.subarray(0, this.#length), starts: this.#starts.slice(0, count + 1) }
+    return { bytes: this.#bytes.subarray(0, this.#length), starts: this.#starts.subarray(0, count + 1) }
   }
 
   #pushStart(offset: number): void {
     if (this.#count === this.#starts.length) this.#starts = grown(this.#starts)
-    if (offset > 0xffffffff && this.#starts instanceof Uint32Array) this.#starts = Float64Array.from(this.#starts)
+    if (offset > 0xffffffff && this.#starts instanceof Uint32Array) {
+      const wider = sharedFloat64(this.#starts.length)
+      wider.set(this.#starts)
+      this.#starts = wider
+    }
     this.#starts[this.#count++] = offset
   }
 
@@ -131,7 +135,8 @@ class StringScan {
 }
 
 function grown<T extends Uint8Array | Uint32Array | Float64Array>(array: T): T {
-  const larger = new (array.constructor as new (length: number) => T)(2 * array.length)
+  const buffer = new SharedArrayBuffer(2 * array.byteLength)
+  const larger = new (array.constructor as new (buffer: SharedArrayBuffer) => T)(buffer)
   larger.set(array)
   return larger
 }

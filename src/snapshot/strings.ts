@@ -3,25 +3,44 @@
 import { LeakscopeError } from '../errors.ts'
 
 const QUOTE = 0x22
-const BACKSLASH = 0x5c
+
+export interface RawStrings {
+  /** The section's bytes as they stand in the file, from behind `[` on; JSON, so with quotes, commas and escapes. */
+  readonly stringBytes: Uint8Array
+  /** By string index: where in `stringBytes` the string's first character stands; one more entry ends the last string. */
+  readonly stringStarts: Uint32Array | Float64Array
+}
 
 /**
  * The `"strings"` section: up to gigabytes that mostly nobody reads, so neither one JavaScript string (V8 ends at about
  * 512 MB) nor an array of a million of them.
  */
 export class StringTable {
-  /** The section's bytes as they stand in the file, from behind `[` on; JSON, so with quotes, commas and escapes. */
-  readonly #bytes: Uint8Array
+  #loaded: Buffer | undefined
+  readonly #load: () => Uint8Array
   /** By string index: where in `#bytes` the string's first character stands; one more entry ends the last string. */
   readonly #starts: Uint32Array | Float64Array
   readonly count: number
   /** What was asked of {@link indexOf}, which takes long where the answer is -1: a few names, again and again. */
   readonly #asked = new Map<string, number>()
 
-  constructor(bytes: Uint8Array, starts: Uint32Array | Float64Array) {
-    this.#bytes = bytes
+  /** @param bytes what {@link RawStrings.stringBytes} are, or what gives them when they are first asked for */
+  constructor(bytes: Uint8Array | (() => Uint8Array), starts: Uint32Array | Float64Array) {
+    this.#load = typeof bytes === 'function' ? bytes : () => bytes
     this.#starts = starts
     this.count = starts.length - 1
+  }
+
+  /** What the table is made of, to be made anew on another thread. */
+  get raw(): RawStrings {
+    return { stringBytes: this.#bytes, stringStarts: this.#starts }
+  }
+  get #bytes(): Buffer {
+    if (!this.#loaded) {
+      const { buffer, byteOffset, byteLength } = this.#load()
+      this.#loaded = Buffer.from(buffer, byteOffset, byteLength)
+    }
+    return this.#loaded
   }
 
   /** The string at `index` (0…count-1). */
@@ -29,9 +48,8 @@ export class StringTable {
     if (index < 0 || index >= this.count) throw new RangeError(`no string ${index}`)
     const start = this.#starts[index]!
     const end = this.#end(index)
-    const raw = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start)
-    const text = raw.toString('utf8')
-    if (!raw.includes(BACKSLASH)) return text
+    const text = this.#bytes.toString('utf8', start, end)
+    if (!text.includes('\\')) return text
     try {
       return JSON.parse(`"${text}"`)
     } catch (cause) {
@@ -46,7 +64,7 @@ export class StringTable {
 
   /** Indexes of all strings that contain `needle` (printable ASCII without `"` and `\`), in ascending order. */
   *containing(needle: string): Generator<number> {
-    const haystack = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
+    const haystack = this.#bytes
     let at = haystack.indexOf(needle)
     while (at >= 0) {
       const index = this.#indexAt(at)
@@ -77,7 +95,7 @@ export class StringTable {
   }
 
   #find(text: string): number {
-    const haystack = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
+    const haystack = this.#bytes
     const needle = `"${text}"`
     for (let at = haystack.indexOf(needle); at >= 0; at = haystack.indexOf(needle, at + 1)) {
       const index = this.#indexAt(at + 1)
@@ -89,8 +107,9 @@ export class StringTable {
 
   /** Where the closing quote of the string stands: the last one in front of the next string's opening quote. */
   #end(index: number): number {
+    const bytes = this.#bytes
     let end = this.#starts[index + 1]! - 2
-    while (this.#bytes[end] !== QUOTE) end--
+    while (bytes[end] !== QUOTE) end--
     return end
   }
 

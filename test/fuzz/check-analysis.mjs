@@ -21,14 +21,14 @@ const sum = (numbers) => numbers.reduce((total, number) => total + number, 0)
 export function checkAnalysis(graph, random) {
   const { snapshot, retainedSizes } = graph
   const { shallowSize } = graph.ownership
-  const rows = classRows(graph)
+  const rows = classRows(graph, classify(graph.snapshot))
   const sized = Array.from(shallowSize).filter((size) => size > 0)
   same(sum(rows.map(({ count }) => count)), sized.length, 'every node with a size is of a class')
   same(sum(rows.map(({ shallowBytes }) => shallowBytes)), retainedSizes[0], 'the classes’ bytes are the heap’s')
   checkClassSizes(graph, rows)
 
   const limit = random.pick([1, 3, 10, 1000])
-  const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, limit)
+  const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, rows, limit)
   same(sum(kinds.map(({ count }) => count)), snapshot.nodeCount)
   same(sum(kinds.map(({ shallowBytes }) => shallowBytes)), retainedSizes[0])
   for (const { kind } of kinds) ok(kind === 'other' || NODE_TYPES.includes(kind))
@@ -130,7 +130,7 @@ export async function checkCommands(graph, { bytes, before, random }, folder) {
   const same2 = await compareSnapshots([file, file])
   same([same2.classes, same2.clusters], [[], []], 'nothing grows between a file and itself')
   const growth = await compareSnapshots([other, file], { acrossProcesses: true, maxClusters: 1e9 })
-  const rows = new Map(classRows(graph).map((row) => [row.key, row]))
+  const rows = new Map(classRows(graph, classify(graph.snapshot)).map((row) => [row.key, row]))
   const ofName = (name) => [...rows.values()].filter((row) => row.name === name)
   for (const { name, countAfter, retainedBytesAfter } of growth.classes) {
     if (countAfter === 0 && retainedBytesAfter === 0) continue

@@ -5,7 +5,7 @@ import { ok, deepStrictEqual as same } from 'node:assert'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { classRows } from '../../dist/analysis/classes.js'
+import { classify, classRows } from '../../dist/analysis/classes.js'
 import { compareSnapshots } from '../../dist/analysis/growth.js'
 import { overview } from '../../dist/analysis/overview.js'
 import { analyzeCommand } from '../../dist/commands/analyze.js'
@@ -65,12 +65,12 @@ async function analyse() {
   await timed('retained', () => graph.retainedSizes)
   const total = snapshot.selfSize.reduce((sum, bytes) => sum + bytes, 0)
   same(graph.retainedSize(0), total)
-  const rows = await timed('classes', () => classRows(graph))
+  const rows = await timed('classes', () => classRows(graph, classify(graph.snapshot)))
   same(
     rows.reduce((sum, { shallowBytes }) => sum + shallowBytes, 0),
     total,
   )
-  const result = await timed('overview', () => overview(graph, 10))
+  const result = await timed('overview', () => overview(graph, rows, 10))
   await timed('expected', () => EXPECTED[shape](graph, result))
 }
 

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { computeDominators, computeRetainedSizes } from '../../src/graph/dominators.ts'
 import { EdgeType } from '../../src/snapshot/meta.ts'
 import { edgeTarget, packEdge, retains, type Snapshot } from '../../src/snapshot/snapshot.ts'
+import { atOnce } from '../../src/support/breathing.ts'
+import { Scratch } from '../../src/support/scratch.ts'
 import { buildHeap, type EdgeTypeName, plainHeap } from '../support/heaps.ts'
 
 /** Nodes that the root reaches over retaining edges when `removed` is taken out. */
@@ -61,9 +63,9 @@ describe('the dominator tree', () => {
           edges: usable.map((edge) => ({ ...edge, name: edge.type === 'element' ? 0 : 'p' })),
         })
         // The search marks which edges retain, so it goes first.
-        const tree = computeDominators(snapshot)
+        const tree = atOnce(computeDominators(snapshot, new Scratch(snapshot.nodeCount)))
         const { reachable, dominators, retained } = bruteForce(snapshot)
-        const sizes = computeRetainedSizes(tree, snapshot.selfSize)
+        const sizes = computeRetainedSizes(tree, snapshot.selfSize, new Scratch(snapshot.nodeCount))
         expect([...tree.order].sort((a, b) => a - b)).toEqual(Array.from({ length: nodeCount }, (_, i) => i))
         const orphaned = [...Array(nodeCount).keys()].some((node) => !reachable.has(node))
         for (const node of reachable) {
@@ -91,8 +93,8 @@ describe('the dominator tree', () => {
       firstEdge: Uint32Array.from({ length: nodeCount + 1 }, (_, i) => Math.min(i, nodeCount - 1)),
       edges: Uint32Array.from({ length: nodeCount - 1 }, (_, i) => packEdge(i + 1, EdgeType.property)),
     }
-    const tree = computeDominators(snapshot)
-    const sizes = computeRetainedSizes(tree, new Uint32Array(nodeCount).fill(4_000_000))
+    const tree = atOnce(computeDominators(snapshot, new Scratch(snapshot.nodeCount)))
+    const sizes = computeRetainedSizes(tree, new Uint32Array(nodeCount).fill(4_000_000), new Scratch(nodeCount))
     expect(tree.immediate[nodeCount - 1]).toBe(nodeCount - 2)
     // Far beyond 2³², and exact.
     expect(sizes[0]).toBe(4_000_000_000_000)
@@ -107,7 +109,7 @@ describe('the dominator tree', () => {
         [3, 4],
       ]),
     )
-    expect([...computeDominators(snapshot).immediate]).toEqual([0, 0, 0, 2, 3])
+    expect([...atOnce(computeDominators(snapshot, new Scratch(snapshot.nodeCount))).immediate]).toEqual([0, 0, 0, 2, 3])
   })
 
   it('gives each node of an unreachable cycle to the root by itself', async () => {
@@ -119,6 +121,6 @@ describe('the dominator tree', () => {
         [3, 4],
       ]),
     )
-    expect([...computeDominators(snapshot).immediate]).toEqual([0, 0, 0, 0, 0])
+    expect([...atOnce(computeDominators(snapshot, new Scratch(snapshot.nodeCount))).immediate]).toEqual([0, 0, 0, 0, 0])
   })
 })

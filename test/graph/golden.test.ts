@@ -1,7 +1,7 @@
 // Our numbers against Chrome DevTools', node for node and class for class, on real heaps of five Node versions.
 
 import { describe, expect, it } from 'vitest'
-import { classRows } from '../../src/analysis/classes.ts'
+import { classify, classRows } from '../../src/analysis/classes.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { columnHashes, goldenCases } from '../golden/load.ts'
 import { parseBytes } from '../support/heaps.ts'
@@ -41,7 +41,7 @@ describe.each(goldenCases())('the heap $name', async ({ readSnapshot, golden }) 
       const [sumCount, sumSelf] = theirs.get(wholeKey) ?? [0, 0]
       theirs.set(wholeKey, [sumCount + count, sumSelf + self, split.includes(whole(name)) ? 'split' : retained])
     }
-    const ours = classRows(graph).map(
+    const ours = classRows(graph, classify(snapshot)).map(
       ({ key, name, count, shallowBytes, retainedBytes }) =>
         [key, [count, shallowBytes, split.includes(name) ? 'split' : retainedBytes]] as const,
     )

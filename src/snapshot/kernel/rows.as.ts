@@ -95,6 +95,36 @@ export function scan(at: usize, limit: usize, out: usize, rows: i32, fields: i32
   return done
 }
 
+/** What `weigh` has found so far. */
+export let plainSum: u64 = 0
+export let weightedSum: u64 = 0
+
+/**
+ * Adds up `count` words at `at`, the first of which is word number `first` of its column: as they are, and each times
+ * an odd number that tells its place. As sums do, those of a column's parts add up to the column's, in any order.
+ */
+export function weigh(at: usize, count: u32, first: u32): void {
+  let plain: u64 = 0
+  let weighted: u64 = 0
+  let weight = ((<u64>first) << 1) | 1
+  for (const end = at + ((<usize>count) << 2); at < end; at += 4, weight += 2) {
+    const word = <u64>load<u32>(at)
+    plain += word
+    weighted += word * weight
+  }
+  plainSum += plain
+  weightedSum += weighted
+}
+
+/** How many commas there are from `at` up to `end`. */
+export function countCommas(at: usize, end: usize): i32 {
+  const comma = i8x16.splat(COMMA)
+  let commas = 0
+  for (; at + 16 <= end; at += 16) commas += popcnt<i32>(i8x16.bitmask(i8x16.eq(v128.load(at), comma)))
+  for (; at < end; at++) commas += load<u8>(at) == COMMA ? 1 : 0
+  return commas
+}
+
 /** Highest name that `takeNodes` and `takeEdges` have seen in the last call. */
 export let highestName: u32 = 0
 /** Edges that the nodes up to the last one taken have together. */

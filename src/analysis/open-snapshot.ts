@@ -1,0 +1,314 @@
+// From a file's name to a heap that can be asked anything, in the shortest time: by two threads, or from an index.
+
+import { closeSync, openSync, statSync } from 'node:fs'
+import { z } from 'zod'
+import { computeDominators, computeRetainedSizes, type Dominators, dominatorsOf } from '../graph/dominators.ts'
+import { HeapGraph } from '../graph/heap-graph.ts'
+import { callFindOwners, callMoveSizes, type Ownership } from '../graph/ownership.ts'
+import type { Column } from '../snapshot/column-store.ts'
+import { indexPath, makeRoom, touchIndex } from '../snapshot/index-cache.ts'
+import { IndexReader, IndexWriter } from '../snapshot/index-file.ts'
+import { type ReadOptions, readSnapshot } from '../snapshot/read.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
+import { StringTable } from '../snapshot/strings.ts'
+import { breathing } from '../support/breathing.ts'
+import { readFully } from '../support/descriptors.ts'
+import { setLazily } from '../support/lazily.ts'
+import { Scratch } from '../support/scratch.ts'
+import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
+import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
+import { type Classes, type ClassRow, callClassify, classify, classRows } from './classes.ts'
+
+export interface OpenOptions extends ReadOptions {
+  /**
+   * Whether to use, and to leave behind, an index: a file in the cache folder that makes the next opening of a large
+   * snapshot instant. Default true.
+   */
+  readonly index?: boolean
+}
+
+/** A heap with all that takes long worked out. */
+export interface OpenedSnapshot {
+  readonly graph: HeapGraph
+  readonly classes: Classes
+  /** The class table; sizes in bytes. In no particular order. */
+  readonly classRows: readonly ClassRow[]
+  readonly fromIndex: boolean
+  /** When the index is written, or is known not to be; never rejects. A process stays alive until then. */
+  readonly settled: Promise<void>
+  /** Lets go of files; what was not asked for before cannot be had any more. */
+  close(): Promise<void>
+}
+
+/** From which size on, in bytes, a file is worth what it costs; a smaller one is read before a thread has started. */
+const WORTH = { thread: 16e6, index: 128e6 }
+/** How much larger than its snapshot an index can be; in fact it is about as large. */
+const INDEX_RATIO = 1.25
+
+/**
+ * Opens a heap snapshot (`.heapsnapshot`, or gzipped): reads it and works out dominators, retained sizes and classes.
+ *
+ * Memory: some 40 bytes a node and 8 an edge at the highest, beside the strings of the file.
+ * @throws LeakscopeError as `readSnapshot` does, and the signal's reason soon after it is aborted
+ */
+export const openSnapshot = (file: string, options: OpenOptions = {}): Promise<OpenedSnapshot> =>
+  openWorth(file, options, WORTH)
+
+/** The same, where what a file is worth is told. */
+export async function openWorth(file: string, options: OpenOptions, worth: typeof WORTH): Promise<OpenedSnapshot> {
+  const { index = true, signal } = options
+  const size = sizeOf(file)
+  const second = size >= worth.thread ? startSecondThread() : undefined
+  const path = index && size >= worth.index ? tryTo(() => indexPath(file)) : undefined
+  let writer: IndexWriter | undefined
+  let settled: Promise<void> | undefined
+  try {
+    const reader = path === undefined ? undefined : await IndexReader.open(path, second, signal)
+    if (reader && path !== undefined) {
+      touchIndex(path)
+      return fromIndex(file, size, reader)
+    }
+    writer =
+      path === undefined ? undefined : tryTo(() => (makeRoom(size * INDEX_RATIO) ? new IndexWriter(path) : undefined))
+    const opened = await openAnew(file, options, second, writer)
+    settled = opened.settled.finally(() => second?.close())
+    return { ...opened, settled }
+  } finally {
+    if (!settled) {
+      writer?.close()
+      await second?.close()
+    }
+  }
+}
+
+function sizeOf(file: string): number {
+  const stats = tryTo(() => statSync(file))
+  return stats?.isFile() ? stats.size : 0
+}
+
+/** For what is good to have, but no reason to fail. */
+function tryTo<T>(action: () => T): T | undefined {
+  try {
+    return action()
+  } catch {
+    return undefined
+  }
+}
+
+async function openAnew(
+  file: string,
+  options: OpenOptions,
+  second: SecondThread | undefined,
+  index: IndexWriter | undefined,
+): Promise<OpenedSnapshot> {
+  const { signal } = options
+  const snapshot = await readSnapshot(file, options, second, index)
+  const writer = index?.isOpen ? index : undefined
+  const scratch = new Scratch(snapshot.nodeCount)
+  const { graph, classes } = second
+    ? await workOut(snapshot, scratch, second, writer, signal)
+    : await workOutAlone(snapshot, scratch, signal)
+  const rows = classRows(graph, classes)
+  const settled = writer ? writeIndex(writer, graph, classes, rows, second) : Promise.resolve()
+  const close = async () => {
+    await settled
+    writer?.close()
+  }
+  return { graph, classes, classRows: rows, fromIndex: false, settled, close }
+}
+
+async function workOutAlone(snapshot: Snapshot, scratch: Scratch, signal: AbortSignal | undefined) {
+  const dominators = await breathing(computeDominators(snapshot, scratch), signal)
+  return { graph: new HeapGraph(snapshot, { dominators }, scratch), classes: classify(snapshot) }
+}
+
+/** While this thread searches the edges, the other one looks at the nodes. */
+async function workOut(
+  snapshot: Snapshot,
+  scratch: Scratch,
+  second: SecondThread,
+  writer: IndexWriter | undefined,
+  signal: AbortSignal | undefined,
+) {
+  const { nodeType, nodeName, selfSize, firstEdge, strings } = snapshot
+  // All is said at once, as this thread will not look up for long.
+  const owner = sharedUint32(snapshot.nodeCount)
+  const owners = callFindOwners(second, snapshot, owner)
+  const classified = callClassify(second, snapshot)
+  let sizes = selfSize
+  let written: Promise<void> | undefined
+  if (writer) {
+    // Once they are in the file, the sizes become the shallow ones, and the names' memory serves the dominators.
+    written = writer.write({ nodeType, nodeName, selfSize, firstEdge, ...locationColumns(snapshot) }, second)
+    if (snapshot.packed) written = all(written, writer.write({ stringBytes: strings.raw.stringBytes }, second))
+    written = all(written, writer.write({ stringStarts: strings.raw.stringStarts }, second))
+  } else {
+    sizes = selfSize instanceof Uint32Array ? sharedUint32(selfSize.length) : sharedFloat64(selfSize.length)
+    sizes.set(selfSize)
+  }
+  const moved = all(written, callMoveSizes(second, snapshot, sizes, owner))
+  const meanwhile = Promise.all([owners, classified, moved]).then(() => {
+    if (!writer) return
+    setLazily(snapshot, 'nodeName', () => writer.load('nodeName') as Uint32Array)
+    setLazily(snapshot, 'selfSize', () => writer.load('selfSize') as typeof selfSize)
+    scratch.give(nodeName)
+  })
+  // If something else fails first, nobody waits for it.
+  meanwhile.catch(() => {})
+
+  const dominators = await breathing(computeDominators(snapshot, scratch, second, meanwhile), signal)
+  const ownership = { owner, shallowSize: await moved }
+  const retainedSizes = computeRetainedSizes(dominators, ownership.shallowSize, scratch)
+  const graph = new HeapGraph(snapshot, { ownership, dominators, retainedSizes }, scratch)
+  return { graph, classes: await classified }
+}
+
+/** The last one's value, once both are there. */
+const all = async <T>(first: Promise<unknown> | undefined, last: Promise<T>): Promise<T> =>
+  (await Promise.all([first, last]))[1]
+
+const locationColumns = ({ locations: { node, script, line, column } }: Snapshot) => ({
+  locationNode: node,
+  locationScript: script,
+  locationLine: line,
+  locationColumn: column,
+})
+
+const ClassRowSchema = z.tuple([z.number(), z.number(), z.number()])
+/** What an index has beside its columns. */
+const ValuesSchema = z.object({
+  nodeCount: z.number(),
+  edgeCount: z.number(),
+  extraNativeBytes: z.number(),
+  stringBytesAt: z.number(),
+  stringByteLength: z.number(),
+  packed: z.boolean(),
+  classNames: z.array(z.string()),
+  classKeys: z.array(z.string()),
+  classLocations: z.array(z.number()),
+  /** By class number: count, shallow and retained bytes; null for one that no node with a size is of. */
+  classRows: z.array(ClassRowSchema.nullable()),
+})
+
+/** Writes what is not written yet; an index is good to have, but no reason to fail. */
+async function writeIndex(
+  writer: IndexWriter,
+  graph: HeapGraph,
+  classes: Classes,
+  rows: readonly ClassRow[],
+  second: SecondThread | undefined,
+): Promise<void> {
+  try {
+    const { snapshot, ownership, dominators, retainedSizes } = graph
+    const { order, above } = dominators
+    const columns: Record<string, Column> = {
+      edges: snapshot.edges,
+      owner: ownership.owner,
+      shallowSize: ownership.shallowSize,
+      order,
+      above,
+      retainedSizes,
+      classOf: classes.of,
+    }
+    if (!writer.has('nodeId')) {
+      const { nodeId, edgeNameOrIndex } = snapshot
+      Object.assign(columns, { nodeId, edgeNameOrIndex })
+    }
+    if (!writer.has('nodeType')) {
+      const { nodeType, nodeName, selfSize, firstEdge, strings } = snapshot
+      Object.assign(columns, { nodeType, nodeName, selfSize, firstEdge, ...locationColumns(snapshot) })
+      columns.stringStarts = strings.raw.stringStarts
+      if (snapshot.packed) columns.stringBytes = strings.raw.stringBytes
+    }
+    await writer.write(columns, second)
+    const byKey = new Map(rows.map((row) => [row.key, row]))
+    const values: z.input<typeof ValuesSchema> = {
+      nodeCount: snapshot.nodeCount,
+      edgeCount: snapshot.edgeCount,
+      extraNativeBytes: snapshot.extraNativeBytes,
+      stringBytesAt: snapshot.stringBytesAt,
+      stringByteLength: snapshot.strings.raw.stringBytes.length,
+      packed: snapshot.packed,
+      classNames: [...classes.names],
+      classKeys: [...classes.keys],
+      classLocations: [...classes.locations],
+      classRows: classes.keys.map((key) => {
+        const row = byKey.get(key)
+        return row ? [row.count, row.shallowBytes, row.retainedBytes] : null
+      }),
+    }
+    writer.finish(values)
+  } catch {
+    writer.close()
+  }
+}
+
+/** A heap whose columns are read from the index when somebody asks for them. */
+function fromIndex(file: string, fileBytes: number, index: IndexReader): OpenedSnapshot {
+  const values = ValuesSchema.parse(index.values)
+  const { nodeCount, edgeCount, extraNativeBytes, stringBytesAt, stringByteLength, packed } = values
+  const uint32 = (name: string): Uint32Array => index.load(name) as Uint32Array
+  const numbers = (name: string): Uint32Array | Float64Array => index.load(name) as Uint32Array | Float64Array
+
+  const snapshot = { file, fileBytes, nodeCount, edgeCount, extraNativeBytes, stringBytesAt, packed } as Snapshot
+  setLazily(snapshot, 'nodeType', () => index.load('nodeType') as Uint8Array)
+  setLazily(snapshot, 'selfSize', () => numbers('selfSize'))
+  for (const name of ['nodeName', 'nodeId', 'firstEdge', 'edges', 'edgeNameOrIndex'] as const) {
+    setLazily(snapshot, name, () => uint32(name))
+  }
+  setLazily(snapshot, 'locations', () => ({
+    node: uint32('locationNode'),
+    script: uint32('locationScript'),
+    line: uint32('locationLine'),
+    column: uint32('locationColumn'),
+  }))
+  setLazily(
+    snapshot,
+    'strings',
+    () =>
+      new StringTable(
+        packed ? () => index.load('stringBytes') as Uint8Array : () => readPart(file, stringBytesAt, stringByteLength),
+        numbers('stringStarts'),
+      ),
+  )
+
+  const known = {} as { ownership: Ownership; dominators: Dominators; retainedSizes: Uint32Array | Float64Array }
+  setLazily(known, 'ownership', () => ({ owner: uint32('owner'), shallowSize: numbers('shallowSize') }))
+  setLazily(known, 'retainedSizes', () => numbers('retainedSizes'))
+  setLazily(known, 'dominators', () => dominatorsOf(uint32('order'), uint32('above')))
+
+  const { classNames: names, classKeys: keys, classLocations: locations } = values
+  const classes = { names, keys, locations } as unknown as Classes
+  setLazily(classes, 'of', () => uint32('classOf'))
+  const rows = values.classRows.flatMap((row, number) => {
+    if (!row) return []
+    const [count, shallowBytes, retainedBytes] = row
+    return {
+      key: keys[number]!,
+      name: names[number]!,
+      count,
+      shallowBytes,
+      retainedBytes,
+      location: locations[number]!,
+    }
+  })
+  return {
+    graph: new HeapGraph(snapshot, known),
+    classes,
+    classRows: rows,
+    fromIndex: true,
+    settled: Promise.resolve(),
+    close: async () => index.close(),
+  }
+}
+
+function readPart(file: string, at: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  const fd = openSync(file, 'r')
+  try {
+    readFully(fd, bytes, 0, at, length)
+  } finally {
+    closeSync(fd)
+  }
+  return bytes
+}

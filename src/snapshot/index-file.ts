@@ -1,0 +1,219 @@
+// The index of a snapshot: what was read from it and worked out of it, in a file, so that the next opening is instant.
+//
+// The file is a prologue of 64 bytes (magic, and where the directory stands), the columns, and the directory: JSON with
+// each column's kind, length, place and sums, and whatever small values belong to the snapshot. The prologue is written
+// last, the file has its name only then, and nothing of it is believed before all sums are right.
+
+import { createHash } from 'node:crypto'
+import { closeSync, fstatSync, openSync, renameSync, rmSync } from 'node:fs'
+import { z } from 'zod'
+import { breathing } from '../support/breathing.ts'
+import { readFully, writeFully } from '../support/descriptors.ts'
+import type { SecondThread } from '../support/second-thread.ts'
+import { toolVersion } from '../support/version.ts'
+import {
+  type Column,
+  type ColumnKind,
+  callVerify,
+  callWriteColumns,
+  type Place,
+  readColumn,
+  type Sums,
+  verifyColumns,
+  writeColumns,
+} from './column-store.ts'
+
+const MAGIC = 'leakscope index\n'
+const PROLOGUE_BYTES = 64
+const ALIGNMENT = 4096
+const MAX_DIRECTORY_BYTES = 1 << 28
+
+const DirectorySchema = z.object({
+  /** Another version may have worked things out otherwise. */
+  toolVersion: z.string(),
+  columns: z.record(
+    z.string(),
+    z.object({
+      kind: z.enum(['uint8', 'uint32', 'float64']),
+      length: z.number().int().nonnegative(),
+      offset: z.number().int().nonnegative(),
+      sums: z.tuple([z.string(), z.string()]),
+    }),
+  ),
+  values: z.record(z.string(), z.unknown()),
+})
+type Directory = z.infer<typeof DirectorySchema>
+
+const WIDTH: Readonly<Record<ColumnKind, number>> = { uint8: 1, uint32: 4, float64: 8 }
+
+export const kindOf = (column: Column): ColumnKind =>
+  column instanceof Uint8Array ? 'uint8' : column instanceof Uint32Array ? 'uint32' : 'float64'
+
+/** An index being written. It is nobody's before {@link finish}. */
+export class IndexWriter {
+  readonly #path: string
+  readonly #partial: string
+  readonly #fd: number
+  readonly #columns: Record<string, { kind: ColumnKind; length: number; offset: number; sums?: Sums }> = {}
+  #end = ALIGNMENT
+  /** Whether it can still become an index. */
+  isOpen = true
+
+  /** @throws what the file system throws */
+  constructor(path: string) {
+    this.#path = path
+    this.#partial = `${path}.${process.pid}.partial`
+    this.#fd = openSync(this.#partial, 'wx+', 0o600)
+  }
+
+  /** Sets a place aside for a column that somebody else writes. */
+  reserve(name: string, kind: ColumnKind, length: number): Place {
+    const offset = this.#end
+    this.#columns[name] = { kind, length, offset }
+    this.#end += Math.ceil((length * WIDTH[kind]) / ALIGNMENT) * ALIGNMENT
+    return { fd: this.#fd, offset }
+  }
+  has(name: string): boolean {
+    return name in this.#columns
+  }
+  /** Says what a column that somebody else wrote adds up to. */
+  written(name: string, sums: Sums): void {
+    this.#columns[name]!.sums = sums
+  }
+  /** Writes columns, on the second thread if there is one. */
+  async write(columns: Readonly<Record<string, Column>>, second?: SecondThread): Promise<void> {
+    const names = Object.keys(columns)
+    const placed = names.map((name) => {
+      const column = columns[name]!
+      return { column, place: this.reserve(name, kindOf(column), column.length) }
+    })
+    const sums = second ? await callWriteColumns(second, placed) : writeColumns(placed)
+    for (const [i, name] of names.entries()) this.written(name, sums[i]!)
+  }
+  /** A column that was written before. */
+  load(name: string): Column {
+    const { kind, length, offset } = this.#columns[name]!
+    return readColumn({ fd: this.#fd, offset }, kind, length)
+  }
+  /** A part of a `uint32` column that was written before. */
+  peek(name: string, from: number, to: number): Uint32Array {
+    const { offset } = this.#columns[name]!
+    return readColumn({ fd: this.#fd, offset: offset + 4 * from }, 'uint32', to - from) as Uint32Array
+  }
+  /**
+   * Gives the file its name. It stays open for {@link load}.
+   * @param values anything that JSON can hold
+   */
+  finish(values: Readonly<Record<string, unknown>>): void {
+    const columns = Object.fromEntries(
+      Object.entries(this.#columns).map(([name, { sums, ...column }]) => {
+        if (!sums) throw new Error(`nobody wrote the column ${name}`)
+        return [name, { ...column, sums: [`${sums.plain}`, `${sums.weighted}`] as [string, string] }]
+      }),
+    )
+    const directory: Directory = { toolVersion: toolVersion(), columns, values: { ...values } }
+    const bytes = Buffer.from(JSON.stringify(directory))
+    writeFully(this.#fd, bytes, this.#end)
+    const prologue = Buffer.alloc(PROLOGUE_BYTES)
+    prologue.write(MAGIC, 0, 'latin1')
+    prologue.writeDoubleLE(this.#end, 16)
+    prologue.writeDoubleLE(bytes.length, 24)
+    createHash('sha256').update(bytes).digest().copy(prologue, 32)
+    writeFully(this.#fd, prologue, 0)
+    renameSync(this.#partial, this.#path)
+  }
+  /** Closes the file and, if it was not finished, removes it. */
+  close(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    closeSync(this.#fd)
+    rmSync(this.#partial, { force: true })
+  }
+}
+
+/** An index that has been found to be whole. */
+export class IndexReader {
+  readonly #fd: number
+  readonly #directory: Directory
+
+  private constructor(fd: number, directory: Directory) {
+    this.#fd = fd
+    this.#directory = directory
+  }
+
+  /** Undefined if there is none, or if it is of another version or damaged: then the file is removed. */
+  static async open(path: string, second?: SecondThread, signal?: AbortSignal): Promise<IndexReader | undefined> {
+    let fd: number
+    try {
+      fd = openSync(path, 'r')
+    } catch {
+      return undefined
+    }
+    let whole = false
+    try {
+      const directory = readDirectory(fd)
+      whole = directory !== undefined && (await verify(fd, directory, second, signal))
+      if (whole) return new IndexReader(fd, directory!)
+      rmSync(path, { force: true })
+    } finally {
+      if (!whole) closeSync(fd)
+    }
+    return undefined
+  }
+
+  get values(): Readonly<Record<string, unknown>> {
+    return this.#directory.values
+  }
+  load(name: string): Column {
+    const { kind, length, offset } = this.#directory.columns[name]!
+    return readColumn({ fd: this.#fd, offset }, kind, length)
+  }
+  close(): void {
+    closeSync(this.#fd)
+  }
+}
+
+function readDirectory(fd: number): Directory | undefined {
+  const prologue = Buffer.alloc(PROLOGUE_BYTES)
+  readFully(fd, prologue, 0, 0, PROLOGUE_BYTES)
+  const offset = prologue.readDoubleLE(16)
+  const length = prologue.readDoubleLE(24)
+  const { size } = fstatSync(fd)
+  if (prologue.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
+  if (!(offset >= 0 && length > 0 && length < MAX_DIRECTORY_BYTES && offset + length <= size)) return undefined
+  const bytes = Buffer.alloc(length)
+  readFully(fd, bytes, 0, offset, length)
+  if (!createHash('sha256').update(bytes).digest().equals(prologue.subarray(32))) return undefined
+  const directory = DirectorySchema.safeParse(JSON.parse(bytes.toString()))
+  return directory.success && directory.data.toolVersion === toolVersion() ? directory.data : undefined
+}
+
+/** Each of two threads looks at half of the bytes. */
+async function verify(
+  fd: number,
+  { columns }: Directory,
+  second: SecondThread | undefined,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const promised = Object.values(columns)
+    .map(({ kind, length, offset, sums: [plain, weighted] }) => ({
+      place: { fd, offset },
+      byteLength: length * WIDTH[kind],
+      sums: { plain: BigInt(plain), weighted: BigInt(weighted) },
+    }))
+    .sort((a, b) => b.byteLength - a.byteLength)
+  if (!second) return breathing(verifyColumns(promised), signal)
+  const shares = [[], []] as (typeof promised)[]
+  const bytes = [0, 0]
+  for (const column of promised) {
+    const share = bytes[0]! <= bytes[1]! ? 0 : 1
+    shares[share]!.push(column)
+    bytes[share]! += column.byteLength
+  }
+  const theirs = callVerify(second, shares[1]!)
+  const ours = await breathing(verifyColumns(shares[0]!), signal).catch(async (error) => {
+    await theirs.catch(() => {})
+    throw error
+  })
+  return (await theirs) && ours
+}

@@ -1,0 +1,23 @@
+// What runs on the second thread: it calls what it is told to call.
+
+import { parentPort } from 'node:worker_threads'
+
+interface Call {
+  readonly id: number
+  readonly url: string
+  readonly name: string
+  readonly args: readonly unknown[]
+}
+
+let last = Promise.resolve()
+
+parentPort!.on('message', ({ id, url, name, args }: Call) => {
+  last = last.then(async () => {
+    try {
+      const functions = (await import(url)) as Record<string, (...args: readonly unknown[]) => unknown>
+      parentPort!.postMessage({ id, value: await functions[name]!(...args) })
+    } catch (error) {
+      parentPort!.postMessage({ id, error })
+    }
+  })
+})

@@ -1,0 +1,74 @@
+// A second thread for work that can go on beside the first one's: functions of our own modules, over shared memory.
+
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+
+export interface SecondThread {
+  /**
+   * Calls the exported function `name` of the module at `url` there. Arguments and result are copied, but for what
+   * stands in SharedArrayBuffers. Calls are carried out one after another.
+   */
+  call<T>(url: string, name: string, ...args: readonly unknown[]): Promise<T>
+  /** Ends the thread at once, whatever it is doing; calls under way are rejected. */
+  close(): Promise<void>
+}
+
+interface Answer {
+  readonly id: number
+  readonly value?: unknown
+  readonly error?: unknown
+}
+
+/** Starts the thread; undefined where there is no processor to run it. */
+export function startSecondThread(): SecondThread | undefined {
+  if (availableParallelism() < 2) return undefined
+  const worker = new Worker(new URL(compiled(new URL('./second-thread-main.js', import.meta.url).href)))
+  const waiting = new Map<number, PromiseWithResolvers>()
+  let calls = 0
+  let ended: Error | undefined
+
+  function end(error: Error): void {
+    ended ??= error
+    for (const { reject } of waiting.values()) reject(ended)
+    waiting.clear()
+  }
+  worker.on('message', ({ id, value, error }: Answer) => {
+    const call = waiting.get(id)
+    waiting.delete(id)
+    if (waiting.size === 0) worker.unref()
+    if (error === undefined) call?.resolve(value)
+    else call?.reject(error)
+  })
+  worker.on('error', end)
+  worker.on('exit', () => end(new Error('the second thread has ended')))
+  // A thread that nobody waits for keeps no process alive.
+  worker.unref()
+
+  return {
+    call<T>(url: string, name: string, ...args: readonly unknown[]): Promise<T> {
+      return new Promise((resolve, reject) => {
+        if (ended) return reject(ended)
+        waiting.set(calls, { resolve: resolve as (value: unknown) => void, reject })
+        worker.ref()
+        worker.postMessage({ id: calls++, url: compiled(url), name, args })
+      })
+    },
+    async close() {
+      end(new Error('the second thread was ended'))
+      await worker.terminate()
+    },
+  }
+}
+
+interface PromiseWithResolvers {
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+/** Our tests run the sources, which a thread of Node 20 cannot: it is handed what the build made of them. */
+function compiled(url: string): string {
+  const source = fileURLToPath(new URL('../', import.meta.url))
+  if (!import.meta.url.endsWith('.ts')) return url
+  return url.replace(source, source.replace(/src\/$/, 'dist/')).replace(/\.ts$/, '.js')
+}
