@@ -4,15 +4,19 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brotliDecompressSync } from 'node:zlib'
+import { unpack } from './packing.mjs'
 
 export interface GoldenCase {
   /** As in the file names: `app-node20`, `pair-before-node20`. */
   name: string
   nodeMajor: number
-  program: 'app' | 'weak' | 'worker' | 'pair-before' | 'pair-after'
-  /** The packed snapshot (Brotli). */
-  snapshotPath: string
-  /** The snapshot's bytes, unpacked: the plain `.heapsnapshot` as V8 wrote it. */
+  program: 'app' | 'weak' | 'worker' | 'array' | 'pair-before' | 'pair-after'
+  /**
+   * The plain `.heapsnapshot` as V8 wrote it, piece by piece: that of `array` is 470 MB. Throws before the last piece
+   * where the bytes are not those that the golden record speaks of.
+   */
+  readPieces(): Iterable<Buffer>
+  /** The same in one. */
   readSnapshot(): Buffer
   golden: Golden
 }
@@ -21,6 +25,8 @@ export interface GoldenCase {
 export interface Golden {
   format: 1
   madeWith: { program: string; node: string; v8: string; platform: string; numericValues: boolean; engine: string }
+  /** The plain snapshot that it was made from. */
+  snapshot: { bytes: number; sha256: string }
   nodeCount: number
   edgeCount: number
   rootId: number
@@ -78,22 +84,37 @@ export interface GoldenComparison {
 const heaps = fileURLToPath(new URL('./heaps/', import.meta.url))
 
 export function goldenCases(): GoldenCase[] {
-  const suffix = '.heapsnapshot.br'
-  const names = readdirSync(heaps)
-    .filter((file) => file.endsWith(suffix))
-    .map((file) => file.slice(0, -suffix.length))
-  return names.map((name) => {
-    const [, program, major] = /^(.+)-node(\d+)$/.exec(name)!
-    const snapshotPath = `${heaps}${name}${suffix}`
+  return readdirSync(heaps).flatMap((file) => {
+    const match = /^((.+)-node(\d+))\.heapsnapshot(\.packed)?\.br$/.exec(file)
+    if (!match) return []
+    const [, name, program, major, packed] = match
+    const golden = readJson(`${name}.golden.json.br`) as Golden
+    function* readPieces() {
+      const bytes = brotliDecompressSync(readFileSync(`${heaps}${file}`))
+      yield* checked(packed ? unpack(bytes) : [bytes], golden.snapshot)
+    }
     return {
-      name,
+      name: name!,
       nodeMajor: Number(major),
       program: program as GoldenCase['program'],
-      snapshotPath,
-      readSnapshot: () => brotliDecompressSync(readFileSync(snapshotPath)),
-      golden: readJson(`${name}.golden.json.br`) as Golden,
+      readPieces,
+      readSnapshot: () => Buffer.concat([...readPieces()]),
+      golden,
     }
   })
+}
+
+/** Hands the pieces on; the last one only if all together are the bytes that are meant. */
+export function* checked(pieces: Iterable<Buffer>, meant: Golden['snapshot']): Generator<Buffer> {
+  const hash = createHash('sha256')
+  let left = meant.bytes
+  for (const piece of pieces) {
+    left -= piece.length
+    hash.update(piece)
+    if (left < 0 || (left === 0 && hash.digest('hex') !== meant.sha256)) throw new Error('not the heap of this golden record')
+    yield piece
+  }
+  if (left > 0) throw new Error(`the heap of this golden record has ${left} bytes more`)
 }
 
 export function goldenPairs(): GoldenPair[] {

@@ -3,18 +3,31 @@
 import { describe, expect, it } from 'vitest'
 import { classify, classRows } from '../../src/analysis/classes.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
+import { EdgeType } from '../../src/snapshot/meta.ts'
+import { edgeType } from '../../src/snapshot/snapshot.ts'
 import { columnHashes, goldenCases } from '../golden/load.ts'
-import { parseBytes } from '../support/heaps.ts'
+import { parsePieces } from '../support/heaps.ts'
 
-describe.each(goldenCases())('the heap $name', async ({ readSnapshot, golden }) => {
-  const snapshot = await parseBytes(readSnapshot())
+describe.each(goldenCases())('the heap $name', async ({ program, readPieces, golden }) => {
+  const snapshot = await parsePieces(readPieces(), golden.snapshot.bytes)
   const graph = new HeapGraph(snapshot)
-  const { nodeCount, nodeId } = snapshot
+  const { nodeCount, nodeId, firstEdge, edges } = snapshot
 
   it('has the nodes and edges that DevTools counts', () => {
     expect(nodeCount).toBe(golden.nodeCount)
     expect(snapshot.edgeCount).toBe(golden.edgeCount)
   })
+
+  if (program === 'array') {
+    it('has an array of ten million elements', () => {
+      const { ordinal } = golden.topNodes.find(({ className }) => className === 'Array')!
+      let elements = 0
+      for (let edge = firstEdge[ordinal]!; edge < firstEdge[ordinal + 1]!; edge++) {
+        if (edgeType(edges[edge]!) === EdgeType.element) elements++
+      }
+      expect(elements).toBe(10_000_000)
+    })
+  }
 
   it.each([
     ['id', (node: number) => nodeId[node]!],

@@ -5,22 +5,34 @@ import { parseSource } from '../../src/snapshot/read.ts'
 import type { Snapshot } from '../../src/snapshot/snapshot.ts'
 
 /** Parses the bytes of a plain `.heapsnapshot`, handed over `pieceBytes` at a time. */
-export function parseBytes(
-  bytes: Uint8Array,
-  pieceBytes = bytes.length,
+export function parseBytes(bytes: Uint8Array, pieceBytes = bytes.length, file?: string): Promise<Snapshot> {
+  function* pieces() {
+    for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
+  }
+  return parsePieces(pieces(), bytes.length, file)
+}
+
+/** Parses a plain `.heapsnapshot` that comes in pieces and so is never in memory as a whole. */
+export function parsePieces(
+  pieces: Iterable<Uint8Array>,
+  fileBytes: number,
   file = 'test.heapsnapshot',
 ): Promise<Snapshot> {
+  const iterator = pieces[Symbol.iterator]()
+  let piece = new Uint8Array(0)
   let at = 0
   return parseSource(file, {
-    fileBytes: bytes.length,
-    maxBytes: bytes.length,
+    fileBytes,
+    maxBytes: fileBytes,
     async read(target, from) {
-      const piece = bytes.subarray(at, at + Math.min(pieceBytes, target.length - from))
-      target.set(piece, from)
-      at += piece.length
-      return piece.length
+      if (piece.length === 0) piece = iterator.next().value ?? piece
+      const part = piece.subarray(0, target.length - from)
+      target.set(part, from)
+      piece = piece.subarray(part.length)
+      at += part.length
+      return part.length
     },
-    progress: () => at / bytes.length,
+    progress: () => at / fileBytes,
     close: async () => {},
   })
 }

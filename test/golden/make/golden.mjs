@@ -13,7 +13,8 @@ const COLUMNS = ['id', 'selfSize', 'retainedSize', 'dominatorId', 'distance']
 /** The record of one heap, and DevTools' model of it. */
 export async function goldenOf(bytes, madeWith) {
   const { heap, complaints } = await openWithDevTools(bytes)
-  return { golden: goldenRecord(heap, complaints, madeWith), heap }
+  const snapshot = { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
+  return { golden: goldenRecord(heap, complaints, madeWith, snapshot), heap }
 }
 
 /** What DevTools' Comparison view shows: every class of which nodes came or went. */
@@ -31,7 +32,7 @@ export function comparison(before, after) {
     .sort((a, b) => b.addedSize - b.removedSize - (a.addedSize - a.removedSize) || (a.key < b.key ? -1 : 1))
 }
 
-function goldenRecord(heap, complaints, madeWith) {
+function goldenRecord(heap, complaints, madeWith, snapshot) {
   const columns = columnsOf(heap)
   const record = (ordinal) => {
     const node = heap.createNode(ordinal * heap.nodeFieldCount)
@@ -43,6 +44,7 @@ function goldenRecord(heap, complaints, madeWith) {
   return {
     format: 1,
     madeWith,
+    snapshot,
     nodeCount: heap.nodeCount,
     edgeCount: heap.containmentEdges.length / heap.edgeFieldsCount,
     rootId: heap.rootNode().id(),

@@ -1,0 +1,4 @@
+// Types of packing.mjs for the tests.
+
+export function pack(bytes: Buffer): Buffer
+export function unpack(packed: Buffer): Generator<Buffer>
