@@ -49,7 +49,7 @@ function rowsOf(text: string) {
   return { snapshot, nodes: nodeRows, edges: edgeRows, locations: locationRows, id: nodeFields.indexOf('id') as number }
 }
 
-describe.each(['app-node18', 'weak-node20', 'worker-node26'])('three copies of %s', (name) => {
+describe.each(['app-node18', 'worker-node26'])('three copies of %s', (name) => {
   let one: ReturnType<typeof rowsOf>
   let many: ReturnType<typeof rowsOf>
   let text: string

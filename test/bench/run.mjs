@@ -2,7 +2,7 @@
 //
 //   npm run bench                   28, 100 and 400 MB, a comparison, start-up; about a minute once the heaps are made
 //   npm run bench -- --rivals       beside Chrome DevTools' engine, memlab and VS Code's parser (installs them here)
-//   npm run bench -- --large        1.4 GB as well (making it takes some 10 GB of memory, the rivals up to 6 GB)
+//   npm run bench -- --large        1.4 GB as well (making it takes some 8 GB of memory, the rivals as much)
 //   npm run bench -- --huge         5 GB as well, by leakscope alone (takes 6 GB of disk)
 //
 //   --rounds N      runs of each (3)
