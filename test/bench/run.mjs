@@ -1,106 +1,132 @@
-// `npm run bench`: how fast and how lean the heap engine reads a large snapshot, as ratios within one run.
+// `npm run bench`: how fast and how lean leakscope's heap engine is beside others, and how that grows with the heap.
 //
-//   npm run bench                      about 400 MB; leakscope beside JSON.parse
-//   npm run bench -- --rivals          beside Chrome DevTools' engine and memlab too (installs them here first)
-//   npm run bench -- --users 60        a smaller heap (thousands of users; 215 give about 400 MB)
-//   npm run bench -- --file X --rounds 5
+//   npm run bench                   28, 100 and 400 MB, a comparison, start-up; about a minute once the heaps are made
+//   npm run bench -- --rivals       beside Chrome DevTools' engine, memlab and VS Code's parser (installs them here)
+//   npm run bench -- --large        1.4 GB as well (making it takes some 8 GB of memory, the rivals as much)
+//   npm run bench -- --huge         5 GB as well, by leakscope alone (takes 6 GB of disk)
+//
+//   --rounds N      runs of each (3)
+//   --sizes A,B     instead of 28,100,400; 1400 is there, too
+//   --file X        opens that snapshot and does nothing else
+//   --limit GB      memory that leakscope may take for the 5 GB (4); it is stopped at more
+//   --json FILE     all results, with each single run
+//
+// Each run is a process of its own, in turn. Heaps are kept in $XDG_CACHE_HOME/leakscope-bench, or below the folder for
+// temporary files. The exit code is 1 if leakscope failed at something or engines disagree.
 
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { existsSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { agreementOf } from './agreement.mjs'
+import { comparers, openers } from './contestants/list.mjs'
+import { growthOf } from './growth.mjs'
+import { hugeHeap, pairOfHeaps, SIZES, serviceHeap, sizeOf } from './heaps.mjs'
+import { measure } from './measure.mjs'
+import { enginesTable, growthTable, sizeText, stagesText, startUpTable } from './print.mjs'
+import { installRivals } from './rivals.mjs'
+import { startUp } from './start-up.mjs'
 
-const here = fileURLToPath(new URL('.', import.meta.url))
 const { values } = parseArgs({
   options: {
-    users: { type: 'string', default: '215' },
-    rounds: { type: 'string', default: '3' },
-    file: { type: 'string' },
     rivals: { type: 'boolean', default: false },
+    large: { type: 'boolean', default: false },
+    huge: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '3' },
+    sizes: { type: 'string', default: '28,100,400' },
+    file: { type: 'string' },
+    limit: { type: 'string', default: '4' },
+    json: { type: 'string' },
   },
 })
+const rounds = Number(values.rounds)
+if (!(rounds >= 1)) refuse(`--rounds is a number from 1 on, not ${values.rounds}`)
+const limitBytes = Number(values.limit) * 1e9
+if (!(limitBytes > 0)) refuse(`--limit is a number of gigabytes, not ${values.limit}`)
+const sizes = values.sizes
+  .split(',')
+  .map(Number)
+  .concat(values.large ? [1400] : [])
+if (!sizes.every((size) => SIZES.includes(size))) refuse(`--sizes are some of ${SIZES}, not ${values.sizes}`)
+if (values.file && !existsSync(values.file)) refuse(`there is no ${values.file}`)
+if (values.rivals) installRivals()
 
-const cache = join(process.env.XDG_CACHE_HOME ?? tmpdir(), 'leakscope-bench')
-mkdirSync(cache, { recursive: true })
-
-const file = values.file ?? makeHeap(values.users)
-const contestants = ['leakscope', 'json-parse']
-if (values.rivals) {
-  installRivals()
-  contestants.push('devtools', 'memlab')
+const results = { node: process.version, cpu: cpus()[0].model, cpus: cpus().length, rounds, opening: [] }
+let failed = false
+const check = (fine) => {
+  failed ||= !fine
+  return fine
 }
 
-console.log(`${file}: ${(statSync(file).size / 1e6).toFixed(0)} MB, Node ${process.version}, ${values.rounds} rounds`)
-console.log('open = read + dominators + retained sizes + class table; json-parse only parses\n')
-const results = new Map(contestants.map((name) => [name, []]))
-// In turn, so that a slow moment of the machine hits all alike.
-for (let round = 0; round < Number(values.rounds); round++) {
-  for (const name of contestants) results.get(name).push(run(name))
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0].model}, load ${loadavg()[0].toFixed(1)}`)
+console.log(`${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`}; ratios are taken within a round\n`)
+console.log(
+  'OPENING: reading, dominators, retained sizes and class table (JSON.parse only parses, memlab has no classes)\n',
+)
+const files = values.file
+  ? [values.file]
+  : await inOrder(
+      sizes.toSorted((a, b) => a - b),
+      serviceHeap,
+    )
+results.opening = await inOrder(files, open)
+if (results.opening.length > 1) {
+  results.growth = growthOf(results.opening)
+  console.log('HOW THAT GROWS with the heap: slope of the least squares line through the medians\n')
+  console.log(`${growthTable(results.growth)}\n`)
+}
+if (!values.file) {
+  results.comparing = await compare(await pairOfHeaps())
+  console.log('START-UP: whole processes; analyze reads the smallest heap\n')
+  results.startUp = startUp(await serviceHeap(28), 15)
+  console.log(`${startUpTable(results.startUp)}\n`)
+}
+if (values.huge) results.huge = await openHuge(await hugeHeap())
+
+if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
+process.exitCode = failed ? 1 : 0
+
+async function open(file) {
+  const size = sizeOf(file)
+  const engines = await measure(openers(values.rivals), [file], { rounds })
+  check(!engines[0].error)
+  console.log(`${sizeText(size)}\n`)
+  console.log(enginesTable(engines))
+  const { agree, nodes, bytes } = agreementOf(engines)
+  if (!check(agree))
+    console.log(`  They DISAGREE on what is in it: nodes ${nodes.join(', ')}; bytes ${bytes.join(', ')}`)
+  if (engines[0].stages) console.log(`  leakscope's last run: ${stagesText(engines[0].stages)}`)
+  console.log()
+  return { ...size, engines }
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
-const base = results.get('leakscope').map(({ seconds }) => seconds)
-const baseMemory = median(results.get('leakscope').map(({ peakMb }) => peakMb))
-console.log('                 seconds (median, min–max)     × leakscope   peak memory    × leakscope')
-for (const [name, runs] of results) {
-  const done = runs.filter(({ error }) => !error)
-  if (done.length === 0) {
-    console.log(`${name.padEnd(14)}  ${runs[0].error}`)
-    continue
-  }
-  const seconds = done.map((each) => each.seconds)
-  const ratio = median(seconds.map((value, round) => value / base[round]))
-  const peak = median(done.map(({ peakMb }) => peakMb))
-  const span = `${Math.min(...seconds).toFixed(2)}–${Math.max(...seconds).toFixed(2)}`
-  console.log(
-    `${name.padEnd(14)}  ${median(seconds).toFixed(2).padStart(8)}   (${span})`.padEnd(47) +
-      `${ratio.toFixed(1).padStart(6)}${`${peak.toFixed(0)} MB`.padStart(16)}${(peak / baseMemory).toFixed(1).padStart(14)}`,
-  )
-}
-for (const [what, ms] of Object.entries(results.get('leakscope').at(-1).stages ?? {})) {
-  console.log(`  leakscope's last run: ${what.padEnd(20)} ${ms.toFixed(0).padStart(6)} ms`)
+async function compare([before, after, final]) {
+  const pair = [before, after].map(sizeOf)
+  console.log('COMPARING two snapshots of one process, 20,000 objects leaked into a Map between them\n')
+  const engines = await measure(comparers(values.rivals), [before, after, final], { rounds })
+  check(!engines[0].error)
+  console.log(`${pair.map(sizeText).join('; ')}\n`)
+  console.log(`${enginesTable(engines)}\n`)
+  return { pair, engines }
 }
 
-/** Runs one contestant in a process of its own; the seconds are its own, from before it opens the file. */
-function run(name) {
-  const child = spawnSync(
-    process.execPath,
-    ['--max-old-space-size=20000', join(here, 'contestants', `${name}.mjs`), file],
-    { encoding: 'utf8', maxBuffer: 1 << 28 },
-  )
-  const line = child.stdout.trimEnd().split('\n').at(-1)
-  if (child.status !== 0) return { error: `failed: ${child.stderr.trim().split('\n').at(-1)}` }
-  return JSON.parse(line)
+async function openHuge(file) {
+  const size = sizeOf(file)
+  console.log(`HUGE: ${sizeText(size)}; leakscope alone, one run, stopped beyond ${values.limit} GB\n`)
+  const engines = await measure(openers(false).slice(0, 1), [file], { rounds: 1, limitBytes })
+  check(!engines[0].error)
+  console.log(enginesTable(engines))
+  if (engines[0].stages) console.log(`  ${stagesText(engines[0].stages)}`)
+  return { ...size, limitBytes, engines }
 }
 
-function makeHeap(users) {
-  const path = join(cache, `service-${users}.heapsnapshot`)
-  if (existsSync(path)) return path
-  console.log(`making ${path} …`)
-  const made = spawnSync(
-    process.execPath,
-    ['--max-old-space-size=12000', join(here, 'make-heap.mjs'), `${path}.part`, users],
-    { stdio: 'inherit' },
-  )
-  if (made.status !== 0) throw new Error('the heap could not be made')
-  renameSync(`${path}.part`, path)
-  return path
+/** Maps one after the other. */
+async function inOrder(items, work) {
+  const done = []
+  for (const item of items) done.push(await work(item))
+  return done
 }
 
-function installRivals() {
-  const install = (folder) => {
-    if (existsSync(join(folder, 'node_modules'))) return
-    console.log(`installing the rivals of ${folder} …`)
-    const { status } = spawnSync('npm', ['install', '--no-audit', '--no-fund'], {
-      cwd: folder,
-      stdio: 'inherit',
-      // memlab wants a browser of its own, which reading files has no use for.
-      env: { ...process.env, PUPPETEER_SKIP_DOWNLOAD: '1' },
-    })
-    if (status !== 0) throw new Error('the rivals could not be installed')
-  }
-  install(join(here, 'contestants'))
-  install(fileURLToPath(new URL('../golden/make', import.meta.url)))
+function refuse(why) {
+  console.error(why)
+  process.exit(2)
 }

@@ -1,26 +1,15 @@
-// Opens a snapshot with leakscope's engine and prints what that took.
+// Opens a snapshot with leakscope's engine; with --index it may use and leave an index on disk.
 
-import { classRows } from '../../../dist/analysis/classes.js'
-import { HeapGraph } from '../../../dist/graph/heap-graph.js'
-import { readSnapshot } from '../../../dist/snapshot/read.js'
+import { openHeap } from './leakscope-engine.mjs'
 import { report } from './report.mjs'
 
 const start = performance.now()
 const stages = {}
 let last = start
-const lap = (what) => {
-  stages[what] = performance.now() - last
+const lap = (stage) => {
+  stages[stage] = (performance.now() - last) / 1000
   last = performance.now()
 }
-const snapshot = await readSnapshot(process.argv[2])
-lap('read')
-const graph = new HeapGraph(snapshot)
-graph.ownership
-lap('shallow sizes')
-graph.dominators
-lap('dominators')
-graph.retainedSizes
-lap('retained sizes')
-const rows = classRows(graph)
-lap('class table')
-report(start, { stages, classes: rows.length, nodes: snapshot.nodeCount, edges: snapshot.edgeCount })
+const [file, ...flags] = process.argv.slice(2)
+const found = await openHeap(file, { index: flags.includes('--index'), lap })
+report(start, { ...found, stages })

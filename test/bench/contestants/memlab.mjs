@@ -4,10 +4,9 @@ import { createRequire } from 'node:module'
 import { report } from './report.mjs'
 
 const { getFullHeapFromFile } = createRequire(import.meta.url)('@memlab/heap-analysis')
-const log = console.log
+const { log } = console
 console.log = () => {}
 const start = performance.now()
 const heap = await getFullHeapFromFile(process.argv[2])
 console.log = log
-report(start, { nodes: heap.nodes.length })
-process.exit(0)
+report(start, { nodes: heap.nodes.length, bytes: Number(heap.nodes.get(0).retainedSize) })
