@@ -5,8 +5,8 @@ import { EXCEPTION, edgeTarget, edgeType, peek, retains, type Snapshot } from '.
 import { ROOT } from './roots.ts'
 
 /** V8 names both edges to a WeakMap's value alike; the table's id in the name tells which of the two is the table's. */
-const EPHEMERON = /^\d+ \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair in WeakMap \(table @(\d+)\)$/
-/** V8 cuts such names at 1,024 characters; the time that matching takes grows with the square of the length. */
+const EPHEMERON = /^\d+ \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair in WeakMap \(table @(\d+)\)$/s
+/** V8 writes no longer ones; the time that matching takes grows with the square of the length. */
 const MAX_EPHEMERON = 4096
 const EPHEMERON_PART = ' pair in WeakMap (table @'
 

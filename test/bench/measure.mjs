@@ -33,7 +33,7 @@ function summary(name, runs, firsts) {
     if (firsts.some((first) => first.error)) return undefined
     return median(runs.map((run, round) => run[key] / firsts[round][key]))
   }
-  const { nodes, bytes, stages, says } = runs.at(-1)
+  const { nodes, bytes, says } = runs.at(-1)
   return {
     name,
     seconds: spread(runs.map((run) => run.seconds)),
@@ -42,7 +42,6 @@ function summary(name, runs, firsts) {
     timesPeak: ratio('peakBytes'),
     ...(nodes !== undefined && { nodes }),
     ...(bytes !== undefined && { bytes }),
-    ...(stages && { stages }),
     ...(says && { says }),
     runs: runs.map(({ seconds, peakBytes }) => ({ seconds, peakBytes })),
   }

@@ -34,12 +34,6 @@ export function enginesTable(engines) {
   return [table(heads, rows, [0]), ...notes].join('\n')
 }
 
-export function stagesText(stages) {
-  return Object.entries(stages)
-    .map(([stage, value]) => `${stage} ${seconds(value)}`)
-    .join(', ')
-}
-
 export function growthTable(growth) {
   const heads = ['engine', 's per M nodes', 's per M edges', 'MB per M nodes', 'MB per M edges', 'from sizes']
   const rows = growth.map((each) => [

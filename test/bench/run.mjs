@@ -22,7 +22,7 @@ import { comparers, openers } from './contestants/list.mjs'
 import { growthOf } from './growth.mjs'
 import { hugeHeap, pairOfHeaps, SIZES, serviceHeap, sizeOf } from './heaps.mjs'
 import { measure } from './measure.mjs'
-import { enginesTable, growthTable, sizeText, stagesText, startUpTable } from './print.mjs'
+import { enginesTable, growthTable, sizeText, startUpTable } from './print.mjs'
 import { installRivals } from './rivals.mjs'
 import { startUp } from './start-up.mjs'
 
@@ -94,7 +94,6 @@ async function open(file) {
   const { agree, nodes, bytes } = agreementOf(engines)
   if (!check(agree))
     console.log(`  They DISAGREE on what is in it: nodes ${nodes.join(', ')}; bytes ${bytes.join(', ')}`)
-  if (engines[0].stages) console.log(`  leakscope's last run: ${stagesText(engines[0].stages)}`)
   console.log()
   return { ...size, engines }
 }
@@ -115,7 +114,6 @@ async function openHuge(file) {
   const engines = await measure(openers(false).slice(0, 1), [file], { rounds: 1, limitBytes })
   check(!engines[0].error)
   console.log(enginesTable(engines))
-  if (engines[0].stages) console.log(`  ${stagesText(engines[0].stages)}`)
   return { ...size, limitBytes, engines }
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { classRows } from '../../src/analysis/classes.ts'
+import { classify, classRows } from '../../src/analysis/classes.ts'
 import { compareSnapshots } from '../../src/analysis/growth.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { buildHeap, type HeapSketch, heapText } from '../support/heaps.ts'
@@ -93,7 +93,8 @@ describe('sums past 2^32 and ids past 2^31 are right', () => {
   })
 
   it('in the sums of classes', async () => {
-    const rows = classRows(new HeapGraph(await buildHeap(library({ pages: 1000 }))))
+    const graph = new HeapGraph(await buildHeap(library({ pages: 1000 })))
+    const rows = classRows(graph, classify(graph.snapshot))
     const row = (name: string) => {
       const { count, shallowBytes, retainedBytes } = rows.find((each) => each.name === name)!
       return [count, shallowBytes, retainedBytes]

@@ -2,7 +2,6 @@
 
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { KEEPS_INDEX } from './leakscope-engine.mjs'
 
 /**
  * @typedef {object} Contestant
@@ -16,7 +15,7 @@ import { KEEPS_INDEX } from './leakscope-engine.mjs'
 /** @type {Contestant[]} */
 const OPENING = [
   { name: 'leakscope', script: 'leakscope.mjs' },
-  ...(KEEPS_INDEX ? [{ name: 'leakscope, again', script: 'leakscope.mjs', flags: ['--index'], warmUp: true }] : []),
+  { name: 'leakscope, again', script: 'leakscope.mjs', flags: ['--again'], warmUp: true },
   { name: 'JSON.parse', script: 'json-parse.mjs' },
   { name: 'DevTools', script: 'devtools.mjs', needs: 'chrome-devtools-frontend' },
   { name: 'memlab', script: 'memlab.mjs', needs: 'memlab' },

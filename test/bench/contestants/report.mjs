@@ -7,7 +7,7 @@ export function growthText(count, name, bytes) {
 
 /**
  * @param {number} start from performance.now(), before the file was opened
- * @param {{ nodes?: number, bytes?: number, stages?: Record<string, number>, says?: string }} found
+ * @param {{ nodes?: number, bytes?: number, seconds?: number, says?: string }} found
  *   nodes and bytes (the root's retained size) are compared between contestants
  */
 export function report(start, found) {
