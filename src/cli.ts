@@ -5,6 +5,7 @@ import { analyzeCommand } from './commands/analyze.ts'
 import { createContext } from './commands/context.ts'
 import { diffCommand } from './commands/diff.ts'
 import { psCommand } from './commands/ps.ts'
+import { redactCommand } from './commands/redact.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
 import { LeakscopeError } from './errors.ts'
 import { printable } from './support/format.ts'
@@ -40,7 +41,9 @@ function buildProgram(signal: AbortSignal): Command {
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-  for (const create of [psCommand, snapshotCommand, diffCommand, analyzeCommand]) program.addCommand(create(context))
+  for (const create of [psCommand, snapshotCommand, diffCommand, analyzeCommand, redactCommand]) {
+    program.addCommand(create(context))
+  }
   // commander exits by itself on a usage error unless each command is told to throw instead.
   for (const command of [program, ...program.commands]) command.exitOverride()
   return program
