@@ -1,11 +1,13 @@
 // The bytes of a snapshot file, whatever it is packed in, read ahead while the last piece is being parsed.
 
 import { type FileHandle, open } from 'node:fs/promises'
+import { pipeline } from 'node:stream'
 import { createGunzip, type Gunzip } from 'node:zlib'
 import { LeakscopeError } from '../errors.ts'
 import { createZstdDecompress, withoutZstd } from '../support/compression.ts'
 
 const PIECE_BYTES = 1 << 22
+const PACKED_PIECE_BYTES = 1 << 18
 const UNPACKED_PIECE = { chunkSize: 1 << 18 }
 
 /** How files may be packed, by the bytes that they begin with. */
@@ -14,6 +16,8 @@ interface Packing {
   readonly magic: readonly number[]
   /** It cannot pack tighter. */
   readonly maxRatio: number
+  /** Node 22 and 24 stop behind the first of several frames. */
+  readonly endsAtFrames: boolean
   unpacker(file: string): Gunzip
 }
 const PACKINGS: readonly Packing[] = [
@@ -22,6 +26,7 @@ const PACKINGS: readonly Packing[] = [
     magic: [0x1f, 0x8b],
     // https://zlib.net/zlib_tech.html
     maxRatio: 1032,
+    endsAtFrames: false,
     unpacker: () => createGunzip(UNPACKED_PIECE),
   },
   {
@@ -29,6 +34,7 @@ const PACKINGS: readonly Packing[] = [
     magic: [0x28, 0xb5, 0x2f, 0xfd],
     // A block's header and one byte that stands for 128 KiB of its like (RFC 8878, 3.1.1.2).
     maxRatio: 32_768,
+    endsAtFrames: true,
     unpacker(file) {
       if (!createZstdDecompress) throw withoutZstd(`cannot read ${file}`, 'Unpack it (`zstd -d`), or')
       return createZstdDecompress(UNPACKED_PIECE)
@@ -105,16 +111,39 @@ function plainSource(file: string, handle: FileHandle, size: number | undefined)
 }
 
 function packedSource(file: string, handle: FileHandle, size: number, packing: Packing): Source {
-  const unpacked = packing.unpacker(file)
-  const packed = handle.createReadStream({ start: 0, highWaterMark: 1 << 20, autoClose: false })
-  packed.on('error', (error) => unpacked.destroy(error))
-  const pieces = packed.pipe(unpacked)[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+  let unpacker = packing.unpacker(file)
+  /** Where what `unpacker` takes begins. */
+  let start = 0
+  const position = () => start + unpacker.bytesWritten
+
+  async function* packed(): AsyncGenerator<Uint8Array> {
+    for (let at = start; ; ) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(PACKED_PIECE_BYTES), 0, PACKED_PIECE_BYTES, at)
+      if (bytesRead === 0) return
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  }
+  async function* unpacked(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      // What goes wrong on the way comes out at its end.
+      pipeline(packed, unpacker, () => {})
+      yield* unpacker
+      const taken = unpacker.bytesWritten
+      if (!packing.endsAtFrames || taken === 0 || position() >= size) return
+      start += taken
+      unpacker = packing.unpacker(file)
+    }
+  }
+
+  const pieces = unpacked()
   let rest = new Uint8Array(0)
   return {
     fileBytes: size,
     maxBytes: size * packing.maxRatio,
     async read(target, from) {
-      if (rest.length === 0) {
+      // A piece may be empty, which would mean the end.
+      while (rest.length === 0) {
         try {
           const next = await pieces.next()
           if (next.done) return 0
@@ -122,7 +151,7 @@ function packedSource(file: string, handle: FileHandle, size: number, packing: P
         } catch (cause) {
           throw new LeakscopeError(
             'snapshot-malformed',
-            `${file}: the ${packing.name} data is damaged near byte ${packed.bytesRead} (${(cause as Error).message})`,
+            `${file}: the ${packing.name} data is damaged near byte ${position()} (${(cause as Error).message})`,
             { hint: 'Was the file cut off while it was copied? Fetch or capture it again.', cause },
           )
         }
@@ -132,10 +161,9 @@ function packedSource(file: string, handle: FileHandle, size: number, packing: P
       rest = rest.subarray(piece.length)
       return piece.length
     },
-    progress: () => packed.bytesRead / size,
+    progress: () => position() / size,
     async close() {
-      packed.destroy()
-      unpacked.destroy()
+      unpacker.destroy()
       await handle.close().catch(() => {})
     },
   }

@@ -11,7 +11,7 @@ import { parseHead } from '../meta.ts'
 import { readRows } from '../rows.ts'
 import { Roles } from './roles.ts'
 import { roundedNumber, Tokens } from './tokens.ts'
-import { looksWritten } from './written-name.ts'
+import { looksWritten, wordsLookWritten } from './written-name.ts'
 
 const QUOTE = 0x22
 const OPEN_BRACKET = 0x5b
@@ -296,10 +296,10 @@ function replace(
     text ??= escaped ? jsonText(cursor, raw) : raw.toString()
     return text
   }
-  if (roles.isName(index)) {
-    if (decoded() === 'Object') roles.sawPlainClass(index)
-    return redactedName(decoded(), tokens)
-  }
+  const isClass = roles.isClass(index)
+  if (isClass && decoded() === 'Object') roles.sawPlainClass(index)
+  if (roles.isName(index)) return redactedName(decoded(), tokens)
+  if (isClass && wordsLookWritten(decoded())) return undefined
   if (roles.isProperty(index) && looksWritten(decoded())) return undefined
   const rounded = roles.isNumber(index) ? roundedNumber(decoded()) : undefined
   if (rounded !== undefined) return rounded === text ? undefined : rounded

@@ -10,7 +10,7 @@ const MAX_STRINGS = 2 ** 29
 
 /** Bits of a string's role; one that is only ever a text has none. */
 const Role = {
-  /** Of a class, a function, a script, a variable, or V8's own. */
+  /** Of a function, a script, a variable, or V8's own. */
   name: 1,
   /** The digits of a number. */
   number: 2,
@@ -18,6 +18,8 @@ const Role = {
   property: 4,
   /** Of a property of an object with many. */
   key: 8,
+  /** Of a class. The constructor has that name too, unless it is a text of the program's: Symbol.toStringTag. */
+  class: 16,
 } as const
 
 interface LargeObject {
@@ -85,7 +87,7 @@ export class Roles {
             const endEdge = this.#edgesPromised
             this.#large.push({ firstEdge: endEdge - edges, endEdge, className: name })
           }
-          this.#add(name, Role.name)
+          this.#add(name, Role.class)
           break
         default:
           this.#add(name, Role.name)
@@ -125,6 +127,11 @@ export class Roles {
   /** Whether a string is a name, whatever it is besides. */
   isName(index: number): boolean {
     return ((this.#bits[index] ?? 0) & Role.name) !== 0
+  }
+
+  /** Whether it is a class's, which may consist of several words. */
+  isClass(index: number): boolean {
+    return ((this.#bits[index] ?? 0) & Role.class) !== 0
   }
 
   /** Whether it is a name if it reads like one. */

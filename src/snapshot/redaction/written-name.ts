@@ -26,6 +26,8 @@ const COMMON_PAIRS = new Set(
 
 const NAME = /^(?:[gs]et )?#?([A-Za-z_$][\w$]*)$/
 const SYMBOL = /^<symbol ?(.*)>$/
+/** What stands between the words of a symbol's description, and of names such as `global (global*) / `. */
+const BETWEEN_WORDS = /[ .:/()*-]/
 const WORDS = /[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g
 
 /**
@@ -35,10 +37,14 @@ const WORDS = /[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g
  */
 export function looksWritten(name: string): boolean {
   const description = SYMBOL.exec(name)?.[1]
-  // A symbol's description is not an identifier, but several words.
-  if (description !== undefined) return description.split(/[ .:-]/).every((part) => part === '' || looksWritten(part))
+  if (description !== undefined) return wordsLookWritten(description)
   const identifier = NAME.exec(name)?.[1]
   return identifier !== undefined && identifier.length <= MAX_LENGTH && consistsOfWords(identifier)
+}
+
+/** The same for a name of several words, such as `Intl.NumberFormat` or `Map Iterator`. */
+export function wordsLookWritten(name: string): boolean {
+  return name.split(BETWEEN_WORDS).every((word) => word === '' || looksWritten(word))
 }
 
 function consistsOfWords(identifier: string): boolean {
