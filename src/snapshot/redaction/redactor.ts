@@ -22,6 +22,8 @@ const CLOSE_BRACE = 0x7d
 
 const MAX_HEAD_BYTES = 1 << 20
 const BATCH_ROWS = 2048
+/** V8 puts this string in front, by which nothing is called. */
+const NOBODY = '<dummy>'
 /** What the note in front of the strings may add to the length of a piece. */
 const SLACK = 128
 
@@ -104,7 +106,8 @@ class Output {
     this.#cursor.buffer = end === 0 ? piece : Buffer.concat([buffer, piece])
     this.#cursor.end = end + piece.length
     this.#copied = 0
-    this.#bytes = Buffer.allocUnsafe(this.#cursor.end + SLACK)
+    const most = this.#cursor.end + SLACK
+    if (this.#bytes.length < most) this.#bytes = Buffer.allocUnsafe(most)
     this.#length = 0
   }
 
@@ -266,11 +269,13 @@ function* rewriteStrings(cursor: Cursor, output: Output, roles: Roles, tokens: T
     else yield* expect(cursor, '"')
     const { end, escaped } = yield* findQuote(cursor)
     const replacement = replace(cursor, index, end, escaped, roles, tokens)
-    if (replacement !== undefined) {
+    counts.strings++
+    if (index === 0 && end - cursor.at === NOBODY.length && replacement === tokens.tokenOf(NOBODY)) {
+      output.replace(cursor.at, end, `<redacted by leakscope, key ${tokens.keyId}>`)
+    } else if (replacement !== undefined) {
       output.replace(cursor.at, end, replacement)
       counts.redacted++
     }
-    counts.strings++
     cursor.at = end + 1
     yield* skipSpace(cursor)
     if (cursor.at < cursor.end && cursor.buffer[cursor.at] === CLOSE_BRACKET) break
@@ -303,8 +308,6 @@ function replace(
   if (roles.isProperty(index) && looksWritten(decoded())) return undefined
   const rounded = roles.isNumber(index) ? roundedNumber(decoded()) : undefined
   if (rounded !== undefined) return rounded === text ? undefined : rounded
-  // V8 puts a string in front that nothing is called by.
-  if (index === 0 && decoded() === '<dummy>') return `<redacted by leakscope, key ${tokens.keyId}>`
   if (raw.length <= MAX_WORD_BYTES && WORDS_OF_V8.test(decoded())) return undefined
   return escaped ? tokens.tokenOf(decoded()) : tokens.token(raw, utf16Length(raw))
 }
