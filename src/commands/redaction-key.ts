@@ -9,10 +9,11 @@ const HOW_TO_MAKE_ONE = (file: string) => `This makes one: (umask 077; head -c $
 
 /** What `--help` says behind the options, of which `option` is the one that takes the key. */
 export const redactionHelp = (option: string): string => `
-Texts become tokens of the same length, so that copies of one text, growth and sizes can still be seen; numbers keep
-eight digits. Names of classes, functions, variables and properties stay, and so do the URLs of scripts. What stays
-besides: keys of plain objects that read like names in code (no digits to speak of, words in a human language), unless
-the object has more than 64 of them.
+Texts become tokens of the same length, so that copies of one text, growth and sizes can still be seen. Numbers keep
+eight digits; of longer ones, the first two. Names of classes, functions, variables and properties stay, and so do the
+URLs of scripts, and texts that are the same as one of these. Keys of plain objects are taken for data if the object
+has more than 64 of them, or if they do not read like names in code: a key such as 'alice' in a small object stays.
+Keys of Maps and members of Sets never do.
 
 Tokens depend on a key. Each run takes a new one and forgets it: nobody can then try out what a token stood for, but
 files of different runs have no token in common. To compare them, give each run the same ${option}, and keep

@@ -35,18 +35,24 @@ export async function redactFile(input: string, output: string, options: RedactO
   const redactor = createRedactor(input, key)
   const encoders = [redactor, ...packers(output)]
   const source = await openSource(input)
+  let reading: Promise<number> | undefined
   try {
     const file = createPartialFile(output, force, encoders)
     try {
-      const piece = new Uint8Array(PIECE_BYTES)
+      // While one piece is redacted, the next is read.
+      let [piece, next] = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)]
+      reading = source.read(piece, 0)
       for (;;) {
-        const length = await source.read(piece, 0)
+        const length = await reading
         signal?.throwIfAborted()
         if (length === 0) break
+        reading = source.read(next, 0)
+        const bytes = piece.subarray(0, length)
         file.fill(length, (buffer, at) => {
-          buffer.set(piece.subarray(0, length), at)
+          buffer.set(bytes, at)
           return at + length
         })
+        ;[piece, next] = [next, piece]
         onProgress?.(source.progress())
       }
       file.commit()
@@ -55,6 +61,7 @@ export async function redactFile(input: string, output: string, options: RedactO
       file.discard()
     }
   } finally {
+    await reading?.catch(() => {})
     await source.close()
   }
 }
