@@ -27,14 +27,17 @@ const NOBODY = '<dummy>'
 /** What the note in front of the strings may add to the length of a piece. */
 const SLACK = 128
 
-/** Names that V8 gives to nodes whose names are data otherwise, see {@link Roles.node}. */
+/** Names that V8 gives to nodes whose names are data otherwise, see {@link Roles.nodes}. */
 const WORDS_OF_V8 = /^(?:\((?:concatenated|sliced) string\)|symbol|bigint|(?:heap |smi )?number)$/
 const MAX_WORD_BYTES = '(concatenated string)'.length
 /**
  * What V8 calls the edges of a WeakMap's entries, with the names of key and value in it, which may be texts
  * (V8HeapExplorer::ExtractEphemeronHashTableReferences); who reads snapshots looks for the rest of it.
  */
-const WEAK_PAIR = /^(\d+ \/ part of key \()(.*?)( @\d+\) -> value \()(.*)( @\d+\) pair in WeakMap \(table @\d+\))$/s
+const WEAK_PAIR = /^(\d+ \/ part of key \()(.*?)( @\d+\) -> value \()/s
+const WEAK_PAIR_END = / @\d{1,10}\) pair in WeakMap \(table @\d{1,10}\)$/
+const MAX_END = 64
+/** One that is cut short. */
 const WEAK_PAIR_START = /^(\d+ \/ part of key \()(.*)$/s
 /** A script that is its own URL. */
 const DATA_URL = /^(data:)(.*)$/s
@@ -315,9 +318,11 @@ function replace(
 /** A name in which texts of the program may stand. */
 function redactedName(name: string, tokens: Tokens): string | undefined {
   const pair = WEAK_PAIR.exec(name)
-  if (pair) {
-    const [, start, key, middle, value, rest] = pair
-    return `${start}${tokens.tokenOf(key!)}${middle}${tokens.tokenOf(value!)}${rest}`
+  const tail = pair && WEAK_PAIR_END.exec(name.slice(-MAX_END))?.[0]
+  if (pair && tail && pair[0].length + tail.length <= name.length) {
+    const [matched, start, key, middle] = pair
+    const value = name.slice(matched.length, name.length - tail.length)
+    return `${start}${tokens.tokenOf(key!)}${middle}${tokens.tokenOf(value)}${tail}`
   }
   const [, start, rest] = WEAK_PAIR_START.exec(name) ?? DATA_URL.exec(name) ?? []
   return start === undefined ? undefined : start + tokens.tokenOf(rest!)

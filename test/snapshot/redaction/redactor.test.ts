@@ -157,6 +157,16 @@ describe('the texts of a snapshot', () => {
     expect(awkward).not.toContain('line')
   })
 
+  test('in the name of a WeakMap entry that is cut short, or made to take for ever, are data', () => {
+    const cases = ['3 / part of key (secret', `1 / part of key (${'a @1) -> value ('.repeat(50_000)} pair in WeakMap`]
+    for (const name of cases) {
+      const edges = [{ from: 0, to: 1, type: 'internal' as const, name }]
+      const start = name.slice(0, name.indexOf('(') + 1)
+      const after = outcome({ nodes: [root, { name: 'Object' }], edges })[name]
+      expect(after === start + token(name.slice(start.length))).toBe(true)
+    }
+  })
+
   test('in the URL of a script that is its own source are data', () => {
     const url = 'data:text/javascript,const password = "hunter2"'
     const after = outcome({ nodes: [root, { type: 'code', name: url }], edges: [] })
