@@ -6,6 +6,7 @@ import { createContext } from './commands/context.ts'
 import { diffCommand } from './commands/diff.ts'
 import { indexCommand } from './commands/index.ts'
 import { psCommand } from './commands/ps.ts'
+import { redactCommand } from './commands/redact.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
 import { LeakscopeError } from './errors.ts'
 import { printable } from './support/format.ts'
@@ -41,11 +42,12 @@ function buildProgram(signal: AbortSignal): Command {
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-  for (const create of [psCommand, snapshotCommand, diffCommand, analyzeCommand, indexCommand])
-    program.addCommand(create(context))
+  const commands = [psCommand, snapshotCommand, diffCommand, analyzeCommand, redactCommand, indexCommand]
+  for (const create of commands) program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.
-  for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)]) {
     command.exitOverride()
+  }
   return program
 }
 

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
+import type { Encoder } from '../support/encoder.ts'
 import { createPartialFile, type PartialFile } from '../support/files.ts'
 import { evaluate, type ProtocolClient } from '../target/session.ts'
 import { unescapeJson } from './unescape.ts'
@@ -10,6 +11,8 @@ import { unescapeJson } from './unescape.ts'
 export interface HeapSnapshotOptions {
   /** Replaces a file that is there already. */
   readonly force?: boolean
+  /** What the snapshot's bytes go through on their way to the file; new ones for each file. */
+  readonly encoders?: readonly Encoder[]
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: HeapSnapshotProgress) => void
   /** How long the target may take to begin. */
@@ -55,7 +58,7 @@ export async function captureHeapSnapshot(
 ): Promise<HeapSnapshotFile> {
   const { signal, onProgress = () => {} } = options
   signal?.throwIfAborted()
-  const file = createPartialFile(path, options.force ?? false)
+  const file = createPartialFile(path, options.force ?? false, options.encoders)
   const ended = new AbortController()
   const pieces = receive(client, file, onProgress)
   try {
@@ -156,7 +159,7 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
         }
         tail = (tail + message.toString('latin1', Math.max(PIECE_START.length, end - 3), end)).slice(-3)
         const expected = counts && counts.nodeCount * BYTES_PER_NODE + counts.edgeCount * BYTES_PER_EDGE
-        onProgress({ stage: 'writing', fraction: expected && Math.min(0.99, file.bytes / expected), bytes: file.bytes })
+        onProgress({ stage: 'writing', fraction: expected && Math.min(0.99, file.taken / expected), bytes: file.taken })
       } catch (error) {
         stop()
         fail(error)

@@ -2,14 +2,18 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
+import type { Encoder } from '../support/encoder.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Context } from './context.ts'
 import { duration, positiveInteger } from './options.ts'
+import { redactionHelp, redactionKey } from './redaction-key.ts'
 
 interface Options {
   readonly output?: string
   readonly count: number
   readonly every?: number
+  readonly redact?: true
+  readonly redactKeyFile?: string
   readonly force?: true
   readonly quiet?: true
 }
@@ -20,7 +24,10 @@ export function snapshotCommand(context: Context): Command {
   return new Command('snapshot')
     .description('capture a heap snapshot of a running process')
     .argument('<pid>', 'the process; `leakscope ps` lists what there is', positiveInteger('<pid>'))
-    .option('-o, --output <file>', 'where to write it (default: leakscope-<pid>-<time>.heapsnapshot)')
+    .option(
+      '-o, --output <file>',
+      'where to write it, packed if it ends in .gz or .zst (default: leakscope-<pid>-<time>.heapsnapshot)',
+    )
     .option(
       '--count <n>',
       'how many to take in one visit; `leakscope diff` then knows every object again',
@@ -32,22 +39,30 @@ export function snapshotCommand(context: Context): Command {
       'how long from the end of one to the next: 500ms, 10s, 2min (default: 10s)',
       duration('--every'),
     )
+    .option('--redact', 'write tokens in the place of passwords and all other texts of the program')
+    .option('--redact-key-file <file>', 'the same, with the key in this file (default: a new one that is forgotten)')
     .option('--force', 'replace the file if it exists')
     .option('-q, --quiet', 'show no progress')
+    .addHelpText('after', () => `\nWith --redact:${redactionHelp('--redact-key-file')}`)
     .action((pid: number, options: Options) => run(context, pid, options))
 }
 
 async function run(context: Context, pid: number, options: Options): Promise<void> {
-  const [{ withInspector }, { captureHeapSnapshot }, { requireWritable }] = await Promise.all([
+  const [{ withInspector }, { captureHeapSnapshot }, { requireWritable }, { packers }] = await Promise.all([
     import('../target/attach.ts'),
     import('../capture/heap-snapshot.ts'),
     import('../support/files.ts'),
+    import('../support/compression.ts'),
   ])
   const paths = fileNames(options.output ?? defaultName(pid, new Date()), options.count)
   const force = options.force ?? false
   const every = options.every ?? DEFAULT_EVERY_MS
   // Known before the target hears of us.
-  for (const path of paths) requireWritable(path, force)
+  for (const path of paths) {
+    requireWritable(path, force)
+    packers(path)
+  }
+  const redactor = await redactorFor(options)
 
   const progress = context.progress(options.quiet ?? false)
   const onNotice = (notice: string) => {
@@ -67,6 +82,7 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
         let stage = 'walking'
         const snapshot = await captureHeapSnapshot(session, path, {
           force,
+          encoders: [...redactor(path), ...packers(path)],
           onProgress(now) {
             if (now.stage !== stage) progress.stage(`writing${which}`)
             stage = now.stage
@@ -86,6 +102,14 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
   }
 }
 
+/** Makes what redacts a file, one for all of a run having the same key; or nothing, where that was not asked for. */
+async function redactorFor({ redact, redactKeyFile }: Options): Promise<(path: string) => Encoder[]> {
+  if (!redact && redactKeyFile === undefined) return () => []
+  const key = redactionKey(redactKeyFile)
+  const { createRedactor } = await import('../snapshot/redaction/redactor.ts')
+  return (path) => [createRedactor(path, key)]
+}
+
 /** Waits `ms`, or until the target is gone, which the next request will tell; throws when `signal` aborts. */
 async function pause(ms: number, closed: Promise<void>, signal: AbortSignal): Promise<void> {
   const over = new AbortController()
@@ -98,7 +122,7 @@ async function pause(ms: number, closed: Promise<void>, signal: AbortSignal): Pr
 /** One name as it is; of several, each with its number in front of the ending. */
 function fileNames(name: string, count: number): string[] {
   if (count === 1) return [name]
-  const ending = /(\.heapsnapshot)?$/.exec(name)![0]
+  const ending = /(\.heapsnapshot)?(\.gz|\.zst)?$/.exec(name)![0]
   const stem = name.slice(0, name.length - ending.length)
   return Array.from({ length: count }, (_, i) => `${stem}-${i + 1}${ending}`)
 }

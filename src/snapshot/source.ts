@@ -1,13 +1,46 @@
 // The bytes of a snapshot file, whatever it is packed in, read ahead while the last piece is being parsed.
 
 import { type FileHandle, open } from 'node:fs/promises'
-import { createGunzip } from 'node:zlib'
+import { pipeline } from 'node:stream'
+import { createGunzip, type Gunzip } from 'node:zlib'
 import { LeakscopeError } from '../errors.ts'
+import { createZstdDecompress, withoutZstd } from '../support/compression.ts'
 
 const PIECE_BYTES = 1 << 22
-/** Deflate cannot pack tighter (https://zlib.net/zlib_tech.html). */
-const GZIP_MAX_RATIO = 1032
-const GZIP_MAGIC = [0x1f, 0x8b]
+const PACKED_PIECE_BYTES = 1 << 18
+const UNPACKED_PIECE = { chunkSize: 1 << 18 }
+
+/** How files may be packed, by the bytes that they begin with. */
+interface Packing {
+  readonly name: string
+  readonly magic: readonly number[]
+  /** It cannot pack tighter. */
+  readonly maxRatio: number
+  /** Node 22 and 24 stop behind the first of several frames. */
+  readonly endsAtFrames: boolean
+  unpacker(file: string): Gunzip
+}
+const PACKINGS: readonly Packing[] = [
+  {
+    name: 'gzip',
+    magic: [0x1f, 0x8b],
+    // https://zlib.net/zlib_tech.html
+    maxRatio: 1032,
+    endsAtFrames: false,
+    unpacker: () => createGunzip(UNPACKED_PIECE),
+  },
+  {
+    name: 'Zstandard',
+    magic: [0x28, 0xb5, 0x2f, 0xfd],
+    // A block's header and one byte that stands for 128 KiB of its like (RFC 8878, 3.1.1.2).
+    maxRatio: 32_768,
+    endsAtFrames: true,
+    unpacker(file) {
+      if (!createZstdDecompress) throw withoutZstd(`cannot read ${file}`, 'Unpack it (`zstd -d`), or')
+      return createZstdDecompress(UNPACKED_PIECE)
+    },
+  },
+]
 
 export interface Source {
   /** Size on disk, in bytes. */
@@ -43,15 +76,12 @@ export async function openSource(file: string): Promise<Source> {
         hint: 'A capture that ran out of disk or was killed leaves such files. Capture it again.',
       })
     }
-    const magic = new Uint8Array(2)
     // Only a regular file can be read from its start twice.
-    const packed =
-      stats.isFile() &&
-      (await handle.read(magic, 0, 2, 0)).bytesRead === 2 &&
-      magic.every((b, i) => b === GZIP_MAGIC[i])
-    return packed
-      ? gzipSource(file, handle, stats.size)
-      : plainSource(file, handle, stats.isFile() ? stats.size : undefined)
+    if (!stats.isFile()) return plainSource(file, handle, undefined)
+    const start = new Uint8Array(4)
+    await handle.read(start, 0, start.length, 0)
+    const packing = PACKINGS.find(({ magic }) => magic.every((byte, i) => byte === start[i]))
+    return packing ? packedSource(file, handle, stats.size, packing) : plainSource(file, handle, stats.size)
   } catch (error) {
     await handle.close()
     throw error instanceof LeakscopeError ? error : unreadable(file, error)
@@ -82,18 +112,41 @@ function plainSource(file: string, handle: FileHandle, size: number | undefined)
   }
 }
 
-function gzipSource(file: string, handle: FileHandle, size: number): Source {
-  const packed = handle.createReadStream({ start: 0, highWaterMark: 1 << 20, autoClose: false })
-  const unpacked = createGunzip({ chunkSize: 1 << 18 })
-  packed.on('error', (error) => unpacked.destroy(error))
-  const pieces = packed.pipe(unpacked)[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+function packedSource(file: string, handle: FileHandle, size: number, packing: Packing): Source {
+  let unpacker = packing.unpacker(file)
+  /** Where what `unpacker` takes begins. */
+  let start = 0
+  const position = () => start + unpacker.bytesWritten
+
+  async function* packed(): AsyncGenerator<Uint8Array> {
+    for (let at = start; ; ) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(PACKED_PIECE_BYTES), 0, PACKED_PIECE_BYTES, at)
+      if (bytesRead === 0) return
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  }
+  async function* unpacked(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      // What goes wrong on the way comes out at its end.
+      pipeline(packed, unpacker, () => {})
+      yield* unpacker
+      const taken = unpacker.bytesWritten
+      if (!packing.endsAtFrames || taken === 0 || position() >= size) return
+      start += taken
+      unpacker = packing.unpacker(file)
+    }
+  }
+
+  const pieces = unpacked()
   let rest = new Uint8Array(0)
   return {
     fileBytes: size,
-    maxBytes: size * GZIP_MAX_RATIO,
+    maxBytes: size * packing.maxRatio,
     packed: true,
     async read(target, from) {
-      if (rest.length === 0) {
+      // A piece may be empty, which would mean the end.
+      while (rest.length === 0) {
         try {
           const next = await pieces.next()
           if (next.done) return 0
@@ -101,7 +154,7 @@ function gzipSource(file: string, handle: FileHandle, size: number): Source {
         } catch (cause) {
           throw new LeakscopeError(
             'snapshot-malformed',
-            `${file}: the gzip data is damaged near byte ${packed.bytesRead} (${(cause as Error).message})`,
+            `${file}: the ${packing.name} data is damaged near byte ${position()} (${(cause as Error).message})`,
             { hint: 'Was the file cut off while it was copied? Fetch or capture it again.', cause },
           )
         }
@@ -111,10 +164,9 @@ function gzipSource(file: string, handle: FileHandle, size: number): Source {
       rest = rest.subarray(piece.length)
       return piece.length
     },
-    progress: () => packed.bytesRead / size,
+    progress: () => position() / size,
     async close() {
-      packed.destroy()
-      unpacked.destroy()
+      unpacker.destroy()
       await handle.close().catch(() => {})
     },
   }

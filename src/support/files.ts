@@ -3,6 +3,7 @@
 import { closeSync, linkSync, lstatSync, openSync, renameSync, rmSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { LeakscopeError } from '../errors.ts'
+import { chain, type Encoder } from './encoder.ts'
 
 /** A file in the making. Text is kept until there is enough of it to be worth a write. */
 export interface PartialFile {
@@ -17,6 +18,9 @@ export interface PartialFile {
   commit(): void
   /** Takes the file away, unless it was committed; may be called at any time, and twice. */
   discard(): void
+  /** How many were added. */
+  readonly taken: number
+  /** How many the file has; known when it is committed. */
   readonly bytes: number
 }
 
@@ -27,8 +31,9 @@ const BYTES_PER_UNIT = 3
 /**
  * Opens a file that will be `path`, readable by its owner only. Refuses a name that is taken unless `force` allows to
  * replace a regular file. Writes are synchronous: whoever writes slowly also reads slowly, which bounds memory.
+ * @param encoders what the bytes go through on their way, in this order
  */
-export function createPartialFile(path: string, force: boolean): PartialFile {
+export function createPartialFile(path: string, force: boolean, encoders: readonly Encoder[] = []): PartialFile {
   requireWritable(path, force)
   const partial = join(
     dirname(path),
@@ -36,18 +41,21 @@ export function createPartialFile(path: string, force: boolean): PartialFile {
   )
   const file = attempt(path, () => openSync(partial, 'wx', 0o600))
   let buffer = Buffer.allocUnsafe(BUFFER_BYTES)
+  const encoder = chain(encoders)
   let filled = 0
+  let flushed = 0
   let bytes = 0
   let open = true
 
-  function put(data: Buffer): void {
+  function put(data: Uint8Array): void {
     for (let done = 0; done < data.length; ) {
       done += attempt(path, () => writeSync(file, data, done, data.length - done))
     }
     bytes += data.length
   }
   function flush(): void {
-    put(buffer.subarray(0, filled))
+    put(encoder.push(buffer.subarray(0, filled)))
+    flushed += filled
     filled = 0
   }
   function fill(most: number, write: (buffer: Buffer, at: number) => number): boolean {
@@ -63,13 +71,17 @@ export function createPartialFile(path: string, force: boolean): PartialFile {
   }
 
   return {
+    get taken() {
+      return flushed + filled
+    },
     get bytes() {
-      return bytes + filled
+      return bytes
     },
     write: (text) => void fill(text.length * BYTES_PER_UNIT, (target, at) => at + target.write(text, at)),
     fill,
     commit() {
       flush()
+      put(encoder.end())
       // Some disks say only now that they are full.
       attempt(path, close)
       if (force) attempt(path, () => renameSync(partial, path))

@@ -44,6 +44,8 @@ export interface TargetOptions {
   /** Another executable, perhaps a copy of Node under another name. */
   readonly executable?: string
   readonly args?: readonly string[]
+  /** For the program. */
+  readonly scriptArgs?: readonly string[]
   readonly env?: NodeJS.ProcessEnv
   readonly uid?: number
   readonly argv0?: string
@@ -60,8 +62,8 @@ afterEach(() => {
 
 /** Starts a Node process that runs `source` and then waits; resolves when it does. */
 export async function spawnTarget(source = '', options: TargetOptions = {}): Promise<SpawnedTarget> {
-  const { executable = TARGET_NODE, args = ['--inspect-port=0'], env, uid, argv0 } = options
-  const child = start(executable, [...args, '-e', `${source}\n;${ANSWERS}`], {
+  const { executable = TARGET_NODE, args = ['--inspect-port=0'], scriptArgs = [], env, uid, argv0 } = options
+  const child = start(executable, [...args, '-e', `${source}\n;${ANSWERS}`, '--', ...scriptArgs], {
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     ...(uid === undefined ? {} : { uid, gid: uid }),
     ...(argv0 === undefined ? {} : { argv0 }),
