@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
+import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import { duration, positiveInteger } from './options.ts'
 
@@ -10,17 +11,19 @@ interface Options {
   readonly output?: string
   readonly count: number
   readonly every?: number
+  readonly wait?: number | true
   readonly force?: true
   readonly quiet?: true
 }
 
 const DEFAULT_EVERY_MS = 10_000
+const DEFAULT_WAIT_MS = 600_000
 
 export function snapshotCommand(context: Context): Command {
   return new Command('snapshot')
     .description('capture a heap snapshot of a running process')
-    .argument('<pid>', 'the process; `leakscope ps` lists what there is', positiveInteger('<pid>'))
-    .option('-o, --output <file>', 'where to write it (default: leakscope-<pid>-<time>.heapsnapshot)')
+    .argument('<target>', 'a pid (see `leakscope ps`), host:port of an open inspector, or its ws:// URL', parseTarget)
+    .option('-o, --output <file>', 'where to write it (default: leakscope-<target>-<time>.heapsnapshot)')
     .option(
       '--count <n>',
       'how many to take in one visit; `leakscope diff` then knows every object again',
@@ -32,18 +35,23 @@ export function snapshotCommand(context: Context): Command {
       'how long from the end of one to the next: 500ms, 10s, 2min (default: 10s)',
       duration('--every'),
     )
+    .option(
+      '--wait [time]',
+      'wait while another process has the port that the target needs for its inspector (default: 10min)',
+      duration('--wait'),
+    )
     .option('--force', 'replace the file if it exists')
     .option('-q, --quiet', 'show no progress')
-    .action((pid: number, options: Options) => run(context, pid, options))
+    .action((name: TargetName, options: Options) => run(context, name, options))
 }
 
-async function run(context: Context, pid: number, options: Options): Promise<void> {
+async function run(context: Context, name: TargetName, options: Options): Promise<void> {
   const [{ withInspector }, { captureHeapSnapshot }, { requireWritable }] = await Promise.all([
     import('../target/attach.ts'),
     import('../capture/heap-snapshot.ts'),
     import('../support/files.ts'),
   ])
-  const paths = fileNames(options.output ?? defaultName(pid, new Date()), options.count)
+  const paths = fileNames(options.output ?? defaultName(name, new Date()), options.count)
   const force = options.force ?? false
   const every = options.every ?? DEFAULT_EVERY_MS
   // Known before the target hears of us.
@@ -55,15 +63,16 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
     context.note(`leakscope: ${notice}`)
   }
   try {
-    progress.stage(`attaching to process ${pid}`)
-    await withInspector(pid, { signal: context.signal, onNotice }, async (session, target) => {
+    progress.stage(`attaching to ${showTarget(name)}`)
+    const waitMs = options.wait === true ? DEFAULT_WAIT_MS : options.wait
+    await withInspector(name, { signal: context.signal, onNotice, waitMs }, async (session, target) => {
       for (const [i, path] of paths.entries()) {
         const which = paths.length > 1 ? ` (${i + 1} of ${paths.length})` : ''
         if (i > 0) {
           progress.stage(`waiting ${formatDuration(every)} for the next${which}`)
           await pause(every, session.closed, context.signal)
         }
-        progress.stage(`walking the heap of process ${pid}, ${target.nodeVersion}${which}`)
+        progress.stage(`walking the heap of process ${target.pid}, ${target.nodeVersion}${which}`)
         let stage = 'walking'
         const snapshot = await captureHeapSnapshot(session, path, {
           force,
@@ -76,7 +85,7 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
         progress.clear()
         context.out(
           `${snapshot.path}  ${formatBytes(snapshot.fileBytes)}  ${formatCount(snapshot.nodeCount)} nodes  ` +
-            `process ${pid} stood still for ${formatDuration(snapshot.pausedMs)}`,
+            `process ${target.pid} stood still for ${formatDuration(snapshot.pausedMs)}`,
         )
       }
       progress.stage('leaving')
@@ -103,10 +112,11 @@ function fileNames(name: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${stem}-${i + 1}${ending}`)
 }
 
-/** `leakscope-4242-20250131-235959.heapsnapshot`, in local time. */
-function defaultName(pid: number, now: Date): string {
+/** `leakscope-4242-20250131-235959.heapsnapshot`, in local time; or with `localhost-9229`. */
+function defaultName(name: TargetName, now: Date): string {
   const two = (value: number) => String(value).padStart(2, '0')
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
-  return `leakscope-${pid}-${day}-${time}.heapsnapshot`
+  const target = name.kind === 'process' ? name.pid : `${name.host.replace(/:+/g, '-')}-${name.port}`
+  return `leakscope-${target}-${day}-${time}.heapsnapshot`
 }
