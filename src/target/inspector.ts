@@ -125,15 +125,21 @@ async function waitForInspector(
           { hint: 'Is its loopback up (ip link set lo up, in its network), and no firewall in between?' },
         )
       }
-      throw new LeakscopeError(
-        'target-timeout',
-        `process ${pid} did not open its inspector within ${OPEN_MS / 1000} s`,
-        {
-          hint: 'Its main thread is blocked outside JavaScript (execSync, Atomics.wait), and the inspector will open once it is not; or the program handles SIGUSR1 itself.',
-        },
-      )
+      throw await tookTooLong(platform, pid)
     }
   }
+}
+
+async function tookTooLong(platform: Platform, pid: number): Promise<LeakscopeError> {
+  const later = 'Its inspector will open when it does, and the next visit by leakscope shuts it.'
+  if ((await platform.describe(pid))?.state === 'stopped') {
+    return new LeakscopeError('target-timeout', `process ${pid} was stopped before it opened its inspector`, {
+      hint: `Let it go on (kill -CONT ${pid}) and try again. ${later}`,
+    })
+  }
+  return new LeakscopeError('target-timeout', `process ${pid} did not open its inspector within ${OPEN_MS / 1000} s`, {
+    hint: `Its main thread is blocked outside JavaScript (execSync, Atomics.wait) and has to come back from there. ${later} Or the program handles SIGUSR1 itself: then start it with --inspect=127.0.0.1:0.`,
+  })
 }
 
 /** What the system says to a connection to the first of `listeners`; undefined when it is made, or there is none. */
@@ -167,14 +173,19 @@ export async function isAlive(platform: Platform, pid: number): Promise<boolean>
 /**
  * Shuts the inspector from the inside: the only way there is. The answer never comes, since close() ends every
  * connection first. Node 18 has no process.getBuiltinModule; there, the main module's require does it, or, in a program
- * of ES modules only, the console's.
+ * of ES modules only, the console's. With `unlessVisited`, it stays open if leakscopes are on the list by then.
  */
-export async function shutInspector(client: ProtocolClient, options: SendOptions): Promise<void> {
+export async function shutInspector(
+  client: ProtocolClient,
+  options: SendOptions,
+  unlessVisited = false,
+): Promise<void> {
   await client
     .send(
       'Runtime.evaluate',
       {
         expression: `(() => {
+          if (${unlessVisited} && ${LIST}?.length) return
           delete ${LIST}
           const load = process.getBuiltinModule ?? ((name) => (process.mainModule ?? { require }).require(name))
           load('inspector').close()
