@@ -45,10 +45,9 @@ export async function outsideOfProcess(
   let forget = () => {}
   try {
     const already = await findOpenInspector(platform, pid, route)
-    const cutOff = await cutOffVisits(platform, pid)
+    const leftBy = already && (await cutOffVisits(platform, pid))[0]?.by
     forget = leaveNote({ visitor: us, target: { pid, birth: facts.birth }, opened: already === undefined })
     const inspector = already ?? (await openInTurn(platform, pid, route, options))
-    const leftBy = already && cutOff[0]?.by
     const outside = describeOutside(platform, facts, inspector, route, { opened: !already || !!leftBy, leftBy })
     return {
       outside,
@@ -57,7 +56,7 @@ export async function outsideOfProcess(
         // As long as the inspector is open, the notes tell the next one whose it is.
         if (outside.opened && (await outside.isListening())) return
         forget()
-        for (const it of cutOff) it.forget()
+        for (const it of await cutOffVisits(platform, pid)) it.forget()
       },
     }
   } catch (error) {

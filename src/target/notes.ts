@@ -34,9 +34,9 @@ export function leaveNote(note: Note): () => void {
   return () => rmSync(path, { force: true })
 }
 
-/** Another leakscope that is in process `pid` now, if there is one. */
+/** A leakscope that is in process `pid` now, if there is one. */
 export async function visitorOf(platform: Platform, pid: number): Promise<Visitor | undefined> {
-  return (await notesOn(platform, pid)).find((it) => it.running && it.visitor.pid !== process.pid)?.visitor
+  return (await notesOn(platform, pid)).find((it) => it.running)?.visitor
 }
 
 /** Visits to process `pid` that opened its inspector and were killed before they could shut it. */
@@ -57,11 +57,11 @@ async function notesOn(platform: Platform, pid: number) {
 
 /** Whether who wrote it still runs, and whether the target is still the same process. */
 async function check(platform: Platform, { visitor, target }: Note): Promise<{ running: boolean; current: boolean }> {
-  const process = { ...visitor, ...target }
-  return {
-    running: (await isRunning(platform, visitor)) === 'yes',
-    current: (await isRunning(platform, process)) === 'yes',
-  }
+  const [writer, visited] = await Promise.all([
+    isRunning(platform, visitor),
+    isRunning(platform, { ...visitor, ...target }),
+  ])
+  return { running: writer === 'yes', current: visited === 'yes' }
 }
 
 function readNotes(): (Note & { remove(): void })[] {

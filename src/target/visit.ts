@@ -216,9 +216,9 @@ async function shut(it: Visit, lost: boolean): Promise<boolean> {
     }
     await shutInspector(session, { signal, timeoutMs: SHUT_MS })
   } catch {
+    if (!outside.opened || !it.session || it.mistaken) return false
     // No answer. The request is left behind, after the one to sign out, for when the target comes to itself.
-    if (outside.opened && it.session && !it.mistaken)
-      await shutInspector(it.session, { signal: AbortSignal.timeout(100) }, true)
+    await shutInspector(it.session, { signal: AbortSignal.timeout(100) }, true)
   } finally {
     clearTimeout(patience)
   }
