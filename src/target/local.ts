@@ -1,8 +1,9 @@
 // The way to a process of this machine, by its pid: its inspector is found, or opened by signal.
 
+import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LeakscopeError } from '../errors.ts'
-import { formatDuration } from '../support/format.ts'
+import { formatDuration, printable } from '../support/format.ts'
 import { type InspectorAddress, showAddress } from './address.ts'
 import { findOpenInspector, isAlive, openInspector, type PortTaken, whoHas } from './inspector.ts'
 import { cutOffVisits, leaveNote, visitorOf } from './notes.ts'
@@ -23,6 +24,7 @@ export interface LocalOptions {
 /** How long to wait for another leakscope to be done, unless told otherwise. */
 const QUEUE_MS = 120_000
 const POLL_MS = 200
+const LONGEST_COMMAND = 80
 /** A target that is stopped this long while it owes us an answer will not give it. */
 const STOPPED_MS = 5000
 
@@ -75,32 +77,40 @@ async function openInTurn(
   platform: Platform,
   pid: number,
   route: Route,
-  { signal, notice, waitMs }: LocalOptions,
+  options: LocalOptions,
 ): Promise<InspectorAddress> {
   const startedMs = performance.now()
-  let told = false
-  for (;;) {
-    const answer = await openInspector(platform, pid, route, signal)
+  for (let quiet = false; ; quiet = true) {
+    const answer = await openInspector(platform, pid, route, options.signal)
     if ('opened' in answer) return answer.opened
-    const { taken } = answer
-    for (;;) {
-      const visitor = taken.pid === undefined ? undefined : await visitorOf(platform, taken.pid)
-      const limitMs = waitMs ?? (visitor ? QUEUE_MS : 0)
-      const waitedMs = performance.now() - startedMs
-      if (waitedMs >= limitMs) throw await portTaken(platform, pid, taken, visitor, waitedMs)
-      if (!told) {
-        const why = visitor
-          ? `another leakscope (process ${visitor.pid}) is looking into ${await show(platform, taken)}`
-          : `${await show(platform, taken)} has it`
-        notice(`waiting up to ${formatDuration(limitMs)} for port ${taken.port}: ${why}`)
-        told = true
-      }
-      // Not in step with others that wait for the same.
-      await sleep(POLL_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => signal.throwIfAborted())
-      const now = await whoHas(platform, pid, taken.port)
-      if (now?.pid !== taken.pid) break
-    }
+    await waitForPort(platform, pid, answer.taken, startedMs, { ...options, quiet })
     await requireNodeProcess(platform, pid)
+  }
+}
+
+/** Waits until who has the port lets go of it. Throws when that takes too long, or is not to be waited for. */
+async function waitForPort(
+  platform: Platform,
+  pid: number,
+  taken: PortTaken,
+  startedMs: number,
+  { signal, notice, waitMs, quiet }: LocalOptions & { readonly quiet: boolean },
+): Promise<void> {
+  for (let told = quiet; ; told = true) {
+    const visitor = taken.pid === undefined ? undefined : await visitorOf(platform, taken.pid)
+    // Asked after the visitor, who takes its note away only when the port is free.
+    const now = await whoHas(platform, pid, taken.port)
+    if (!now || now.pid !== taken.pid) return
+    const limitMs = waitMs ?? (visitor ? QUEUE_MS : 0)
+    const waitedMs = performance.now() - startedMs
+    if (waitedMs >= limitMs) throw await portTaken(platform, pid, taken, visitor, waitedMs)
+    if (!told) {
+      const who = await show(platform, taken)
+      const why = visitor ? `another leakscope (process ${visitor.pid}) is looking into ${who}` : `${who} has it`
+      notice(`waiting up to ${formatDuration(limitMs)} for port ${taken.port}: ${why}`)
+    }
+    // Not in step with others that wait for the same.
+    await sleep(POLL_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 }
 
@@ -125,10 +135,10 @@ async function portTaken(
 
 async function show(platform: Platform, { pid }: PortTaken): Promise<string> {
   if (pid === undefined) return 'a process of another user'
-  const command = (await platform.describe(pid))?.command.join(' ')
-  return command === undefined ? `process ${pid}` : `process ${pid} (${command.slice(0, LONGEST_COMMAND)})`
+  const [executable, ...args] = (await platform.describe(pid))?.command ?? []
+  if (executable === undefined) return `process ${pid}`
+  return `process ${pid} (${printable([basename(executable), ...args].join(' '), LONGEST_COMMAND)})`
 }
-const LONGEST_COMMAND = 80
 
 function describeOutside(
   platform: Platform,

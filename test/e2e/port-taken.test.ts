@@ -1,9 +1,21 @@
 // Two processes that want the same port for their inspectors, which is what happens by default.
 
+import { chmodSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { filesIn, portsOf, runCli, spawnTarget, startCli, temporaryFolder, until } from '../support/target.ts'
+import {
+  filesIn,
+  NOBODY,
+  nobodyMayRun,
+  nodeForEverybody,
+  portsOf,
+  runCli,
+  spawnTarget,
+  startCli,
+  temporaryFolder,
+  until,
+} from '../support/target.ts'
 
 const servers = new Set<Server>()
 afterEach(() => {
@@ -31,6 +43,21 @@ test('--wait waits for the port, says who has it, and goes on when it is free', 
   expect(target.output()).not.toContain('failed')
   release()
   expect((await cli.done).code, stderr).toBe(0)
+  expect(portsOf(target.pid)).toEqual([])
+})
+
+test.runIf(nobodyMayRun)('--wait waits as well for a process that we may not see', async () => {
+  const { port, release } = await takePort()
+  const folder = temporaryFolder()
+  chmodSync(folder, 0o777)
+  const executable = nodeForEverybody()
+  const target = await spawnTarget('', { executable, uid: NOBODY.uid, args: [`--inspect-port=${port}`] })
+  const cli = startCli(['snapshot', target.pid, '--wait', '60s', '-o', join(folder, 'a')], NOBODY)
+  const note = await new Promise((resolve) => cli.child.stderr.once('data', resolve))
+  expect(String(note)).toContain(`for port ${port}: a process of another user has it`)
+  release()
+  const { code, stderr } = await cli.done
+  expect(code, stderr).toBe(0)
   expect(portsOf(target.pid)).toEqual([])
 })
 
