@@ -2,32 +2,28 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import type { Encoder } from '../support/encoder.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
+import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import { duration, positiveInteger } from './options.ts'
-import { redactionHelp, redactionKey } from './redaction-key.ts'
 
 interface Options {
   readonly output?: string
   readonly count: number
   readonly every?: number
-  readonly redact?: true
-  readonly redactKeyFile?: string
+  readonly wait?: number | true
   readonly force?: true
   readonly quiet?: true
 }
 
 const DEFAULT_EVERY_MS = 10_000
+const DEFAULT_WAIT_MS = 600_000
 
 export function snapshotCommand(context: Context): Command {
   return new Command('snapshot')
     .description('capture a heap snapshot of a running process')
-    .argument('<pid>', 'the process; `leakscope ps` lists what there is', positiveInteger('<pid>'))
-    .option(
-      '-o, --output <file>',
-      'where to write it, packed if it ends in .gz or .zst (default: leakscope-<pid>-<time>.heapsnapshot)',
-    )
+    .argument('<target>', 'a pid (see `leakscope ps`), host:port of an open inspector, or its ws:// URL', parseTarget)
+    .option('-o, --output <file>', 'where to write it (default: leakscope-<target>-<time>.heapsnapshot)')
     .option(
       '--count <n>',
       'how many to take in one visit; `leakscope diff` then knows every object again',
@@ -39,30 +35,27 @@ export function snapshotCommand(context: Context): Command {
       'how long from the end of one to the next: 500ms, 10s, 2min (default: 10s)',
       duration('--every'),
     )
-    .option('--redact', 'write tokens in the place of passwords and all other texts of the program')
-    .option('--redact-key-file <file>', 'the same, with the key in this file (default: a new one that is forgotten)')
+    .option(
+      '--wait [time]',
+      'wait while another process has the port that the target needs for its inspector (default: 10min)',
+      duration('--wait'),
+    )
     .option('--force', 'replace the file if it exists')
     .option('-q, --quiet', 'show no progress')
-    .addHelpText('after', () => `\nWith --redact:${redactionHelp('--redact-key-file')}`)
-    .action((pid: number, options: Options) => run(context, pid, options))
+    .action((name: TargetName, options: Options) => run(context, name, options))
 }
 
-async function run(context: Context, pid: number, options: Options): Promise<void> {
-  const [{ withInspector }, { captureHeapSnapshot }, { requireWritable }, { packers }] = await Promise.all([
+async function run(context: Context, name: TargetName, options: Options): Promise<void> {
+  const [{ withInspector }, { captureHeapSnapshot }, { requireWritable }] = await Promise.all([
     import('../target/attach.ts'),
     import('../capture/heap-snapshot.ts'),
     import('../support/files.ts'),
-    import('../support/compression.ts'),
   ])
-  const paths = fileNames(options.output ?? defaultName(pid, new Date()), options.count)
+  const paths = fileNames(options.output ?? defaultName(name, new Date()), options.count)
   const force = options.force ?? false
   const every = options.every ?? DEFAULT_EVERY_MS
   // Known before the target hears of us.
-  for (const path of paths) {
-    requireWritable(path, force)
-    packers(path)
-  }
-  const redactor = await redactorFor(options)
+  for (const path of paths) requireWritable(path, force)
 
   const progress = context.progress(options.quiet ?? false)
   const onNotice = (notice: string) => {
@@ -70,19 +63,19 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
     context.note(`leakscope: ${notice}`)
   }
   try {
-    progress.stage(`attaching to process ${pid}`)
-    await withInspector(pid, { signal: context.signal, onNotice }, async (session, target) => {
+    progress.stage(`attaching to ${showTarget(name)}`)
+    const waitMs = options.wait === true ? DEFAULT_WAIT_MS : options.wait
+    await withInspector(name, { signal: context.signal, onNotice, waitMs }, async (session, target) => {
       for (const [i, path] of paths.entries()) {
         const which = paths.length > 1 ? ` (${i + 1} of ${paths.length})` : ''
         if (i > 0) {
           progress.stage(`waiting ${formatDuration(every)} for the next${which}`)
           await pause(every, session.closed, context.signal)
         }
-        progress.stage(`walking the heap of process ${pid}, ${target.nodeVersion}${which}`)
+        progress.stage(`walking the heap of process ${target.pid}, ${target.nodeVersion}${which}`)
         let stage = 'walking'
         const snapshot = await captureHeapSnapshot(session, path, {
           force,
-          encoders: [...redactor(path), ...packers(path)],
           onProgress(now) {
             if (now.stage !== stage) progress.stage(`writing${which}`)
             stage = now.stage
@@ -92,7 +85,7 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
         progress.clear()
         context.out(
           `${snapshot.path}  ${formatBytes(snapshot.fileBytes)}  ${formatCount(snapshot.nodeCount)} nodes  ` +
-            `process ${pid} stood still for ${formatDuration(snapshot.pausedMs)}`,
+            `process ${target.pid} stood still for ${formatDuration(snapshot.pausedMs)}`,
         )
       }
       progress.stage('leaving')
@@ -100,14 +93,6 @@ async function run(context: Context, pid: number, options: Options): Promise<voi
   } finally {
     progress.end()
   }
-}
-
-/** Makes what redacts a file, one for all of a run having the same key; or nothing, where that was not asked for. */
-async function redactorFor({ redact, redactKeyFile }: Options): Promise<(path: string) => Encoder[]> {
-  if (!redact && redactKeyFile === undefined) return () => []
-  const key = redactionKey(redactKeyFile)
-  const { createRedactor } = await import('../snapshot/redaction/redactor.ts')
-  return (path) => [createRedactor(path, key)]
 }
 
 /** Waits `ms`, or until the target is gone, which the next request will tell; throws when `signal` aborts. */
@@ -122,15 +107,16 @@ async function pause(ms: number, closed: Promise<void>, signal: AbortSignal): Pr
 /** One name as it is; of several, each with its number in front of the ending. */
 function fileNames(name: string, count: number): string[] {
   if (count === 1) return [name]
-  const ending = /(\.heapsnapshot)?(\.gz|\.zst)?$/.exec(name)![0]
+  const ending = /(\.heapsnapshot)?$/.exec(name)![0]
   const stem = name.slice(0, name.length - ending.length)
   return Array.from({ length: count }, (_, i) => `${stem}-${i + 1}${ending}`)
 }
 
-/** `leakscope-4242-20250131-235959.heapsnapshot`, in local time. */
-function defaultName(pid: number, now: Date): string {
+/** `leakscope-4242-20250131-235959.heapsnapshot`, in local time; or with `localhost-9229`. */
+function defaultName(name: TargetName, now: Date): string {
   const two = (value: number) => String(value).padStart(2, '0')
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
-  return `leakscope-${pid}-${day}-${time}.heapsnapshot`
+  const target = name.kind === 'process' ? name.pid : `${name.host.replace(/:+/g, '-')}-${name.port}`
+  return `leakscope-${target}-${day}-${time}.heapsnapshot`
 }

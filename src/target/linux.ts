@@ -1,8 +1,9 @@
 // Processes as Linux shows them under /proc. Reads are synchronous on purpose: no disk is behind them.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { inspectorPortOf } from './inspector-port.ts'
+import { enterNetwork } from './linux-network.ts'
 import { connections, listeners, portHolder } from './linux-sockets.ts'
+import { argumentsOf, inspectorPortOf } from './node-arguments.ts'
 import { type NodeBinary, readNodeBinary } from './node-binary.ts'
 import type { Platform, ProcessFacts, ProcessState } from './platform.ts'
 
@@ -19,7 +20,11 @@ export const linux: Platform = {
   listeners: async (pid) => listeners(pid),
   connections: async (pid, port) => connections(pid, port),
   portHolder: async (pid, port) => portHolder(pid, port, listPids()),
-  inspectorPort: async (pid) => inspectorPort(pid),
+  nodeArguments: async (pid) => nodeArguments(pid),
+  async inspectorPort(pid) {
+    const args = nodeArguments(pid)
+    return args && inspectorPortOf(args)
+  },
 
   async acceptsInspectorRequest(pid) {
     const caught = statusField(read(pid, 'status') ?? '', 'SigCgt')
@@ -35,6 +40,7 @@ export const linux: Platform = {
     }
   },
 
+  enterNetwork: (pid) => enterNetwork(pid),
   requestInspector: (pid) => void process.kill(pid, 'SIGUSR1'),
 }
 
@@ -75,6 +81,9 @@ function describe(pid: number): ProcessFacts | undefined {
   const command = (read(pid, 'cmdline') ?? '').replace(/\0+$/, '')
   return {
     pid,
+    birth: fields[19]!,
+    parentPid: Number(fields[1]),
+    tracerPid: Number(statusField(status, 'TracerPid')) || undefined,
     ownPid: Number(statusField(status, 'NSpid')?.split(/\s+/).at(-1) ?? pid),
     state: stateOf(fields[0]!),
     uid: Number(statusField(status, 'Uid')?.split(/\s+/)[1]),
@@ -101,18 +110,20 @@ function nodeBinary(pid: number): NodeBinary | undefined | 'unreadable' {
   }
 }
 
+const UNKNOWN_NODE: NodeBinary = { version: undefined, inspector: true }
+
 /** Node as a shared library, as some distributions build it. */
 function sharedNode(pid: number): NodeBinary | undefined {
   const path = /\s(\/\S*\/libnode\.so[.\d]*)/.exec(read(pid, 'maps') ?? '')?.[1]
   if (path === undefined) return undefined
   try {
-    return readNodeBinary(`/proc/${pid}/root${path}`) ?? { version: undefined }
+    return readNodeBinary(`/proc/${pid}/root${path}`) ?? UNKNOWN_NODE
   } catch {
-    return { version: undefined } // replaced on disk since; the process still runs the old one
+    return UNKNOWN_NODE // replaced on disk since; the process still runs the old one
   }
 }
 
-function inspectorPort(pid: number): number | undefined {
+function nodeArguments(pid: number): string[] | undefined {
   const command = describe(pid)?.command
   if (command === undefined) return undefined
   let executable: string
@@ -123,5 +134,5 @@ function inspectorPort(pid: number): number | undefined {
   }
   const environment = (read(pid, 'environ') ?? '').split('\0')
   const nodeOptions = environment.find((it) => it.startsWith('NODE_OPTIONS='))?.slice('NODE_OPTIONS='.length)
-  return inspectorPortOf(command, executable, nodeOptions)
+  return argumentsOf(command, executable, nodeOptions)
 }

@@ -6,14 +6,20 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 export interface NodeBinary {
   /** As `process.version`: `v22.11.0`; undefined when the bytes do not tell. */
   readonly version: string | undefined
+  /** False when it was built without: `process.config.variables.v8_enable_inspector` is 0. */
+  readonly inspector: boolean
 }
 
 /**
  * The message of Node's own inspector server, unchanged since Node 8, with its placeholders: no program but Node has a
- * reason to hold it, and one that does not hold it has no inspector to open.
+ * reason to hold it, and a Node that does not hold it has no inspector to open.
  * https://github.com/nodejs/node/blob/main/src/inspector_socket_server.cc
  */
 const MARKER = Buffer.from('Starting inspector on %s:%d failed: %s')
+
+/** From `process.config`, of which every Node has the text in it. */
+const NO_INSPECTOR = /"v8_enable_inspector": ?0/
+const NO_INSPECTOR_START = Buffer.from('"v8_enable_inspector":')
 
 /** What the inspector says of itself under `/json/version`. It lies a few hundred bytes from the marker. */
 const VERSION = /^node\.js\/(v\d+\.\d+\.\d+[-.+\w]*)\0/
@@ -44,6 +50,7 @@ export function readNodeBinary(path: string, smallestBytes = SMALLEST_NODE_BYTES
 function search(file: number): NodeBinary | undefined {
   const block = Buffer.allocUnsafe(BLOCK_BYTES)
   let marked = false
+  let without = false
   let version: string | undefined
   let kept = 0
   let position = 0
@@ -53,12 +60,18 @@ function search(file: number): NodeBinary | undefined {
     position += read
     const bytes = block.subarray(0, kept + read)
     marked ||= bytes.includes(MARKER)
+    without ||= isBuiltWithout(bytes)
     version ??= findVersion(bytes)
     // The end of a block begins the next one, for a text that lies across the two.
     kept = Math.min(OVERLAP_BYTES, bytes.length)
     bytes.copy(block, 0, bytes.length - kept)
   }
-  return marked ? { version } : undefined
+  return marked || without ? { version, inspector: marked } : undefined
+}
+
+function isBuiltWithout(bytes: Buffer): boolean {
+  const at = bytes.indexOf(NO_INSPECTOR_START)
+  return at !== -1 && NO_INSPECTOR.test(bytes.toString('latin1', at, at + OVERLAP_BYTES))
 }
 
 function findVersion(bytes: Buffer): string | undefined {

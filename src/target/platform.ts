@@ -2,6 +2,7 @@
 
 import { LeakscopeError } from '../errors.ts'
 import type { NodeBinary } from './node-binary.ts'
+import type { Route } from './route.ts'
 
 /** Where a process is in its life, as far as it matters to someone who wants an answer from it. */
 export type ProcessState = 'running' | 'stopped' | 'zombie'
@@ -9,6 +10,11 @@ export type ProcessState = 'running' | 'stopped' | 'zombie'
 /** One process as the system describes it; `undefined` stands for what this system does not tell. */
 export interface ProcessFacts {
   readonly pid: number
+  /** Tells it from others that have, or had, the same pid; empty when the system does not. */
+  readonly birth: string
+  readonly parentPid: number | undefined
+  /** The debugger (as strace, gdb) that holds it, if one does. */
+  readonly tracerPid: number | undefined
   /** The id that the process itself knows, which differs inside a container's PID namespace. */
   readonly ownPid: number | undefined
   readonly state: ProcessState
@@ -51,12 +57,16 @@ export interface Platform {
   connections(pid: number, port: number): Promise<number | undefined>
   /** Who, other than `pid`, listens where `pid` would have to listen on `port`. */
   portHolder(pid: number, port: number): Promise<PortHolder | undefined>
+  /** What Node was started with, NODE_OPTIONS first, the program's own arguments last; undefined when that cannot be read. */
+  nodeArguments(pid: number): Promise<readonly string[] | undefined>
   /** The port that Node was told to use for its inspector; undefined when that cannot be read. */
   inspectorPort(pid: number): Promise<number | undefined>
   /** Whether the process would survive the request, that is, has a handler for it. */
   acceptsInspectorRequest(pid: number): Promise<Answer>
   /** Whether the process listens on a loopback that is not ours: it runs in another network namespace. */
   hasOwnNetwork(pid: number): Promise<Answer>
+  /** The way to the ports of a process in another network. Rejects with a LeakscopeError that says what is missing. */
+  enterNetwork(pid: number): Promise<Route>
   /** Asks Node to open its inspector. Throws what `process.kill` throws. */
   requestInspector(pid: number): void
 }

@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { type NodeBinary, readNodeBinary } from './node-binary.ts'
 import type { Listener, Platform, PortHolder, ProcessFacts, ProcessState } from './platform.ts'
+import { direct } from './route.ts'
 
 const execute = promisify(execFile)
 
@@ -21,8 +22,10 @@ async function output(command: string, args: readonly string[]): Promise<string>
 const UNTOLD = {
   connections: async () => undefined,
   inspectorPort: async () => undefined,
+  nodeArguments: async () => undefined,
   acceptsInspectorRequest: async () => 'unknown',
   hasOwnNetwork: async () => 'unknown',
+  enterNetwork: async () => direct,
 } as const satisfies Partial<Platform>
 
 async function nodeBinaryAt(path: string | undefined): Promise<NodeBinary | undefined | 'unreadable'> {
@@ -63,6 +66,9 @@ export function parsePs(pid: number, line: string): ProcessFacts | undefined {
   const state: ProcessState = stat.startsWith('Z') ? 'zombie' : stat.startsWith('T') ? 'stopped' : 'running'
   return {
     pid,
+    birth: '',
+    parentPid: undefined,
+    tracerPid: undefined,
     ownPid: pid,
     state,
     uid: Number(uid),
@@ -126,6 +132,9 @@ export function parseWin32Process(pid: number, text: string): ProcessFacts | und
   const facts = JSON.parse(text) as { CommandLine: string | null; WorkingSetSize: number; AgeMs: number }
   return {
     pid,
+    birth: '',
+    parentPid: undefined,
+    tracerPid: undefined,
     ownPid: pid,
     state: 'running',
     uid: undefined,

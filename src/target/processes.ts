@@ -1,12 +1,13 @@
-// The Node processes of this machine, and the checks that one of them can be attached to without harm.
+// The Node processes of this machine.
 
-import { LeakscopeError } from '../errors.ts'
-import type { Answer, Platform, ProcessFacts } from './platform.ts'
+import type { NodeBinary } from './node-binary.ts'
+import type { Listener, Platform, ProcessFacts } from './platform.ts'
 import { currentPlatform } from './platform.ts'
+import { routeTo } from './route.ts'
 
 export type InspectorState =
   | { readonly state: 'open'; readonly host: string; readonly port: number }
-  /** Disabled: the process was started in a way that keeps it shut. Unknown: we may not look. */
+  /** Disabled: the process was started, or its Node built, in a way that keeps it shut. Unknown: we may not look. */
   | { readonly state: 'closed' | 'disabled' | 'unknown' }
 
 export interface NodeProcess extends ProcessFacts {
@@ -33,78 +34,30 @@ async function describeNodeProcess(platform: Platform, pid: number): Promise<Nod
     return looksLikeNode ? { ...facts, nodeVersion: undefined, inspector: { state: 'unknown' } } : undefined
   }
   if (!binary) return undefined
-  return { ...facts, nodeVersion: binary.version, inspector: await inspectorState(platform, facts) }
+  return { ...facts, nodeVersion: binary.version, inspector: await inspectorState(platform, facts, binary) }
 }
 
-async function inspectorState(platform: Platform, { pid, state }: ProcessFacts): Promise<InspectorState> {
-  const { findOpenInspector } = await import('./inspector.ts')
-  const address = state === 'stopped' ? undefined : await findOpenInspector(platform, pid)
-  if (address) return { state: 'open', ...address }
+async function inspectorState(
+  platform: Platform,
+  { pid, state }: ProcessFacts,
+  binary: NodeBinary,
+): Promise<InspectorState> {
+  if (!binary.inspector) return { state: 'disabled' }
+  const listeners = state === 'stopped' ? undefined : await platform.listeners(pid)
+  const suspects = listeners?.filter((it) => it.suspect) ?? []
+  if (suspects.length > 0) {
+    try {
+      const address = await findFrom(platform, pid, suspects)
+      if (address) return { state: 'open', ...address }
+    } catch {
+      return { state: 'unknown' } // in a network that we may not enter
+    }
+  }
   if ((await platform.acceptsInspectorRequest(pid)) === 'no') return { state: 'disabled' }
-  const unseen = state === 'stopped' || (await platform.listeners(pid)) === undefined
-  return { state: unseen ? 'unknown' : 'closed' }
+  return { state: listeners ? 'closed' : 'unknown' }
 }
 
-/**
- * Makes sure, before anything is sent to it, that `pid` is a process that can answer us: there, ours, running, Node.
- * Throws a LeakscopeError that says which of these it is not.
- */
-export async function requireNodeProcess(platform: Platform, pid: number): Promise<ProcessFacts> {
-  if (pid === process.pid) throw new LeakscopeError('usage-invalid', `process ${pid} is leakscope itself`)
-  const facts = await platform.describe(pid)
-  if (!facts) {
-    throw new LeakscopeError('target-not-found', `there is no process ${pid}`, {
-      hint: '`leakscope ps` lists the Node processes of this machine.',
-    })
-  }
-  if (facts.state === 'zombie') {
-    throw new LeakscopeError('target-not-found', `process ${pid} has ended; its parent has not taken notice yet`)
-  }
-  const binary = await platform.nodeBinary(pid)
-  if (!maySignal(pid) || binary === 'unreadable') {
-    const owner = facts.uid === undefined ? 'another user' : `user ${facts.uid}`
-    throw new LeakscopeError('target-not-permitted', `process ${pid} belongs to ${owner}, and we may not inspect it`, {
-      hint: 'Run leakscope as the same user, or as root.',
-    })
-  }
-  if (!binary) {
-    throw new LeakscopeError(
-      'target-not-node',
-      `process ${pid} is not Node.js (${facts.command[0]}); it was left alone`,
-      {
-        hint: '`leakscope ps` lists the Node processes of this machine.',
-      },
-    )
-  }
-  if (facts.state === 'stopped') {
-    throw new LeakscopeError('target-timeout', `process ${pid} is stopped and cannot answer`, {
-      hint: `Let it go on first: kill -CONT ${pid}`,
-    })
-  }
-  if ((await platform.hasOwnNetwork(pid)) === 'yes') {
-    throw new LeakscopeError(
-      'target-unreachable',
-      `process ${pid} has a network of its own (a container), so its inspector cannot be reached from here`,
-      { hint: `Run leakscope inside the container, or as root: nsenter -t ${pid} -n leakscope …` },
-    )
-  }
-  return facts
-}
-
-/** Signal 0 asks for permission and does nothing else. */
-function maySignal(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'EPERM'
-  }
-}
-
-/** Throws unless asking `pid` for its inspector is known not to kill it. */
-export function requireSignalHandler(pid: number, accepts: Answer): void {
-  if (accepts !== 'no') return
-  throw new LeakscopeError('target-refuses-signal', `process ${pid} does not open its inspector on SIGUSR1`, {
-    hint: 'It was started with --disable-sigusr1, or with --permission and without --allow-inspector; or it handles the signal itself. Start it with --inspect=0 instead, which opens the inspector from the beginning.',
-  })
+async function findFrom(platform: Platform, pid: number, suspects: readonly Listener[]) {
+  const [{ firstInspector }, route] = await Promise.all([import('./inspector.ts'), routeTo(platform, pid)])
+  return firstInspector(suspects, route).finally(() => route.close())
 }

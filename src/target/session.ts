@@ -2,6 +2,7 @@
 
 import type { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
+import { direct } from './route.ts'
 import { connectWebSocket } from './websocket.ts'
 
 export interface SendOptions {
@@ -45,7 +46,7 @@ interface Message {
 }
 
 /** Connects to the inspector at `url`. When `signal` aborts, every request that has no answer yet is given up. */
-export async function openSession(url: string, signal: AbortSignal): Promise<InspectorSession> {
+export async function openSession(url: string, signal: AbortSignal, route = direct): Promise<InspectorSession> {
   signal.throwIfAborted()
   const waiting = new Map<number, Waiting>()
   const handlers = new Map<string, Set<(params: unknown) => void>>()
@@ -82,17 +83,22 @@ export async function openSession(url: string, signal: AbortSignal): Promise<Ins
   const closed = new Promise<void>((resolve) => {
     setClosed = resolve
   })
-  const socket = await connectWebSocket(url, signal, {
-    onMessage: receive,
-    onClose() {
-      end(
-        new LeakscopeError('target-unreachable', 'the target closed the connection to its inspector', {
-          hint: 'Somebody else may have shut it. Try again.',
-        }),
-      )
-      setClosed()
+  const socket = await connectWebSocket(
+    url,
+    signal,
+    {
+      onMessage: receive,
+      onClose() {
+        end(
+          new LeakscopeError('target-unreachable', 'the target closed the connection to its inspector', {
+            hint: 'Somebody else may have shut it. Try again.',
+          }),
+        )
+        setClosed()
+      },
     },
-  })
+    route,
+  )
 
   return {
     closed,

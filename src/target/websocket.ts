@@ -2,8 +2,8 @@
 // a snapshot is gigabytes of messages, and a buffer or two for each would make us large before they are collected.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { connect } from 'node:net'
 import { LeakscopeError } from '../errors.ts'
+import { direct } from './route.ts'
 
 export interface WebSocketHandlers {
   /** One message; its bytes are only valid during the call. */
@@ -19,7 +19,10 @@ export interface WebSocketConnection {
 }
 
 const CONNECT_MS = 5000
-const READ_BYTES = 256 * 1024
+const QUEUE_BYTES = 512 * 1024
+
+/** Where a `ws:` URL leads that names no port. */
+const HTTP_PORT = 80
 
 // From RFC 6455, sections 1.3 and 5.2.
 const HANDSHAKE_KEY = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -31,52 +34,60 @@ const CLOSE = 0x8
 const PING = 0x9
 const PONG = 0xa
 
-/** Connects to a `ws:` URL. */
-export function connectWebSocket(
+/** Connects to a `ws:` URL whose host is an address. */
+export async function connectWebSocket(
   url: string,
   signal: AbortSignal,
   handlers: WebSocketHandlers,
+  route = direct,
 ): Promise<WebSocketConnection> {
-  const { hostname, port, pathname } = new URL(url)
+  const { hostname, host, port, pathname, search } = new URL(url)
   const key = randomBytes(16).toString('base64')
   const accepted = createHash('sha1')
     .update(key + HANDSHAKE_KEY)
     .digest('base64')
+  const refusal = (why: string, cause?: unknown) =>
+    new LeakscopeError('target-unreachable', `the inspector at ${url} ${why}`, { cause })
 
+  let open = false
+  let onBytes = () => {}
+  const received = createByteQueue()
+  const inTime = AbortSignal.timeout(CONNECT_MS)
+  const socket = await route
+    .connect(
+      { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || HTTP_PORT) },
+      {
+        signal: AbortSignal.any([signal, inTime]),
+        receive(bytes) {
+          received.add(bytes)
+          onBytes()
+        },
+      },
+    )
+    .catch((cause) => {
+      signal.throwIfAborted()
+      throw refusal(inTime.aborted ? 'does not answer' : 'refuses the connection', cause)
+    })
   return new Promise((resolve, reject) => {
-    let open = false
-    const received = createByteQueue()
     const frames = createFrameReader(received, (opcode, payload) => {
       if (opcode === TEXT) handlers.onMessage(payload)
       else if (opcode === PING) socket.write(encodeFrame(PONG, payload))
       else if (opcode === CLOSE) socket.destroy()
     })
-    const socket = connect({
-      host: hostname.replace(/^\[|\]$/g, ''),
-      port: Number(port),
-      noDelay: true,
-      onread: {
-        buffer: Buffer.allocUnsafe(READ_BYTES),
-        callback(length, bytes) {
-          received.add((bytes as Buffer).subarray(0, length))
-          if (!open) acceptHandshake()
-          if (open) frames.read()
-          return true
-        },
-      },
-    })
-    const refuse = (cause?: unknown) => {
+    const refuse = (error: unknown) => {
+      settle()
+      reject(error)
       socket.destroy()
-      reject(new LeakscopeError('target-unreachable', `the inspector at ${url} refuses the connection`, { cause }))
     }
-    const abort = () => {
-      socket.destroy()
-      reject(signal.reason)
-    }
-    const timer = setTimeout(refuse, CONNECT_MS)
+    const abort = () => refuse(signal.reason)
+    const late = () => refuse(refusal('does not answer'))
     const settle = () => {
-      clearTimeout(timer)
+      inTime.removeEventListener('abort', late)
       signal.removeEventListener('abort', abort)
+    }
+    onBytes = () => {
+      if (!open) acceptHandshake()
+      if (open) frames.read()
     }
 
     function acceptHandshake(): void {
@@ -84,7 +95,7 @@ export function connectWebSocket(
       const end = answer.indexOf('\r\n\r\n')
       if (end === -1) return
       if (!answer.startsWith('HTTP/1.1 101 ') || !answer.includes(accepted)) {
-        refuse()
+        refuse(refusal('refuses the connection'))
         return
       }
       received.drop(end + 4)
@@ -97,14 +108,14 @@ export function connectWebSocket(
     }
 
     signal.addEventListener('abort', abort, { once: true })
-    socket.on('error', refuse)
+    inTime.addEventListener('abort', late, { once: true })
+    socket.on('error', (cause) => refuse(refusal('ended the connection', cause)))
     socket.on('close', () => {
-      settle()
       if (open) handlers.onClose()
-      else refuse()
+      else refuse(refusal('refuses the connection'))
     })
     socket.write(
-      `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
     )
   })
@@ -119,7 +130,7 @@ interface ByteQueue {
 
 /** Bytes in one buffer that is used over and over, and grows to the largest message. */
 function createByteQueue(): ByteQueue {
-  let buffer = Buffer.allocUnsafe(2 * READ_BYTES)
+  let buffer = Buffer.allocUnsafe(QUEUE_BYTES)
   let used = 0
   return {
     add(bytes) {

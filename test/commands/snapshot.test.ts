@@ -1,6 +1,6 @@
 // `leakscope snapshot` as a user runs it, on real processes, with everything that can go wrong.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -246,8 +246,8 @@ describe('the file', () => {
 })
 
 describe('bad input', () => {
-  test.each(['abc', '0', '-5', '1.5', 'NaN', '', '99999999999999999999'])(
-    'refuses the pid %j as a usage error',
+  test.each(['abc', '0', '-5', '1.5', 'NaN', '', '99999999999999999999', 'localhost:0', '::1:9229', 'wss://a:1'])(
+    'refuses the target %j as a usage error',
     async (pid) => {
       const { code, stdout, stderr } = await runCli(['snapshot', pid])
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
@@ -325,11 +325,47 @@ describe('bad input', () => {
     expect(stderr).toMatch(/is stopped and cannot answer\n.*kill -CONT/)
   })
 
-  test.runIf(targetMajor >= 24)('sends nothing to a process that would not open its inspector', async () => {
-    const target = await spawnTarget('', { args: ['--disable-sigusr1'] })
+  test.each([
+    // Flags, the first Node that has them, and what is said.
+    [['--disable-sigusr1'], 22, /: it was started with --disable-sigusr1\n.*--inspect=127\.0\.0\.1:0/],
+    [
+      ['--permission', '--allow-fs-read=*'],
+      22,
+      /--permission and without --allow-inspector\n.*--inspect alone does not/,
+    ],
+    [['--experimental-permission', '--allow-fs-read=*'], 20, /--permission and without --allow-inspector\n/],
+  ] as const)('sends nothing to a process that would not open its inspector: %j', async (args, since, message) => {
+    const known = spawnSync(TARGET_NODE, [...args, '-e', '0']).status === 0
+    // Options come and go with versions; those that must be there are.
+    if (!known) {
+      expect(targetMajor < since || args[0] === '--experimental-permission', `${args[0]} is not known`).toBe(true)
+      return
+    }
+    const target = await spawnTarget('', { args })
     const { code, stderr } = await runCli(['snapshot', target.pid])
     expect(code).toBe(3)
-    expect(stderr).toMatch(/does not open its inspector on SIGUSR1\n.*--disable-sigusr1/)
+    expect(stderr).toMatch(/does not open its inspector on SIGUSR1/)
+    expect(stderr).toMatch(message)
+    expect(await target.answers()).toBe(true)
+  })
+
+  test('knows a Node that was built without the inspector, and sends nothing to it', async () => {
+    const binary = readFileSync(TARGET_NODE)
+    const without = join(temporaryFolder(), 'node')
+    for (const [text, other] of [
+      ['"v8_enable_inspector": 1', '"v8_enable_inspector": 0'],
+      ['Starting inspector on %s:%d failed: %s', 'XXXXXXXX inspector on %s:%d failed: %s'],
+    ] as const) {
+      let at = binary.indexOf(text)
+      expect(at).toBeGreaterThan(0)
+      for (; at !== -1; at = binary.indexOf(text, at + 1)) binary.write(other, at, 'latin1')
+    }
+    writeFileSync(without, binary, { mode: 0o755 })
+    const target = await spawnTarget('', { executable: without })
+    const { code, stderr } = await runCli(['snapshot', target.pid])
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/built without the inspector \(v8_enable_inspector is 0\)\n.*official build/)
+    expect(target.output()).not.toContain('Debugger')
     expect(await target.answers()).toBe(true)
   })
 
@@ -341,7 +377,7 @@ describe('bad input', () => {
       const target = await spawnTarget('', { args: [`--inspect-port=${port}`] })
       const { code, stderr } = await runCli(['snapshot', target.pid])
       expect(code).toBe(3)
-      expect(stderr).toContain(`on port ${port}, because process ${process.pid} listens there`)
+      expect(stderr).toMatch(new RegExp(`on port ${port}, because process ${process.pid} \\(.*node.*\\) listens there`))
       expect(stderr).toContain('--inspect-port=0')
       expect(target.output()).not.toContain('failed')
     } finally {
@@ -402,7 +438,7 @@ describe('half-way', () => {
     expect(await target.answers()).toBe(true)
   })
 
-  test('a target that is stopped is given up in bounded time, and the next visit shuts what stayed open', async () => {
+  test('a target that is stopped is given up in bounded time, and shuts its inspector when it goes on', async () => {
     const target = await spawnTarget(BIG_HEAP)
     const folder = temporaryFolder()
     const cli = startCli(['snapshot', target.pid, '-o', join(folder, 'a')])
@@ -410,13 +446,12 @@ describe('half-way', () => {
     target.child.kill('SIGSTOP')
     const { code, stderr } = await cli.done
     expect(code).toBe(3)
-    expect(stderr).toMatch(/is stopped and does not answer\n.*kill -CONT/)
+    expect(stderr).toMatch(/is stopped and cannot answer\n.*kill -CONT/)
     expect(stderr).toMatch(/is still open on 127.0.0.1:\d+, because the process is stopped/)
     expect(filesIn(folder)).toEqual([])
     target.child.kill('SIGCONT')
+    await until(() => portsOf(target.pid).length === 0, 'the inspector to be shut', 60_000)
     expect(await target.answers()).toBe(true)
-    expect((await runCli(['snapshot', target.pid, '-o', join(folder, 'a')])).code).toBe(0)
-    expect(portsOf(target.pid)).toEqual([])
   })
 
   test('a leakscope that was killed is tidied up after by the next one', async () => {
@@ -427,7 +462,13 @@ describe('half-way', () => {
     cli.child.kill('SIGKILL')
     await cli.done
     expect(portsOf(target.pid)).toHaveLength(1)
-    expect((await runCli(['snapshot', target.pid, '-o', join(folder, 'b')])).code).toBe(0)
+    const next = await runCli(['snapshot', target.pid, '-o', join(folder, 'b')])
+    expect(next.code).toBe(0)
+    expect(next.stderr).toMatch(
+      new RegExp(
+        `the inspector of process ${target.pid} was left open by a leakscope .*process ${cli.child.pid}, which came at 20`,
+      ),
+    )
     expect(portsOf(target.pid)).toEqual([])
   })
 })

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { openInspector } from '../../src/target/inspector.ts'
 import type { Platform } from '../../src/target/platform.ts'
+import { direct } from '../../src/target/route.ts'
 
 function paperPlatform(parts: Partial<Platform>): Platform & { readonly requests: number[] } {
   const requests: number[] = []
@@ -11,6 +12,9 @@ function paperPlatform(parts: Partial<Platform>): Platform & { readonly requests
     listPids: async () => [],
     describe: async (pid) => ({
       pid,
+      birth: '',
+      parentPid: 1,
+      tracerPid: undefined,
       ownPid: pid,
       state: 'running',
       uid: 0,
@@ -19,13 +23,15 @@ function paperPlatform(parts: Partial<Platform>): Platform & { readonly requests
       cpuMs: 0,
       command: ['node'],
     }),
-    nodeBinary: async () => ({ version: undefined }),
+    nodeBinary: async () => ({ version: undefined, inspector: true }),
     listeners: async () => [],
     connections: async () => 0,
     portHolder: async () => undefined,
+    nodeArguments: async () => undefined,
     inspectorPort: async () => undefined,
     acceptsInspectorRequest: async () => 'yes',
     hasOwnNetwork: async () => 'no',
+    enterNetwork: async () => direct,
     requestInspector: (pid) => void requests.push(pid),
     ...parts,
   }
@@ -35,7 +41,7 @@ const never = new AbortController().signal
 
 test('a process without a handler for the signal gets none', async () => {
   const platform = paperPlatform({ acceptsInspectorRequest: async () => 'no' })
-  await expect(openInspector(platform, 1, never)).rejects.toMatchObject({ code: 'target-refuses-signal' })
+  await expect(openInspector(platform, 1, direct, never)).rejects.toMatchObject({ code: 'target-refuses-signal' })
   expect(platform.requests).toEqual([])
 })
 
@@ -49,26 +55,20 @@ test('a process that has just begun gets the time to set up its handler', async 
   const young = { ...(await paperPlatform({}).describe(1))!, ageMs: 10 }
   let described = 0
   await expect(
-    openInspector({ ...platform, describe: async () => (described++ < 2 ? young : undefined) }, 1, never),
+    openInspector({ ...platform, describe: async () => (described++ < 2 ? young : undefined) }, 1, direct, never),
   ).rejects.toMatchObject({ code: 'target-died' })
   expect(platform.requests).toEqual([1])
 })
 
-test('a port that is known to be taken is named before any signal', async () => {
+test('a port that is known to be taken is told before any signal', async () => {
   const platform = paperPlatform({ inspectorPort: async () => 9229, portHolder: async () => ({ pid: 77 }) })
-  await expect(openInspector(platform, 1, never)).rejects.toMatchObject({
-    code: 'target-port-taken',
-    message: 'process 1 cannot open its inspector on port 9229, because process 77 listens there',
-  })
+  expect(await openInspector(platform, 1, direct, never)).toEqual({ taken: { pid: 77, port: 9229 } })
   expect(platform.requests).toEqual([])
 })
 
-test('a port that turns out to be taken is named after a second', async () => {
+test('a port that turns out to be taken is told after a second', async () => {
   const platform = paperPlatform({ portHolder: async () => ({ pid: undefined }) })
-  await expect(openInspector(platform, 1, never)).rejects.toMatchObject({
-    code: 'target-port-taken',
-    message: expect.stringContaining('because a process of another user listens there'),
-  })
+  expect(await openInspector(platform, 1, direct, never)).toEqual({ taken: { pid: undefined, port: 9229 } })
   expect(platform.requests).toEqual([1])
 })
 
@@ -76,7 +76,7 @@ test('after Ctrl-C it waits a little for an inspector that is about to open, the
   const abort = new AbortController()
   const platform = paperPlatform({ requestInspector: () => abort.abort(new Error('stopped')) })
   const started = performance.now()
-  await expect(openInspector(platform, 1, abort.signal)).rejects.toThrow('stopped')
+  await expect(openInspector(platform, 1, direct, abort.signal)).rejects.toThrow('stopped')
   expect(performance.now() - started).toBeGreaterThan(1000)
 })
 
@@ -87,5 +87,8 @@ test('a process that ended before the signal is named so', async () => {
       throw gone
     },
   })
-  await expect(openInspector(platform, 1, never)).rejects.toMatchObject({ code: 'target-not-found', cause: gone })
+  await expect(openInspector(platform, 1, direct, never)).rejects.toMatchObject({
+    code: 'target-not-found',
+    cause: gone,
+  })
 })

@@ -1,0 +1,54 @@
+// What a user may write for a target.
+
+import { expect, test } from 'vitest'
+import { parseTarget } from '../../src/target/target.ts'
+
+test('a whole number is a pid', () => {
+  expect(parseTarget('4242')).toEqual({ kind: 'process', pid: 4242 })
+})
+
+test.each([
+  ['localhost:9229', 'localhost', 9229],
+  ['127.0.0.1:9229', '127.0.0.1', 9229],
+  ['[::1]:9229', '::1', 9229],
+  ['[2001:db8::5]:1', '2001:db8::5', 1],
+  ['pod-7.shop.svc.cluster.local:65535', 'pod-7.shop.svc.cluster.local', 65_535],
+  ['ws://localhost:9229', 'localhost', 9229],
+  ['ws://localhost:9229/', 'localhost', 9229],
+])('%s is an inspector that is asked for its URL', (text, host, port) => {
+  expect(parseTarget(text)).toEqual({ kind: 'inspector', host, port, path: undefined })
+})
+
+test.each([
+  ['ws://127.0.0.1:9229/72db912c-96ff', '127.0.0.1', '/72db912c-96ff'],
+  ['WS://[::1]:9229/a?token=b', '::1', '/a?token=b'],
+])('%s is an inspector whose URL is known', (text, host, path) => {
+  expect(parseTarget(text)).toEqual({ kind: 'inspector', host, port: 9229, path })
+})
+
+test.each([
+  '',
+  '0',
+  '-1',
+  '1.5',
+  'server.js',
+  'localhost',
+  'localhost:',
+  ':9229',
+  'localhost:0',
+  'localhost:65536',
+  '::1:9229',
+  '[::1]',
+  '[localhost]:9229',
+  'localhost:9229/id',
+  'http://localhost:9229',
+  'ws://',
+  'ws://localhost/id',
+  'a b:9229',
+])('%j is none', (text) => {
+  expect(() => parseTarget(text)).toThrow(expect.objectContaining({ code: 'usage-invalid' }))
+})
+
+test('TLS is refused in so many words', () => {
+  expect(() => parseTarget('wss://localhost:9229/id')).toThrow(/without TLS/)
+})
