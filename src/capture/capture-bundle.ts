@@ -223,18 +223,21 @@ function fileName(isolate: string, round: number, count: number): string {
 /** Ties each worker to the object that stands for it, in main or, for a worker's own workers, in that worker. */
 async function findLinks(visit: Visit): Promise<BundleLink[]> {
   const { session, failures } = visit
-  const isolates = listIsolates(visit).filter(({ name }) => !failures.has(name))
+  const isolates = listIsolates(visit)
   const links: BundleLink[] = []
   for (const from of isolates) {
-    if (links.length >= isolates.length - 1) break
+    if (links.length === isolates.length - 1) break
+    if (failures.has(from.name)) continue
     for (const { threadId, ...node } of await orElse(session, findWorkerObjects(from.client), [])) {
-      const to = isolates.find((it) => it.worker?.threadId === threadId)
+      const to = isolates.find((it) => it.threadId === threadId)
       if (!to) continue
+      // One that was given up refuses at once.
       const portNodeId = await orElse(session, findParentPort(to.client), null)
       links.push({ kind: 'worker', from: { isolate: from.name, ...node }, to: { isolate: to.name, portNodeId } })
     }
   }
-  return links
+  const position = ({ to }: BundleLink) => isolates.findIndex(({ name }) => name === to.isolate)
+  return links.sort((a, b) => position(a) - position(b))
 }
 
 /** What cannot be had, for whatever reason, as long as there is a process to ask. */

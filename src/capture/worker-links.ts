@@ -36,7 +36,7 @@ const PROPERTIES = z.object({
   result: z.array(
     z.object({
       name: z.string(),
-      value: z.object({ objectId: z.string().optional(), value: z.unknown() }).optional(),
+      value: z.object({ objectId: z.string().optional(), value: z.unknown().optional() }).optional(),
     }),
   ),
 })

@@ -1,6 +1,7 @@
 // A conversation in the Chrome DevTools Protocol: requests with answers, and events in between, over a WebSocket or
 // inside another conversation.
 
+import { setMaxListeners } from 'node:events'
 import type { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
 import { connectWebSocket } from './websocket.ts'
@@ -60,6 +61,8 @@ interface Message {
 /** Connects to the inspector at `url`. When `signal` aborts, every request that has no answer yet is given up. */
 export async function openSession(url: string, signal: AbortSignal): Promise<InspectorSession> {
   signal.throwIfAborted()
+  // Each request listens to it, and there may be many at a time; Node would suspect a leak.
+  setMaxListeners(0, signal)
   const conversation = createConversation(signal, (text) => socket.send(text))
   const nested = new Set<Conversation>()
   function end(reason: LeakscopeError): void {
