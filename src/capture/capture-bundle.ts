@@ -72,6 +72,7 @@ export async function captureBundle(session: InspectorSession, path: string, opt
       captures.push(...(await captureRound(visit, round)))
     }
     if (captures.every(({ status }) => status === 'failed')) throw visit.failures.get('main')!
+    const links = await findLinks(visit)
     const bundle: Bundle = {
       schemaVersion: 1,
       tool: { name: 'leakscope', version: toolVersion() },
@@ -80,7 +81,7 @@ export async function captureBundle(session: InspectorSession, path: string, opt
       durationMs: Date.now() - started.getTime(),
       rounds,
       captures,
-      links: await findLinks(visit),
+      links,
     }
     writeManifest(folder.path, bundle)
     folder.commit()
@@ -228,13 +229,15 @@ async function findLinks(visit: Visit): Promise<BundleLink[]> {
   for (const from of isolates) {
     if (links.length === isolates.length - 1) break
     if (failures.has(from.name)) continue
-    for (const { threadId, ...node } of await orElse(session, findWorkerObjects(from.client), [])) {
+    const objects = await orElse(session, findWorkerObjects(from.client), [])
+    const found = objects.map(async ({ threadId, ...node }): Promise<BundleLink | undefined> => {
       const to = isolates.find((it) => it.threadId === threadId)
-      if (!to) continue
+      if (!to) return undefined
       // One that was given up refuses at once.
       const portNodeId = await orElse(session, findParentPort(to.client), null)
-      links.push({ kind: 'worker', from: { isolate: from.name, ...node }, to: { isolate: to.name, portNodeId } })
-    }
+      return { kind: 'worker', from: { isolate: from.name, ...node }, to: { isolate: to.name, portNodeId } }
+    })
+    links.push(...(await Promise.all(found)).filter((link) => link !== undefined))
   }
   const position = ({ to }: BundleLink) => isolates.findIndex(({ name }) => name === to.isolate)
   return links.sort((a, b) => position(a) - position(b))
