@@ -1,6 +1,6 @@
 // A bundle: a folder with the snapshots of all isolates of one visit, and `capture.json`, which says what they are.
 
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
@@ -116,7 +116,7 @@ export function holdsBundle(entries: readonly string[]): boolean {
 
 /** Whether `path` is a folder with a capture in it. */
 export function isBundle(path: string): boolean {
-  return statSync(join(path, MANIFEST), { throwIfNoEntry: false })?.isFile() ?? false
+  return existsSync(join(path, MANIFEST))
 }
 
 /** What the bundle at `path` holds. */

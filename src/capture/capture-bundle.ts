@@ -86,10 +86,19 @@ export async function captureBundle(session: InspectorSession, path: string, opt
     writeManifest(folder.path, bundle)
     folder.commit()
     return bundle
+  } catch (error) {
+    throw named(error, folder.path, path)
   } finally {
     folder.discard()
     await workers?.leave()
   }
+}
+
+/** Nobody has asked for a folder of that other name, which is gone by the time that its error is read. */
+function named(error: unknown, partial: string, path: string): unknown {
+  if (!(error instanceof LeakscopeError) || !error.message.includes(partial)) return error
+  const { code, message, hint } = error
+  return new LeakscopeError(code, message.replaceAll(partial, path), { cause: error, ...(hint && { hint }) })
 }
 
 interface Visit {

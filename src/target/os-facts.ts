@@ -29,10 +29,14 @@ export interface CgroupMemory {
   readonly usedBytes: number | null
 }
 
-/** Undefined where there is no /proc. Each fact that cannot be had is null. */
-export function readOsFacts(pid: number): OsFacts | undefined {
+/**
+ * Undefined where there is no /proc. Each fact that cannot be had is null.
+ * @param root where /proc and /sys are, which tests have elsewhere
+ */
+export function readOsFacts(pid: number, root = ''): OsFacts | undefined {
   if (process.platform !== 'linux') return undefined
-  const status = read(`/proc/${pid}/status`) ?? ''
+  const proc = `${root}/proc/${pid}`
+  const status = read(`${proc}/status`) ?? ''
   const kilobytes = (name: string): number | null => {
     const found = new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(status)
     return found ? Number(found[1]) * 1024 : null
@@ -45,9 +49,9 @@ export function readOsFacts(pid: number): OsFacts | undefined {
     peakRssBytes: kilobytes('VmHWM'),
     swapBytes: kilobytes('VmSwap'),
     virtualBytes: kilobytes('VmSize'),
-    threads: countNames(`/proc/${pid}/task`, (thread) => read(`/proc/${pid}/task/${thread}/comm`)?.trimEnd()),
-    files: countNames(`/proc/${pid}/fd`, (fd) => fileKind(readlinkSync(`/proc/${pid}/fd/${fd}`))),
-    cgroup: cgroupMemory(pid),
+    threads: countNames(`${proc}/task`, (thread) => read(`${proc}/task/${thread}/comm`)?.trimEnd()),
+    files: countNames(`${proc}/fd`, (fd) => fileKind(readlinkSync(`${proc}/fd/${fd}`))),
+    cgroup: cgroupMemory(pid, root),
   }
 }
 
@@ -82,22 +86,23 @@ interface Mount {
   readonly point: string
 }
 
-function cgroupMemory(pid: number): CgroupMemory | null {
+function cgroupMemory(pid: number, root: string): CgroupMemory | null {
   // Lines such as `4:memory:/path` (version 1) and `0::/path` (version 2); both may be there, and then 1 counts.
-  const lines = (read(`/proc/${pid}/cgroup`) ?? '').split('\n').map((line) => /^\d+:([^:]*):(.*)$/.exec(line))
+  const lines = (read(`${root}/proc/${pid}/cgroup`) ?? '').split('\n').map((line) => /^\d+:([^:]*):(.*)$/.exec(line))
   const pathOf = (wanted: (controllers: string[]) => boolean) =>
     lines.find((line) => line && wanted(line[1]!.split(',')))?.[2]
   const first = pathOf((controllers) => controllers.includes('memory'))
   if (first !== undefined) {
-    const mount = findMount((type, options) => type === 'cgroup' && options.split(',').includes('memory'))
+    const mount = findMount(root, (type, options) => type === 'cgroup' && options.split(',').includes('memory'))
     return mount ? measure(1, mount, first, 'memory.limit_in_bytes', 'memory.usage_in_bytes') : null
   }
   const second = pathOf((controllers) => controllers[0] === '')
-  const mount = second === undefined ? undefined : findMount((type) => type === 'cgroup2')
+  const mount = second === undefined ? undefined : findMount(root, (type) => type === 'cgroup2')
   return second !== undefined && mount ? measure(2, mount, second, 'memory.max', 'memory.current') : null
 }
 
 function measure(version: 1 | 2, mount: Mount, path: string, limitFile: string, usageFile: string): CgroupMemory {
+  // Seen from inside a container, the mount begins at its own cgroup, whatever the path says.
   const below = path.startsWith(mount.root) ? path.slice(mount.root.length) : ''
   const parts = below.split('/').filter((part) => part !== '')
   let limitBytes: number | null = null
@@ -117,14 +122,14 @@ function measure(version: 1 | 2, mount: Mount, path: string, limitFile: string, 
 /** Version 1 writes the largest number of pages where there is no limit. */
 const UNLIMITED = 2 ** 62
 
-function findMount(matches: (type: string, options: string) => boolean): Mount | undefined {
-  for (const line of (read('/proc/self/mountinfo') ?? '').split('\n')) {
+function findMount(root: string, matches: (type: string, options: string) => boolean): Mount | undefined {
+  for (const line of (read(`${root}/proc/self/mountinfo`) ?? '').split('\n')) {
     // Fields of proc(5): id, parent, device, root, mount point, …, `-`, type, source, options of the file system.
     const [before = '', after = ''] = line.split(' - ')
-    const [, , , root, point] = before.split(' ')
+    const [, , , from, point] = before.split(' ')
     const [type, , options] = after.split(' ')
-    if (root === undefined || point === undefined || !matches(type ?? '', options ?? '')) continue
-    return { root: root === '/' ? '' : root, point }
+    if (from === undefined || point === undefined || !matches(type ?? '', options ?? '')) continue
+    return { root: from === '/' ? '' : from, point: `${root}${point}` }
   }
   return undefined
 }
