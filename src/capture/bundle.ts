@@ -89,8 +89,9 @@ export const BundleSchema = z.object({
   schemaVersion: z.literal(1),
   tool: z.object({ name: z.literal('leakscope'), version: z.string() }),
   process: ProcessFactsSchema.extend({
-    /** The id that the target was named by. */
-    hostPid: z.number().int(),
+    /** Its id on the machine that leakscope runs on; null when it runs elsewhere. */
+    hostPid: z.number().int().nullable(),
+    /** Null where the system does not tell; the program is not asked, since some put code of their own there. */
     cwd: z.string().nullable(),
   }),
   startedAt: isoTime,

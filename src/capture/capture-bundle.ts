@@ -18,14 +18,14 @@ import {
   MANIFEST,
 } from './bundle.ts'
 import { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotProgress } from './heap-snapshot.ts'
-import { type IsolateFacts, readIsolateFacts, readProcessFacts } from './isolate-facts.ts'
+import { type IsolateFacts, ProcessFactsSchema, readIsolateFacts, readProcessFacts } from './isolate-facts.ts'
 import { pause } from './pause.ts'
 import { captureWorker, type WorkerLimits } from './worker.ts'
 import { findParentPort, findWorkerObjects } from './worker-links.ts'
 
 export interface BundleOptions {
-  /** The target's id on this machine. */
-  readonly pid: number
+  /** The target's id on this machine; undefined when it runs elsewhere. */
+  readonly pid: number | undefined
   readonly signal: AbortSignal
   /** Replaces a bundle that is there already. */
   readonly force?: boolean
@@ -60,7 +60,7 @@ export async function captureBundle(session: InspectorSession, path: string, opt
   try {
     workers = await attachWorkers(session)
     const visit: Visit = { session, workers, options, folder: folder.path, failures: new Map() }
-    const own = await readProcessFacts(session)
+    const own = await orElse(session, readProcessFacts(session), ProcessFactsSchema.parse({}))
     const rounds: BundleRound[] = []
     const captures: BundleCapture[] = []
     for (let round = 1; round <= count; round++) {
@@ -68,7 +68,11 @@ export async function captureBundle(session: InspectorSession, path: string, opt
         options.onBegin?.({ round, isolate: null })
         await pause(everyMs, session.closed, signal)
       }
-      rounds.push({ round, startedAt: new Date().toISOString(), os: readOsFacts(pid) ?? null })
+      rounds.push({
+        round,
+        startedAt: new Date().toISOString(),
+        os: (pid === undefined ? null : readOsFacts(pid)) ?? null,
+      })
       captures.push(...(await captureRound(visit, round)))
     }
     if (captures.every(({ status }) => status === 'failed')) throw visit.failures.get('main')!
@@ -76,7 +80,7 @@ export async function captureBundle(session: InspectorSession, path: string, opt
     const bundle: Bundle = {
       schemaVersion: 1,
       tool: { name: 'leakscope', version: toolVersion() },
-      process: { ...own, hostPid: pid, cwd: workingFolder(pid) ?? null },
+      process: { ...own, hostPid: pid ?? null, cwd: (pid === undefined ? null : workingFolder(pid)) ?? null },
       startedAt: started.toISOString(),
       durationMs: Date.now() - started.getTime(),
       rounds,

@@ -86,7 +86,9 @@ function openWorker(
 ): OpenWorker {
   let heardAtMs = performance.now()
   let isOpen = true
-  const conversation: Conversation = session.nest((message) => {
+  const conversation: Conversation = session.nest((text) => {
+    // Node keeps only the low byte of each UTF-16 unit on the way to a worker.
+    const message = text.replace(/[\u0080-\uffff]/g, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`)
     // Answered by the main thread, and only when it could not be passed on of any interest.
     session.send('NodeWorker.sendMessageToWorker', { sessionId, message }).catch(end)
   })
