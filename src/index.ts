@@ -18,6 +18,8 @@ export {
   type Overview,
   overview,
 } from './analysis/overview.ts'
+export { type Bundle, type BundleCapture, BundleSchema, isBundle, readBundle } from './capture/bundle.ts'
+export { type BundleOptions, captureBundle, type IsolateLimits } from './capture/capture-bundle.ts'
 export { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotOptions } from './capture/heap-snapshot.ts'
 export { type ErrorCode, LeakscopeError } from './errors.ts'
 export { describeNode, describePath, type PathStep } from './graph/describe.ts'

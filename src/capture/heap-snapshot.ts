@@ -5,8 +5,8 @@ import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
 import type { Encoder } from '../support/encoder.ts'
 import { createPartialFile, type PartialFile } from '../support/files.ts'
+import { unescapeJson } from '../support/unescape.ts'
 import { evaluate, type ProtocolClient } from '../target/session.ts'
-import { unescapeJson } from './unescape.ts'
 
 export interface HeapSnapshotOptions {
   /** Replaces a file that is there already. */

@@ -1,7 +1,10 @@
-// `leakscope analyze`: what is big in one snapshot.
+// `leakscope analyze`: what is big in one snapshot, or in each isolate of a bundle.
 
 import { Command } from 'commander'
+import type { Report } from '../findings/report.ts'
+import type { Progress } from '../support/progress.ts'
 import type { Context } from './context.ts'
+import type { SnapshotInput } from './inputs.ts'
 import { positiveInteger } from './options.ts'
 
 interface Options {
@@ -17,7 +20,7 @@ const JSON_LIMIT = 100
 export function analyzeCommand(context: Context): Command {
   return new Command('analyze')
     .description('look into one heap snapshot: what is big, and what holds it')
-    .argument('<snapshot>', 'a .heapsnapshot file')
+    .argument('<snapshot>', 'a .heapsnapshot file, or a bundle: the last snapshot of each of its isolates')
     .option(
       '--limit <n>',
       `rows of each table (default: ${DEFAULT_LIMIT}; ${JSON_LIMIT} with --json)`,
@@ -29,55 +32,88 @@ export function analyzeCommand(context: Context): Command {
     .action((file: string, options: Options) => run(context, file, options))
 }
 
-async function run(context: Context, file: string, options: Options): Promise<void> {
-  const [{ openSnapshot }, { overview }, { ROOT }, reports] = await Promise.all([
+async function run(context: Context, path: string, options: Options): Promise<void> {
+  const [{ inputsOf }, { emptyReport, printReport }] = await Promise.all([import('./inputs.ts'), import('./report.ts')])
+  const json = options.json ?? false
+  const limit = options.limit ?? (json ? JSON_LIMIT : DEFAULT_LIMIT)
+  const inputs = inputsOf(path)
+
+  const progress = context.progress(options.quiet ?? false)
+  const parts: HeapPart[] = []
+  try {
+    for (const { isolate, snapshots } of inputs) {
+      const of = inputs.length > 1 ? ` ${isolate}` : ''
+      for (const snapshot of snapshots) {
+        const how = { progress, signal: context.signal, index: options.index, of }
+        parts.push(await analyzeOne(snapshot, isolate, limit, how))
+      }
+    }
+    progress.end()
+    const heaps = parts.map(({ heap }) => heap)
+    const report = {
+      ...emptyReport('analyze'),
+      snapshots: parts.map(({ snapshot }) => snapshot),
+      heap: {
+        kinds: heaps.flatMap(({ kinds }) => kinds),
+        constructors: heaps.flatMap(({ constructors }) => constructors),
+        dominators: heaps.flatMap(({ dominators }) => dominators),
+        largestStrings: heaps.flatMap(({ largestStrings }) => largestStrings),
+        duplicateStrings: heaps.flatMap(({ duplicateStrings }) => duplicateStrings),
+      },
+    }
+    await printReport(context, report, { json, limit })
+  } finally {
+    progress.end()
+  }
+}
+
+type ReportHeap = NonNullable<Report['heap']>
+
+/** What one isolate adds to the Report. */
+interface HeapPart {
+  readonly snapshot: Report['snapshots'][number]
+  readonly heap: ReportHeap
+}
+
+async function analyzeOne(
+  { file, takenAt }: SnapshotInput,
+  isolate: string,
+  limit: number,
+  { progress, signal, index, of }: { progress: Progress; signal: AbortSignal; index: boolean; of: string },
+): Promise<HeapPart> {
+  const [{ openSnapshot }, { overview }, { ROOT }, { reportPath, reportSnapshot }] = await Promise.all([
     import('../analysis/open-snapshot.ts'),
     import('../analysis/overview.ts'),
     import('../graph/roots.ts'),
     import('./report.ts'),
   ])
-  const json = options.json ?? false
-  const limit = options.limit ?? (json ? JSON_LIMIT : DEFAULT_LIMIT)
-
-  const progress = context.progress(options.quiet ?? false)
-  try {
-    progress.stage('reading')
-    const opened = await openSnapshot(file, {
-      index: options.index,
-      onProgress: (fraction) => progress.update(fraction),
-      signal: context.signal,
-    })
-    const { graph } = opened
-    const { snapshot } = graph
-    const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, opened.classRows, limit)
-    progress.end()
-    const { reportPath } = reports
-    const report = {
-      ...reports.emptyReport('analyze'),
-      snapshots: [
-        reports.reportSnapshot({
-          file,
-          fileBytes: snapshot.fileBytes,
-          nodeCount: snapshot.nodeCount,
-          edgeCount: snapshot.edgeCount,
-          totalShallowBytes: graph.retainedSize(ROOT) + snapshot.extraNativeBytes,
-        }),
-      ],
-      heap: {
-        kinds: [...kinds],
-        constructors: classes.map((row) => ({ ...row, location: row.location ?? null })),
-        dominators: dominators.map(({ path, ...row }) => ({ ...row, retainingPath: reportPath(path) })),
-        largestStrings: largestStrings.map(({ node, nodeId, retainedBytes, path }) => ({
-          text: node,
-          nodeId,
-          retainedBytes,
-          retainingPath: reportPath(path),
-        })),
-        duplicateStrings: [...duplicateStrings],
-      },
-    }
-    await reports.printReport(context, report, { json, limit })
-  } finally {
-    progress.end()
+  progress.stage(`reading${of}`)
+  const opened = await openSnapshot(file, {
+    index,
+    onProgress: (fraction) => progress.update(fraction),
+    signal,
+  })
+  const { graph } = opened
+  const { fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
+  const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, opened.classRows, limit)
+  await opened.close()
+  return {
+    snapshot: reportSnapshot(
+      { file, fileBytes, nodeCount, edgeCount, totalShallowBytes: graph.retainedSize(ROOT) + extraNativeBytes },
+      { isolate, takenAt },
+    ),
+    heap: {
+      kinds: kinds.map((row) => ({ isolate, ...row })),
+      constructors: classes.map((row) => ({ isolate, ...row, location: row.location ?? null })),
+      dominators: dominators.map(({ path, ...row }) => ({ isolate, ...row, retainingPath: reportPath(path) })),
+      largestStrings: largestStrings.map(({ node, nodeId, retainedBytes, path }) => ({
+        isolate,
+        text: node,
+        nodeId,
+        retainedBytes,
+        retainingPath: reportPath(path),
+      })),
+      duplicateStrings: duplicateStrings.map((row) => ({ isolate, ...row })),
+    },
   }
 }

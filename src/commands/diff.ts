@@ -26,8 +26,8 @@ const JSON_CLUSTERS = 100
 export function diffCommand(context: Context): Command {
   return new Command('diff')
     .description('compare heap snapshots: what grew, by class and by what holds it')
-    .argument('<before>', 'the earlier .heapsnapshot')
-    .argument('<after>', 'a later one of the same process')
+    .argument('<before>', 'the earlier .heapsnapshot, or a bundle, which may be enough by itself')
+    .argument('[after]', 'a later one of the same process')
     .argument('[more...]', 'still later ones; then only what grew in each step is shown')
     .option(
       '--limit <n>',
@@ -40,62 +40,105 @@ export function diffCommand(context: Context): Command {
     .option('--no-index', 'leave no indexes for the next time, and use none')
     .option('--json', 'print the Report as JSON')
     .option('-q, --quiet', 'show no progress')
-    .action((before: string, after: string, more: string[], options: Options) =>
-      run(context, [before, after, ...more], options),
+    .action((before: string, after: string | undefined, more: string[], options: Options) =>
+      run(context, [before, ...(after === undefined ? [] : [after]), ...more], options),
     )
 }
 
-async function run(context: Context, files: string[], options: Options): Promise<void> {
-  const [{ compareSnapshots }, { readLocalSource }, { emptyReport, printReport, reportSnapshot }] = await Promise.all([
-    import('../analysis/growth.ts'),
-    import('../analysis/culprit.ts'),
-    import('./report.ts'),
-  ])
+async function run(context: Context, paths: string[], options: Options): Promise<void> {
+  const [{ compareSnapshots }, { readLocalSource }, { comparisonOf }, { emptyReport, printReport, reportSnapshot }] =
+    await Promise.all([
+      import('../analysis/growth.ts'),
+      import('../analysis/culprit.ts'),
+      import('./inputs.ts'),
+      import('./report.ts'),
+    ])
   if (options.filter === '') throw new LeakscopeError('usage-invalid', '--filter takes a part of a name, not nothing')
   const json = options.json ?? false
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
 
+  const { series, notCompared } = comparisonOf(paths)
+
   const progress = context.progress(options.quiet ?? false)
+  const parts: GrowthPart[] = []
   try {
-    progress.stage(`comparing ${files.length} snapshots`)
-    const growth = await compareSnapshots(files, {
-      // A filter chooses among all.
-      maxClusters: options.filter ? Number.POSITIVE_INFINITY : json ? Math.min(limit, JSON_CLUSTERS) : limit + 1,
-      acrossProcesses: options.acrossProcesses ?? false,
-      index: options.index,
-      readSource: readLocalSource,
-      onProgress: (fraction) => progress.update(fraction),
-      signal: context.signal,
-    })
+    for (const { isolate, snapshots } of series) {
+      progress.stage(`comparing ${snapshots.length} snapshots${series.length > 1 ? ` of ${isolate}` : ''}`)
+      const growth = await compareSnapshots(
+        snapshots.map(({ file }) => file),
+        {
+          // A filter chooses among all.
+          maxClusters: options.filter ? Number.POSITIVE_INFINITY : json ? Math.min(limit, JSON_CLUSTERS) : limit + 1,
+          acrossProcesses: options.acrossProcesses ?? false,
+          index: options.index,
+          readSource: readLocalSource,
+          onProgress: (fraction) => progress.update(fraction),
+          signal: context.signal,
+        },
+      )
+      const rows = growth.snapshots.map((totals, i) =>
+        reportSnapshot(totals, { isolate, takenAt: snapshots[i]!.takenAt }),
+      )
+      parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, options) })
+    }
     progress.end()
-    const snapshots = growth.snapshots.map(reportSnapshot)
-    const report = { ...emptyReport('diff'), snapshots, growth: await growthReport(growth, snapshots, options) }
+    const report = {
+      ...emptyReport('diff'),
+      snapshots: parts.flatMap(({ snapshots }) => snapshots),
+      growth: { ...joinGrowth(parts.map(({ growth }) => growth)), notCompared: [...notCompared] },
+    }
     await printReport(context, report, { json, limit })
   } finally {
     progress.end()
   }
 }
 
+type ReportGrowth = NonNullable<Report['growth']>
+
+/** What one isolate adds to the Report. */
+interface GrowthPart {
+  readonly snapshots: Report['snapshots']
+  readonly growth: ReportGrowth
+}
+
+function joinGrowth(parts: readonly ReportGrowth[]): ReportGrowth {
+  return {
+    elapsedMs: Math.max(...parts.map(({ elapsedMs }) => elapsedMs)),
+    totalShallowBytes: parts.reduce((sum, { totalShallowBytes }) => sum + totalShallowBytes, 0),
+    matching: parts.every(({ matching }) => matching === 'id') ? 'id' : 'place',
+    isolates: parts.flatMap(({ isolates }) => isolates),
+    notCompared: [],
+    constructors: parts.flatMap(({ constructors }) => constructors),
+    clusters: parts.flatMap(({ clusters }) => clusters),
+  }
+}
+
 async function growthReport(
   growth: Growth,
+  isolate: string,
   snapshots: Report['snapshots'],
   { filter, sort }: Options,
-): Promise<NonNullable<Report['growth']>> {
+): Promise<ReportGrowth> {
   const { reportPath } = await import('./report.ts')
   const wanted = filter?.toLowerCase()
   const matches = (...texts: string[]) => !wanted || texts.some((text) => text.toLowerCase().includes(wanted))
   const first = snapshots[0]!
   const last = snapshots.at(-1)!
-  return {
+  const whole = {
     elapsedMs: Math.max(0, Date.parse(last.takenAt) - Date.parse(first.takenAt)),
     totalShallowBytes: last.totalShallowBytes - first.totalShallowBytes,
     matching: growth.matching,
+  }
+  return {
+    ...whole,
+    isolates: [{ isolate, ...whole }],
+    notCompared: [],
     constructors: growth.classes
       .filter(({ name }) => matches(name))
       .sort(ORDER[sort])
       .map(({ location, ...row }) => ({
         ...row,
-        isolate: 'main',
+        isolate,
         location: location ?? null,
         countDelta: row.countAfter - row.countBefore,
         shallowBytesDelta: row.shallowBytesAfter - row.shallowBytesBefore,
@@ -106,7 +149,7 @@ async function growthReport(
       .map(({ kind, className, count, countPerStep, bytes, path, culprit }) => ({
         kind,
         constructor: className,
-        isolate: 'main',
+        isolate,
         count,
         countPerStep: [...countPerStep],
         retainedBytes: bytes,

@@ -30,3 +30,17 @@ export function duration(name: string): (text: string) => number {
     return ms
   }
 }
+
+/** Whose heap: the main thread's, every one, or that of the worker with this thread id. */
+export type IsolateChoice = 'main' | 'all' | number
+
+export function isolateChoice(name: string): (text: string) => IsolateChoice {
+  return (text) => {
+    if (text === 'main' || text === 'all') return text
+    const threadId = Number(/^worker:([1-9]\d*)$/.exec(text)?.[1])
+    if (!Number.isSafeInteger(threadId)) {
+      throw new LeakscopeError('usage-invalid', `${name} takes main, all, or worker:3 for thread 3, not '${text}'`)
+    }
+    return threadId
+  }
+}

@@ -23,18 +23,21 @@ export function emptyReport(command: string): Report {
   }
 }
 
-export function reportSnapshot(totals: {
-  file: string
-  fileBytes: number
-  nodeCount: number
-  edgeCount: number
-  totalShallowBytes: number
-}): Report['snapshots'][number] {
+export function reportSnapshot(
+  totals: {
+    file: string
+    fileBytes: number
+    nodeCount: number
+    edgeCount: number
+    totalShallowBytes: number
+  },
+  { isolate, takenAt }: { isolate: string; takenAt: string | undefined },
+): Report['snapshots'][number] {
   const { file, fileBytes, nodeCount, edgeCount, totalShallowBytes } = totals
   return {
     file,
-    isolate: 'main',
-    takenAt: statSync(file).mtime.toISOString(),
+    isolate,
+    takenAt: takenAt ?? statSync(file).mtime.toISOString(),
     fileBytes,
     nodeCount,
     edgeCount,

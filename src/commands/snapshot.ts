@@ -1,19 +1,25 @@
-// `leakscope snapshot`: a heap snapshot of a running process, to a file.
+// `leakscope snapshot`: a heap snapshot of a running process, to a file; of all its isolates, to a folder.
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
+import type { HeapSnapshotFile, HeapSnapshotOptions, HeapSnapshotProgress } from '../capture/heap-snapshot.ts'
+import type { Encoder } from '../support/encoder.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
+import type { Progress } from '../support/progress.ts'
 import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
-import { duration, positiveInteger } from './options.ts'
+import { duration, type IsolateChoice, isolateChoice, positiveInteger } from './options.ts'
+import { redactionHelp, redactionKey } from './redaction-key.ts'
 
 interface Options {
   readonly output?: string
+  readonly isolate: IsolateChoice
   readonly count: number
   readonly every?: number
   readonly wait?: number | true
-  readonly force?: true
-  readonly quiet?: true
+  readonly redact?: true
+  readonly redactKeyFile?: string
+  readonly force?: boolean
+  readonly quiet?: boolean
 }
 
 const DEFAULT_EVERY_MS = 10_000
@@ -23,7 +29,16 @@ export function snapshotCommand(context: Context): Command {
   return new Command('snapshot')
     .description('capture a heap snapshot of a running process')
     .argument('<target>', 'a pid (see `leakscope ps`), host:port of an open inspector, or its ws:// URL', parseTarget)
-    .option('-o, --output <file>', 'where to write it (default: leakscope-<target>-<time>.heapsnapshot)')
+    .option(
+      '-o, --output <file>',
+      'where to write it, packed if it ends in .gz or .zst (default: leakscope-<target>-<time>.heapsnapshot)',
+    )
+    .option(
+      '--isolate <which>',
+      'main, worker:<thread id>, or all, which makes a folder with a snapshot of each (default: main)',
+      isolateChoice('--isolate'),
+      'main',
+    )
     .option(
       '--count <n>',
       'how many to take in one visit; `leakscope diff` then knows every object again',
@@ -40,54 +55,72 @@ export function snapshotCommand(context: Context): Command {
       'wait while another process has the port that the target needs for its inspector (default: 10min)',
       duration('--wait'),
     )
-    .option('--force', 'replace the file if it exists')
+    .option('--redact', 'write tokens in the place of passwords and all other texts of the program')
+    .option('--redact-key-file <file>', 'the same, with the key in this file (default: a new one that is forgotten)')
+    .option('--force', 'replace the file, or the folder of an earlier capture, if it exists')
     .option('-q, --quiet', 'show no progress')
-    .action((name: TargetName, options: Options) => run(context, name, options))
+    .addHelpText('after', () => `\nWith --redact:${redactionHelp('--redact-key-file')}`)
+    .action(async (target: TargetName, options: Options) => {
+      const { isolate, count, every = DEFAULT_EVERY_MS, force = false, quiet = false } = options
+      const wanted: Wanted = {
+        name: options.output ?? defaultName(target, isolate, new Date()),
+        isolate,
+        count,
+        every,
+        waitMs: options.wait === true ? DEFAULT_WAIT_MS : options.wait,
+        redactor: await redactorFor(options),
+        force,
+        quiet,
+      }
+      if (isolate !== 'all') return run(context, target, wanted)
+      const { runBundle } = await import('./snapshot-bundle.ts')
+      return runBundle(context, target, wanted)
+    })
 }
 
-async function run(context: Context, name: TargetName, options: Options): Promise<void> {
-  const [{ withInspector }, { captureHeapSnapshot }, { requireWritable }] = await Promise.all([
-    import('../target/attach.ts'),
-    import('../capture/heap-snapshot.ts'),
-    import('../support/files.ts'),
-  ])
-  const paths = fileNames(options.output ?? defaultName(name, new Date()), options.count)
-  const force = options.force ?? false
-  const every = options.every ?? DEFAULT_EVERY_MS
-  // Known before the target hears of us.
-  for (const path of paths) requireWritable(path, force)
+/** What was asked for, with nothing left open. */
+export interface Wanted {
+  readonly name: string
+  readonly isolate: IsolateChoice
+  readonly count: number
+  readonly every: number
+  /** How long to wait for a port; undefined for not at all. */
+  readonly waitMs: number | undefined
+  /** Makes what redacts a file; undefined where that was not asked for. */
+  readonly redactor: ((path: string) => Encoder) | undefined
+  readonly force: boolean
+  readonly quiet: boolean
+}
 
-  const progress = context.progress(options.quiet ?? false)
-  const onNotice = (notice: string) => {
-    progress.clear()
-    context.note(`leakscope: ${notice}`)
+async function run(context: Context, name: TargetName, wanted: Wanted): Promise<void> {
+  const [{ withInspector }, { captureHeapSnapshot }, { captureWorker, withWorker }, { requireWritable }, { packers }] =
+    await Promise.all([
+      import('../target/attach.ts'),
+      import('../capture/heap-snapshot.ts'),
+      import('../capture/worker.ts'),
+      import('../support/files.ts'),
+      import('../support/compression.ts'),
+    ])
+  const { isolate, redactor, waitMs } = wanted
+  const paths = fileNames(wanted.name, wanted.count)
+  // Known before the target hears of us.
+  for (const path of paths) {
+    requireWritable(path, wanted.force)
+    packers(path)
   }
+  const encoders = (path: string): Encoder[] => [...(redactor ? [redactor(path)] : []), ...packers(path)]
+
+  const progress = context.progress(wanted.quiet)
   try {
     progress.stage(`attaching to ${showTarget(name)}`)
-    const waitMs = options.wait === true ? DEFAULT_WAIT_MS : options.wait
-    await withInspector(name, { signal: context.signal, onNotice, waitMs }, async (session, target) => {
-      for (const [i, path] of paths.entries()) {
-        const which = paths.length > 1 ? ` (${i + 1} of ${paths.length})` : ''
-        if (i > 0) {
-          progress.stage(`waiting ${formatDuration(every)} for the next${which}`)
-          await pause(every, session.closed, context.signal)
-        }
-        progress.stage(`walking the heap of process ${target.pid}, ${target.nodeVersion}${which}`)
-        let stage = 'walking'
-        const snapshot = await captureHeapSnapshot(session, path, {
-          force,
-          onProgress(now) {
-            if (now.stage !== stage) progress.stage(`writing${which}`)
-            stage = now.stage
-            progress.update(now.fraction, now.bytes > 0 ? formatBytes(now.bytes) : '')
-          },
-        })
-        progress.clear()
-        context.out(
-          `${snapshot.path}  ${formatBytes(snapshot.fileBytes)}  ${formatCount(snapshot.nodeCount)} nodes  ` +
-            `process ${target.pid} stood still for ${formatDuration(snapshot.pausedMs)}`,
+    const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
+    await withInspector(name, attach, async (session, { pid, nodeVersion }) => {
+      const series = { context, progress, paths, wanted, encoders, closed: session.closed, nodeVersion }
+      if (typeof isolate === 'number') {
+        await withWorker(session, isolate, (worker) =>
+          takeSeries(series, `worker ${isolate} of process ${pid}`, (path, how) => captureWorker(worker, path, how)),
         )
-      }
+      } else await takeSeries(series, `process ${pid}`, (path, how) => captureHeapSnapshot(session, path, how))
       progress.stage('leaving')
     })
   } finally {
@@ -95,28 +128,83 @@ async function run(context: Context, name: TargetName, options: Options): Promis
   }
 }
 
-/** Waits `ms`, or until the target is gone, which the next request will tell; throws when `signal` aborts. */
-async function pause(ms: number, closed: Promise<void>, signal: AbortSignal): Promise<void> {
-  const over = new AbortController()
-  const waited = sleep(ms, undefined, { signal: AbortSignal.any([signal, over.signal]) }).catch(() => {})
-  await Promise.race([waited, closed])
-  over.abort()
-  signal.throwIfAborted()
+/** One key for all files of a run. */
+async function redactorFor({ redact, redactKeyFile }: Options): Promise<Wanted['redactor']> {
+  if (!redact && redactKeyFile === undefined) return undefined
+  const key = redactionKey(redactKeyFile)
+  const { createRedactor } = await import('../snapshot/redaction/redactor.ts')
+  return (path) => createRedactor(path, key)
+}
+
+interface Series {
+  readonly context: Context
+  readonly progress: Progress
+  readonly paths: readonly string[]
+  readonly wanted: Wanted
+  readonly encoders: (path: string) => Encoder[]
+  readonly closed: Promise<void>
+  readonly nodeVersion: string
+}
+
+/** Takes one snapshot after the other, of what is called `whose`. */
+async function takeSeries(
+  { context, progress, paths, wanted: { every, force }, encoders, closed, nodeVersion }: Series,
+  whose: string,
+  capture: (path: string, options: HeapSnapshotOptions) => Promise<HeapSnapshotFile>,
+): Promise<void> {
+  const { pause } = await import('../capture/pause.ts')
+  for (const [i, path] of paths.entries()) {
+    const which = paths.length > 1 ? ` (${i + 1} of ${paths.length})` : ''
+    if (i > 0) {
+      progress.stage(`waiting ${formatDuration(every)} for the next${which}`)
+      await pause(every, closed, context.signal)
+    }
+    progress.stage(`walking the heap of ${whose}, ${nodeVersion}${which}`)
+    const snapshot = await capture(path, {
+      force,
+      encoders: encoders(path),
+      onProgress: showProgress(progress, which),
+    })
+    progress.clear()
+    context.out(
+      `${snapshot.path}  ${formatBytes(snapshot.fileBytes)}  ${formatCount(snapshot.nodeCount)} nodes  ` +
+        `${whose} stood still for ${formatDuration(snapshot.pausedMs)}`,
+    )
+  }
+}
+
+/** Shows how far one snapshot is; the stage before the first call is that V8 walks the heap. */
+export function showProgress(progress: Progress, which: string): (now: HeapSnapshotProgress) => void {
+  let stage = 'walking'
+  return (now) => {
+    if (now.stage !== stage) progress.stage(`writing${which}`)
+    stage = now.stage
+    progress.update(now.fraction, now.bytes > 0 ? formatBytes(now.bytes) : '')
+  }
+}
+
+/** For what a user should know while a bar is on the screen. */
+export function noteBeside(context: Context, progress: Progress): (notice: string) => void {
+  return (notice) => {
+    progress.clear()
+    context.note(`leakscope: ${notice}`)
+  }
 }
 
 /** One name as it is; of several, each with its number in front of the ending. */
 function fileNames(name: string, count: number): string[] {
   if (count === 1) return [name]
-  const ending = /(\.heapsnapshot)?$/.exec(name)![0]
+  const ending = /(\.heapsnapshot)?(\.gz|\.zst)?$/.exec(name)![0]
   const stem = name.slice(0, name.length - ending.length)
   return Array.from({ length: count }, (_, i) => `${stem}-${i + 1}${ending}`)
 }
 
-/** `leakscope-4242-20250131-235959.heapsnapshot`, in local time; or with `localhost-9229`. */
-function defaultName(name: TargetName, now: Date): string {
+/** `leakscope-4242-20250131-235959.heapsnapshot`, in local time; a folder has no ending, a worker its number. */
+function defaultName(name: TargetName, isolate: IsolateChoice, now: Date): string {
   const two = (value: number) => String(value).padStart(2, '0')
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
+  const which = typeof isolate === 'number' ? `-worker-${isolate}` : ''
   const target = name.kind === 'process' ? name.pid : `${name.host.replace(/:+/g, '-')}-${name.port}`
-  return `leakscope-${target}-${day}-${time}.heapsnapshot`
+  return `leakscope-${target}${which}-${day}-${time}${isolate === 'all' ? '' : '.heapsnapshot'}`
 }

@@ -33,8 +33,9 @@ export const PathStepSchema = z.object({
 
 export const SnapshotSchema = z.object({
   file: z.string(),
+  /** `main`, or `worker:3` for thread 3; `main` also for a file by itself, of which nobody has said whose heap it is. */
   isolate: z.string(),
-  /** When the file was last written, ISO 8601. */
+  /** When the file was last written, or was begun, if a bundle says so; ISO 8601. */
   takenAt: z.string(),
   fileBytes: bytes,
   nodeCount: count,
@@ -71,22 +72,32 @@ export const ClusterSchema = z.object({
   culprit: CulpritSchema.nullable(),
 })
 
+/** `id`: objects were matched by V8's ids; `place`: by class and place, because the ids do not match. */
+const matching = z.enum(['id', 'place'])
+
 export const GrowthSchema = z.object({
-  /** Between the first and the last snapshot. */
+  /** Between the first and the last snapshot; of the isolate for which it was longest. */
   elapsedMs: z.number(),
-  /** Of the whole heap. */
+  /** Of the whole heap, of all isolates together. */
   totalShallowBytes: bytes,
-  /** `id`: objects were matched by V8's ids; `place`: by class and place, because the ids do not match. */
-  matching: z.enum(['id', 'place']),
+  /** `place` when it was so for any isolate. */
+  matching,
+  /** The same of each isolate by itself, main first. */
+  isolates: z.array(z.object({ isolate: z.string(), elapsedMs: z.number(), totalShallowBytes: bytes, matching })),
+  /** Isolates of which there are not two snapshots. */
+  notCompared: z.array(z.object({ isolate: z.string(), reason: z.string() })),
+  /** Isolate by isolate, as are the clusters. */
   constructors: z.array(ConstructorGrowthSchema),
   clusters: z.array(ClusterSchema),
 })
 
+/** Each list isolate by isolate, main first. */
 export const HeapSchema = z.object({
   /** By type of node, as V8 names them. */
-  kinds: z.array(z.object({ kind: z.string(), count, shallowBytes: bytes })),
+  kinds: z.array(z.object({ isolate: z.string(), kind: z.string(), count, shallowBytes: bytes })),
   constructors: z.array(
     z.object({
+      isolate: z.string(),
       name: z.string(),
       location: SourceLocationSchema.nullable(),
       count,
@@ -97,6 +108,7 @@ export const HeapSchema = z.object({
   /** Objects that keep most alive, none of them inside another. */
   dominators: z.array(
     z.object({
+      isolate: z.string(),
       node: z.string(),
       nodeId: z.number().int(),
       shallowBytes: bytes,
@@ -107,6 +119,7 @@ export const HeapSchema = z.object({
   /** The strings that keep most bytes alive; V8 writes at most the first 1,024 characters into a snapshot. */
   largestStrings: z.array(
     z.object({
+      isolate: z.string(),
       text: z.string(),
       nodeId: z.number().int(),
       retainedBytes: bytes,
@@ -114,7 +127,9 @@ export const HeapSchema = z.object({
     }),
   ),
   /** Texts that are there more than once; `wastedBytes` would go if each were there but once. */
-  duplicateStrings: z.array(z.object({ text: z.string(), count, shallowBytes: bytes, wastedBytes: bytes })),
+  duplicateStrings: z.array(
+    z.object({ isolate: z.string(), text: z.string(), count, shallowBytes: bytes, wastedBytes: bytes }),
+  ),
 })
 
 /** A known leak pattern, recognized. */

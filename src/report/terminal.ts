@@ -24,10 +24,52 @@ type Growth = NonNullable<Report['growth']>
 type Heap = NonNullable<Report['heap']>
 
 export function reportTerminal(report: Report, options: TerminalOptions): string {
-  const parts = [snapshotLines(report, options)]
-  if (report.growth) parts.push(...growthParts(report.growth, report.snapshots.length, options))
-  if (report.heap) parts.push(...heapParts(report.heap, report.snapshots[0]?.totalShallowBytes ?? 0, options))
-  return parts.filter((part) => part !== '').join('\n\n')
+  const isolates = [...new Set(report.snapshots.map(({ isolate }) => isolate))]
+  const parts =
+    isolates.length < 2
+      ? isolateParts(report, options)
+      : isolates.flatMap((isolate) => [
+          options.color.bold.inverse(` ${printable(isolate)} `),
+          ...isolateParts(onlyOf(isolate, report), options),
+        ])
+  return [...parts, ...notComparedParts(report, options)].filter((part) => part !== '').join('\n\n')
+}
+
+function isolateParts(report: Report, options: TerminalOptions): string[] {
+  return [
+    snapshotLines(report, options),
+    ...(report.growth ? growthParts(report.growth, report.snapshots.length, options) : []),
+    ...(report.heap ? heapParts(report.heap, report.snapshots[0]?.totalShallowBytes ?? 0, options) : []),
+  ]
+}
+
+/** The Report as it would be if there were no other isolates. */
+function onlyOf(wanted: string, { snapshots, growth, heap, ...report }: Report): Report {
+  const own = <T extends { readonly isolate: string }>(rows: readonly T[]): T[] =>
+    rows.filter(({ isolate }) => isolate === wanted)
+  return {
+    ...report,
+    snapshots: own(snapshots),
+    growth: growth && {
+      ...growth,
+      ...own(growth.isolates)[0],
+      constructors: own(growth.constructors),
+      clusters: own(growth.clusters),
+    },
+    heap: heap && {
+      kinds: own(heap.kinds),
+      constructors: own(heap.constructors),
+      dominators: own(heap.dominators),
+      largestStrings: own(heap.largestStrings),
+      duplicateStrings: own(heap.duplicateStrings),
+    },
+  }
+}
+
+function notComparedParts({ growth }: Report, { color }: TerminalOptions): string[] {
+  if (!growth || growth.notCompared.length === 0) return []
+  const lines = growth.notCompared.map(({ isolate, reason }) => `  ${printable(isolate)}  ${printable(reason)}`)
+  return [[color.bold('Not compared:'), ...lines].join('\n')]
 }
 
 function snapshotLines({ snapshots, growth }: Report, { color }: TerminalOptions): string {

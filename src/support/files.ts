@@ -123,16 +123,17 @@ function publish(partial: string, path: string): void {
   unlinkSync(partial)
 }
 
-function alreadyExists(path: string, cause?: unknown): LeakscopeError {
+export function alreadyExists(path: string, cause?: unknown): LeakscopeError {
   return new LeakscopeError('file-exists', `${path} exists already`, { hint: '--force replaces it.', cause })
 }
 
-function attempt<T>(path: string, action: () => T): T {
+/** Runs `action` on what will be `path`, and says in our words why that failed. */
+export function attempt<T>(path: string, action: () => T): T {
   try {
     return action()
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw alreadyExists(path, cause)
+    if (code === 'EEXIST' || code === 'ENOTEMPTY') throw alreadyExists(path, cause)
     if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
       throw new LeakscopeError('file-no-space', `no space left for ${path}`, {
         cause,

@@ -1,5 +1,7 @@
-// A conversation in the Chrome DevTools Protocol over one WebSocket: requests with answers, and events in between.
+// A conversation in the Chrome DevTools Protocol: requests with answers, and events in between, over a WebSocket or
+// inside another conversation.
 
+import { setMaxListeners } from 'node:events'
 import type { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
 import { direct } from './route.ts'
@@ -27,10 +29,22 @@ export interface ProtocolClient {
 export interface InspectorSession extends ProtocolClient {
   /** Resolves when the connection is gone, whoever ended it. */
   readonly closed: Promise<void>
-  /** Requests that have no answer yet. */
+  /** Aborts when nothing more is to be hoped for from the target, or wanted of it. */
+  readonly signal: AbortSignal
+  /** Requests that have no answer yet, those of nested conversations among them. */
   readonly pending: number
   /** Ends the connection; whatever waits for an answer gets `reason`. */
   close(reason?: LeakscopeError): void
+  /** A conversation whose messages travel inside this one's, in a way that only the caller knows; it ends with it. */
+  nest(send: (text: string) => void): Conversation
+}
+
+export interface Conversation extends ProtocolClient {
+  readonly pending: number
+  /** Hands over one message of the other side; its bytes are only read during the call. */
+  receive(message: Buffer): void
+  /** Whatever waits for an answer, now or later, gets `reason`; only the first counts. */
+  end(reason: LeakscopeError): void
 }
 
 interface Waiting {
@@ -48,35 +62,12 @@ interface Message {
 /** Connects to the inspector at `url`. When `signal` aborts, every request that has no answer yet is given up. */
 export async function openSession(url: string, signal: AbortSignal, route = direct): Promise<InspectorSession> {
   signal.throwIfAborted()
-  const waiting = new Map<number, Waiting>()
-  const handlers = new Map<string, Set<(params: unknown) => void>>()
-  const rawHandlers = new Map<string, Set<(message: Buffer) => void>>()
-  let lastId = 0
-  let ended: LeakscopeError | undefined
-
+  // Each request listens to it, and there may be many at a time; Node would suspect a leak.
+  setMaxListeners(0, signal)
+  const conversation = createConversation(signal, (text) => socket.send(text))
+  const nested = new Set<Conversation>()
   function end(reason: LeakscopeError): void {
-    ended ??= reason
-    for (const { reject } of waiting.values()) reject(ended)
-    waiting.clear()
-  }
-
-  function receive(message: Buffer): void {
-    const event = eventName(message)
-    if (event !== undefined) {
-      for (const handler of rawHandlers.get(event) ?? []) handler(message)
-      const listening = handlers.get(event)
-      // Most events are nobody's business, such as each script that there is, or the rest of a cancelled snapshot.
-      if (!listening) return
-      const { params } = JSON.parse(message.toString()) as Message
-      for (const handler of listening) handler(params)
-      return
-    }
-    const { id, result, error } = JSON.parse(message.toString()) as Message
-    const request = id === undefined ? undefined : waiting.get(id)
-    if (id === undefined || !request) return // nobody waits for it any more
-    waiting.delete(id)
-    if (error) request.reject(new LeakscopeError('target-protocol', `the target answered: ${error.message}`))
-    else request.resolve(result)
+    for (const each of [conversation, ...nested]) each.end(reason)
   }
 
   let setClosed = () => {}
@@ -87,7 +78,7 @@ export async function openSession(url: string, signal: AbortSignal, route = dire
     url,
     signal,
     {
-      onMessage: receive,
+      onMessage: conversation.receive,
       onClose() {
         end(
           new LeakscopeError('target-unreachable', 'the target closed the connection to its inspector', {
@@ -102,6 +93,38 @@ export async function openSession(url: string, signal: AbortSignal, route = dire
 
   return {
     closed,
+    signal,
+    get pending() {
+      return [conversation, ...nested].reduce((sum, each) => sum + each.pending, 0)
+    },
+    send: conversation.send,
+    on: conversation.on,
+    onRaw: conversation.onRaw,
+    close(reason = new LeakscopeError('cancelled', 'the conversation with the target is over')) {
+      end(reason)
+      socket.destroy()
+    },
+    nest(send) {
+      const inner: Conversation = createConversation(signal, send, () => nested.delete(inner))
+      nested.add(inner)
+      return inner
+    },
+  }
+}
+
+/** What is the same whatever carries the messages. */
+function createConversation(
+  signal: AbortSignal,
+  carry: (text: string) => void,
+  onEnd: () => void = () => {},
+): Conversation {
+  const waiting = new Map<number, Waiting>()
+  const handlers = new Map<string, Set<(params: unknown) => void>>()
+  const rawHandlers = new Map<string, Set<(message: Buffer) => void>>()
+  let lastId = 0
+  let ended: LeakscopeError | undefined
+
+  return {
     get pending() {
       return waiting.size
     },
@@ -118,7 +141,7 @@ export async function openSession(url: string, signal: AbortSignal, route = dire
                 const seconds = Math.round(timeoutMs / 1000)
                 giveUp(
                   new LeakscopeError('target-timeout', `the target did not answer ${method} within ${seconds} s`, {
-                    hint: 'Its main thread is blocked outside JavaScript, or it waits for somebody else’s debugger.',
+                    hint: 'Its thread is blocked outside JavaScript, or it waits for somebody else’s debugger.',
                   }),
                 )
               }, timeoutMs)
@@ -140,16 +163,37 @@ export async function openSession(url: string, signal: AbortSignal, route = dire
           },
           reject: giveUp,
         })
-        socket.send(JSON.stringify({ id, method, params }))
+        carry(JSON.stringify({ id, method, params }))
       })
     },
 
     on: (method, handler) => subscribe(handlers, method, handler),
     onRaw: (method, handler) => subscribe(rawHandlers, method, handler),
 
-    close(reason = new LeakscopeError('cancelled', 'the conversation with the target is over')) {
-      end(reason)
-      socket.destroy()
+    receive(message) {
+      const event = eventName(message)
+      if (event !== undefined) {
+        for (const handler of rawHandlers.get(event) ?? []) handler(message)
+        const listening = handlers.get(event)
+        // Most events are nobody's business, such as each script that there is, or the rest of a cancelled snapshot.
+        if (!listening) return
+        const { params } = JSON.parse(message.toString()) as Message
+        for (const handler of listening) handler(params)
+        return
+      }
+      const { id, result, error } = JSON.parse(message.toString()) as Message
+      const request = id === undefined ? undefined : waiting.get(id)
+      if (id === undefined || !request) return // nobody waits for it any more
+      waiting.delete(id)
+      if (error) request.reject(new LeakscopeError('target-protocol', `the target answered: ${error.message}`))
+      else request.resolve(result)
+    },
+
+    end(reason) {
+      ended ??= reason
+      for (const { reject } of waiting.values()) reject(ended)
+      waiting.clear()
+      onEnd()
     },
   }
 }

@@ -73,7 +73,7 @@ describe('the Report as JSON', () => {
         constructors: [],
         dominators: [],
         largestStrings: [],
-        duplicateStrings: [{ text, count: 2, shallowBytes: 2, wastedBytes: 1 }],
+        duplicateStrings: [{ isolate: 'main', text, count: 2, shallowBytes: 2, wastedBytes: 1 }],
       },
     })
     expect(json).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)

@@ -169,5 +169,21 @@ export function readSnapshotFile(path: string): { nodeCount: number; nodes: numb
   return { nodeCount: snapshot.node_count, nodes: nodes.length / snapshot.meta.node_fields.length, strings }
 }
 
+/** V8's ids of the objects of that name in a snapshot file. */
+export function heapIds(path: string, name: string): Set<number> {
+  const { snapshot, nodes, strings } = JSON.parse(readFileSync(path, 'utf8')) as {
+    snapshot: { meta: { node_fields: string[]; node_types: [string[]] } }
+    nodes: number[]
+    strings: string[]
+  }
+  const { node_fields: fields, node_types } = snapshot.meta
+  const ids = new Set<number>()
+  for (let at = 0; at < nodes.length; at += fields.length) {
+    const isObject = node_types[0][nodes[at + fields.indexOf('type')]!] === 'object'
+    if (isObject && strings[nodes[at + fields.indexOf('name')]!] === name) ids.add(nodes[at + fields.indexOf('id')]!)
+  }
+  return ids
+}
+
 /** A heap that keeps a snapshot busy for a second or two. */
 export const BIG_HEAP = 'globalThis.all = []; for (let i = 0; i < 4e5; i++) all.push({ i, next: all[i >> 1] })'

@@ -1,0 +1,96 @@
+// What the arguments of `diff` and `analyze` stand for: snapshots, sorted by the isolate that they are of.
+
+import { join } from 'node:path'
+import { type Bundle, type BundleCapture, isBundle, readBundle, seriesOf } from '../capture/bundle.ts'
+import { LeakscopeError } from '../errors.ts'
+
+export interface SnapshotInput {
+  readonly file: string
+  /** ISO 8601; undefined when nobody has written it down. */
+  readonly takenAt: string | undefined
+}
+
+/** Snapshots of one isolate, in order of time. */
+export interface Series {
+  readonly isolate: string
+  readonly snapshots: readonly SnapshotInput[]
+}
+
+export interface Comparison {
+  readonly series: readonly Series[]
+  /** Isolates that have nothing to be compared with, and why. */
+  readonly notCompared: readonly { readonly isolate: string; readonly reason: string }[]
+}
+
+/** Files in order of time, or bundles, of which each isolate is compared with itself. */
+export function comparisonOf(paths: readonly string[]): Comparison {
+  const bundles = paths.filter(isBundle)
+  if (bundles.length === 0) {
+    if (paths.length > 1) return { series: [fileSeries(paths)], notCompared: [] }
+    throw new LeakscopeError('usage-invalid', "missing required argument 'after'", {
+      hint: 'One snapshot has nothing to be compared with; only a bundle can hold several.',
+    })
+  }
+  if (bundles.length < paths.length) {
+    throw new LeakscopeError('usage-invalid', 'a bundle cannot be compared with a file', {
+      hint: `Name the file that is meant: ${join(bundles[0]!, 'main.heapsnapshot')}`,
+    })
+  }
+  const opened = paths.map((path) => ({ path, bundle: readBundle(path) }))
+  const all = mergeSeries(opened)
+  const series = all.filter(({ snapshots }) => snapshots.length > 1)
+  if (series.length === 0) {
+    throw new LeakscopeError('usage-invalid', `there are not two snapshots of any isolate in ${paths.join(', ')}`, {
+      hint: 'Take several in one visit with --count, or compare two bundles of one process.',
+    })
+  }
+  const compared = new Set(series.map(({ isolate }) => isolate))
+  const notCompared = [...new Set(opened.flatMap(({ bundle }) => bundle.captures.map(({ isolate }) => isolate)))]
+    .filter((isolate) => !compared.has(isolate))
+    .map((isolate) => ({ isolate, reason: whyNot(isolate, opened) }))
+  return { series, notCompared }
+}
+
+/** One file, or the last snapshot of each isolate in a bundle. */
+export function inputsOf(path: string): Series[] {
+  if (!isBundle(path)) return [fileSeries([path])]
+  return mergeSeries([{ path, bundle: readBundle(path) }]).map(({ isolate, snapshots }) => ({
+    isolate,
+    snapshots: snapshots.slice(-1),
+  }))
+}
+
+const fileSeries = (paths: readonly string[]): Series => ({
+  isolate: 'main',
+  snapshots: paths.map((file) => ({ file, takenAt: undefined })),
+})
+
+interface OpenedBundle {
+  readonly path: string
+  readonly bundle: Bundle
+}
+
+/** The snapshots of each isolate in all bundles, main first, then by thread. */
+function mergeSeries(opened: readonly OpenedBundle[]): Series[] {
+  const merged = new Map<string, { threadId: number; snapshots: SnapshotInput[] }>()
+  for (const { path, bundle } of opened) {
+    for (const [isolate, captures] of seriesOf(bundle)) {
+      const snapshots = merged.get(isolate)?.snapshots ?? []
+      snapshots.push(...captures.map(({ file, startedAt }) => ({ file: join(path, file!), takenAt: startedAt })))
+      merged.set(isolate, { threadId: captures[0]!.threadId, snapshots })
+    }
+  }
+  return [...merged]
+    .sort(([, a], [, b]) => a.threadId - b.threadId)
+    .map(([isolate, { snapshots }]) => ({ isolate, snapshots }))
+}
+
+function whyNot(isolate: string, opened: readonly OpenedBundle[]): string {
+  const of = ({ bundle }: OpenedBundle): BundleCapture[] => bundle.captures.filter((it) => it.isolate === isolate)
+  const failed = opened.flatMap(of).find(({ reason }) => reason !== null)
+  if (failed) return `not captured: ${failed.reason}`
+  const there = opened.filter((each) => of(each).length > 0)
+  return there.length < opened.length
+    ? `only in ${there.map(({ path }) => path).join(', ')}`
+    : `only one snapshot of it in ${there.map(({ path }) => path).join(', ')}`
+}

@@ -1,0 +1,64 @@
+// `leakscope snapshot --isolate all`: heap snapshots of all isolates of a running process, to a folder.
+
+import { join } from 'node:path'
+import type { BundleCapture } from '../capture/bundle.ts'
+import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
+import { showTarget, type TargetName } from '../target/target.ts'
+import type { Context } from './context.ts'
+import { noteBeside, showProgress, type Wanted } from './snapshot.ts'
+
+export async function runBundle(context: Context, target: TargetName, wanted: Wanted): Promise<void> {
+  const [{ withInspector }, { captureBundle }, { holdsBundle }, { requireFolderName }] = await Promise.all([
+    import('../target/attach.ts'),
+    import('../capture/capture-bundle.ts'),
+    import('../capture/bundle.ts'),
+    import('../support/folders.ts'),
+  ])
+  const { name, count, every, waitMs, redactor, force } = wanted
+  // Known before the target hears of us.
+  requireFolderName(name, force, holdsBundle)
+
+  const progress = context.progress(wanted.quiet)
+  let show = showProgress(progress, '')
+  try {
+    progress.stage(`attaching to ${showTarget(target)}`)
+    const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
+    await withInspector(target, attach, async (session, { pid }) => {
+      const lines: string[] = []
+      await captureBundle(session, name, {
+        pid: target.kind === 'process' ? pid : undefined,
+        signal: context.signal,
+        force,
+        count,
+        everyMs: every,
+        ...(redactor && { encoders: (path: string) => [redactor(path)] }),
+        onBegin({ round, isolate }) {
+          const which = count > 1 ? ` (${round} of ${count})` : ''
+          progress.stage(
+            isolate === null
+              ? `waiting ${formatDuration(every)} for the next${which}`
+              : `walking the heap of ${isolate} in process ${pid}${which}`,
+          )
+          show = showProgress(progress, ` ${isolate}${which}`)
+        },
+        onProgress: (now) => show(now),
+        onCapture: (capture) => lines.push(captureLine(name, capture)),
+      })
+      // Not before: until all is there, nothing is.
+      progress.clear()
+      for (const line of lines) context.out(line)
+      progress.stage('leaving')
+    })
+  } finally {
+    progress.end()
+  }
+}
+
+function captureLine(bundle: string, capture: BundleCapture): string {
+  const { isolate, file, fileBytes, nodeCount, pausedMs, reason } = capture
+  if (file === null) return `${isolate} not captured: ${printable(reason ?? '')}`
+  return (
+    `${join(bundle, file)}  ${formatBytes(fileBytes!)}  ${formatCount(nodeCount!)} nodes  ` +
+    `${isolate} stood still for ${formatDuration(pausedMs!)}`
+  )
+}
