@@ -1,9 +1,12 @@
 // Nodes grouped by class, as Chrome DevTools' summary does it.
 
+import type { Dominators } from '../graph/dominators.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import type { Ownership } from '../graph/ownership.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type RawStrings, StringTable } from '../snapshot/strings.ts'
+import type { Scratch } from '../support/scratch.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { sharedUint32 } from '../support/shared.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
@@ -122,8 +125,11 @@ export function classify(snapshot: ClassColumns): Classes {
   return { of, names, locations: rows, keys }
 }
 
-/** One row for each class that has a node with a size, in no particular order; one walk over the dominator tree. */
-export function classRows(graph: HeapGraph, classes: Classes): ClassRow[] {
+/**
+ * One row for each class that has a node with a size, in no particular order; one walk over the dominator tree.
+ * @param tree what {@link classTree} made, if that was done already
+ */
+export function classRows(graph: HeapGraph, classes: Classes, tree = classTree(graph, classes)): ClassRow[] {
   const size = classes.names.length
   const { of } = classes
   const { shallowSize } = graph.ownership
@@ -136,7 +142,8 @@ export function classRows(graph: HeapGraph, classes: Classes): ClassRow[] {
     count[number]!++
     shallow[number]! += bytes
   }
-  const retained = retainedByGroup(graph, of, size)
+  const retained = retainedByClass(graph, tree, size)
+  graph.scratch.give(tree.group, tree.firstChild, tree.nextSibling)
   const rows: ClassRow[] = []
   for (let number = 0; number < size; number++) {
     if (count[number] === 0) continue
@@ -152,50 +159,86 @@ export function classRows(graph: HeapGraph, classes: Classes): ClassRow[] {
   return rows
 }
 
-/**
- * By group: the sum of retained sizes over the group's nodes that no other node of the group dominates, so that
- * nothing is counted twice. Nodes without a shallow size stand for nothing themselves.
- * @param groupOf by node ordinal: its group, 0…groups-1
- */
-function retainedByGroup(graph: HeapGraph, groupOf: Uint32Array, groups: number): Float64Array {
-  const { order, above } = graph.dominators
-  const { shallowSize } = graph.ownership
-  const { nodeCount } = graph.snapshot
-  const none = 0xffffffff
+const NONE = 0xffffffff
 
-  // A depth-first walk over the dominator tree, in which nodes go by their place in `order`, so that those that belong
-  // together stand together. Each place is behind its dominator's, so going backwards and putting each in front of its
-  // siblings gives linked lists of children without sorting.
-  const group = graph.scratch.take()
-  const firstChild = graph.scratch.take().fill(none)
-  const nextSibling = graph.scratch.take()
-  nextSibling[0] = none
-  for (let place = nodeCount - 1; place >= 0; place--) {
+/** The dominator tree by place in `Dominators.order`, where those that belong together stand together. */
+export interface ClassTree {
+  /** The node's class, or NONE for one without a size: it stands for nothing itself. */
+  readonly group: Uint32Array
+  /** Places, or NONE. */
+  readonly firstChild: Uint32Array
+  readonly nextSibling: Uint32Array
+}
+
+export function classTree(graph: HeapGraph, classes: Classes): ClassTree {
+  const tree = takeTree(graph.scratch)
+  growClassTree(tree, graph.dominators.order, graph.dominators.above, graph.ownership.shallowSize, classes.of)
+  return tree
+}
+
+/** {@link classTree} on the second thread, while this one does something else. */
+export async function callClassTree(
+  second: SecondThread,
+  scratch: Scratch,
+  { order, above }: Dominators,
+  { shallowSize }: Ownership,
+  classes: Classes,
+): Promise<ClassTree> {
+  const tree = takeTree(scratch)
+  await second.call<void>(import.meta.url, 'growClassTree', tree, order, above, shallowSize, classes.of)
+  return tree
+}
+
+const takeTree = (scratch: Scratch): ClassTree => ({
+  group: scratch.take(),
+  firstChild: scratch.take(),
+  nextSibling: scratch.take(),
+})
+
+/**
+ * Each place is behind its dominator's, so going backwards and putting each in front of its siblings gives linked lists
+ * of children without sorting.
+ */
+export function growClassTree(
+  { group, firstChild, nextSibling }: ClassTree,
+  order: Uint32Array,
+  above: Uint32Array,
+  shallowSize: Ownership['shallowSize'],
+  classOf: Uint32Array,
+): void {
+  firstChild.fill(NONE)
+  nextSibling[0] = NONE
+  for (let place = order.length - 1; place >= 0; place--) {
     const node = order[place]!
-    group[place] = shallowSize[node] === 0 ? none : groupOf[node]!
+    group[place] = shallowSize[node] === 0 ? NONE : classOf[node]!
     if (place === 0) break
     const parent = above[place]!
     nextSibling[place] = firstChild[parent]!
     firstChild[parent] = place
   }
-  const retained = new Float64Array(groups)
-  /** By group: how many nodes of it stand on the way from the root to here. */
-  const onTheWay = new Uint32Array(groups)
+}
+
+/**
+ * By class: the sum of retained sizes over its nodes that no other node of the class dominates, so that nothing is
+ * counted twice; a depth-first walk over the dominator tree.
+ */
+function retainedByClass(graph: HeapGraph, { group, firstChild, nextSibling }: ClassTree, size: number): Float64Array {
+  const { order, above } = graph.dominators
+  const retained = new Float64Array(size)
+  /** By class: how many nodes of it stand on the way from the root to here. */
+  const onTheWay = new Uint32Array(size)
   for (let place = 0; ; ) {
     const own = group[place]!
-    if (own !== none && onTheWay[own] === 0) retained[own]! += graph.retainedSize(order[place]!)
+    if (own !== NONE && onTheWay[own] === 0) retained[own]! += graph.retainedSize(order[place]!)
     let next = firstChild[place]!
-    if (next !== none) {
-      if (own !== none) onTheWay[own]!++
+    if (next !== NONE) {
+      if (own !== NONE) onTheWay[own]!++
     } else {
       // Up, until there is a sibling of what was left.
-      for (next = nextSibling[place]!; next === none; next = nextSibling[place]!) {
-        if (place === 0) {
-          graph.scratch.give(group, firstChild, nextSibling)
-          return retained
-        }
+      for (next = nextSibling[place]!; next === NONE; next = nextSibling[place]!) {
+        if (place === 0) return retained
         place = above[place]!
-        if (group[place] !== none) onTheWay[group[place]!]!--
+        if (group[place] !== NONE) onTheWay[group[place]!]!--
       }
     }
     place = next

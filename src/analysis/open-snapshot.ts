@@ -17,7 +17,7 @@ import { setLazily } from '../support/lazily.ts'
 import { Scratch } from '../support/scratch.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
-import { type Classes, type ClassRow, callClassify, classify, classRows } from './classes.ts'
+import { type Classes, type ClassRow, callClassify, callClassTree, classify, classRows, classTree } from './classes.ts'
 
 export interface OpenOptions extends ReadOptions {
   /**
@@ -105,10 +105,10 @@ async function openAnew(
   const snapshot = await readSnapshot(file, options, second, index)
   const writer = index?.isOpen ? index : undefined
   const scratch = new Scratch(snapshot.nodeCount)
-  const { graph, classes } = second
+  const { graph, classes, tree } = second
     ? await workOut(snapshot, scratch, second, writer, signal)
     : await workOutAlone(snapshot, scratch, signal)
-  const rows = classRows(graph, classes)
+  const rows = classRows(graph, classes, tree)
   const settled = writer ? writeIndex(writer, graph, classes, rows, second) : Promise.resolve()
   const close = async () => {
     await settled
@@ -119,7 +119,9 @@ async function openAnew(
 
 async function workOutAlone(snapshot: Snapshot, scratch: Scratch, signal: AbortSignal | undefined) {
   const dominators = await breathing(computeDominators(snapshot, scratch), signal)
-  return { graph: new HeapGraph(snapshot, { dominators }, scratch), classes: classify(snapshot) }
+  const graph = new HeapGraph(snapshot, { dominators }, scratch)
+  const classes = classify(snapshot)
+  return { graph, classes, tree: classTree(graph, classes) }
 }
 
 /** While this thread searches the edges, the other one looks at the nodes. */
@@ -158,9 +160,11 @@ async function workOut(
 
   const dominators = await breathing(computeDominators(snapshot, scratch, second, meanwhile), signal)
   const ownership = { owner, shallowSize: await moved }
+  const classes = await classified
+  const grown = callClassTree(second, scratch, dominators, ownership, classes)
   const retainedSizes = computeRetainedSizes(dominators, ownership.shallowSize, scratch)
   const graph = new HeapGraph(snapshot, { ownership, dominators, retainedSizes }, scratch)
-  return { graph, classes: await classified }
+  return { graph, classes, tree: await grown }
 }
 
 /** The last one's value, once both are there. */

@@ -240,12 +240,8 @@ export function computeRetainedSizes(
   const { length } = order
   let sum = 0
   for (let node = 0; node < length; node++) sum += shallowSize[node]!
-  const wide = sum > 0xffffffff
-  const sums = wide ? sharedFloat64(length) : scratch.take()
-  for (let w = 0; w < length; w++) sums[w] = shallowSize[order[w]!]!
-  for (let w = length - 1; w > 0; w--) sums[above[w]!]! += sums[w]!
-  const retained = wide ? sharedFloat64(length) : scratch.take()
-  for (let w = 0; w < length; w++) retained[order[w]!] = sums[w]!
-  if (sums instanceof Uint32Array) scratch.give(sums)
+  const retained = sum > 0xffffffff ? sharedFloat64(length) : scratch.take()
+  retained.set(shallowSize)
+  for (let w = length - 1; w > 0; w--) retained[order[above[w]!]!]! += retained[order[w]!]!
   return retained
 }

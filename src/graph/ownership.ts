@@ -3,7 +3,7 @@
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
+import { sharedUint32, widened } from '../support/shared.ts'
 import { ROOT, userRoots } from './roots.ts'
 
 /** In {@link Ownership.owner}: nothing that is no backing store itself reaches the node. */
@@ -111,9 +111,7 @@ export function moveSizes(
     if (own === node || own >= SHARED || own === ROOT || nodeType[own] === NodeType.synthetic) continue
     const sum = shallow[own]! + shallow[node]!
     if (sum > 0xffffffff && shallow instanceof Uint32Array) {
-      const wider = sharedFloat64(nodeCount)
-      wider.set(shallow)
-      shallow = wider
+      shallow = widened(shallow)
     }
     shallow[own] = sum
     shallow[node] = 0

@@ -1,14 +1,9 @@
 // Which edges keep their target alive: the rules of Chrome DevTools' heap view, so that retained sizes agree with it.
 
+import { findEphemerons } from '../snapshot/ephemerons.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { EXCEPTION, edgeTarget, edgeType, peek, retains, type Snapshot } from '../snapshot/snapshot.ts'
 import { ROOT } from './roots.ts'
-
-/** V8 names both edges to a WeakMap's value alike; the table's id in the name tells which of the two is the table's. */
-const EPHEMERON = /^\d+ \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair in WeakMap \(table @(\d+)\)$/s
-/** V8 writes no longer ones; the time that matching takes grows with the square of the length. */
-const MAX_EPHEMERON = 4096
-const EPHEMERON_PART = ' pair in WeakMap (table @'
 
 // An edge retains or not by its type, with exceptions that are marked in the edge itself (see `retains`):
 //
@@ -68,14 +63,10 @@ export function markForeign(snapshot: Snapshot, isUsers: (node: number) => boole
 }
 
 /** By string index of an ephemeron edge's name: the id of the WeakMap's table; undefined if there is none. */
-export function ephemeronTables({ strings }: Snapshot): Map<number, number> | undefined {
-  let tables: Map<number, number> | undefined
-  for (const index of strings.containing(EPHEMERON_PART)) {
-    const match = strings.byteLength(index) <= MAX_EPHEMERON && EPHEMERON.exec(strings.get(index))
-    if (match) {
-      tables ??= new Map()
-      tables.set(index, Number(match[1]))
-    }
-  }
-  return tables
+export function ephemeronTables({ ephemerons, strings }: Snapshot): Map<number, number> | undefined {
+  const { names, tables } = ephemerons ?? findEphemerons(strings)
+  if (names.length === 0) return undefined
+  const tableOf = new Map<number, number>()
+  for (let i = 0; i < names.length; i++) tableOf.set(names[i]!, tables[i]!)
+  return tableOf
 }

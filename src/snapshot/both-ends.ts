@@ -5,11 +5,12 @@ import { readFully, writeFully } from '../support/descriptors.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { addSums, bytesOf, NO_SUMS, type Place, type Sums } from './column-store.ts'
 import { Cursor, MARGIN } from './cursor.ts'
+import { type Ephemerons, findEphemerons } from './ephemerons.ts'
 import type { Layout } from './meta.ts'
-import { parseTail } from './parser.ts'
 import { EDGE_COLUMN, NODE_COLUMN, RowKernel } from './row-kernel.ts'
 import type { Section, Sections } from './sections.ts'
 import type { Locations } from './snapshot.ts'
+import { parseTail } from './tail-parser.ts'
 
 /** Bytes that a thread takes at a time; with what they become, they stay in the processor's second-level cache. */
 const PIECE_BYTES = 1 << 20
@@ -241,6 +242,7 @@ export interface BackDone {
   readonly stringBytes: Uint8Array
   readonly stringStarts: Uint32Array | Float64Array
   readonly stringBytesAt: number
+  readonly ephemerons: Ephemerons
 }
 
 /** Has {@link readBack} called on the second thread. */
@@ -275,7 +277,7 @@ function readTail({ file, fd, sections, layout, nodeCount, claims }: RowsJob, ke
       const step = parsing.next()
       if (step.done) {
         const { locations, strings, stringBytesAt } = step.value
-        return { locations, ...strings.raw, stringBytesAt }
+        return { locations, ...strings.raw, stringBytesAt, ephemerons: findEphemerons(strings) }
       }
     }
   } catch {

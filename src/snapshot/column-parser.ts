@@ -1,6 +1,6 @@
 // The sections of numbers, nodes, edges and locations: into columns, each number checked on its way.
 
-import { sharedUint32 } from '../support/shared.ts'
+import { sharedUint8, sharedUint32, widened } from '../support/shared.ts'
 import { type Cursor, expect, type Parsing, peek } from './cursor.ts'
 import { EdgeType, type Head, type Layout } from './meta.ts'
 import { EDGE_COLUMN, NODE_COLUMN, type RowKernel } from './row-kernel.ts'
@@ -22,11 +22,11 @@ export interface NodeColumns {
 export function* parseNodes(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<NodeColumns> {
   const { layout, nodeCount, edgeCount } = head
   const { nodeFieldCount, nodeTypeOf } = layout
-  const type = column(cursor, Uint8Array, nodeCount)
-  const name = column(cursor, Uint32Array, nodeCount)
-  const id = column(cursor, Uint32Array, nodeCount)
-  let selfSize: Uint32Array | Float64Array = column(cursor, Uint32Array, nodeCount)
-  const firstEdge = column(cursor, Uint32Array, nodeCount + 1)
+  const type = column(cursor, sharedUint8, nodeCount)
+  const name = column(cursor, sharedUint32, nodeCount)
+  const id = column(cursor, sharedUint32, nodeCount)
+  let selfSize: Uint32Array | Float64Array = column(cursor, sharedUint32, nodeCount)
+  const firstEdge = column(cursor, sharedUint32, nodeCount + 1)
   let maxName = 0
   let promisedEdges = 0
 
@@ -48,7 +48,7 @@ export function* parseNodes(cursor: Cursor, kernel: RowKernel, head: Head): Pars
       if (nodeId > MAX_UINT32) failAt(row, layout.id, 'an object id of 32 bits')
       id[ordinal] = nodeId
       const size = batch[base + layout.selfSize]!
-      if (size > MAX_UINT32 && selfSize instanceof Uint32Array) selfSize = Float64Array.from(selfSize)
+      if (size > MAX_UINT32 && selfSize instanceof Uint32Array) selfSize = widened(selfSize)
       selfSize[ordinal] = size
       promisedEdges += batch[base + layout.edgeCount]!
       if (promisedEdges > edgeCount) failAt(row, layout.edgeCount, `at most ${edgeCount} edges in all`)
@@ -92,8 +92,8 @@ export interface EdgeColumns {
 export function* parseEdges(cursor: Cursor, kernel: RowKernel, head: Head): Parsing<EdgeColumns> {
   const { layout, nodeCount, edgeCount } = head
   const { edgeFieldCount, edgeTypeOf, nodeFieldCount } = layout
-  const packed = column(cursor, Uint32Array, edgeCount)
-  const nameOrIndex = column(cursor, Uint32Array, edgeCount)
+  const packed = column(cursor, sharedUint32, edgeCount)
+  const nameOrIndex = column(cursor, sharedUint32, edgeCount)
   let maxName = 0
 
   function take(batch: Float64Array, rows: number, first: number, from: number): void {
@@ -273,9 +273,9 @@ function* parseRows(
 }
 
 /** A column for as many rows as the head promises, which may be more than there can be: not every source has a size. */
-function column<T>(cursor: Cursor, type: new (length: number) => T, length: number): T {
+function column<T>(cursor: Cursor, make: (length: number) => T, length: number): T {
   try {
-    return new type(length)
+    return make(length)
   } catch {
     return cursor.contradiction(`the head promises a column of ${length} numbers, more than memory can hold`)
   }

@@ -135,6 +135,7 @@ async function readFromBothEnds(
       locations: back.locations,
       strings,
       stringBytesAt: back.stringBytesAt,
+      ephemerons: back.ephemerons,
       ...(index && { peekAt: (name: string, from: number, to: number) => index.peek(name, from, to) }),
     }
     if (index) {

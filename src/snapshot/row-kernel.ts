@@ -12,6 +12,8 @@ interface Exports {
   readonly edgesPromised: WebAssembly.Global
   scan(at: number, limit: number, out: number, rows: number, fields: number): number
   countCommas(at: number, end: number): number
+  readonly stringsAt: WebAssembly.Global
+  scanStrings(at: number, limit: number, out: number, most: number): number
   readonly plainSum: WebAssembly.Global
   readonly weightedSum: WebAssembly.Global
   weigh(at: number, words: number, first: number): void
@@ -104,6 +106,22 @@ export class RowKernel {
   countCommas(buffer: Uint8Array, at: number, end: number): number {
     return this.#exports.countCommas(buffer.byteOffset + at, buffer.byteOffset + end)
   }
+
+  /**
+   * From inside a string at `at`, where further strings start, as offsets from `at`: as many as are found up to about
+   * `end`, or something that is not plain. Good until the kernel is used again; {@link stringsEnd} says how far it came.
+   */
+  scanStrings(buffer: Uint8Array, at: number, end: number): Uint32Array {
+    this.stringsEnd = at
+    const limit = end - 2 * BLOCK_BYTES
+    if (at >= limit) return this.numbers.subarray(0, 0)
+    const base = buffer.byteOffset
+    const found = this.#exports.scanStrings(base + at, base + limit, NUMBERS, this.numbers.length)
+    this.stringsEnd = (this.#exports.stringsAt.value as number) - base
+    return this.numbers.subarray(0, found)
+  }
+  /** Where in the buffer, inside a string, `scanStrings` stopped last. */
+  stringsEnd = 0
 
   /** Sums of the words in the first `length` bytes of an array in the kernel's memory; `first` is the number of the first. */
   weigh(array: Uint8Array | Uint32Array, length: number, first: number): Sums {

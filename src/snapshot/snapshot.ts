@@ -1,5 +1,6 @@
 // What a heap snapshot is once read: columns, one typed array per field.
 
+import type { Ephemerons } from './ephemerons.ts'
 import type { StringTable } from './strings.ts'
 
 /**
@@ -34,6 +35,8 @@ export interface Snapshot {
   /** Source positions, in the order of the file. */
   readonly locations: Locations
   readonly strings: StringTable
+  /** The entries of WeakMaps, if they were looked for already. */
+  readonly ephemerons?: Ephemerons
   /** Gives a part of a column that is not in memory without bringing all of it there; see {@link peek}. */
   readonly peekAt?: (column: PeekColumn, from: number, to: number) => Uint32Array
   /** Offset in the unpacked file of the strings' bytes. */

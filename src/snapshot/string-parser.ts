@@ -1,8 +1,9 @@
 // The "strings" section: found, checked and copied as it stands; decoded by nobody.
 
 import { isUtf8 } from 'node:buffer'
-import { sharedFloat64, sharedUint8, sharedUint32 } from '../support/shared.ts'
+import { sharedUint8, sharedUint32, widened } from '../support/shared.ts'
 import { type Cursor, isSpace, MAX_SPACE, type Parsing } from './cursor.ts'
+import type { RowKernel } from './row-kernel.ts'
 import { StringTable } from './strings.ts'
 
 const QUOTE = 0x22
@@ -24,11 +25,11 @@ const STOP = Uint8Array.from({ length: 256 }, (_, byte) =>
 type State = 'first' | 'quote' | 'inside' | 'escape' | 'hex' | 'separator' | 'end'
 
 /** Reads from behind `[` to behind `]`. */
-export function* parseStrings(cursor: Cursor): Parsing<StringTable> {
+export function* parseStrings(cursor: Cursor, kernel: RowKernel): Parsing<StringTable> {
   const sectionAt = cursor.base + cursor.at
   const scan = new StringScan(cursor)
   for (;;) {
-    scan.run(cursor)
+    scan.run(cursor, kernel)
     if (scan.state === 'end') break
     if (cursor.final) cursor.fail('the rest of the strings')
     yield
@@ -61,7 +62,7 @@ class StringScan {
   }
 
   /** Takes all bytes that the cursor has, or those up to the section's end. */
-  run(cursor: Cursor): void {
+  run(cursor: Cursor, kernel: RowKernel): void {
     const { buffer, end } = cursor
     const pieceStart = cursor.at
     const offset = this.#length - pieceStart
@@ -69,6 +70,9 @@ class StringScan {
     let state = this.state
     while (at < end && state !== 'end') {
       if (state === 'inside') {
+        this.#pushStarts(offset + at, kernel.scanStrings(buffer, at, end))
+        at = kernel.stringsEnd
+        // What the kernel left: the end of the buffer, or something that is not plain.
         while (at < end && STOP[buffer[at]!] === 0) at++
         if (at === end) break
         const byte = buffer[at]!
@@ -117,13 +121,22 @@ class StringScan {
     return { bytes: this.#bytes.subarray(0, this.#length), starts: this.#starts.subarray(0, count + 1) }
   }
 
+  #pushStarts(base: number, found: Uint32Array): void {
+    while (this.#count + found.length > this.#starts.length) this.#starts = grown(this.#starts)
+    // A piece is far smaller than 2 GiB.
+    if (base > 0x7fffffff) {
+      for (let i = 0; i < found.length; i++) this.#pushStart(base + found[i]!)
+      return
+    }
+    const starts = this.#starts
+    let count = this.#count
+    for (let i = 0; i < found.length; i++) starts[count++] = base + found[i]!
+    this.#count = count
+  }
+
   #pushStart(offset: number): void {
     if (this.#count === this.#starts.length) this.#starts = grown(this.#starts)
-    if (offset > 0xffffffff && this.#starts instanceof Uint32Array) {
-      const wider = sharedFloat64(this.#starts.length)
-      wider.set(this.#starts)
-      this.#starts = wider
-    }
+    if (offset > 0xffffffff && this.#starts instanceof Uint32Array) this.#starts = widened(this.#starts)
     this.#starts[this.#count++] = offset
   }
 

@@ -15,6 +15,9 @@ export class Scratch {
   }
   /** Whoever gives an array must not use it any more. */
   give(...arrays: readonly Uint32Array[]): void {
-    for (const array of arrays) if (array.length === this.#length) this.#free.push(array)
+    for (const array of arrays) {
+      const isShared = array.buffer instanceof SharedArrayBuffer
+      if (isShared && array.length === this.#length) this.#free.push(array)
+    }
   }
 }

@@ -3,3 +3,10 @@
 export const sharedUint8 = (length: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(length))
 export const sharedUint32 = (length: number): Uint32Array => new Uint32Array(new SharedArrayBuffer(4 * length))
 export const sharedFloat64 = (length: number): Float64Array => new Float64Array(new SharedArrayBuffer(8 * length))
+
+/** The same numbers with room for larger ones. */
+export function widened(values: Uint32Array): Float64Array {
+  const wider = sharedFloat64(values.length)
+  wider.set(values)
+  return wider
+}

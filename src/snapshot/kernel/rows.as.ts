@@ -1,4 +1,4 @@
-// The digit kernel: AssemblyScript that build compiles to WebAssembly; rows.ts says what it is for.
+// The digit kernel, and the loops over bytes beside it: AssemblyScript that build compiles to WebAssembly; rows.ts says what it is for.
 //
 // It only ever handles what V8 writes: digits, commas, and a line break in front of a row's comma. At the first byte
 // that is anything else, or that does not fit, it stops in front of the row; the parser in TypeScript, which knows all
@@ -123,6 +123,78 @@ export function countCommas(at: usize, end: usize): i32 {
   for (; at + 16 <= end; at += 16) commas += popcnt<i32>(i8x16.bitmask(i8x16.eq(v128.load(at), comma)))
   for (; at < end; at++) commas += load<u8>(at) == COMMA ? 1 : 0
   return commas
+}
+
+const QUOTE: u8 = 0x22
+const BACKSLASH: u8 = 0x5c
+const LETTER_U: u8 = 0x75
+
+/** Where `scanStrings` stopped. */
+export let stringsAt: usize = 0
+
+// @ts-ignore: decorator
+@inline
+function isHex(byte: u8): bool {
+  return byte - 0x30 < 10 || (byte | 0x20) - 0x61 < 6
+}
+
+// @ts-ignore: decorator
+@inline
+function isEscapable(byte: u8): bool {
+  return byte == 0x22 || byte == 0x5c || byte == 0x2f || byte == 0x62 || byte == 0x66 || byte == 0x6e || byte == 0x72 || byte == 0x74
+}
+
+/**
+ * Goes through strings from inside one, at `at`, and writes where each further one starts, as an offset from `at`, to
+ * `out`: until `most` are found, a block would start at or behind `limit`, or there is something else than an escape
+ * that JSON has or the way V8 separates strings: then it stops in front of that. Returns how many were found.
+ * At least 64 bytes behind `limit` can be read.
+ */
+export function scanStrings(at: usize, limit: usize, out: usize, most: i32): i32 {
+  const quote = i8x16.splat(QUOTE)
+  const backslash = i8x16.splat(BACKSLASH)
+  const space = i8x16.splat(0x20)
+  const start = at
+  let found = 0
+  for (let block = at; block < limit; block += 64) {
+    const a = v128.load(block)
+    const b = v128.load(block, 16)
+    const c = v128.load(block, 32)
+    const d = v128.load(block, 48)
+    let left = bits(
+      v128.or(i8x16.eq(a, quote), v128.or(i8x16.eq(a, backslash), i8x16.lt_u(a, space))),
+      v128.or(i8x16.eq(b, quote), v128.or(i8x16.eq(b, backslash), i8x16.lt_u(b, space))),
+      v128.or(i8x16.eq(c, quote), v128.or(i8x16.eq(c, backslash), i8x16.lt_u(c, space))),
+      v128.or(i8x16.eq(d, quote), v128.or(i8x16.eq(d, backslash), i8x16.lt_u(d, space))),
+    )
+    while (left != 0) {
+      const place = block + <usize>ctz(left)
+      left &= left - 1
+      // What an escape or a separator has taken along.
+      if (place < at) continue
+      const byte = load<u8>(place)
+      stringsAt = place
+      if (byte == BACKSLASH) {
+        const escaped = load<u8>(place, 1)
+        if (escaped == LETTER_U) {
+          for (let i: usize = 2; i < 6; i++) if (!isHex(load<u8>(place + i))) return found
+          at = place + 6
+        } else if (isEscapable(escaped)) at = place + 2
+        else return found
+      } else if (byte == QUOTE && load<u8>(place, 1) == COMMA) {
+        at = place + 2
+        if (load<u8>(at) == NEWLINE) at++
+        if (load<u8>(at) != QUOTE) return found
+        at++
+        store<u32>(out, <u32>(at - start))
+        out += 4
+        stringsAt = at
+        if (++found == most) return found
+      } else return found
+    }
+  }
+  stringsAt = max(at, limit)
+  return found
 }
 
 /** Highest name that `takeNodes` and `takeEdges` have seen in the last call. */

@@ -7,7 +7,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Encoder } from '../../support/encoder.ts'
 import { Cursor, expect, type Parsing, peek, skipSpace } from '../cursor.ts'
-import { parseHead } from '../meta.ts'
+import { parseHead } from '../head.ts'
 import { readRows } from '../rows.ts'
 import { Roles } from './roles.ts'
 import { roundedNumber, Tokens } from './tokens.ts'
