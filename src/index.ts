@@ -1,15 +1,17 @@
-// What `import … from 'leakscope'` gives: reading heap snapshots, comparing them, and taking them.
+// What `import … from 'leakscope'` gives: opening heap snapshots, comparing them, and taking them.
 
+export type { Classes, ClassRow } from './analysis/classes.ts'
 export { type Culprit, type ReadSource, readLocalSource } from './analysis/culprit.ts'
 export {
   type ClassGrowth,
-  compareSnapshots,
+  compareSnapshots as diff,
   type Growth,
   type GrowthCluster,
   type GrowthOptions,
   type Matching,
   type SnapshotTotals,
 } from './analysis/growth.ts'
+export { type OpenedSnapshot, type OpenOptions, openSnapshot } from './analysis/open-snapshot.ts'
 export {
   type BigClass,
   type BigObject,
@@ -23,14 +25,11 @@ export { type BundleOptions, captureBundle, type IsolateLimits } from './capture
 export { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotOptions } from './capture/heap-snapshot.ts'
 export { type ErrorCode, LeakscopeError } from './errors.ts'
 export { describeNode, describePath, type PathStep } from './graph/describe.ts'
-export { HeapGraph } from './graph/heap-graph.ts'
+export type { HeapGraph } from './graph/heap-graph.ts'
 export type { SourceLocation } from './graph/locations.ts'
 export { EdgeType, NodeType } from './snapshot/meta.ts'
-export { type ReadOptions, readSnapshot } from './snapshot/read.ts'
 export { type RedactedFile, type RedactOptions, redactFile } from './snapshot/redaction/redact-file.ts'
-export { createRedactor, type Redactor } from './snapshot/redaction/redactor.ts'
 export { edgeTarget, edgeType, type Locations, type Snapshot } from './snapshot/snapshot.ts'
-export { packers } from './support/compression.ts'
 export type { Encoder } from './support/encoder.ts'
 export { type AttachOptions, type Target, withInspector } from './target/attach.ts'
 export { listNodeProcesses, type NodeProcess } from './target/processes.ts'

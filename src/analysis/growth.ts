@@ -6,13 +6,13 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
 import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
-import type { Classes, ClassRow } from './classes.ts'
+import type { ClassRow } from './classes.ts'
 import { type Culprit, findCulprit, type ReadSource } from './culprit.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
 import { Lineage } from './lineage.ts'
-import { type OpenOptions, openSnapshot } from './open-snapshot.ts'
+import { type OpenedSnapshot, type OpenOptions, openSnapshot } from './open-snapshot.ts'
 import { growthById, growthByPlace, type PlaceGrowth, type PlaceTotals, totalPlaces } from './place-growth.ts'
-import { type PlacedNodes, Places } from './places.ts'
+import { Places } from './places.ts'
 
 /** How objects of one snapshot were found in another. */
 export type Matching =
@@ -76,96 +76,123 @@ export interface GrowthOptions extends OpenOptions {
 
 const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
 
-/** What is kept of every snapshot; the heap itself is let go, and its objects' history is the lineage's. */
+/** What is kept of every snapshot; the heap itself is let go. */
 interface Remembered {
   readonly totals: SnapshotTotals
   readonly identity: Identity
   readonly classes: Map<string, ClassRow>
-  /** Of the last one only where objects are matched by place. */
-  readonly places: PlaceTotals | undefined
 }
+
+/** A smaller heap is kept until it is known whether it is needed again; a larger one has an index to come back from. */
+const KEPT_BYTES = 128e6
 
 /**
  * Compares snapshots in the order given, which is taken to be the order of time.
  *
- * Only one heap is in memory at a time; of all others together, some 30 bytes a node are kept.
+ * Only one large heap is in memory at a time; of all others together, some 30 bytes a node are kept.
  * @param files two or more
  * @throws LeakscopeError as `readSnapshot` does, or `snapshot-mismatch` for snapshots of different processes
  */
 export async function compareSnapshots(files: readonly string[], options: GrowthOptions = {}): Promise<Growth> {
-  const { onProgress, signal, index = true } = options
   if (files.length < 2) throw new LeakscopeError('usage-invalid', 'a comparison needs two snapshots or more')
-  const places = new Places()
-  const series: Remembered[] = []
-  /** Undefined once ids have turned out to mean different objects. */
-  let lineage: Lineage | undefined
-  for (const [i, file] of files.entries()) {
-    const opened = await openSnapshot(file, {
+  const { onProgress, signal, index = true } = options
+  const open = (file: string, part: number, parts: number): Promise<OpenedSnapshot> =>
+    openSnapshot(file, {
       index,
-      onProgress: (fraction) => onProgress?.((i + fraction * 0.6) / files.length),
+      onProgress: (fraction) => onProgress?.((part + fraction * 0.6) / parts),
       ...(signal && { signal }),
     })
-    try {
-      onProgress?.((i + 0.6) / files.length)
-      const { graph, classes } = opened
-      const { snapshot } = graph
-      const totals: SnapshotTotals = {
-        file,
-        fileBytes: snapshot.fileBytes,
-        nodeCount: snapshot.nodeCount,
-        edgeCount: snapshot.edgeCount,
-        totalShallowBytes: graph.retainedSize(ROOT) + snapshot.extraNativeBytes,
-      }
+  const series: Remembered[] = []
+  let lineage: Lineage | undefined
+  let first: OpenedSnapshot | undefined
+  let opened: OpenedSnapshot | undefined
+  try {
+    for (const [i, file] of files.entries()) {
+      opened = await open(file, i, files.length)
+      const { graph } = opened
       const before = series.at(-1)
-      if (i === 0 || lineage) {
-        const next: Lineage = new Lineage(snapshot.nodeId, graph.ownership.shallowSize, lineage)
-        // Ids that stand for several objects tell nothing of any; V8 writes none.
-        const agree = next.table.duplicates === 0 && (!before || idsAgree(before.identity, snapshot, next.table))
-        lineage = agree ? next : undefined
+      series.push(remember(opened))
+      lineage = new Lineage(graph.snapshot.nodeId, graph.ownership.shallowSize, lineage)
+      // Ids that stand for several objects tell nothing of any; V8 writes none.
+      const isSame = !before || idsAgree(before.identity, graph.snapshot, lineage.table)
+      if (lineage.table.duplicates > 0 || !isSame) {
+        lineage = undefined
+        break
       }
-      const placed = places.locate(graph, classes)
-      series.push({
-        totals,
-        identity: identify(snapshot),
-        classes: new Map(opened.classRows.map((row) => [row.key, row])),
-        places: i < files.length - 1 || !lineage ? totalPlaces(graph, placed, places) : undefined,
-      })
-      if (i === files.length - 1) return finish(graph, classes, placed, places, series, lineage, options)
-      // A breath for Ctrl-C and for the progress bar.
-      await new Promise(setImmediate)
-      signal?.throwIfAborted()
-    } finally {
-      await opened.close()
+      if (i === files.length - 1) break
+      if (i === 0 && graph.snapshot.fileBytes < KEPT_BYTES) first = opened
+      else await opened.close()
+      await breath(signal)
     }
+    const places = new Places()
+    if (lineage) {
+      const paths = opened!.preparePaths()
+      const placed = places.locate(opened!.graph, opened!.classes)
+      const growths = growthById(opened!.graph, placed, places, lineage)
+      await paths
+      return finish(opened!, series, growths, 'id', options)
+    }
+
+    // Without ids, what is where in one snapshot has to be compared with what is where in another.
+    const known = new Map([
+      [0, first],
+      [series.length - 1, opened],
+    ])
+    const totals: PlaceTotals[] = []
+    for (const [i, file] of files.entries()) {
+      opened = known.get(i) ?? (await open(file, i, files.length))
+      if (i >= series.length) series.push(remember(opened))
+      totals.push(totalPlaces(opened.graph, places.locate(opened.graph, opened.classes), places))
+      if (i === files.length - 1) break
+      known.delete(i)
+      await opened.close()
+      await breath(signal)
+    }
+    if (!options.acrossProcesses) requireOneProcess(series)
+    return finish(opened!, series, growthByPlace(places, totals), 'place', options)
+  } finally {
+    await first?.close()
+    await opened?.close()
   }
-  throw new Error('unreachable: the last snapshot ends the comparison')
 }
 
-function finish(
-  graph: HeapGraph,
-  { names, of }: Classes,
-  placed: PlacedNodes,
-  places: Places,
-  series: readonly Remembered[],
-  lineage: Lineage | undefined,
-  options: GrowthOptions,
-): Growth {
+/** For Ctrl-C and for the progress bar. */
+async function breath(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise(setImmediate)
+  signal?.throwIfAborted()
+}
+
+function remember({ graph, classRows }: OpenedSnapshot): Remembered {
+  const { snapshot } = graph
+  const { file, fileBytes, nodeCount, edgeCount } = snapshot
+  const totalShallowBytes = graph.retainedSize(ROOT) + snapshot.extraNativeBytes
+  return {
+    totals: { file, fileBytes, nodeCount, edgeCount, totalShallowBytes },
+    identity: identify(snapshot),
+    classes: new Map(classRows.map((row) => [row.key, row])),
+  }
+}
+
+function requireOneProcess(series: readonly Remembered[]): void {
   const last = series.at(-1)!
   for (const { identity, totals } of series) {
     const [pid, own] = [identity.pid, last.identity.pid]
-    if (lineage || options.acrossProcesses || pid === undefined || own === undefined || pid === own) continue
+    if (pid === undefined || own === undefined || pid === own) continue
     throw new LeakscopeError(
       'snapshot-mismatch',
       `${totals.file} is of process ${pid} and ${last.totals.file} of process ${own}: what grew in one cannot be read from the other`,
       { hint: 'Take both snapshots of one process, or compare by class and place with --across-processes.' },
     )
   }
-  const growths = lineage
-    ? growthById(graph, placed, places, lineage)
-    : growthByPlace(
-        places,
-        series.map((each) => each.places!),
-      )
+}
+
+function finish(
+  { graph, classes: { names, of } }: OpenedSnapshot,
+  series: readonly Remembered[],
+  growths: readonly PlaceGrowth[],
+  matching: Matching,
+  options: GrowthOptions,
+): Growth {
   // Code and shapes that V8 makes while a program warms up come last: they follow from what runs, and hold nothing.
   const { nodeType } = graph.snapshot
   const isOfV8 = ({ node }: PlaceGrowth): number => Number(V8_TYPES.has(nodeType[node]!))
@@ -174,7 +201,7 @@ function finish(
     .sort((a, b) => isOfV8(a) - isOfV8(b) || b.bytes - a.bytes || b.count - a.count)
   return {
     snapshots: series.map((each) => each.totals),
-    matching: lineage ? 'id' : 'place',
+    matching,
     classes: compareClasses(
       graph,
       series.map((each) => each.classes),
@@ -186,7 +213,7 @@ function finish(
         className: names[of[growth.node]!]!,
         count: growth.count,
         bytes: growth.bytes,
-        countPerStep: lineage ? growth.perStep : [],
+        countPerStep: matching === 'id' ? growth.perStep : [],
         path,
         culprit: findCulprit(graph, growth.node, path, options.readSource),
       }

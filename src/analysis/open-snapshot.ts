@@ -36,7 +36,9 @@ export interface OpenedSnapshot {
   readonly fromIndex: boolean
   /** When the index is written, or is known not to be; never rejects. A process stays alive until then. */
   readonly settled: Promise<void>
-  /** Lets go of files; what was not asked for before cannot be had any more. */
+  /** Has retaining paths worked out beside whatever else goes on, where there is a second thread. */
+  preparePaths(): Promise<void>
+  /** Lets go of files and threads; columns that were not asked for before cannot be had any more. */
   close(): Promise<void>
 }
 
@@ -61,24 +63,38 @@ export async function openWorth(file: string, options: OpenOptions, worth: typeo
   const second = size >= worth.thread ? startSecondThread() : undefined
   const path = index && size >= worth.index ? tryTo(() => indexPath(file)) : undefined
   let writer: IndexWriter | undefined
-  let settled: Promise<void> | undefined
+  let heap: Heap | undefined
   try {
     const reader = path === undefined ? undefined : await IndexReader.open(path, second, signal)
     if (reader && path !== undefined) {
       touchIndex(path)
-      return fromIndex(file, size, reader)
+      heap = fromIndex(file, size, reader)
+    } else {
+      const room = path !== undefined && tryTo(() => makeRoom(size * INDEX_RATIO))
+      writer = room ? tryTo(() => new IndexWriter(path)) : undefined
+      heap = await openAnew(file, options, second, writer)
     }
-    writer =
-      path === undefined ? undefined : tryTo(() => (makeRoom(size * INDEX_RATIO) ? new IndexWriter(path) : undefined))
-    const opened = await openAnew(file, options, second, writer)
-    settled = opened.settled.finally(() => second?.close())
-    return { ...opened, settled }
   } finally {
-    if (!settled) {
+    if (!heap) {
       writer?.close()
       await second?.close()
     }
   }
+  const { release, ...opened } = heap
+  return {
+    ...opened,
+    preparePaths: async () => second && heap.graph.preparePaths(second),
+    async close() {
+      await heap.settled
+      release()
+      await second?.close()
+    },
+  }
+}
+
+type Heap = Omit<OpenedSnapshot, 'preparePaths' | 'close'> & {
+  /** Lets go of files. */
+  release(): void
 }
 
 function sizeOf(file: string): number {
@@ -100,7 +116,7 @@ async function openAnew(
   options: OpenOptions,
   second: SecondThread | undefined,
   index: IndexWriter | undefined,
-): Promise<OpenedSnapshot> {
+): Promise<Heap> {
   const { signal } = options
   const snapshot = await readSnapshot(file, options, second, index)
   const writer = index?.isOpen ? index : undefined
@@ -110,11 +126,7 @@ async function openAnew(
     : await workOutAlone(snapshot, scratch, signal)
   const rows = classRows(graph, classes, tree)
   const settled = writer ? writeIndex(writer, graph, classes, rows, second) : Promise.resolve()
-  const close = async () => {
-    await settled
-    writer?.close()
-  }
-  return { graph, classes, classRows: rows, fromIndex: false, settled, close }
+  return { graph, classes, classRows: rows, fromIndex: false, settled, release: () => writer?.close() }
 }
 
 async function workOutAlone(snapshot: Snapshot, scratch: Scratch, signal: AbortSignal | undefined) {
@@ -248,7 +260,7 @@ async function writeIndex(
 }
 
 /** A heap whose columns are read from the index when somebody asks for them. */
-function fromIndex(file: string, fileBytes: number, index: IndexReader): OpenedSnapshot {
+function fromIndex(file: string, fileBytes: number, index: IndexReader): Heap {
   const values = ValuesSchema.parse(index.values)
   const { nodeCount, edgeCount, extraNativeBytes, stringBytesAt, stringByteLength, packed } = values
   const uint32 = (name: string): Uint32Array => index.load(name) as Uint32Array
@@ -302,7 +314,7 @@ function fromIndex(file: string, fileBytes: number, index: IndexReader): OpenedS
     classRows: rows,
     fromIndex: true,
     settled: Promise.resolve(),
-    close: async () => index.close(),
+    release: () => index.close(),
   }
 }
 

@@ -4,12 +4,13 @@ import type { Snapshot } from '../snapshot/snapshot.ts'
 import { atOnce } from '../support/breathing.ts'
 import { IdTable } from '../support/id-table.ts'
 import { Scratch } from '../support/scratch.ts'
+import type { SecondThread } from '../support/second-thread.ts'
 import { computeDistances, type Distances, UNREACHABLE } from './distances.ts'
 import { computeDominators, computeRetainedSizes, type Dominators } from './dominators.ts'
 import { locationAt, type SourceLocation, scriptUrls } from './locations.ts'
 import { findModuleScopes } from './modules.ts'
 import { computeOwnership, type Ownership } from './ownership.ts'
-import { computePaths, type Paths } from './paths.ts'
+import { callComputePaths, computePaths, type Paths } from './paths.ts'
 import { computeRetainers, edgeSource, type Retainers } from './retainers.ts'
 import { ROOT } from './roots.ts'
 
@@ -76,6 +77,12 @@ export class HeapGraph {
     this.dominators
     this.#paths ??= computePaths(this.snapshot, this.moduleScopes, this.ownership.owner)
     return this.#paths
+  }
+
+  /** Has {@link paths} worked out on another thread. */
+  async preparePaths(second: SecondThread): Promise<void> {
+    this.dominators
+    this.#paths ??= await callComputePaths(second, this.snapshot, this.moduleScopes, this.ownership.owner)
   }
 
   /** Where the closure, or the constructor of the class instance, stands; undefined if V8 does not say. */

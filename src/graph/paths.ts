@@ -2,6 +2,8 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
+import type { SecondThread } from '../support/second-thread.ts'
+import { sharedUint32 } from '../support/shared.ts'
 import { SHARED } from './ownership.ts'
 import { ROOT, userRoots } from './roots.ts'
 
@@ -29,16 +31,45 @@ export interface Paths {
   readonly via: Uint32Array
 }
 
+type PathColumns = Pick<Snapshot, 'nodeCount' | 'nodeType' | 'firstEdge' | 'edges' | 'edgeNameOrIndex'> & {
+  readonly owner: Uint32Array
+  /** Where to start, and at which cost. */
+  readonly starts: readonly (readonly [node: number, cost: number])[]
+  /** Names of references. */
+  readonly machinery: ReadonlySet<number>
+  readonly context: number
+  readonly previous: number
+}
+
+/** @param moduleScopes as `findModuleScopes` gives them */
+function pathColumns(snapshot: Snapshot, moduleScopes: ReadonlyMap<number, string>, owner: Uint32Array): PathColumns {
+  const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
+  const starts: [number, number][] = [...moduleScopes].map(([scope, url]) => [scope, startCost(url)])
+  for (const node of userRoots(snapshot)) starts.push([node, START.global])
+  starts.push([ROOT, START.root])
+  return {
+    ...{ nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts },
+    machinery: new Set(MACHINERY.map((name) => strings.indexOf(name))),
+    context: strings.indexOf('context'),
+    previous: strings.indexOf('previous'),
+  }
+}
+
+export const computePaths = (...heap: Parameters<typeof pathColumns>): Paths => findPaths(pathColumns(...heap))
+
+/** {@link computePaths} on the second thread. */
+export const callComputePaths = (second: SecondThread, ...heap: Parameters<typeof pathColumns>): Promise<Paths> =>
+  second.call(import.meta.url, 'findPaths', pathColumns(...heap))
+
 /**
  * For every node the cheapest way from where programs keep things: the scopes of modules, the global objects, and only
  * then the root of the heap. Dijkstra's algorithm with Dial's buckets ("Algorithm 360", 1969), as costs are small
  * whole numbers: O(nodes + edges).
- * @param moduleScopes as `findModuleScopes` gives them
  */
-export function computePaths(snapshot: Snapshot, moduleScopes: ReadonlyMap<number, string>, owner: Uint32Array): Paths {
-  const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
+export function findPaths(columns: PathColumns): Paths {
+  const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, owner, machinery, context, previous } = columns
   const cost = new Uint32Array(nodeCount).fill(NOT_REACHED)
-  const via = new Uint32Array(nodeCount).fill(NOT_REACHED)
+  const via = sharedUint32(nodeCount).fill(NOT_REACHED)
   const buckets = Array.from({ length: MAX_COST + 1 }, () => new Bucket())
   let waiting = 0
 
@@ -49,13 +80,7 @@ export function computePaths(snapshot: Snapshot, moduleScopes: ReadonlyMap<numbe
     buckets[total & MAX_COST]!.push(node)
     waiting++
   }
-  for (const [scope, url] of moduleScopes) offer(scope, startCost(url), ROOT)
-  for (const node of userRoots(snapshot)) offer(node, START.global, ROOT)
-  offer(ROOT, START.root, ROOT)
-
-  const machinery = new Set(MACHINERY.map((name) => strings.indexOf(name)))
-  const context = strings.indexOf('context')
-  const previous = strings.indexOf('previous')
+  for (const [node, total] of columns.starts) offer(node, total, ROOT)
 
   for (let total = 0; waiting > 0; total++) {
     const bucket = buckets[total & MAX_COST]!

@@ -135,6 +135,7 @@ export class IndexWriter {
 export class IndexReader {
   readonly #fd: number
   readonly #directory: Directory
+  #isOpen = true
 
   private constructor(fd: number, directory: Directory) {
     this.#fd = fd
@@ -169,7 +170,8 @@ export class IndexReader {
     return readColumn({ fd: this.#fd, offset }, kind, length)
   }
   close(): void {
-    closeSync(this.#fd)
+    if (this.#isOpen) closeSync(this.#fd)
+    this.#isOpen = false
   }
 }
 

@@ -18,7 +18,7 @@ const stringsOf = (file: string | Buffer): string[] => JSON.parse(file.toString(
 /** A snapshot that keeps redaction busy for seconds: real numbers, and many strings that nothing is called by. */
 function bigSnapshot(): Buffer {
   const end = real.lastIndexOf(']')
-  const strings = Array.from({ length: 200_000 }, (_, i) => `,"string number ${i} ${'x'.repeat(200)}"`).join('')
+  const strings = Array.from({ length: 400_000 }, (_, i) => `,"string number ${i} ${'x'.repeat(200)}"`).join('')
   return Buffer.concat([real.subarray(0, end), Buffer.from(strings), real.subarray(end)])
 }
 
