@@ -23,7 +23,10 @@ interface Answer {
 /** Starts the thread; undefined where there is no processor to run it. */
 export function startSecondThread(): SecondThread | undefined {
   if (availableParallelism() < 2) return undefined
-  const worker = new Worker(new URL(compiled(new URL('./second-thread-main.js', import.meta.url).href)))
+  // The flags of the program that we are part of (--input-type, --import) are not meant for it.
+  const worker = new Worker(new URL(compiled(new URL('./second-thread-main.js', import.meta.url).href)), {
+    execArgv: [],
+  })
   const waiting = new Map<number, PromiseWithResolvers>()
   let calls = 0
   let ended: Error | undefined

@@ -1,12 +1,15 @@
 // One input through everything: refused with good words, or answered rightly.
 
 import { ok, deepStrictEqual as same } from 'node:assert'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { openWorth } from '../../dist/analysis/open-snapshot.js'
 import { LeakscopeError } from '../../dist/errors.js'
 import { HeapGraph } from '../../dist/graph/heap-graph.js'
+import { listIndexes } from '../../dist/snapshot/index-cache.js'
 import { parseSource, readSnapshot } from '../../dist/snapshot/read.js'
+import { startSecondThread } from '../../dist/support/second-thread.js'
 import { checkAnalysis, checkCommands } from './check-analysis.mjs'
 import { checkColumns } from './check-columns.mjs'
 import { checkGraph } from './check-graph.mjs'
@@ -19,6 +22,10 @@ const COMMANDS_SHARE = 0.05
 const PIECES_SHARE = 0.25
 /** And this share is packed, with or without damage to the packed bytes. */
 const PACKED_SHARE = 0.05
+/** This share is read by two threads, from both ends. */
+const BOTH_ENDS_SHARE = 0.25
+/** Of the inputs that are heaps, this share is opened by two threads and then from an index, which may be damaged. */
+const INDEX_SHARE = 0.01
 const REFUSALS = ['snapshot-malformed', 'snapshot-mismatch']
 /** Messages for what is right but written as V8 never writes it. */
 const NOT_AS_V8 = /at most 14 blanks between|expected a number, found|expected ',|expected '\]' behind/
@@ -71,9 +78,11 @@ export async function examine(input, folder) {
   }
   if (random.chance(PIECES_SHARE)) await checkPieces(bytes, outcome, random)
   if (random.chance(PACKED_SHARE)) await checkPacked(input, outcome, folder)
+  if (random.chance(BOTH_ENDS_SHARE)) await checkBothEnds(bytes, outcome, folder)
   if (outcome instanceof LeakscopeError) return outcome.code
 
   const graph = new HeapGraph(outcome)
+  if (random.chance(INDEX_SHARE)) await checkIndex(input, graph, folder)
   checkGraph(graph, random)
   checkAnalysis(graph, random)
   if (random.chance(COMMANDS_SHARE)) {
@@ -102,12 +111,55 @@ async function checkPieces(bytes, whole, random) {
     return
   }
   ok(!(again instanceof LeakscopeError), `accepted as a whole, refused in pieces: ${again.message}`)
+  sameSnapshot(again, whole, 'in pieces')
+}
+
+function sameSnapshot(again, whole, how) {
   for (const column of ['nodeType', 'nodeName', 'nodeId', 'selfSize', 'firstEdge', 'edges', 'edgeNameOrIndex']) {
-    same(Buffer.compare(bytesOf(again[column]), bytesOf(whole[column])), 0, `${column} in pieces`)
+    same(Buffer.compare(bytesOf(again[column]), bytesOf(whole[column])), 0, `${column} ${how}`)
   }
   same(again.locations, whole.locations)
   same(again.strings.count, whole.strings.count)
   for (let i = 0; i < whole.strings.count; i++) same(again.strings.get(i), whole.strings.get(i))
+}
+
+const second = startSecondThread()
+
+/** Two threads that read from both ends come to the same as one that reads from the start, word for word. */
+async function checkBothEnds(bytes, whole, folder) {
+  const file = join(folder, 'input.heapsnapshot')
+  writeFileSync(file, bytes)
+  const [alone, together] = await Promise.all(
+    [undefined, second].map((thread) =>
+      readSnapshot(file, {}, thread).catch((error) => {
+        if (error instanceof LeakscopeError) return error
+        throw error
+      }),
+    ),
+  )
+  if (alone instanceof LeakscopeError || together instanceof LeakscopeError) {
+    return same(together.message, alone.message)
+  }
+  ok(!(whole instanceof LeakscopeError), 'refused in memory, accepted from a file')
+  sameSnapshot(together, alone, 'from both ends')
+}
+
+/** A heap opened by two threads, and from an index, whole or damaged, is the heap. */
+async function checkIndex({ bytes, random }, graph, folder) {
+  const file = join(folder, 'input.heapsnapshot')
+  process.env.LEAKSCOPE_CACHE = join(folder, 'cache')
+  writeFileSync(file, bytes)
+  for (let round = 0; round < 3; round++) {
+    const opened = await openWorth(file, {}, { thread: 0, index: 0 })
+    same(bytesOf(Float64Array.from(opened.graph.retainedSizes)), bytesOf(Float64Array.from(graph.retainedSizes)))
+    same([...opened.graph.dominators.immediate], [...graph.dominators.immediate])
+    await opened.close()
+    const [index] = listIndexes()
+    if (!index || round === 0) continue
+    const whole = readFileSync(index.path)
+    writeFileSync(index.path, mutateBytes(whole, whole, random))
+  }
+  rmSync(process.env.LEAKSCOPE_CACHE, { recursive: true, force: true })
 }
 
 /** The same bytes gzipped: a damaged packing is refused, a whole one changes nothing. */
