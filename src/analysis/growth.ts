@@ -6,6 +6,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
 import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { breathing } from '../support/breathing.ts'
 import type { ClassRow } from './classes.ts'
 import { type Culprit, findCulprit, type ReadSource } from './culprit.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
@@ -127,7 +128,7 @@ export async function compareSnapshots(files: readonly string[], options: Growth
     const places = new Places()
     if (lineage) {
       const paths = opened!.preparePaths()
-      const placed = places.locate(opened!.graph, opened!.classes)
+      const placed = await breathing(places.locate(opened!.graph, opened!.classes), signal)
       const growths = growthById(opened!.graph, placed, places, lineage)
       await paths
       return finish(opened!, series, growths, 'id', options)
@@ -142,7 +143,8 @@ export async function compareSnapshots(files: readonly string[], options: Growth
     for (const [i, file] of files.entries()) {
       opened = known.get(i) ?? (await open(file, i, files.length))
       if (i >= series.length) series.push(remember(opened))
-      totals.push(totalPlaces(opened.graph, places.locate(opened.graph, opened.classes), places))
+      const placed = await breathing(places.locate(opened.graph, opened.classes), signal)
+      totals.push(totalPlaces(opened.graph, placed, places))
       if (i === files.length - 1) break
       known.delete(i)
       await opened.close()

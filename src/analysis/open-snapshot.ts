@@ -11,7 +11,7 @@ import { IndexReader, IndexWriter } from '../snapshot/index-file.ts'
 import { type ReadOptions, readSnapshot } from '../snapshot/read.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { StringTable } from '../snapshot/strings.ts'
-import { breathing } from '../support/breathing.ts'
+import { breathing, unlessAborted } from '../support/breathing.ts'
 import { readFully } from '../support/descriptors.ts'
 import { setLazily } from '../support/lazily.ts'
 import { Scratch } from '../support/scratch.ts'
@@ -36,8 +36,11 @@ export interface OpenedSnapshot {
   readonly fromIndex: boolean
   /** When the index is written, or is known not to be; never rejects. A process stays alive until then. */
   readonly settled: Promise<void>
-  /** Has retaining paths worked out beside whatever else goes on, where there is a second thread. */
-  preparePaths(): Promise<void>
+  /**
+   * Has retaining paths worked out beside whatever else goes on, where there is a second thread.
+   * @throws the signal's reason as soon as it is aborted
+   */
+  preparePaths(signal?: AbortSignal): Promise<void>
   /** Lets go of files and threads; columns that were not asked for before cannot be had any more. */
   close(): Promise<void>
 }
@@ -83,7 +86,9 @@ export async function openWorth(file: string, options: OpenOptions, worth: typeo
   const { release, ...opened } = heap
   return {
     ...opened,
-    preparePaths: async () => second && heap.graph.preparePaths(second),
+    preparePaths: async (stop) => {
+      if (second) await unlessAborted(heap.graph.preparePaths(second), stop)
+    },
     async close() {
       await heap.settled
       release()

@@ -5,6 +5,7 @@ import { SHARED } from '../graph/ownership.ts'
 import { ROOT, userRoots } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
+import type { Slices } from '../support/breathing.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import type { Classes } from './classes.ts'
 
@@ -44,7 +45,7 @@ export class Places {
   }
 
   /** The place of every node of a snapshot; O(nodes + edges). */
-  locate(graph: HeapGraph, classes: Classes): PlacedNodes {
+  *locate(graph: HeapGraph, classes: Classes): Slices<PlacedNodes> {
     const { snapshot } = graph
     const { nodeCount } = snapshot
     const { immediate, order } = graph.dominators
@@ -55,8 +56,11 @@ export class Places {
       const above = immediate[node]!
       holder[node] = owner[above] === above || owner[above]! >= SHARED ? above : holder[above]!
     }
+    yield undefined
     const label = this.#labelNodes(graph, holder)
+    yield undefined
     const kind = this.#kindsOf(graph, classes, holder)
+    yield undefined
 
     const of = new Uint32Array(nodeCount)
     for (const node of order) {

@@ -37,6 +37,8 @@ export interface BundleOptions {
   readonly limits?: IsolateLimits
   /** What the bytes of a snapshot go through on their way to its file. */
   readonly encoders?: (path: string) => readonly Encoder[]
+  /** Leaves out what the program was started with, which may be as secret as what is in its heap. */
+  readonly withoutArguments?: boolean
   /** Told what is begun: an isolate, or, where that is null, the wait for a round. */
   readonly onBegin?: (what: { readonly round: number; readonly isolate: string | null }) => void
   readonly onProgress?: (progress: HeapSnapshotProgress) => void
@@ -83,7 +85,12 @@ export async function captureBundle(session: InspectorSession, path: string, opt
     const bundle: Bundle = {
       schemaVersion: 1,
       tool: { name: 'leakscope', version: toolVersion() },
-      process: { ...own, hostPid: pid ?? null, cwd: (pid === undefined ? null : workingFolder(pid)) ?? null },
+      process: {
+        ...own,
+        argv: options.withoutArguments ? (own.argv?.slice(0, 2) ?? null) : own.argv,
+        hostPid: pid ?? null,
+        cwd: (pid === undefined ? null : workingFolder(pid)) ?? null,
+      },
       startedAt: started.toISOString(),
       durationMs: Date.now() - started.getTime(),
       rounds,

@@ -46,7 +46,7 @@ export const ProcessFactsSchema = z.object({
   pid: orNull(number),
   nodeVersion: orNull(z.string()),
   v8Version: orNull(z.string()),
-  /** As `process.argv`. */
+  /** As `process.argv`; of a redacted capture, only Node and the script. */
   argv: orNull(z.array(z.string())),
   /** Node's own options, as `process.execArgv`. */
   execArgv: orNull(z.array(z.string())),

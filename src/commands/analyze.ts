@@ -94,6 +94,8 @@ async function analyzeOne(
     signal,
   })
   const { graph } = opened
+  progress.stage(`working out paths${of && ` in${of}`}`)
+  await opened.preparePaths(signal)
   const { fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
   const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, opened.classRows, limit)
   await opened.close()

@@ -31,7 +31,7 @@ export async function runBundle(context: Context, target: TargetName, wanted: Wa
         force,
         count,
         everyMs: every,
-        ...(redactor && { encoders: (path: string) => [redactor(path)] }),
+        ...(redactor && { encoders: (path: string) => [redactor(path)], withoutArguments: true }),
         onBegin({ round, isolate }) {
           const which = count > 1 ? ` (${round} of ${count})` : ''
           progress.stage(

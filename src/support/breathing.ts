@@ -1,5 +1,7 @@
 // Long computations that stop now and then: to show how far they are, and to be stopped.
 
+import { once } from 'node:events'
+
 /** A computation in slices of some milliseconds: it yields after each, and what it has to wait for, if anything. */
 export type Slices<T> = Generator<Promise<unknown> | undefined, T>
 
@@ -26,5 +28,19 @@ export function atOnce<T>(work: Slices<T>): T {
     const step = work.next()
     if (step.done) return step.value
     if (step.value) throw new Error('a computation that waits cannot be run at once')
+  }
+}
+
+/** What `work` comes to; rejects with the signal's reason as soon as it is aborted, whatever becomes of the work. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work
+  signal.throwIfAborted()
+  const over = new AbortController()
+  const aborted = once(signal, 'abort', { signal: over.signal }).then(() => signal.throwIfAborted())
+  aborted.catch(() => {})
+  try {
+    return (await Promise.race([work, aborted])) as T
+  } finally {
+    over.abort()
   }
 }
