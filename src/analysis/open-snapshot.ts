@@ -1,7 +1,6 @@
 // From a file's name to a heap that can be asked anything, in the shortest time: by two threads, or from an index.
 
 import { closeSync, openSync, statSync } from 'node:fs'
-import { z } from 'zod'
 import { computeDominators, computeRetainedSizes, type Dominators, dominatorsOf } from '../graph/dominators.ts'
 import { HeapGraph } from '../graph/heap-graph.ts'
 import { callFindOwners, callMoveSizes, type Ownership } from '../graph/ownership.ts'
@@ -195,21 +194,20 @@ const locationColumns = ({ locations: { node, script, line, column } }: Snapshot
   locationColumn: column,
 })
 
-const ClassRowSchema = z.tuple([z.number(), z.number(), z.number()])
 /** What an index has beside its columns. */
-const ValuesSchema = z.object({
-  nodeCount: z.number(),
-  edgeCount: z.number(),
-  extraNativeBytes: z.number(),
-  stringBytesAt: z.number(),
-  stringByteLength: z.number(),
-  packed: z.boolean(),
-  classNames: z.array(z.string()),
-  classKeys: z.array(z.string()),
-  classLocations: z.array(z.number()),
-  /** By class number: count, shallow and retained bytes; null for one that no node with a size is of. */
-  classRows: z.array(ClassRowSchema.nullable()),
-})
+interface Values {
+  readonly nodeCount: number
+  readonly edgeCount: number
+  readonly extraNativeBytes: number
+  readonly stringBytesAt: number
+  readonly stringByteLength: number
+  readonly packed: boolean
+  readonly classNames: readonly string[]
+  readonly classKeys: readonly string[]
+  readonly classLocations: readonly number[]
+  /** By class number; null for one that no node with a size is of. */
+  readonly classRows: readonly ([count: number, shallowBytes: number, retainedBytes: number] | null)[]
+}
 
 /** Writes what is not written yet; an index is good to have, but no reason to fail. */
 async function writeIndex(
@@ -243,22 +241,22 @@ async function writeIndex(
     }
     await writer.write(columns, second)
     const byKey = new Map(rows.map((row) => [row.key, row]))
-    const values: z.input<typeof ValuesSchema> = {
+    const values: Values = {
       nodeCount: snapshot.nodeCount,
       edgeCount: snapshot.edgeCount,
       extraNativeBytes: snapshot.extraNativeBytes,
       stringBytesAt: snapshot.stringBytesAt,
       stringByteLength: snapshot.strings.raw.stringBytes.length,
       packed: snapshot.packed,
-      classNames: [...classes.names],
-      classKeys: [...classes.keys],
-      classLocations: [...classes.locations],
+      classNames: classes.names,
+      classKeys: classes.keys,
+      classLocations: classes.locations,
       classRows: classes.keys.map((key) => {
         const row = byKey.get(key)
         return row ? [row.count, row.shallowBytes, row.retainedBytes] : null
       }),
     }
-    writer.finish(values)
+    writer.finish({ ...values })
   } catch {
     writer.close()
   }
@@ -266,7 +264,7 @@ async function writeIndex(
 
 /** A heap whose columns are read from the index when somebody asks for them. */
 function fromIndex(file: string, fileBytes: number, index: IndexReader): Heap {
-  const values = ValuesSchema.parse(index.values)
+  const values = index.values as unknown as Values
   const { nodeCount, edgeCount, extraNativeBytes, stringBytesAt, stringByteLength, packed } = values
   const uint32 = (name: string): Uint32Array => index.load(name) as Uint32Array
   const numbers = (name: string): Uint32Array | Float64Array => index.load(name) as Uint32Array | Float64Array

@@ -36,7 +36,7 @@ async function run(context: Context, path: string, options: Options): Promise<vo
   const [{ inputsOf }, { emptyReport, printReport }] = await Promise.all([import('./inputs.ts'), import('./report.ts')])
   const json = options.json ?? false
   const limit = options.limit ?? (json ? JSON_LIMIT : DEFAULT_LIMIT)
-  const inputs = inputsOf(path)
+  const inputs = await inputsOf(path)
 
   const progress = context.progress(options.quiet ?? false)
   const parts: HeapPart[] = []

@@ -57,7 +57,7 @@ async function run(context: Context, paths: string[], options: Options): Promise
   const json = options.json ?? false
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
 
-  const { series, notCompared } = comparisonOf(paths)
+  const { series, notCompared } = await comparisonOf(paths)
 
   const progress = context.progress(options.quiet ?? false)
   const parts: GrowthPart[] = []

@@ -1,7 +1,8 @@
 // What the arguments of `diff` and `analyze` stand for: snapshots, sorted by the isolate that they are of.
 
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Bundle, type BundleCapture, isBundle, readBundle, seriesOf } from '../capture/bundle.ts'
+import type { Bundle, BundleCapture } from '../capture/bundle.ts'
 import { LeakscopeError } from '../errors.ts'
 
 export interface SnapshotInput {
@@ -23,8 +24,8 @@ export interface Comparison {
 }
 
 /** Files in order of time, or bundles, of which each isolate is compared with itself. */
-export function comparisonOf(paths: readonly string[]): Comparison {
-  const bundles = paths.filter(isBundle)
+export async function comparisonOf(paths: readonly string[]): Promise<Comparison> {
+  const bundles = paths.filter(isFolder)
   if (bundles.length === 0) {
     if (paths.length > 1) return { series: [fileSeries(paths)], notCompared: [] }
     throw new LeakscopeError('usage-invalid', "missing required argument 'after'", {
@@ -36,8 +37,8 @@ export function comparisonOf(paths: readonly string[]): Comparison {
       hint: `Name the file that is meant: ${join(bundles[0]!, 'main.heapsnapshot')}`,
     })
   }
-  const opened = paths.map((path) => ({ path, bundle: readBundle(path) }))
-  const all = mergeSeries(opened)
+  const opened = await openBundles(paths)
+  const all = await mergeSeries(opened)
   const series = all.filter(({ snapshots }) => snapshots.length > 1)
   if (series.length === 0) {
     throw new LeakscopeError('usage-invalid', `there are not two snapshots of any isolate in ${paths.join(', ')}`, {
@@ -52,9 +53,9 @@ export function comparisonOf(paths: readonly string[]): Comparison {
 }
 
 /** One file, or the last snapshot of each isolate in a bundle. */
-export function inputsOf(path: string): Series[] {
-  if (!isBundle(path)) return [fileSeries([path])]
-  return mergeSeries([{ path, bundle: readBundle(path) }]).map(({ isolate, snapshots }) => ({
+export async function inputsOf(path: string): Promise<Series[]> {
+  if (!isFolder(path)) return [fileSeries([path])]
+  return (await mergeSeries(await openBundles([path]))).map(({ isolate, snapshots }) => ({
     isolate,
     snapshots: snapshots.slice(-1),
   }))
@@ -65,13 +66,22 @@ const fileSeries = (paths: readonly string[]): Series => ({
   snapshots: paths.map((file) => ({ file, takenAt: undefined })),
 })
 
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+
+/** What reads bundles is loaded only where there are any. */
+async function openBundles(paths: readonly string[]): Promise<OpenedBundle[]> {
+  const { readBundle } = await import('../capture/bundle.ts')
+  return paths.map((path) => ({ path, bundle: readBundle(path) }))
+}
+
 interface OpenedBundle {
   readonly path: string
   readonly bundle: Bundle
 }
 
 /** The snapshots of each isolate in all bundles, main first, then by thread. */
-function mergeSeries(opened: readonly OpenedBundle[]): Series[] {
+async function mergeSeries(opened: readonly OpenedBundle[]): Promise<Series[]> {
+  const { seriesOf } = await import('../capture/bundle.ts')
   const merged = new Map<string, { threadId: number; snapshots: SnapshotInput[] }>()
   for (const { path, bundle } of opened) {
     for (const [isolate, captures] of seriesOf(bundle)) {

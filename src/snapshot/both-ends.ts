@@ -7,13 +7,11 @@ import { addSums, bytesOf, NO_SUMS, type Place, type Sums } from './column-store
 import { Cursor, MARGIN } from './cursor.ts'
 import { type Ephemerons, findEphemerons } from './ephemerons.ts'
 import type { Layout } from './meta.ts'
-import { EDGE_COLUMN, NODE_COLUMN, RowKernel } from './row-kernel.ts'
+import { EDGE_COLUMN, NODE_COLUMN, PIECE_BYTES, type RowKernel, threadKernel } from './row-kernel.ts'
 import type { Section, Sections } from './sections.ts'
 import type { Locations } from './snapshot.ts'
 import { parseTail } from './tail-parser.ts'
 
-/** Bytes that a thread takes at a time; with what they become, they stay in the processor's second-level cache. */
-const PIECE_BYTES = 1 << 20
 const COMMA = 0x2c
 
 /** What both threads are told; the columns are in shared memory, or go to a file at once. */
@@ -56,7 +54,6 @@ export interface RowsDone {
 }
 
 export const pieceCount = ({ start, end }: Section): number => Math.ceil((end - start) / PIECE_BYTES)
-export const createRowKernel = (): RowKernel => new RowKernel(MARGIN + PIECE_BYTES + MARGIN, 1)
 
 /**
  * Takes pieces from one end of the nodes, then of the edges, until none is left; yields after each.
@@ -251,7 +248,7 @@ export const callReadBack = (second: SecondThread, job: RowsJob): Promise<BackDo
 
 /** The second thread's part: first the tail of the file, then rows from the back. */
 export function readBack(job: RowsJob): BackDone | undefined {
-  const kernel = createRowKernel()
+  const kernel = threadKernel()
   const tail = readTail(job, kernel)
   if (!tail) return undefined
   return { ...tail, rows: atOnce(readRowsFrom('back', job, kernel)) }

@@ -138,7 +138,8 @@ export function* parseLocations(
   const { locationFieldCount: fields, nodeFieldCount } = layout
   const placeFields = [layout.locationScript, layout.locationLine, layout.locationColumn]
   const batch = new Float64Array(fields * BATCH_ROWS)
-  const rows = new LocationRows()
+  // Most have more than this, and are not all that follows.
+  const rows = new LocationRows(cursor.roomFor(32))
 
   function take(numbers: Float64Array | Uint32Array, count: number, from: number): void {
     for (let row = 0, base = 0; row < count; row++, base += fields) {
@@ -196,10 +197,17 @@ export const NO_LOCATIONS: Locations = {
 /** Columns that grow, as the head does not say how many locations there are. */
 class LocationRows {
   #count = 0
-  #node = sharedUint32(BATCH_ROWS)
-  #script = sharedUint32(BATCH_ROWS)
-  #line = sharedUint32(BATCH_ROWS)
-  #column = sharedUint32(BATCH_ROWS)
+  #node: Uint32Array
+  #script: Uint32Array
+  #line: Uint32Array
+  #column: Uint32Array
+
+  constructor(room: number) {
+    this.#node = sharedUint32(room)
+    this.#script = sharedUint32(room)
+    this.#line = sharedUint32(room)
+    this.#column = sharedUint32(room)
+  }
 
   push(node: number, script: number, line: number, column: number): void {
     const at = this.#count++

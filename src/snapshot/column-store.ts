@@ -4,7 +4,7 @@ import { atOnce, type Slices } from '../support/breathing.ts'
 import { readFully, writeFully } from '../support/descriptors.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { sharedFloat64, sharedUint8, sharedUint32 } from '../support/shared.ts'
-import { RowKernel } from './row-kernel.ts'
+import { PIECE_BYTES, threadKernel } from './row-kernel.ts'
 
 export type Column = Uint8Array | Uint32Array | Float64Array
 export type ColumnKind = 'uint8' | 'uint32' | 'float64'
@@ -28,20 +28,18 @@ export const addSums = (a: Sums, b: Sums): Sums => ({
   weighted: BigInt.asUintN(64, a.weighted + b.weighted),
 })
 
-const BLOCK_BYTES = 1 << 20
-
 export const bytesOf = (column: Column): Uint8Array =>
   new Uint8Array(column.buffer, column.byteOffset, column.byteLength)
 
 /** Writes whole columns, one after another; the result has the sums of each. */
 export function writeColumns(columns: readonly { readonly column: Column; readonly place: Place }[]): Sums[] {
-  const kernel = new RowKernel(BLOCK_BYTES, 1)
+  const kernel = threadKernel()
   const block = kernel.buffers[0]!
   return columns.map(({ column, place }) => {
     const bytes = bytesOf(column)
     let sums = NO_SUMS
-    for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-      const piece = bytes.subarray(at, at + BLOCK_BYTES)
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      const piece = bytes.subarray(at, at + PIECE_BYTES)
       block.set(piece)
       sums = addSums(sums, kernel.weigh(block, piece.length, at / 4))
       writeFully(place.fd, block.subarray(0, piece.length), place.offset + at)
@@ -73,12 +71,12 @@ export interface Promised {
 
 /** Whether all columns still add up to what they did when they were written. */
 export function* verifyColumns(columns: readonly Promised[]): Slices<boolean> {
-  const kernel = new RowKernel(BLOCK_BYTES, 1)
+  const kernel = threadKernel()
   const block = kernel.buffers[0]!
   for (const { place, byteLength, sums } of columns) {
     let found = NO_SUMS
-    for (let at = 0; at < byteLength; at += BLOCK_BYTES) {
-      const length = Math.min(BLOCK_BYTES, byteLength - at)
+    for (let at = 0; at < byteLength; at += PIECE_BYTES) {
+      const length = Math.min(PIECE_BYTES, byteLength - at)
       if (readFully(place.fd, block, 0, place.offset + at, length) < length) return false
       found = addSums(found, kernel.weigh(block, length, at / 4))
       yield undefined

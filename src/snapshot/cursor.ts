@@ -12,6 +12,8 @@ import { printable } from '../support/format.ts'
 export const MARGIN = 1536
 export const MAX_DIGITS = 16
 export const MAX_SPACE = 14
+const MAX_ROOM = 1 << 25
+const MIN_ROOM = 4096
 
 export class Cursor {
   readonly file: string
@@ -32,6 +34,12 @@ export class Cursor {
   constructor(file: string, maxBytes: number | undefined) {
     this.file = file
     this.maxBytes = maxBytes
+  }
+
+  /** How many things of `bytes` each are still to come, as room to set aside for them; few where nobody knows. */
+  roomFor(bytes: number): number {
+    const most = this.maxBytes === undefined ? Number.POSITIVE_INFINITY : (this.maxBytes - this.base - this.at) / bytes
+    return most < MAX_ROOM ? Math.ceil(most) + 1 : MIN_ROOM
   }
 
   /** Where loops over rows must stop: MARGIN before the end, or at the end itself when it is the file's. */

@@ -1,25 +1,47 @@
 // The head of a .heapsnapshot: which fields a row has, what the type numbers mean, and how many rows follow.
 
-import { z } from 'zod'
 import { printable } from '../support/format.ts'
 import { EDGE_TYPES, EdgeType, type Head, NODE_TYPES, NodeType } from './meta.ts'
 
-const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
-const fields = z.array(z.string()).min(1).max(32)
-const typeLists = z.array(z.union([z.string(), z.array(z.string()).max(200)])).min(1)
+const MAX_FIELDS = 32
+const MAX_TYPES = 200
 
-const HeadSchema = z.object({
-  meta: z.object({
-    node_fields: fields,
-    node_types: typeLists,
-    edge_fields: fields,
-    edge_types: typeLists,
-    location_fields: fields.optional(),
-  }),
-  node_count: count,
-  edge_count: count,
-  extra_native_bytes: count.optional(),
-})
+/** As V8 writes it, once {@link complaint} has none. */
+interface RawHead {
+  readonly meta: {
+    readonly node_fields: readonly string[]
+    readonly node_types: readonly (string | readonly string[])[]
+    readonly edge_fields: readonly string[]
+    readonly edge_types: readonly (string | readonly string[])[]
+    readonly location_fields?: readonly string[]
+  }
+  readonly node_count: number
+  readonly edge_count: number
+  readonly extra_native_bytes?: number
+}
+
+const isStrings = (value: unknown, most: number): boolean =>
+  Array.isArray(value) && value.length <= most && value.every((each) => typeof each === 'string')
+const isFields = (value: unknown): boolean => isStrings(value, MAX_FIELDS) && (value as string[]).length > 0
+const isTypes = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string' || isStrings(each, MAX_TYPES))
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+/** What of a {@link RawHead} the value lacks, if anything. By hand: a schema's library takes longer to load than a heap. */
+function complaint(value: unknown): string | undefined {
+  const head = (value ?? {}) as Record<string, unknown>
+  const meta = (head.meta ?? {}) as Record<string, unknown>
+  for (const list of ['node_fields', 'edge_fields']) if (!isFields(meta[list])) return `meta.${list}: no list of names`
+  for (const list of ['node_types', 'edge_types']) if (!isTypes(meta[list])) return `meta.${list}: no list of types`
+  if (meta.location_fields !== undefined && !isFields(meta.location_fields)) {
+    return 'meta.location_fields: no list of names'
+  }
+  for (const name of ['node_count', 'edge_count']) if (!isCount(head[name])) return `${name}: no whole number from 0`
+  if (head.extra_native_bytes !== undefined && !isCount(head.extra_native_bytes)) {
+    return 'extra_native_bytes: no whole number from 0'
+  }
+  return undefined
+}
 
 /**
  * Reads the value of the file's `"snapshot"` key.
@@ -32,12 +54,9 @@ export function parseHead(json: string): Head | string {
   } catch (error) {
     return `the "snapshot" object is not JSON (${printable((error as Error).message)})`
   }
-  const parsed = HeadSchema.safeParse(value)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    return `the "snapshot" object is not a heap snapshot's head: ${issue?.path.join('.') || 'it'}: ${issue?.message}`
-  }
-  const { meta, node_count, edge_count, extra_native_bytes } = parsed.data
+  const lacking = complaint(value)
+  if (lacking !== undefined) return `the "snapshot" object is not a heap snapshot's head: ${lacking}`
+  const { meta, node_count, edge_count, extra_native_bytes } = value as RawHead
   const nodeFields = meta.node_fields
   const edgeFields = meta.edge_fields
   const locationFields = meta.location_fields ?? ['object_index', 'script_id', 'line', 'column']

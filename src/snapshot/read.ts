@@ -10,7 +10,6 @@ import {
   type BackDone,
   CLAIM,
   callReadBack,
-  createRowKernel,
   pieceCount,
   type RowsDone,
   type RowsJob,
@@ -21,7 +20,7 @@ import { Cursor, expect, MARGIN, type Parsing, skipSpace } from './cursor.ts'
 import type { IndexWriter } from './index-file.ts'
 import type { Head } from './meta.ts'
 import { parseHeadSection, parseSnapshot } from './parser.ts'
-import { RowKernel } from './row-kernel.ts'
+import { RowKernel, threadKernel } from './row-kernel.ts'
 import { findSections } from './sections.ts'
 import type { Snapshot } from './snapshot.ts'
 import { openSource, type Source } from './source.ts'
@@ -97,7 +96,7 @@ async function readFromBothEnds(
     let front: RowsDone | undefined
     let back: BackDone | undefined
     try {
-      front = await breathing(readRowsFrom('front', job, createRowKernel()), signal, () =>
+      front = await breathing(readRowsFrom('front', job, threadKernel()), signal, () =>
         onProgress?.(Math.min(1, (claims[CLAIM.nodes]! + claims[CLAIM.edges]!) / pieces)),
       )
     } catch (error) {

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { Sums } from './column-store.ts'
-import type { Cursor } from './cursor.ts'
+import { type Cursor, MARGIN } from './cursor.ts'
 import { EdgeType, type Layout } from './meta.ts'
 
 interface Exports {
@@ -22,7 +22,7 @@ interface Exports {
 }
 
 /** Rows at once: what they become stays in the processor's second-level cache. */
-export const BATCH_ROWS = 2048
+export const BATCH_ROWS = 8192
 const MAX_FIELDS = 32
 /** Bytes that `scan` looks at once. */
 const BLOCK_BYTES = 64
@@ -40,6 +40,17 @@ export const NODE_COLUMN = { name: 1, id: 2, selfSize: 3, lastEdge: 4 } as const
 export const EDGE_COLUMN = { packed: 0, nameOrIndex: 1 } as const
 
 let compiled: WebAssembly.Module | undefined
+
+/** Bytes of a file that a thread works on at a time; with what they become, they stay in the second-level cache. */
+export const PIECE_BYTES = 1 << 20
+
+let own: RowKernel | undefined
+
+/** This thread's kernel, with one buffer for a piece and {@link MARGIN} on both sides; for work that does not wait. */
+export function threadKernel(): RowKernel {
+  own ??= new RowKernel(MARGIN + PIECE_BYTES + MARGIN, 1)
+  return own
+}
 
 /** One for each file being read. The bytes to parse must stand in its own memory: see {@link RowKernel.buffers}. */
 export class RowKernel {

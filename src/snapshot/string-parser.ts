@@ -49,7 +49,7 @@ class StringScan {
   state: State = 'first'
   #bytes: Uint8Array
   #length = 0
-  #starts: Uint32Array | Float64Array = sharedUint32(4096)
+  #starts: Uint32Array | Float64Array
   #count = 0
   #hexDigits = 0
   #blanks = 0
@@ -58,6 +58,8 @@ class StringScan {
     // Nothing but strings is left of a plain file, so its size is theirs; of a packed one it is only an upper bound,
     // which costs address space, not memory, until it is written to.
     const left = cursor.maxBytes === undefined ? 0 : cursor.maxBytes - cursor.base - cursor.at
+    // Most are longer than this.
+    this.#starts = sharedUint32(cursor.roomFor(12))
     this.#bytes = sharedUint8(Math.min(Math.max(left, 1 << 16), MAX_RESERVED))
   }
 
