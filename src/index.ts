@@ -20,7 +20,8 @@ export {
   type Overview,
   overview,
 } from './analysis/overview.ts'
-export { type Bundle, type BundleCapture, BundleSchema, isBundle, readBundle } from './capture/bundle.ts'
+export { type Bundle, type BundleCapture, BundleSchema, readBundle } from './capture/bundle.ts'
+export { isBundle } from './capture/bundle-folder.ts'
 export { type BundleOptions, captureBundle, type IsolateLimits } from './capture/capture-bundle.ts'
 export { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotOptions } from './capture/heap-snapshot.ts'
 export { type ErrorCode, LeakscopeError } from './errors.ts'

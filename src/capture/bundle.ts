@@ -1,12 +1,11 @@
 // A bundle: a folder with the snapshots of all isolates of one visit, and `capture.json`, which says what they are.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
+import { MANIFEST } from './bundle-folder.ts'
 import { IsolateFactsSchema, ProcessFactsSchema } from './isolate-facts.ts'
-
-export const MANIFEST = 'capture.json'
 
 const bytes = z.number().nullable()
 const counts = z.record(z.string(), z.number()).nullable()
@@ -107,18 +106,6 @@ export type Bundle = z.infer<typeof BundleSchema>
 export type BundleCapture = z.infer<typeof CaptureSchema>
 export type BundleRound = z.infer<typeof RoundSchema>
 export type BundleLink = z.infer<typeof LinkSchema>
-
-const OURS = /^(main|worker-\d+)(-\d+)?\.heapsnapshot(\.\w+)?$/
-
-/** Whether a folder with these entries is a bundle and nothing else, so that it may be replaced. */
-export function holdsBundle(entries: readonly string[]): boolean {
-  return entries.includes(MANIFEST) && entries.every((name) => name === MANIFEST || OURS.test(name))
-}
-
-/** Whether `path` is a folder with a capture in it. */
-export function isBundle(path: string): boolean {
-  return existsSync(join(path, MANIFEST))
-}
 
 /** What the bundle at `path` holds. */
 export function readBundle(path: string): Bundle {

@@ -9,15 +9,8 @@ import { toolVersion } from '../support/version.ts'
 import { readOsFacts, workingFolder } from '../target/os-facts.ts'
 import { ANSWER_MS, type InspectorSession, type ProtocolClient } from '../target/session.ts'
 import { attachWorkers, type Workers, type WorkerThread } from '../target/workers.ts'
-import {
-  type Bundle,
-  type BundleCapture,
-  type BundleLink,
-  type BundleRound,
-  BundleSchema,
-  holdsBundle,
-  MANIFEST,
-} from './bundle.ts'
+import { type Bundle, type BundleCapture, type BundleLink, type BundleRound, BundleSchema } from './bundle.ts'
+import { holdsBundle, MANIFEST } from './bundle-folder.ts'
 import { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotProgress } from './heap-snapshot.ts'
 import { type IsolateFacts, ProcessFactsSchema, readIsolateFacts, readProcessFacts } from './isolate-facts.ts'
 import { pause } from './pause.ts'

@@ -1,8 +1,8 @@
 // What the arguments of `diff` and `analyze` stand for: snapshots, sorted by the isolate that they are of.
 
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Bundle, BundleCapture } from '../capture/bundle.ts'
+import { isBundle } from '../capture/bundle-folder.ts'
 import { LeakscopeError } from '../errors.ts'
 
 export interface SnapshotInput {
@@ -25,7 +25,7 @@ export interface Comparison {
 
 /** Files in order of time, or bundles, of which each isolate is compared with itself. */
 export async function comparisonOf(paths: readonly string[]): Promise<Comparison> {
-  const bundles = paths.filter(isFolder)
+  const bundles = paths.filter(isBundle)
   if (bundles.length === 0) {
     if (paths.length > 1) return { series: [fileSeries(paths)], notCompared: [] }
     throw new LeakscopeError('usage-invalid', "missing required argument 'after'", {
@@ -54,7 +54,7 @@ export async function comparisonOf(paths: readonly string[]): Promise<Comparison
 
 /** One file, or the last snapshot of each isolate in a bundle. */
 export async function inputsOf(path: string): Promise<Series[]> {
-  if (!isFolder(path)) return [fileSeries([path])]
+  if (!isBundle(path)) return [fileSeries([path])]
   return (await mergeSeries(await openBundles([path]))).map(({ isolate, snapshots }) => ({
     isolate,
     snapshots: snapshots.slice(-1),
@@ -65,8 +65,6 @@ const fileSeries = (paths: readonly string[]): Series => ({
   isolate: 'main',
   snapshots: paths.map((file) => ({ file, takenAt: undefined })),
 })
-
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 /** What reads bundles is loaded only where there are any. */
 async function openBundles(paths: readonly string[]): Promise<OpenedBundle[]> {

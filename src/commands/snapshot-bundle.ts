@@ -11,7 +11,7 @@ export async function runBundle(context: Context, target: TargetName, wanted: Wa
   const [{ withInspector }, { captureBundle }, { holdsBundle }, { requireFolderName }] = await Promise.all([
     import('../target/attach.ts'),
     import('../capture/capture-bundle.ts'),
-    import('../capture/bundle.ts'),
+    import('../capture/bundle-folder.ts'),
     import('../support/folders.ts'),
   ])
   const { name, count, every, waitMs, redactor, force } = wanted
