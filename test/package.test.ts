@@ -44,7 +44,7 @@ describe('the package', () => {
   it('ships no leftovers of an older build', () => {
     const built = packed.files.map((file) => file.path).filter((path) => path.startsWith('dist/'))
     const orphans = built.filter((path) => {
-      const source = path.replace(/^dist\//, 'src/').replace(/(\.d\.ts|\.js)$/, '.ts')
+      const source = path.replace(/^dist\//, 'src/').replace(/(?:\.d)?\.([cm]?)[jt]s$/, '.$1ts')
       return !existsSync(join(root, source))
     })
     expect(orphans).toEqual([])

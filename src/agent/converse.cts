@@ -29,10 +29,8 @@ export function converse(socket: Socket): void {
 }
 
 function answer(line: string, engine: Engine, writer: Writer): void {
-  let request: Request
-  try {
-    request = JSON.parse(line)
-  } catch {
+  const request = parse(line)
+  if (!request) {
     writer.end()
     return
   }
@@ -42,6 +40,17 @@ function answer(line: string, engine: Engine, writer: Writer): void {
   }
   if (method === DESCRIBE) done(null, describe(engine))
   else engine.post(method, params ?? {}, done)
+}
+
+/** Undefined for what is no request: whoever sent it is no leakscope. */
+function parse(line: string): Request | undefined {
+  try {
+    const { id, method, params } = JSON.parse(line)
+    const isRequest = typeof id === 'number' && typeof method === 'string' && typeof (params ?? {}) === 'object'
+    return isRequest ? { id, method, params } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function describe({ inspector }: Engine): Description {

@@ -26,14 +26,24 @@ export function socketFolder(): string {
 /** Anybody may make a folder in /tmp, or a link, by the name that we will look for. */
 function refuse(folder: string, uid: number): string | undefined {
   try {
-    mkdirSync(folder, { mode: 0o700, recursive: true })
+    makeFolder(folder)
     const there = lstatSync(folder)
     if (!there.isDirectory()) return `${folder} is not a folder`
     if (there.uid !== uid) return `${folder} belongs to user ${there.uid}`
     if ((there.mode & 0o077) !== 0) return `${folder} is open to other users (chmod 700 it)`
     return undefined
   } catch (error) {
-    return (error as Error).message
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ERR_ACCESS_DENIED' ? `--permission needs --allow-fs-write=${folder} for it` : message
+  }
+}
+
+/** Without `recursive`, by which Node 20 tries for ever where the system says that the folder above is not there. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

@@ -13,8 +13,14 @@ const STARTED = Symbol.for('leakscope.agent')
 // Threads inherit the option; they are reached through the main thread. Both options may be given at once.
 if (isMainThread && !(STARTED in process)) {
   Object.defineProperty(process, STARTED, { value: true })
+  const { LEAKSCOPE_AGENT: triggers } = process.env
+  attempt(listen)
+  if (triggers) attempt(() => (require('./triggers.cjs') as typeof import('./triggers.cts')).setTriggers(triggers))
+}
+
+function attempt(action: () => void): void {
   try {
-    listen()
+    action()
   } catch (error) {
     complain(error)
   }

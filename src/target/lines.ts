@@ -6,6 +6,7 @@ import { type Connection, type ConnectionHandlers, createByteQueue } from './web
 
 const READ_BYTES = 256 * 1024
 const NEWLINE = 0x0a
+const BRACE = 0x7b
 
 /** Connects to the socket at `path`. Rejects with a LeakscopeError that says why nobody can be reached there. */
 export function connectLines(path: string, signal: AbortSignal, handlers: ConnectionHandlers): Promise<Connection> {
@@ -34,8 +35,13 @@ export function connectLines(path: string, signal: AbortSignal, handlers: Connec
     function handOver(bytes: Buffer, from: number): number {
       let at = 0
       for (let end = bytes.indexOf(NEWLINE, from); end !== -1; end = bytes.indexOf(NEWLINE, at)) {
-        handlers.onMessage(bytes.subarray(at, end))
+        const line = bytes.subarray(at, end)
         at = end + 1
+        if (line[0] !== BRACE) {
+          socket.destroy() // whoever speaks there, it is not an agent
+          return 0
+        }
+        handlers.onMessage(line)
       }
       received.drop(at)
       return bytes.length - at
