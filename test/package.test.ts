@@ -68,6 +68,19 @@ describe('the package', () => {
     await run(process.execPath, [tsc, ...options], folder)
   })
 
+  it('gives the agent to a program, by either option', async () => {
+    for (const option of ['--import', '--require']) {
+      const list = "fs.readdirSync(process.env.XDG_RUNTIME_DIR + '/leakscope').join()"
+      const { stdout, stderr } = await promisify(execFile)(
+        process.execPath,
+        [option, 'leakscope/agent', '-p', `process.pid + ' ' + ${list}`],
+        { cwd: folder, env: { ...process.env, NODE_OPTIONS: '', XDG_RUNTIME_DIR: folder } },
+      )
+      expect(stderr).toBe('')
+      expect(stdout).toMatch(/^(\d+) agent-\1\.sock\n$/)
+    }
+  })
+
   it('runs the example of the README, and reads snapshots', async () => {
     const [, example] = /```js\n([\s\S]+?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))!
     await writeFile(join(folder, 'example.js'), example!)

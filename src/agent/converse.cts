@@ -1,13 +1,9 @@
 // One leakscope that has come: reads its requests, and writes answers and events.
 
-import * as fs from 'node:fs'
+import { writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { type Engine, openEngine } from './engine.cts'
 import { DESCRIBE, type Description, type Done, type Event, type Request, WIRE_VERSION } from './wire.cts'
-
-// As they were before the program could put something in their place.
-const { writeSync } = fs
-const { wait } = Atomics
 
 /** More than any request is; whoever sends more is no leakscope. */
 const LONGEST_REQUEST = 64 << 20
@@ -88,7 +84,7 @@ function createWriter(socket: Socket): Writer {
         waitedMs = 0
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || waitedMs >= PATIENCE_MS) return void socket.destroy()
-        wait(nothing, 0, 0, 1)
+        Atomics.wait(nothing, 0, 0, 1)
         waitedMs++
       }
     }

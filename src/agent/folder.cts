@@ -1,7 +1,6 @@
 // Where the agents' sockets are: a folder that only their user can enter.
 
 import { lstatSync, mkdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** Of a socket's path, on Linux 108 with its zero and on the BSDs 104; a longer one may be cut without a word. */
@@ -12,15 +11,19 @@ export function socketFolder(): string {
   const uid = process.geteuid?.()
   if (uid === undefined) throw new Error(`it needs Unix sockets, which ${process.platform} does not protect`)
   const runtime = process.env.XDG_RUNTIME_DIR
-  const places = [join(tmpdir(), `leakscope-${uid}`)]
-  if (runtime) places.unshift(join(runtime, 'leakscope'))
   const refusals: string[] = []
-  for (const folder of places) {
+  for (const place of runtime ? [() => join(runtime, 'leakscope'), inTemporary] : [inTemporary]) {
+    const folder = place()
     const refusal = refuse(folder, uid)
     if (refusal === undefined) return folder
     refusals.push(refusal)
   }
   throw new Error(refusals.join('; '))
+}
+
+function inTemporary(): string {
+  const { tmpdir } = require('node:os') as typeof import('node:os')
+  return join(tmpdir(), `leakscope-${process.geteuid!()}`)
 }
 
 /** Anybody may make a folder in /tmp, or a link, by the name that we will look for. */

@@ -1,10 +1,9 @@
 // The agent's socket: one for each process, gone when the process is, and never a reason for it to stay.
 
 import { chmodSync, lstatSync, readdirSync, unlinkSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { complain } from './complain.cts'
-import { converse } from './converse.cts'
 import { pidOf, socketFolder, socketPath } from './folder.cts'
 
 /** Containers that share a folder may each have a process of this pid; not more of them than this. */
@@ -19,7 +18,7 @@ export function listen(): void {
 
 function listenAs(folder: string, number: number, isFresh = false): void {
   const path = socketPath(folder, process.pid, number)
-  const server = createServer(converse)
+  const server = createServer(receive)
   server.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE' || isFresh) return complain(error)
     ifNobodyListens(path, (nobody) => {
@@ -51,6 +50,16 @@ function listenAs(folder: string, number: number, isFresh = false): void {
       // It is gone already.
     }
   })
+}
+
+/** What is needed from here on is not loaded before somebody comes: an idle process does not pay for it. */
+function receive(socket: Socket): void {
+  try {
+    const { converse } = require('./converse.cjs') as typeof import('./converse.cts')
+    converse(socket)
+  } catch {
+    socket.destroy() // the package was replaced or removed since the process began
+  }
 }
 
 /** A process that is killed leaves its socket behind; pids come back seldom, so nobody else would take it away. */

@@ -1,7 +1,6 @@
 // What the agent can do where there is no inspector, because Node was built without it or `--permission` forbids it:
 // the same requests, answered by what Node offers to every program, and by the compiled profiler where it is installed.
 
-import { getHeapSnapshot } from 'node:v8'
 import type { Engine } from './engine.cts'
 import type { Profiler } from './profiler.cts'
 import type { Done, Event } from './wire.cts'
@@ -40,6 +39,7 @@ function takeHeapSnapshot(
   onEvent: (event: Event) => void,
   done: Done,
 ): void {
+  const { getHeapSnapshot } = require('node:v8') as typeof import('node:v8')
   // Declarations for older versions do not know the options. https://nodejs.org/api/v8.html#v8getheapsnapshotoptions
   const take = getHeapSnapshot as (options: object) => NodeJS.ReadableStream
   const snapshot = take({ exposeNumericValues: captureNumericValue ?? false })
