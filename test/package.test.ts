@@ -44,7 +44,7 @@ describe('the package', () => {
   it('ships no leftovers of an older build', () => {
     const built = packed.files.map((file) => file.path).filter((path) => path.startsWith('dist/'))
     const orphans = built.filter((path) => {
-      const source = path.replace(/^dist\//, 'src/').replace(/(\.d\.ts|\.js)$/, '.ts')
+      const source = path.replace(/^dist\//, 'src/').replace(/(?:\.d)?\.([cm]?)[jt]s$/, '.$1ts')
       return !existsSync(join(root, source))
     })
     expect(orphans).toEqual([])
@@ -66,6 +66,19 @@ describe('the package', () => {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', '', 'user.ts']
     await run(process.execPath, [tsc, ...options], folder)
+  })
+
+  it('gives the agent to a program, by either option', async () => {
+    for (const option of ['--import', '--require']) {
+      const list = "fs.readdirSync(process.env.XDG_RUNTIME_DIR + '/leakscope').join()"
+      const { stdout, stderr } = await promisify(execFile)(
+        process.execPath,
+        [option, 'leakscope/agent', '-p', `process.pid + ' ' + ${list}`],
+        { cwd: folder, env: { ...process.env, NODE_OPTIONS: '', XDG_RUNTIME_DIR: folder } },
+      )
+      expect(stderr).toBe('')
+      expect(stdout).toMatch(/^(\d+) agent-\1\.sock\n$/)
+    }
   })
 
   it('runs the example of the README, and reads snapshots', async () => {

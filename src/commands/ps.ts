@@ -30,6 +30,7 @@ function toJson(it: NodeProcess) {
     uid: it.uid ?? null,
     state: it.state,
     inspector: it.inspector,
+    agent: it.agent ?? null,
     command: it.command,
   }
 }
@@ -61,7 +62,11 @@ async function tableOf(context: Context, processes: readonly NodeProcess[]): Pro
   )
 }
 
-function describeInspector({ inspector, state }: NodeProcess): string {
+function describeInspector(it: NodeProcess): string {
+  return it.agent === undefined ? describePort(it) : `${describePort(it)}, agent`
+}
+
+function describePort({ inspector, state }: NodeProcess): string {
   if (inspector.state === 'open') return describeAddress(inspector)
   if (state === 'stopped') return 'stopped'
   return { closed: 'closed', disabled: 'disabled', unknown: '?' }[inspector.state]

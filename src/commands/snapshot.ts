@@ -1,5 +1,6 @@
 // `leakscope snapshot`: a heap snapshot of a running process, to a file; of all its isolates, to a folder.
 
+import { basename } from 'node:path'
 import { Command } from 'commander'
 import type { HeapSnapshotFile, HeapSnapshotOptions, HeapSnapshotProgress } from '../capture/heap-snapshot.ts'
 import type { Encoder } from '../support/encoder.ts'
@@ -28,7 +29,11 @@ const DEFAULT_WAIT_MS = 600_000
 export function snapshotCommand(context: Context): Command {
   return new Command('snapshot')
     .description('capture a heap snapshot of a running process')
-    .argument('<target>', 'a pid (see `leakscope ps`), host:port of an open inspector, or its ws:// URL', parseTarget)
+    .argument(
+      '<target>',
+      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
+      parseTarget,
+    )
     .option(
       '-o, --output <file>',
       'where to write it, packed if it ends in .gz or .zst (default: leakscope-<target>-<time>.heapsnapshot)',
@@ -205,6 +210,11 @@ function defaultName(name: TargetName, isolate: IsolateChoice, now: Date): strin
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
   const which = typeof isolate === 'number' ? `-worker-${isolate}` : ''
-  const target = name.kind === 'process' ? name.pid : `${name.host.replace(/:+/g, '-')}-${name.port}`
+  const target =
+    name.kind === 'process'
+      ? name.pid
+      : name.kind === 'agent'
+        ? basename(name.path, '.sock')
+        : `${name.host.replace(/:+/g, '-')}-${name.port}`
   return `leakscope-${target}${which}-${day}-${time}${isolate === 'all' ? '' : '.heapsnapshot'}`
 }

@@ -1,5 +1,6 @@
 // One visit to a running process: finds or opens its inspector, hands over a session, and leaves as it came.
 
+import { visitAgent, visitAgentOf } from './agent.ts'
 import { outsideOfProcess } from './local.ts'
 import { currentPlatform } from './platform.ts'
 import { outsideOfInspector } from './remote.ts'
@@ -20,7 +21,7 @@ export interface AttachOptions extends VisitOptions {
 
 /**
  * Calls `work` with a session to the inspector of a process, by its pid or as `parseTarget` reads it, and returns what
- * it returns. On every way out, an inspector that this opened is shut again, unless another debugger has come to use
+ * it returns. A process that has leakscope's agent in it is reached through that: no signal is sent, no port opened. On every way out, an inspector that this opened is shut again, unless another debugger has come to use
  * it; where that fails, `onNotice` says so. Throws LeakscopeErrors only, `work`'s own errors aside.
  */
 export async function withInspector<T>(
@@ -34,7 +35,10 @@ export async function withInspector<T>(
     return visit(platform, us, await outsideOfInspector(name, options.signal), options, work)
   }
   const { signal, waitMs, onNotice: notice = () => {} } = options
+  if (typeof name === 'object' && name.kind === 'agent') return visitAgent(platform, name.path, options, work)
   const pid = typeof name === 'number' ? name : name.pid
+  const agent = await platform.agentSocket(pid)
+  if (agent !== undefined) return visitAgentOf(platform, pid, agent, options, work)
   const { outside, done } = await outsideOfProcess(platform, us, pid, { signal, notice, waitMs })
   try {
     return await visit(platform, us, outside, options, work)

@@ -70,7 +70,7 @@ function parseAddress(hex: string): string {
 }
 
 /** Descriptors of a process by what they are; undefined when we may not look. */
-function readDescriptors(pid: number): { sockets: Map<string, number>; loops: number[] } | undefined {
+export function readDescriptors(pid: number): { sockets: Map<string, number>; loops: number[] } | undefined {
   let names: string[]
   try {
     names = readdirSync(`/proc/${pid}/fd`)

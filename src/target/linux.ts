@@ -1,6 +1,7 @@
 // Processes as Linux shows them under /proc. Reads are synchronous on purpose: no disk is behind them.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { agentSocket } from './linux-agent.ts'
 import { enterNetwork } from './linux-network.ts'
 import { connections, listeners, portHolder } from './linux-sockets.ts'
 import { argumentsOf, inspectorPortOf } from './node-arguments.ts'
@@ -19,6 +20,7 @@ export const linux: Platform = {
   nodeBinary: async (pid) => nodeBinary(pid),
   listeners: async (pid) => listeners(pid),
   connections: async (pid, port) => connections(pid, port),
+  agentSocket: async (pid) => agentSocket(pid),
   portHolder: async (pid, port) => portHolder(pid, port, listPids()),
   nodeArguments: async (pid) => nodeArguments(pid),
   async inspectorPort(pid) {

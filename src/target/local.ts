@@ -142,12 +142,12 @@ async function show(platform: Platform, { pid }: PortTaken): Promise<string> {
 
 function describeOutside(
   platform: Platform,
-  { pid, ownPid, command }: ProcessFacts,
+  facts: ProcessFacts,
   inspector: InspectorAddress,
   route: Route,
   whose: Pick<Outside, 'opened' | 'leftBy'>,
 ): Outside {
-  let stoppedSinceMs: number | undefined
+  const { pid, ownPid, command } = facts
   const url = () => inspectorUrl(inspector, route)
   return {
     label: `process ${pid}`,
@@ -177,6 +177,14 @@ function describeOutside(
       )
     },
     connections: () => platform.connections(pid, inspector.port),
+    ...outlook(platform, facts),
+  }
+}
+
+/** Whether a process of this machine can still be hoped for, and a word for when it is gone. */
+export function outlook(platform: Platform, { pid }: ProcessFacts): Pick<Outside, 'hopeless' | 'explain'> {
+  let stoppedSinceMs: number | undefined
+  return {
     async hopeless() {
       const facts = await platform.describe(pid)
       if (!facts || facts.state === 'zombie') return new LeakscopeError('target-unreachable', 'the target is gone')

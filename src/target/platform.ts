@@ -55,6 +55,8 @@ export interface Platform {
   listeners(pid: number): Promise<Listener[] | undefined>
   /** How many connections to its own `port` the process has; undefined when that cannot be known. */
   connections(pid: number, port: number): Promise<number | undefined>
+  /** Where the leakscope agent inside the process listens; undefined when there is none, or none that we may see. */
+  agentSocket(pid: number): Promise<string | undefined>
   /** Who, other than `pid`, listens where `pid` would have to listen on `port`. */
   portHolder(pid: number, port: number): Promise<PortHolder | undefined>
   /** What Node was started with, NODE_OPTIONS first, the program's own arguments last; undefined when that cannot be read. */

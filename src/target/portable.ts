@@ -49,6 +49,10 @@ export const unix: Platform = {
     const text = await output('lsof', ['-nP', '-a', '-p', String(pid), '-iTCP', '-sTCP:LISTEN', '-FfPn'])
     return parseLsof(text)
   },
+  async agentSocket(pid) {
+    const text = await output('lsof', ['-nP', '-a', '-p', String(pid), '-U', '-Fn'])
+    return /^n(\/.*\/agent-\d+(?:-\d+)?\.sock)$/m.exec(text)?.[1]
+  },
   async portHolder(pid, port) {
     const text = await output('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fp'])
     return holderOtherThan(
@@ -105,6 +109,7 @@ export const windows: Platform = {
   describe: async (pid) => parseWin32Process(pid, await powershell(win32ProcessScript(pid))),
   nodeBinary: async (pid) => nodeBinaryAt((await powershell(`(Get-Process -Id ${pid}).Path`)).trim() || undefined),
   listeners: async (pid) => (await netstat()).filter((it) => it.pid === pid).map(({ listener }) => listener),
+  agentSocket: async () => undefined,
   portHolder: async (pid, port) =>
     holderOtherThan(
       pid,

@@ -14,6 +14,8 @@ export interface NodeProcess extends ProcessFacts {
   /** As `process.version`; undefined when we may not look into the executable. */
   readonly nodeVersion: string | undefined
   readonly inspector: InspectorState
+  /** A path to the socket of the leakscope agent in it; undefined when it has none, or none that we may see. */
+  readonly agent: string | undefined
 }
 
 /** Every Node process but ourselves, the largest first. */
@@ -31,10 +33,13 @@ async function describeNodeProcess(platform: Platform, pid: number): Promise<Nod
   if (binary === 'unreadable') {
     // Somebody else's process: only its name is left to go by.
     const looksLikeNode = /(^|[/\\])(node|nodejs)(\.exe)?$/.test(facts.command[0] ?? '')
-    return looksLikeNode ? { ...facts, nodeVersion: undefined, inspector: { state: 'unknown' } } : undefined
+    return looksLikeNode
+      ? { ...facts, nodeVersion: undefined, inspector: { state: 'unknown' }, agent: undefined }
+      : undefined
   }
   if (!binary) return undefined
-  return { ...facts, nodeVersion: binary.version, inspector: await inspectorState(platform, facts, binary) }
+  const [inspector, agent] = await Promise.all([inspectorState(platform, facts, binary), platform.agentSocket(pid)])
+  return { ...facts, nodeVersion: binary.version, inspector, agent }
 }
 
 async function inspectorState(

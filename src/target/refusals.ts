@@ -16,6 +16,7 @@ const PREPARE =
 export async function requireNodeProcess(
   platform: Platform,
   pid: number,
+  inspector: 'needed' | 'not needed' = 'needed',
 ): Promise<{ readonly facts: ProcessFacts; readonly binary: NodeBinary }> {
   if (pid === process.pid) throw new LeakscopeError('usage-invalid', `process ${pid} is leakscope itself`)
   const facts = await platform.describe(pid)
@@ -35,7 +36,7 @@ export async function requireNodeProcess(
       { hint: SEE_PS },
     )
   }
-  if (!binary.inspector) {
+  if (!binary.inspector && inspector === 'needed') {
     throw new LeakscopeError(
       'target-refuses-signal',
       `process ${pid} runs a Node.js that was built without the inspector (v8_enable_inspector is 0)`,

@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events'
 import type { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
 import { direct } from './route.ts'
-import { connectWebSocket } from './websocket.ts'
+import { type Connection, type ConnectionHandlers, connectWebSocket } from './websocket.ts'
 
 export interface SendOptions {
   /** Gives up waiting for the answer; the target still does what it was asked. Undefined takes the session's own. */
@@ -60,7 +60,15 @@ interface Message {
 }
 
 /** Connects to the inspector at `url`. When `signal` aborts, every request that has no answer yet is given up. */
-export async function openSession(url: string, signal: AbortSignal, route = direct): Promise<InspectorSession> {
+export function openSession(url: string, signal: AbortSignal, route = direct): Promise<InspectorSession> {
+  return openSessionOver((handlers) => connectWebSocket(url, signal, handlers, route), signal)
+}
+
+/** The same over any connection. */
+export async function openSessionOver(
+  connect: (handlers: ConnectionHandlers) => Promise<Connection>,
+  signal: AbortSignal,
+): Promise<InspectorSession> {
   signal.throwIfAborted()
   // Each request listens to it, and there may be many at a time; Node would suspect a leak.
   setMaxListeners(0, signal)
@@ -74,22 +82,17 @@ export async function openSession(url: string, signal: AbortSignal, route = dire
   const closed = new Promise<void>((resolve) => {
     setClosed = resolve
   })
-  const socket = await connectWebSocket(
-    url,
-    signal,
-    {
-      onMessage: conversation.receive,
-      onClose() {
-        end(
-          new LeakscopeError('target-unreachable', 'the target closed the connection to its inspector', {
-            hint: 'Somebody else may have shut it. Try again.',
-          }),
-        )
-        setClosed()
-      },
+  const socket = await connect({
+    onMessage: conversation.receive,
+    onClose() {
+      end(
+        new LeakscopeError('target-unreachable', 'the target closed the connection to its inspector', {
+          hint: 'Somebody else may have shut it. Try again.',
+        }),
+      )
+      setClosed()
     },
-    route,
-  )
+  })
 
   return {
     closed,

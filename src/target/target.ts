@@ -3,7 +3,7 @@
 import { LeakscopeError } from '../errors.ts'
 import { type InspectorAddress, showAddress } from './address.ts'
 
-/** A process of this machine, or an inspector that is open somewhere. */
+/** A process of this machine, an inspector that is open somewhere, or the socket of leakscope's agent in a process. */
 export type TargetName =
   | { readonly kind: 'process'; readonly pid: number }
   | ({
@@ -11,15 +11,18 @@ export type TargetName =
       /** Of the WebSocket, where the user knows it; else the inspector is asked. */
       readonly path: string | undefined
     } & InspectorAddress)
+  | { readonly kind: 'agent'; readonly path: string }
 
 const LARGEST_PORT = 65_535
 
-/** Reads `4242`, `host:9229`, `[::1]:9229` or `ws://host:9229/id`. */
+/** Reads `4242`, `host:9229`, `[::1]:9229`, `ws://host:9229/id` or `unix:/run/user/1000/leakscope/agent-4242.sock`. */
 export function parseTarget(text: string): TargetName {
   if (/^\d+$/.test(text)) {
     const pid = Number(text)
     if (pid > 0 && Number.isSafeInteger(pid)) return { kind: 'process', pid }
   }
+  const [, socket] = /^unix:(?:\/\/(?=\/))?(.+)$/i.exec(text) ?? []
+  if (socket !== undefined) return { kind: 'agent', path: socket }
   if (/^(wss|https):/i.test(text)) {
     throw new LeakscopeError('usage-invalid', 'leakscope speaks to inspectors without TLS only', {
       hint: 'Forward the port through something that encrypts, such as ssh -L or kubectl port-forward, and name its near end.',
@@ -30,7 +33,7 @@ export function parseTarget(text: string): TargetName {
   const isUrl = /^ws:/i.test(text)
   if (!address || (!isUrl && path !== '')) {
     throw new LeakscopeError('usage-invalid', `'${text}' is no target`, {
-      hint: 'A target is a pid, such as 4242 (`leakscope ps` lists them), host:port of an open inspector, such as localhost:9229, or its URL, ws://….',
+      hint: 'A target is a pid, such as 4242 (`leakscope ps` lists them), host:port of an open inspector, such as localhost:9229, its URL, ws://…, or unix: with the path of an agent’s socket.',
     })
   }
   return { kind: 'inspector', ...address, path: path === '' || path === '/' ? undefined : path }
@@ -44,7 +47,8 @@ function readAddress(text: string): InspectorAddress | undefined {
   return host !== undefined && port >= 1 && port <= LARGEST_PORT ? { host, port } : undefined
 }
 
-/** For a message: `process 4242`, `localhost:9229`. */
+/** For a message: `process 4242`, `localhost:9229`, `unix:/tmp/agent.sock`. */
 export function showTarget(name: TargetName): string {
+  if (name.kind === 'agent') return `unix:${name.path}`
   return name.kind === 'process' ? `process ${name.pid}` : showAddress(name)
 }

@@ -16,7 +16,8 @@ export interface Target {
   /** As `process.version`. */
   readonly nodeVersion: string
   readonly command: readonly string[]
-  readonly inspector: InspectorAddress
+  /** Undefined where the way in was the agent. */
+  readonly inspector: InspectorAddress | undefined
   /** False when the inspector was opened by a leakscope, and so is shut by the last one to leave. */
   readonly inspectorWasOpen: boolean
 }
@@ -147,8 +148,15 @@ async function tellWhoLeftItOpen({ platform, outside, notice }: Visit, { found }
   )
 }
 
+interface Watch {
+  readonly signal: AbortSignal
+  /** Begins to watch the process that the session leads to. */
+  over(session: InspectorSession): void
+  stop(): void
+}
+
 /** A signal that aborts with the caller's, and also when the target owes an answer that will not come. */
-function watchTarget(outside: Outside, outer: AbortSignal) {
+export function watchTarget(outside: Pick<Outside, 'hopeless'>, outer: AbortSignal): Watch {
   const controller = new AbortController()
   const forward = () => controller.abort(outer.reason)
   outer.addEventListener('abort', forward, { once: true })

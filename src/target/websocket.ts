@@ -5,14 +5,14 @@ import { createHash, randomBytes } from 'node:crypto'
 import { LeakscopeError } from '../errors.ts'
 import { direct } from './route.ts'
 
-export interface WebSocketHandlers {
+export interface ConnectionHandlers {
   /** One message; its bytes are only valid during the call. */
   onMessage(message: Buffer): void
   /** The connection is gone; comes once, after it was open. */
   onClose(): void
 }
 
-export interface WebSocketConnection {
+export interface Connection {
   send(text: string): void
   /** Ends it at once; the other side may be busy for minutes. */
   destroy(): void
@@ -38,9 +38,9 @@ const PONG = 0xa
 export async function connectWebSocket(
   url: string,
   signal: AbortSignal,
-  handlers: WebSocketHandlers,
+  handlers: ConnectionHandlers,
   route = direct,
-): Promise<WebSocketConnection> {
+): Promise<Connection> {
   const { hostname, host, port, pathname, search } = new URL(url)
   const key = randomBytes(16).toString('base64')
   const accepted = createHash('sha1')
@@ -121,7 +121,7 @@ export async function connectWebSocket(
   })
 }
 
-interface ByteQueue {
+export interface ByteQueue {
   add(bytes: Buffer): void
   /** What was added and not dropped yet; valid until the next call of `add` or `drop`. */
   bytes(): Buffer
@@ -129,7 +129,7 @@ interface ByteQueue {
 }
 
 /** Bytes in one buffer that is used over and over, and grows to the largest message. */
-function createByteQueue(): ByteQueue {
+export function createByteQueue(): ByteQueue {
   let buffer = Buffer.allocUnsafe(QUEUE_BYTES)
   let used = 0
   return {

@@ -41,7 +41,12 @@ function endToEndTests() {
     existsSync(join(root, folder))
       ? readdirSync(join(root, folder), { recursive: true }).map((file) => `${folder}/${file.replaceAll('\\', '/')}`)
       : []
-  const candidates = [...inFolder('test/e2e'), ...inFolder('test/capture'), 'test/commands/snapshot.test.ts']
+  const candidates = [
+    ...inFolder('test/e2e'),
+    ...inFolder('test/capture'),
+    ...inFolder('test/agent'),
+    'test/commands/snapshot.test.ts',
+  ]
   return candidates.filter((file) => file.endsWith('.test.ts') && existsSync(join(root, file))).sort()
 }
 

@@ -26,6 +26,7 @@ function paperPlatform(parts: Partial<Platform>): Platform & { readonly requests
     nodeBinary: async () => ({ version: undefined, inspector: true }),
     listeners: async () => [],
     connections: async () => 0,
+    agentSocket: async () => undefined,
     portHolder: async () => undefined,
     nodeArguments: async () => undefined,
     inspectorPort: async () => undefined,

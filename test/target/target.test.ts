@@ -27,7 +27,16 @@ test.each([
 })
 
 test.each([
+  ['unix:/run/user/1000/leakscope/agent-42.sock', '/run/user/1000/leakscope/agent-42.sock'],
+  ['unix:///tmp/a b.sock', '/tmp/a b.sock'],
+  ['unix:here.sock', 'here.sock'],
+])('%s is an agent’s socket', (text, path) => {
+  expect(parseTarget(text)).toEqual({ kind: 'agent', path })
+})
+
+test.each([
   '',
+  'unix:',
   '0',
   '-1',
   '1.5',

@@ -1,0 +1,2 @@
+export const NODE_MAJORS: readonly number[]
+export function nodeBinary(major: number): Promise<string>
