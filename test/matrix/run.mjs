@@ -46,6 +46,7 @@ function endToEndTests() {
     ...inFolder('test/capture'),
     ...inFolder('test/agent'),
     'test/commands/snapshot.test.ts',
+    'test/commands/snapshot-bundle.test.ts',
   ]
   return candidates.filter((file) => file.endsWith('.test.ts') && existsSync(join(root, file))).sort()
 }
