@@ -8,13 +8,13 @@ import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type RawStrings, StringTable } from '../snapshot/strings.ts'
 import type { Scratch } from '../support/scratch.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedUint32 } from '../support/shared.ts'
+import { sharedUint16, sharedUint32 } from '../support/shared.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 
 /** Which class every node is of. */
 export interface Classes {
-  /** By node ordinal: number of its class. */
-  readonly of: Uint32Array
+  /** By node ordinal: number of its class; 32 bits only where there are more than 65,536 classes. */
+  readonly of: Uint16Array | Uint32Array
   /** By class number: what it is called. */
   readonly names: readonly string[]
   /** By class number: a row of `snapshot.locations` that tells the constructor's place, or -1. */
@@ -56,6 +56,9 @@ const NAME_BY_TYPE: Readonly<Record<number, string>> = {
   [NodeType.unknown]: '(unknown)',
 }
 
+/** The first class number that takes more than 16 bits. */
+const MAX_NARROW = 0x10000
+
 type ClassColumns = Pick<Snapshot, 'nodeCount' | 'nodeType' | 'nodeName' | 'locations' | 'strings'>
 
 /** {@link classify} on the second thread. */
@@ -89,6 +92,11 @@ export function classify(snapshot: ClassColumns): Classes {
     let number = byKey.get(key)
     if (number === undefined) {
       number = names.push(name) - 1
+      if (number === MAX_NARROW) {
+        const wide = sharedUint32(nodeCount)
+        wide.set(of)
+        of = wide
+      }
       rows.push(row)
       keys.push(key)
       byKey.set(key, number)
@@ -96,7 +104,7 @@ export function classify(snapshot: ClassColumns): Classes {
     return number
   }
 
-  const of = sharedUint32(nodeCount)
+  let of: Classes['of'] = sharedUint16(nodeCount)
   const unknown = 0xffffffff
   const byType = new Uint32Array(32).fill(unknown)
   /** By string index: class of the objects and native nodes of that name whose place is not known. */
@@ -204,7 +212,7 @@ export function growClassTree(
   order: Uint32Array,
   above: Uint32Array,
   shallowSize: Ownership['shallowSize'],
-  classOf: Uint32Array,
+  classOf: Classes['of'],
 ): void {
   firstChild.fill(NONE)
   nextSibling[0] = NONE

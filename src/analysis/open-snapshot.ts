@@ -298,7 +298,7 @@ function fromIndex(file: string, fileBytes: number, index: IndexReader): Heap {
 
   const { classNames: names, classKeys: keys, classLocations: locations } = values
   const classes = { names, keys, locations } as unknown as Classes
-  setLazily(classes, 'of', () => uint32('classOf'))
+  setLazily(classes, 'of', () => index.load('classOf') as Classes['of'])
   const rows = values.classRows.flatMap((row, number) => {
     if (!row) return []
     const [count, shallowBytes, retainedBytes] = row

@@ -82,7 +82,7 @@ export class Places {
   #kindsOf(graph: HeapGraph, classes: Classes, holder: Uint32Array): Uint32Array {
     const { locations, nodeType } = graph.snapshot
     const shared = Uint32Array.from(classes.keys, (key) => numberFor(this.#classes, key))
-    const kind = classes.of.map((number) => shared[number]!)
+    const kind = Uint32Array.from(classes.of, (number) => shared[number]!)
     const known = new TupleInterner(3)
     const urlOfRow: string[] = []
     for (let row = 0; row < locations.node.length; row++) {

@@ -3,11 +3,18 @@
 import { atOnce, type Slices } from '../support/breathing.ts'
 import { readFully, writeFully } from '../support/descriptors.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedFloat64, sharedUint8, sharedUint32 } from '../support/shared.ts'
+import { sharedFloat64, sharedUint8, sharedUint16, sharedUint32 } from '../support/shared.ts'
 import { PIECE_BYTES, threadKernel } from './row-kernel.ts'
 
-export type Column = Uint8Array | Uint32Array | Float64Array
-export type ColumnKind = 'uint8' | 'uint32' | 'float64'
+export type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
+export type ColumnKind = 'uint8' | 'uint16' | 'uint32' | 'float64'
+
+const MAKE: Readonly<Record<ColumnKind, (length: number) => Column>> = {
+  uint8: sharedUint8,
+  uint16: sharedUint16,
+  uint32: sharedUint32,
+  float64: sharedFloat64,
+}
 
 /** Where a column stands in the file, which is open as `fd` in all threads. */
 export interface Place {
@@ -55,8 +62,7 @@ export const callWriteColumns = (
 
 /** A column, or a part of it, as it stands in the file; whether it is what was written is not asked here. */
 export function readColumn({ fd, offset }: Place, kind: ColumnKind, length: number): Column {
-  const column =
-    kind === 'uint8' ? sharedUint8(length) : kind === 'uint32' ? sharedUint32(length) : sharedFloat64(length)
+  const column = MAKE[kind](length)
   const bytes = bytesOf(column)
   if (readFully(fd, bytes, 0, offset, bytes.length) < bytes.length) throw new Error('a column of an index is cut off')
   return column

@@ -41,10 +41,13 @@ interface ColumnEntry {
   readonly sums: readonly [plain: string, weighted: string]
 }
 
-const WIDTH: Readonly<Record<ColumnKind, number>> = { uint8: 1, uint32: 4, float64: 8 }
+const WIDTH: Readonly<Record<ColumnKind, number>> = { uint8: 1, uint16: 2, uint32: 4, float64: 8 }
 
-export const kindOf = (column: Column): ColumnKind =>
-  column instanceof Uint8Array ? 'uint8' : column instanceof Uint32Array ? 'uint32' : 'float64'
+export function kindOf(column: Column): ColumnKind {
+  if (column instanceof Uint8Array) return 'uint8'
+  if (column instanceof Uint16Array) return 'uint16'
+  return column instanceof Uint32Array ? 'uint32' : 'float64'
+}
 
 /** An index being written. It is nobody's before {@link finish}. */
 export class IndexWriter {
