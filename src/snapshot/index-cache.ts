@@ -1,11 +1,12 @@
 // The folder of indexes: which snapshot each is of, and how much room they may take.
 
 import { createHash } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, statSync, utimesSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, rmSync, statfsSync, statSync, utimesSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { LeakscopeError } from '../errors.ts'
 import { readFully } from '../support/descriptors.ts'
+import { makeFolders } from '../support/folders.ts'
 import { toolVersion } from '../support/version.ts'
 
 /** What is there of a snapshot. */
@@ -95,7 +96,7 @@ export function makeRoom(bytes: number): boolean {
   const folder = indexFolder()
   const limit = indexLimit()
   if (bytes > limit) return false
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolders(folder)
   const files = filesOf(folder)
   for (const { path, lastUsed } of files) {
     if (path.endsWith(PARTIAL) && Date.now() - lastUsed.getTime() > ABANDONED_MS) rmSync(path, { force: true })

@@ -73,3 +73,20 @@ export function requireFolderName(path: string, force: boolean, mayReplace: MayR
     })
   }
 }
+
+/**
+ * Makes a private folder and those above it. One by one: with `recursive`, Node 20 tries for ever where the system says
+ * that the folder above, which is there, is not.
+ */
+export function makeFolders(path: string): void {
+  const missing: string[] = []
+  for (let at = path; !statSync(at, { throwIfNoEntry: false }); at = dirname(at)) missing.push(at)
+  for (const folder of missing.reverse()) {
+    try {
+      mkdirSync(folder, { mode: 0o700 })
+    } catch (error) {
+      // Somebody else was faster.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+}

@@ -2,10 +2,11 @@
 // outlives its writer tells of a visit that was cut off. They are a help, never a condition: without them everything
 // works, but less is known.
 
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { makeFolders } from '../support/folders.ts'
 import type { Platform } from './platform.ts'
 import { isRunning, ourPlace, VISITOR, type Visitor } from './visitors.ts'
 
@@ -86,7 +87,7 @@ function notesFolder(): string | undefined {
   const runtime = process.env.XDG_RUNTIME_DIR
   const folder = runtime ? join(runtime, 'leakscope') : join(tmpdir(), `leakscope-${uid ?? 'notes'}`)
   try {
-    mkdirSync(folder, { mode: 0o700, recursive: true })
+    makeFolders(folder)
     const there = lstatSync(folder)
     // Anybody may make a folder in /tmp, or a link, by the name that we will look for.
     const ours = uid === undefined || (there.uid === uid && (there.mode & 0o022) === 0)
