@@ -47,11 +47,13 @@ export function formatDuration(ms: number): string {
  * bidirectional overrides and line breaks become visible escapes, and anything over `max` characters is cut with `…`.
  */
 export function printable(text: string, max = Number.POSITIVE_INFINITY): string {
-  const cut = text.length > max ? `${text.slice(0, Math.max(0, max - 1))}…` : text
-  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (character) => {
-    if (character === '\n') return '\\n'
-    if (character === '\t') return '\\t'
-    if (character === '\r') return '\\r'
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+  const visible = text
+    .slice(0, max + 1)
+    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (character) => {
+      if (character === '\n') return '\\n'
+      if (character === '\t') return '\\t'
+      if (character === '\r') return '\\r'
+      return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+    })
+  return visible.length > max ? `${visible.slice(0, Math.max(0, max - 1))}…` : visible
 }
