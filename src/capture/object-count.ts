@@ -1,4 +1,4 @@
-// Counts the objects of a heap exactly: dear for a question, yet a tenth or so of what a snapshot costs.
+// Counts the objects of a heap exactly: dear for a question, yet a tenth to a quarter of what a snapshot costs.
 
 import { z } from 'zod'
 import type { ProtocolClient } from '../target/session.ts'

@@ -1,5 +1,6 @@
 // Finds out what a snapshot of some isolates of a process would cost, and whether there is room for it.
 
+import type { LeakscopeError } from '../errors.ts'
 import { readCpuLimit } from '../target/os-facts.ts'
 import type { ProtocolClient } from '../target/session.ts'
 import { readHeapSizes } from './isolate-facts.ts'
@@ -47,6 +48,8 @@ export interface Quote {
 }
 
 const ANSWER_MS = 1000
+/** Of the pause that is allowed, what a mere question may take of it. */
+const COUNT_SHARE = 0.25
 
 /**
  * Guesses from the sizes of the heaps. Only where that guess, at its cautious end, would not do, and counting the
@@ -62,7 +65,7 @@ export async function quote(isolates: readonly QuotedIsolate[], options: QuoteOp
   const counted: Asked[] = []
   // One after the other, as their snapshots.
   for (const [i, each] of isolates.entries()) {
-    const objects = await countObjects(each.client).catch(() => undefined)
+    const objects = await ifItCan(countObjects(each.client))
     const again = objects === undefined ? undefined : await ask(each, options, slowness, objects)
     counted.push(again?.price ? again : guessed[i]!)
   }
@@ -79,7 +82,7 @@ async function ask(
   slowness: number,
   objects: number | null = null,
 ): Promise<Asked> {
-  const { spaces, rssBytes } = await readHeapSizes(client, ANSWER_MS).catch(() => ({ spaces: null, rssBytes: null }))
+  const { spaces = null, rssBytes = null } = (await ifItCan(readHeapSizes(client, ANSWER_MS))) ?? {}
   if (spaces === null) return { isolate, counted: false, price: null, rssBytes }
   const sizes = { smallBytes: 0, largeBytes: 0 }
   for (const { space_name, space_used_size } of spaces) {
@@ -89,6 +92,17 @@ async function ask(
   }
   const price = foretell({ ...sizes, objects, major: Number(/\d+/.exec(nodeVersion)?.[0]) }, slowness)
   return { isolate, counted: objects !== null, price: packed(price, file), rssBytes }
+}
+
+/** What one isolate cannot tell is left open; what concerns them all, such as Ctrl-C, is thrown on. */
+async function ifItCan<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    const { code } = error as Partial<LeakscopeError>
+    if (code === 'target-timeout' || code === 'target-protocol' || code === 'target-died') return undefined
+    throw error
+  }
 }
 
 function judge(asked: readonly Asked[], { pid, folder, rounds, memoryLimitBytes, maxPauseMs }: QuoteOptions): Quote {
@@ -109,6 +123,6 @@ function mayCount(asked: readonly Asked[], guess: Quote, { maxPauseMs }: QuoteOp
   const objects = guess.total.objects.high
   return (
     guess.room.memory.every(({ freeBytes }) => objects * COUNT_BYTES <= freeBytes) &&
-    (objects * COUNT_MICROS) / 1000 <= maxPauseMs
+    (objects * COUNT_MICROS) / 1000 <= maxPauseMs * COUNT_SHARE
   )
 }

@@ -22,7 +22,7 @@ interface Options {
   readonly redact?: true
   readonly redactKeyFile?: string
   readonly force?: boolean
-  readonly maxPause: number
+  readonly maxPause?: number
   readonly memoryLimit?: number
   readonly atAnyPrice?: true
   readonly dryRun?: true
@@ -71,18 +71,17 @@ export function snapshotCommand(context: Context): Command {
       '--max-pause <time>',
       'refuse when a thread may stand still for longer (default: 30s)',
       duration('--max-pause'),
-      DEFAULT_MAX_PAUSE_MS,
     )
     .option(
       '--memory-limit <size>',
-      'refuse when the process may come to use more, 512MB, instead of asking its cgroup',
+      'refuse when the process may come to use more than this, such as 512MB; in place of its cgroup',
       size('--memory-limit'),
     )
     .option('--at-any-price', 'refuse nothing, whatever it costs')
     .option('--dry-run', 'only say what it would cost')
     .option('--json', 'with --dry-run: as JSON')
     .option('-q, --quiet', 'show no progress, and no price')
-    .addHelpText('after', () => `\nWith --redact:${redactionHelp('--redact-key-file')}\n${priceHelp}`)
+    .addHelpText('after', () => `\nWith --redact:${redactionHelp('--redact-key-file')}${priceHelp}`)
     .action(async (target: TargetName, options: Options) => {
       const { isolate, count, every = DEFAULT_EVERY_MS, force = false, quiet = false } = options
       const { atAnyPrice = false, dryRun = false, json = false } = options
@@ -95,7 +94,7 @@ export function snapshotCommand(context: Context): Command {
         waitMs: options.wait === true ? DEFAULT_WAIT_MS : options.wait,
         redactor: await redactorFor(options),
         force,
-        maxPauseMs: options.maxPause,
+        maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_MS,
         memoryLimitBytes: options.memoryLimit,
         atAnyPrice,
         dryRun,

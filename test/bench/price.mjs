@@ -100,14 +100,14 @@ async function measure(node, source) {
 
 async function compare(session, { pid, nodeVersion }) {
   const isolates = [{ isolate: 'main', client: session }]
-  const common = { pid, nodeVersion, folder, file: 'a.heapsnapshot', rounds: 1, memoryLimitBytes: undefined }
+  const common = { pid, nodeVersion, folder, file: 'a.heapsnapshot', rounds: 1, maxPauseMs: 3_600_000 }
   const startedMs = performance.now()
-  const guessed = await quote(isolates, { ...common, maxPauseMs: Number.POSITIVE_INFINITY })
+  const guessed = await quote(isolates, { ...common, memoryLimitBytes: undefined })
   const quoteMs = performance.now() - startedMs
   const before = { rss: memory(pid, 'VmRSS'), ...busy(pid) }
-  // What may be too high or not has them counted, as in earnest.
-  const { low, high } = guessed.total.pauseMs
-  const counted = await quote(isolates, { ...common, maxPauseMs: Math.sqrt(low * high) })
+  // What may be too much or not has them counted, as in earnest.
+  const { low, high } = guessed.total.memoryBytes
+  const counted = await quote(isolates, { ...common, memoryLimitBytes: before.rss + Math.sqrt(low * high) })
   if (!counted.isolates[0].counted) throw new Error('the objects were not counted')
   const countMs = busy(pid).busyMs - before.busyMs
   const rss = memory(pid, 'VmRSS')

@@ -108,7 +108,7 @@ describe('--isolate all', () => {
     target.child.kill('SIGSTOP')
     const { code, stderr } = await cli.done
     expect(code).toBe(3)
-    expect(stderr).toMatch(/is stopped and does not answer\n.*kill -CONT/)
+    expect(stderr).toMatch(/is stopped and cannot answer\n.*kill -CONT/)
     expect(filesIn(cwd)).toEqual([])
     target.child.kill('SIGCONT')
     expect(await target.answers()).toBe(true)
