@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'target-timeout'
   | 'target-protocol'
   | 'platform-unsupported'
+  | 'price-too-high'
   | 'file-not-found'
   | 'file-exists'
   | 'file-not-writable'

@@ -14,6 +14,7 @@ import { holdsBundle, MANIFEST } from './bundle-folder.ts'
 import { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotProgress } from './heap-snapshot.ts'
 import { type IsolateFacts, ProcessFactsSchema, readIsolateFacts, readProcessFacts } from './isolate-facts.ts'
 import { pause } from './pause.ts'
+import type { QuotedIsolate } from './quote.ts'
 import { captureWorker, type WorkerLimits } from './worker.ts'
 import { findParentPort, findWorkerObjects } from './worker-links.ts'
 
@@ -32,6 +33,8 @@ export interface BundleOptions {
   readonly encoders?: (path: string) => readonly Encoder[]
   /** Leaves out what the program was started with, which may be as secret as what is in its heap. */
   readonly withoutArguments?: boolean
+  /** Asked before the first snapshot, with the isolates that answer; what it throws ends the capture. */
+  readonly approve?: (isolates: readonly QuotedIsolate[]) => Promise<void>
   /** Told what is begun: an isolate, or, where that is null, the wait for a round. */
   readonly onBegin?: (what: { readonly round: number; readonly isolate: string | null }) => void
   readonly onProgress?: (progress: HeapSnapshotProgress) => void
@@ -142,6 +145,10 @@ async function captureRound(visit: Visit, round: number): Promise<BundleCapture[
   for (let pass = 0; pass < 2; pass++) {
     const isolates = listIsolates(visit).filter(({ name }) => !done.has(name))
     await Promise.all(isolates.map((isolate) => requireAnswer(visit, isolate)))
+    if (round === 1 && pass === 0) {
+      const answering = isolates.filter(({ name }) => !visit.failures.has(name))
+      await visit.options.approve?.(answering.map(({ name, client }) => ({ isolate: name, client })))
+    }
     for (const isolate of isolates) {
       done.add(isolate.name)
       const capture = await captureIsolate(visit, isolate, round)

@@ -41,6 +41,12 @@ export const IsolateFactsSchema = z.object({
   eventLoop: orNull(EventLoopSchema),
 })
 
+const HeapSizesSchema = z.object({
+  spaces: orNull(z.array(HeapSpaceSchema)),
+  /** Of the whole process. */
+  rssBytes: orNull(number),
+})
+
 export const ProcessFactsSchema = z.object({
   /** The id that the process itself knows; another one inside a container. */
   pid: orNull(number),
@@ -55,6 +61,7 @@ export const ProcessFactsSchema = z.object({
   uptimeMs: orNull(number),
 })
 
+export type HeapSizes = z.infer<typeof HeapSizesSchema>
 export type IsolateFacts = z.infer<typeof IsolateFactsSchema>
 export type OwnProcessFacts = z.infer<typeof ProcessFactsSchema>
 
@@ -83,6 +90,13 @@ const ISOLATE_FACTS = (isMain: boolean): string => `(() => {${PREAMBLE}
   }
 })()`
 
+const HEAP_SIZES = `(() => {${PREAMBLE}
+  return {
+    spaces: attempt(() => call(load('v8'), 'getHeapSpaceStatistics')),
+    rssBytes: attempt(() => own(call(process, 'memoryUsage'), 'rss')),
+  }
+})()`
+
 const PROCESS_FACTS = `(() => {${PREAMBLE}
   const texts = (list) => Array.from({ length: own(list, 'length') }, (_, i) => String(own(list, i)))
   return {
@@ -104,6 +118,11 @@ export function readIsolateFacts(
   timeoutMs: number = ANSWER_MS,
 ): Promise<IsolateFacts> {
   return evaluate(client, ISOLATE_FACTS(isMain), IsolateFactsSchema, { timeoutMs })
+}
+
+/** The little that costs next to nothing to ask. */
+export function readHeapSizes(client: ProtocolClient, timeoutMs: number): Promise<HeapSizes> {
+  return evaluate(client, HEAP_SIZES, HeapSizesSchema, { timeoutMs })
 }
 
 export function readProcessFacts(client: ProtocolClient): Promise<OwnProcessFacts> {

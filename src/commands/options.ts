@@ -31,6 +31,30 @@ export function duration(name: string): (text: string) => number {
   }
 }
 
+const UNIT_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+}
+
+/** A size such as `512MB` or `1.5GiB`, in bytes; Kubernetes' `512Mi` is understood as well. */
+export function size(name: string): (text: string) => number {
+  return (text) => {
+    const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([KMGT]?i?B|[KMGT]i)$/i.exec(text) ?? []
+    const bytes = Number(number) * UNIT_BYTES[unit.toUpperCase().replace(/I$/, 'IB')]!
+    if (!(bytes > 0)) {
+      throw new LeakscopeError('usage-invalid', `${name} takes a size such as 512MB or 1.5GiB, not '${text}'`)
+    }
+    return Math.round(bytes)
+  }
+}
+
 /** Whose heap: the main thread's, every one, or that of the worker with this thread id. */
 export type IsolateChoice = 'main' | 'all' | number
 

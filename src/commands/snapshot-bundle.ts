@@ -2,10 +2,13 @@
 
 import { join } from 'node:path'
 import type { BundleCapture } from '../capture/bundle.ts'
+import type { QuotedIsolate } from '../capture/quote.ts'
 import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
+import type { InspectorSession } from '../target/session.ts'
 import { showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import { noteBeside, showProgress, type Wanted } from './snapshot.ts'
+import { agreeOnPrice } from './snapshot-price.ts'
 
 export async function runBundle(context: Context, target: TargetName, wanted: Wanted): Promise<void> {
   const [{ withInspector }, { captureBundle }, { holdsBundle }, { requireFolderName }] = await Promise.all([
@@ -23,7 +26,10 @@ export async function runBundle(context: Context, target: TargetName, wanted: Wa
   try {
     progress.stage(`attaching to ${showTarget(target)}`)
     const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
-    await withInspector(target, attach, async (session, { pid }) => {
+    await withInspector(target, attach, async (session, { pid, nodeVersion }) => {
+      const approve = (isolates: readonly QuotedIsolate[]) =>
+        agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates)
+      if (wanted.dryRun) return approveAll(session, approve)
       const lines: string[] = []
       await captureBundle(session, name, {
         pid: target.kind === 'process' ? pid : undefined,
@@ -31,6 +37,7 @@ export async function runBundle(context: Context, target: TargetName, wanted: Wa
         force,
         count,
         everyMs: every,
+        approve,
         ...(redactor && { encoders: (path: string) => [redactor(path)], withoutArguments: true }),
         onBegin({ round, isolate }) {
           const which = count > 1 ? ` (${round} of ${count})` : ''
@@ -51,6 +58,21 @@ export async function runBundle(context: Context, target: TargetName, wanted: Wa
     })
   } finally {
     progress.end()
+  }
+}
+
+/** Without a folder, as nothing goes into it. */
+async function approveAll(
+  session: InspectorSession,
+  approve: (isolates: readonly QuotedIsolate[]) => Promise<void>,
+): Promise<void> {
+  const { attachWorkers } = await import('../target/workers.ts')
+  const workers = await attachWorkers(session)
+  try {
+    const threads = workers.list().map((worker) => ({ isolate: `worker:${worker.threadId}`, client: worker }))
+    await approve([{ isolate: 'main', client: session }, ...threads])
+  } finally {
+    await workers.leave()
   }
 }
 

@@ -3,13 +3,16 @@
 import { basename } from 'node:path'
 import { Command } from 'commander'
 import type { HeapSnapshotFile, HeapSnapshotOptions, HeapSnapshotProgress } from '../capture/heap-snapshot.ts'
+import { LeakscopeError } from '../errors.ts'
 import type { Encoder } from '../support/encoder.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
+import type { ProtocolClient } from '../target/session.ts'
 import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
-import { duration, type IsolateChoice, isolateChoice, positiveInteger } from './options.ts'
+import { duration, type IsolateChoice, isolateChoice, positiveInteger, size } from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
+import { agreeOnPrice, priceHelp } from './snapshot-price.ts'
 
 interface Options {
   readonly output?: string
@@ -20,9 +23,15 @@ interface Options {
   readonly redact?: true
   readonly redactKeyFile?: string
   readonly force?: boolean
+  readonly maxPause?: number
+  readonly memoryLimit?: number
+  readonly atAnyPrice?: true
+  readonly dryRun?: true
+  readonly json?: true
   readonly quiet?: boolean
 }
 
+const DEFAULT_MAX_PAUSE_MS = 30_000
 const DEFAULT_EVERY_MS = 10_000
 const DEFAULT_WAIT_MS = 600_000
 
@@ -63,10 +72,25 @@ export function snapshotCommand(context: Context): Command {
     .option('--redact', 'write tokens in the place of passwords and all other texts of the program')
     .option('--redact-key-file <file>', 'the same, with the key in this file (default: a new one that is forgotten)')
     .option('--force', 'replace the file, or the folder of an earlier capture, if it exists')
-    .option('-q, --quiet', 'show no progress')
-    .addHelpText('after', () => `\nWith --redact:${redactionHelp('--redact-key-file')}`)
+    .option(
+      '--max-pause <time>',
+      'refuse when a thread may stand still for longer (default: 30s)',
+      duration('--max-pause'),
+    )
+    .option(
+      '--memory-limit <size>',
+      'refuse when the process may come to use more than this, such as 512MB; in place of its cgroup',
+      size('--memory-limit'),
+    )
+    .option('--at-any-price', 'refuse nothing, whatever it costs')
+    .option('--dry-run', 'only say what it would cost')
+    .option('--json', 'with --dry-run: as JSON')
+    .option('-q, --quiet', 'show no progress, and no price')
+    .addHelpText('after', () => `\nWith --redact:${redactionHelp('--redact-key-file')}${priceHelp}`)
     .action(async (target: TargetName, options: Options) => {
       const { isolate, count, every = DEFAULT_EVERY_MS, force = false, quiet = false } = options
+      const { atAnyPrice = false, dryRun = false, json = false } = options
+      if (json && !dryRun) throw new LeakscopeError('usage-invalid', '--json is for --dry-run only')
       const wanted: Wanted = {
         name: options.output ?? defaultName(target, isolate, new Date()),
         isolate,
@@ -75,6 +99,11 @@ export function snapshotCommand(context: Context): Command {
         waitMs: options.wait === true ? DEFAULT_WAIT_MS : options.wait,
         redactor: await redactorFor(options),
         force,
+        maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_MS,
+        memoryLimitBytes: options.memoryLimit,
+        atAnyPrice,
+        dryRun,
+        json,
         quiet,
       }
       if (isolate !== 'all') return run(context, target, wanted)
@@ -94,6 +123,13 @@ export interface Wanted {
   /** Makes what redacts a file; undefined where that was not asked for. */
   readonly redactor: ((path: string) => Encoder) | undefined
   readonly force: boolean
+  readonly maxPauseMs: number
+  /** Undefined where the cgroup is to be asked. */
+  readonly memoryLimitBytes: number | undefined
+  readonly atAnyPrice: boolean
+  /** Whether only the price is asked for. */
+  readonly dryRun: boolean
+  readonly json: boolean
   readonly quiet: boolean
 }
 
@@ -121,11 +157,22 @@ async function run(context: Context, name: TargetName, wanted: Wanted): Promise<
     const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
     await withInspector(name, attach, async (session, { pid, nodeVersion }) => {
       const series = { context, progress, paths, wanted, encoders, closed: session.closed, nodeVersion }
+      const agree = (of: string, client: ProtocolClient) =>
+        agreeOnPrice(context, progress, name, { pid, nodeVersion }, wanted, [{ isolate: of, client }])
       if (typeof isolate === 'number') {
-        await withWorker(session, isolate, (worker) =>
-          takeSeries(series, `worker ${isolate} of process ${pid}`, (path, how) => captureWorker(worker, path, how)),
-        )
-      } else await takeSeries(series, `process ${pid}`, (path, how) => captureHeapSnapshot(session, path, how))
+        await withWorker(session, isolate, async (worker) => {
+          await agree(`worker:${isolate}`, worker)
+          if (wanted.dryRun) return
+          await takeSeries(series, `worker ${isolate} of process ${pid}`, (path, how) =>
+            captureWorker(worker, path, how),
+          )
+        })
+      } else {
+        await agree('main', session)
+        if (!wanted.dryRun) {
+          await takeSeries(series, `process ${pid}`, (path, how) => captureHeapSnapshot(session, path, how))
+        }
+      }
       progress.stage('leaving')
     })
   } finally {

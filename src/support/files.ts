@@ -1,6 +1,17 @@
 // A file that appears under its name only when it is whole.
 
-import { closeSync, linkSync, lstatSync, openSync, renameSync, rmSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { LeakscopeError } from '../errors.ts'
 import { chain, type Encoder } from './encoder.ts'
@@ -107,6 +118,16 @@ export function requireWritable(path: string, force: boolean): void {
     throw new LeakscopeError('file-not-writable', `${path} is ${what}`, { hint: 'Give -o the name of a file.' })
   }
   if (!force) throw alreadyExists(path)
+}
+
+/** What we may still write to the disk that `folder` is on; null where the system does not say. */
+export function freeBytes(folder: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize
+  } catch {
+    return null
+  }
 }
 
 /** Names the file without ever replacing another: a link fails where a rename would overwrite. */

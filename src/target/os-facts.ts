@@ -86,37 +86,102 @@ interface Mount {
   readonly point: string
 }
 
-function cgroupMemory(pid: number, root: string): CgroupMemory | null {
+/** A cgroup as the control files of one controller show it. */
+interface Cgroup {
+  readonly version: 1 | 2
+  readonly path: string
+  /** Its own folder, and those of the cgroups that it is in. */
+  readonly folders: readonly string[]
+}
+
+function findCgroup(pid: number, root: string, controller: string): Cgroup | undefined {
   // Lines such as `4:memory:/path` (version 1) and `0::/path` (version 2); both may be there, and then 1 counts.
   const lines = (read(`${root}/proc/${pid}/cgroup`) ?? '').split('\n').map((line) => /^\d+:([^:]*):(.*)$/.exec(line))
   const pathOf = (wanted: (controllers: string[]) => boolean) =>
     lines.find((line) => line && wanted(line[1]!.split(',')))?.[2]
-  const first = pathOf((controllers) => controllers.includes('memory'))
+  const first = pathOf((controllers) => controllers.includes(controller))
   if (first !== undefined) {
-    const mount = findMount(root, (type, options) => type === 'cgroup' && options.split(',').includes('memory'))
-    return mount ? measure(1, mount, first, 'memory.limit_in_bytes', 'memory.usage_in_bytes') : null
+    const mount = findMount(root, (type, options) => type === 'cgroup' && options.split(',').includes(controller))
+    return mount && { version: 1, path: first, folders: foldersOf(mount, first) }
   }
   const second = pathOf((controllers) => controllers[0] === '')
   const mount = second === undefined ? undefined : findMount(root, (type) => type === 'cgroup2')
-  return second !== undefined && mount ? measure(2, mount, second, 'memory.max', 'memory.current') : null
+  return second === undefined ? undefined : mount && { version: 2, path: second, folders: foldersOf(mount, second) }
 }
 
-function measure(version: 1 | 2, mount: Mount, path: string, limitFile: string, usageFile: string): CgroupMemory {
+/** From the cgroup itself upwards. */
+function foldersOf(mount: Mount, path: string): string[] {
   // Seen from inside a container, the mount begins at its own cgroup, whatever the path says.
   const below = path.startsWith(mount.root) ? path.slice(mount.root.length) : ''
   const parts = below.split('/').filter((part) => part !== '')
+  return Array.from({ length: parts.length + 1 }, (_, up) => join(mount.point, ...parts.slice(0, parts.length - up)))
+}
+
+function cgroupMemory(pid: number, root: string): CgroupMemory | null {
+  const cgroup = findCgroup(pid, root, 'memory')
+  if (!cgroup) return null
+  const levels = memoryLevels(cgroup)
+  let counted = levels.find(({ usedBytes }) => usedBytes !== null)
   let limitBytes: number | null = null
-  let usedBytes: number | null = null
-  // From the cgroup itself upwards.
-  for (let depth = parts.length; depth >= 0; depth--) {
-    const folder = join(mount.point, ...parts.slice(0, depth))
-    const limit = readNumber(join(folder, limitFile))
-    if (usedBytes === null) usedBytes = readNumber(join(folder, usageFile))
-    if (limit === null || limit >= UNLIMITED || (limitBytes !== null && limit >= limitBytes)) continue
-    limitBytes = limit
-    usedBytes = readNumber(join(folder, usageFile))
+  for (const level of levels) {
+    if (level.limitBytes === null || (limitBytes !== null && level.limitBytes >= limitBytes)) continue
+    limitBytes = level.limitBytes
+    counted = level
   }
-  return { version, path, limitBytes, usedBytes }
+  return { version: cgroup.version, path: cgroup.path, limitBytes, usedBytes: counted?.usedBytes ?? null }
+}
+
+/** What one cgroup, of those that a process is in, says of its memory. */
+export interface MemoryLevel {
+  /** Null where it has none of its own. */
+  readonly limitBytes: number | null
+  readonly usedBytes: number | null
+  /** Of the used: page cache that nobody has asked for lately, which the kernel gives up rather than end a process. */
+  readonly reclaimableBytes: number | null
+}
+
+/** Of the cgroup of process `pid` and all above it, in this order; none where that cannot be known. */
+export function readMemoryLevels(pid: number, root = ''): MemoryLevel[] {
+  const cgroup = process.platform === 'linux' ? findCgroup(pid, root, 'memory') : undefined
+  return cgroup ? memoryLevels(cgroup) : []
+}
+
+function memoryLevels({ version, folders }: Cgroup): MemoryLevel[] {
+  const [limitFile, usageFile, cache] =
+    version === 1
+      ? ['memory.limit_in_bytes', 'memory.usage_in_bytes', /^total_inactive_file (\d+)$/m]
+      : ['memory.max', 'memory.current', /^inactive_file (\d+)$/m]
+  return folders.map((folder) => {
+    const limit = readNumber(join(folder, limitFile))
+    const inactive = cache.exec(read(join(folder, 'memory.stat')) ?? '')?.[1]
+    return {
+      limitBytes: limit === null || limit >= UNLIMITED ? null : limit,
+      usedBytes: readNumber(join(folder, usageFile)),
+      reclaimableBytes: inactive === undefined ? null : Number(inactive),
+    }
+  })
+}
+
+/** How many processors' time the tightest limit of its cgroups leaves process `pid`; null where there is none. */
+export function readCpuLimit(pid: number, root = ''): number | null {
+  if (process.platform !== 'linux') return null
+  const { version, folders = [] } = findCgroup(pid, root, 'cpu') ?? {}
+  const limits = folders.map((folder) => {
+    const [quota, period] =
+      version === 1
+        ? [readNumber(join(folder, 'cpu.cfs_quota_us')), readNumber(join(folder, 'cpu.cfs_period_us'))]
+        : (read(join(folder, 'cpu.max')) ?? '').trim().split(' ').map(Number)
+    return quota && period && quota > 0 ? quota / period : Number.POSITIVE_INFINITY
+  })
+  const tightest = Math.min(...limits)
+  return Number.isFinite(tightest) ? tightest : null
+}
+
+/** What this machine could give to programs now, by its own estimate; null where it has none. */
+export function readAvailableMemory(root = ''): number | null {
+  if (process.platform !== 'linux') return null
+  const found = /^MemAvailable:\s*(\d+) kB$/m.exec(read(`${root}/proc/meminfo`) ?? '')?.[1]
+  return found === undefined ? null : Number(found) * 1024
 }
 
 /** Version 1 writes the largest number of pages where there is no limit. */

@@ -28,7 +28,7 @@ test.each([
   const before = portsOf(target.pid)
   expect(before).toHaveLength(1)
   const cwd = temporaryFolder()
-  const { code, stdout, stderr } = await runCli(['snapshot', name(before[0]!)], { cwd })
+  const { code, stdout, stderr } = await runCli(['snapshot', name(before[0]!), '-q'], { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toContain(`process ${target.pid} stood still for`)
   expect(filesIn(cwd)).toHaveLength(1)
@@ -42,7 +42,7 @@ test('an inspector is reached by the name of the machine, of which it would not 
   const name = await lookup(hostname()).then(hostname, () => 'localhost')
   const target = await spawnTarget('', { args: ['--inspect=0.0.0.0:0'] })
   const [port] = portsOf(target.pid)
-  const { code, stderr } = await runCli(['snapshot', `${name}:${port}`, '-o', join(temporaryFolder(), 'a')])
+  const { code, stderr } = await runCli(['snapshot', `${name}:${port}`, '-q', '-o', join(temporaryFolder(), 'a')])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(portsOf(target.pid)).toEqual([port])
 })
@@ -50,7 +50,7 @@ test('an inspector is reached by the name of the machine, of which it would not 
 test('an inspector is reached by the URL that Node has printed', async () => {
   const target = await spawnTarget('', { args: ['--inspect=127.0.0.1:0'] })
   const url = /ws:\S+/.exec(target.output())![0]
-  const { code, stderr } = await runCli(['snapshot', url, '-o', join(temporaryFolder(), 'a')])
+  const { code, stderr } = await runCli(['snapshot', url, '-q', '-o', join(temporaryFolder(), 'a')])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(portsOf(target.pid)).toHaveLength(1)
 })

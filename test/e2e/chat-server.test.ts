@@ -77,7 +77,7 @@ describe('a chat server with a timer for each write and logs without end', () =>
     const pid = await serve('leaky.mjs')
     const cwd = temporaryFolder()
     for (const name of ['before', 'after']) {
-      expect(await runCli(['snapshot', pid, '-o', name], { cwd })).toMatchObject({ code: 0, stderr: '' })
+      expect(await runCli(['snapshot', pid, '-q', '-o', name], { cwd })).toMatchObject({ code: 0, stderr: '' })
       await sleep(1500)
     }
     const { code, stdout, stderr } = await runCli(['diff', 'before', 'after', '--json'], { cwd })

@@ -61,7 +61,7 @@ test('a process that is stopped before its inspector opens is named so, and tidi
 test('without a place for notes everything works', async () => {
   const target = await spawnTarget()
   const env = { ...process.env, XDG_RUNTIME_DIR: '/dev/null' }
-  const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')], { env })
+  const { code, stderr } = await runCli(['snapshot', target.pid, '-q', '-o', join(temporaryFolder(), 'a')], { env })
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(portsOf(target.pid)).toEqual([])
 })

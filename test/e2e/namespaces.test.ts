@@ -70,7 +70,7 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
   test('is found by its pid here, entered, and left with its inspector shut', async () => {
     const target = await startInside(UNSHARED)
     expect(target.ownPid).toBe(1)
-    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])
+    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '-q', '-o', join(temporaryFolder(), 'a')])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain(`process ${target.pid} stood still`)
     expect(target.output()).toContain('Debugger attached')
@@ -86,7 +86,7 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
       const [one, other] = [await startInside(UNSHARED), await startInside(UNSHARED)]
       const folder = temporaryFolder()
       const results = await Promise.all(
-        [one, other].map((it) => runCli(['snapshot', it.pid, '-o', join(folder, String(it.pid))])),
+        [one, other].map((it) => runCli(['snapshot', it.pid, '-q', '-o', join(folder, String(it.pid))])),
       )
       for (const { code, stderr } of results) expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     } finally {
@@ -100,7 +100,7 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
     try {
       const target = await startInside(['ip', 'netns', 'exec', name])
       expect(target.ownPid).toBe(target.pid)
-      const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])
+      const { code, stderr } = await runCli(['snapshot', target.pid, '-q', '-o', join(temporaryFolder(), 'a')])
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(portsOf(target.pid)).toEqual([])
     } finally {

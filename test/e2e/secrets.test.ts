@@ -53,8 +53,8 @@ describe('of a program with secrets', () => {
       ]),
     )
     for (const args of [
-      ['snapshot', target.pid, '-o', plain],
-      ['snapshot', target.pid, '-o', captured, '--redact'],
+      ['snapshot', target.pid, '-q', '-o', plain],
+      ['snapshot', target.pid, '-q', '-o', captured, '--redact'],
       ['redact', plain, rewritten],
     ]) {
       expect(await runCli(args)).toMatchObject({ code: 0, stderr: '' })
@@ -121,7 +121,7 @@ test('what leaks is told as before, from snapshots of one visit that were redact
       registry.lines.push('somebody logged in as ' + id)
     }, 2)`)
   const cwd = temporaryFolder()
-  const args = ['snapshot', target.pid, '--count', 3, '--every', '300ms', '-o', 'a.heapsnapshot.gz', '--redact']
+  const args = ['snapshot', target.pid, '--count', 3, '--every', '300ms', '-o', 'a.heapsnapshot.gz', '--redact', '-q']
   expect(await runCli(args, { cwd })).toMatchObject({ code: 0, stderr: '' })
   const files = ['a-1.heapsnapshot.gz', 'a-2.heapsnapshot.gz', 'a-3.heapsnapshot.gz']
   const { growth } = ReportSchema.parse(JSON.parse((await runCli(['diff', ...files, '--json'], { cwd })).stdout))
