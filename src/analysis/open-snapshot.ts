@@ -1,22 +1,20 @@
 // From a file's name to a heap that can be asked anything, in the shortest time: by two threads, or from an index.
 
-import { closeSync, openSync, statSync } from 'node:fs'
-import { computeDominators, computeRetainedSizes, type Dominators, dominatorsOf } from '../graph/dominators.ts'
+import { statSync } from 'node:fs'
+import { computeDominators, computeRetainedSizes } from '../graph/dominators.ts'
 import { HeapGraph } from '../graph/heap-graph.ts'
-import { callFindOwners, callMoveSizes, type Ownership } from '../graph/ownership.ts'
-import type { Column } from '../snapshot/column-store.ts'
+import { callFindOwners, callMoveSizes } from '../graph/ownership.ts'
 import { indexPath, makeRoom, touchIndex } from '../snapshot/index-cache.ts'
 import { IndexReader, IndexWriter } from '../snapshot/index-file.ts'
 import { type ReadOptions, readSnapshot } from '../snapshot/read.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
-import { StringTable } from '../snapshot/strings.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
-import { readFully } from '../support/descriptors.ts'
 import { setLazily } from '../support/lazily.ts'
 import { Scratch } from '../support/scratch.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
-import { type Classes, type ClassRow, callClassify, callClassTree, classify, classRows, classTree } from './classes.ts'
+import { callClassify, callClassTree, classify, classRows, classTree } from './classes.ts'
+import { fromIndex, type Heap, locationColumns, writeIndex } from './heap-index.ts'
 
 export interface OpenOptions extends ReadOptions {
   /**
@@ -26,15 +24,7 @@ export interface OpenOptions extends ReadOptions {
   readonly index?: boolean
 }
 
-/** A heap with all that takes long worked out. */
-export interface OpenedSnapshot {
-  readonly graph: HeapGraph
-  readonly classes: Classes
-  /** The class table; sizes in bytes. In no particular order. */
-  readonly classRows: readonly ClassRow[]
-  readonly fromIndex: boolean
-  /** When the index is written, or is known not to be; never rejects. A process stays alive until then. */
-  readonly settled: Promise<void>
+export interface OpenedSnapshot extends Omit<Heap, 'release'> {
   /**
    * Has retaining paths worked out beside whatever else goes on, where there is a second thread.
    * @throws the signal's reason as soon as it is aborted
@@ -94,11 +84,6 @@ export async function openWorth(file: string, options: OpenOptions, worth: typeo
       await second?.close()
     },
   }
-}
-
-type Heap = Omit<OpenedSnapshot, 'preparePaths' | 'close'> & {
-  /** Lets go of files. */
-  release(): void
 }
 
 function sizeOf(file: string): number {
@@ -186,148 +171,3 @@ async function workOut(
 /** The last one's value, once both are there. */
 const all = async <T>(first: Promise<unknown> | undefined, last: Promise<T>): Promise<T> =>
   (await Promise.all([first, last]))[1]
-
-const locationColumns = ({ locations: { node, script, line, column } }: Snapshot) => ({
-  locationNode: node,
-  locationScript: script,
-  locationLine: line,
-  locationColumn: column,
-})
-
-/** What an index has beside its columns. */
-interface Values {
-  readonly nodeCount: number
-  readonly edgeCount: number
-  readonly extraNativeBytes: number
-  readonly stringBytesAt: number
-  readonly stringByteLength: number
-  readonly packed: boolean
-  readonly classNames: readonly string[]
-  readonly classKeys: readonly string[]
-  readonly classLocations: readonly number[]
-  /** By class number; null for one that no node with a size is of. */
-  readonly classRows: readonly ([count: number, shallowBytes: number, retainedBytes: number] | null)[]
-}
-
-/** Writes what is not written yet; an index is good to have, but no reason to fail. */
-async function writeIndex(
-  writer: IndexWriter,
-  graph: HeapGraph,
-  classes: Classes,
-  rows: readonly ClassRow[],
-  second: SecondThread | undefined,
-): Promise<void> {
-  try {
-    const { snapshot, ownership, dominators, retainedSizes } = graph
-    const { order, above } = dominators
-    const columns: Record<string, Column> = {
-      edges: snapshot.edges,
-      owner: ownership.owner,
-      shallowSize: ownership.shallowSize,
-      order,
-      above,
-      retainedSizes,
-      classOf: classes.of,
-    }
-    if (!writer.has('nodeId')) {
-      const { nodeId, edgeNameOrIndex } = snapshot
-      Object.assign(columns, { nodeId, edgeNameOrIndex })
-    }
-    if (!writer.has('nodeType')) {
-      const { nodeType, nodeName, selfSize, firstEdge, strings } = snapshot
-      Object.assign(columns, { nodeType, nodeName, selfSize, firstEdge, ...locationColumns(snapshot) })
-      columns.stringStarts = strings.raw.stringStarts
-      if (snapshot.packed) columns.stringBytes = strings.raw.stringBytes
-    }
-    await writer.write(columns, second)
-    const byKey = new Map(rows.map((row) => [row.key, row]))
-    const values: Values = {
-      nodeCount: snapshot.nodeCount,
-      edgeCount: snapshot.edgeCount,
-      extraNativeBytes: snapshot.extraNativeBytes,
-      stringBytesAt: snapshot.stringBytesAt,
-      stringByteLength: snapshot.strings.raw.stringBytes.length,
-      packed: snapshot.packed,
-      classNames: classes.names,
-      classKeys: classes.keys,
-      classLocations: classes.locations,
-      classRows: classes.keys.map((key) => {
-        const row = byKey.get(key)
-        return row ? [row.count, row.shallowBytes, row.retainedBytes] : null
-      }),
-    }
-    writer.finish({ ...values })
-  } catch {
-    writer.close()
-  }
-}
-
-/** A heap whose columns are read from the index when somebody asks for them. */
-function fromIndex(file: string, fileBytes: number, index: IndexReader): Heap {
-  const values = index.values as unknown as Values
-  const { nodeCount, edgeCount, extraNativeBytes, stringBytesAt, stringByteLength, packed } = values
-  const uint32 = (name: string): Uint32Array => index.load(name) as Uint32Array
-  const numbers = (name: string): Uint32Array | Float64Array => index.load(name) as Uint32Array | Float64Array
-
-  const snapshot = { file, fileBytes, nodeCount, edgeCount, extraNativeBytes, stringBytesAt, packed } as Snapshot
-  setLazily(snapshot, 'nodeType', () => index.load('nodeType') as Uint8Array)
-  setLazily(snapshot, 'selfSize', () => numbers('selfSize'))
-  for (const name of ['nodeName', 'nodeId', 'firstEdge', 'edges', 'edgeNameOrIndex'] as const) {
-    setLazily(snapshot, name, () => uint32(name))
-  }
-  setLazily(snapshot, 'locations', () => ({
-    node: uint32('locationNode'),
-    script: uint32('locationScript'),
-    line: uint32('locationLine'),
-    column: uint32('locationColumn'),
-  }))
-  setLazily(
-    snapshot,
-    'strings',
-    () =>
-      new StringTable(
-        packed ? () => index.load('stringBytes') as Uint8Array : () => readPart(file, stringBytesAt, stringByteLength),
-        numbers('stringStarts'),
-      ),
-  )
-
-  const known = {} as { ownership: Ownership; dominators: Dominators; retainedSizes: Uint32Array | Float64Array }
-  setLazily(known, 'ownership', () => ({ owner: uint32('owner'), shallowSize: numbers('shallowSize') }))
-  setLazily(known, 'retainedSizes', () => numbers('retainedSizes'))
-  setLazily(known, 'dominators', () => dominatorsOf(uint32('order'), uint32('above')))
-
-  const { classNames: names, classKeys: keys, classLocations: locations } = values
-  const classes = { names, keys, locations } as unknown as Classes
-  setLazily(classes, 'of', () => index.load('classOf') as Classes['of'])
-  const rows = values.classRows.flatMap((row, number) => {
-    if (!row) return []
-    const [count, shallowBytes, retainedBytes] = row
-    return {
-      key: keys[number]!,
-      name: names[number]!,
-      count,
-      shallowBytes,
-      retainedBytes,
-      location: locations[number]!,
-    }
-  })
-  return {
-    graph: new HeapGraph(snapshot, known),
-    classes,
-    classRows: rows,
-    fromIndex: true,
-    settled: Promise.resolve(),
-    release: () => index.close(),
-  }
-}
-
-function readPart(file: string, at: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  const fd = openSync(file, 'r')
-  try {
-    readFully(fd, bytes, 0, at, length)
-  } finally {
-    closeSync(fd)
-  }
-  return bytes
-}

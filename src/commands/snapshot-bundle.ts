@@ -6,8 +6,8 @@ import type { QuotedIsolate } from '../capture/quote.ts'
 import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
 import type { InspectorSession } from '../target/session.ts'
 import { showTarget, type TargetName } from '../target/target.ts'
+import { noteBeside, showProgress, type Wanted } from './capturing.ts'
 import type { Context } from './context.ts'
-import { noteBeside, showProgress, type Wanted } from './snapshot.ts'
 import { agreeOnPrice } from './snapshot-price.ts'
 
 export async function runBundle(context: Context, target: TargetName, wanted: Wanted): Promise<void> {

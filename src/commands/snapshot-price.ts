@@ -6,8 +6,8 @@ import { LeakscopeError } from '../errors.ts'
 import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import { showTarget, type TargetName } from '../target/target.ts'
+import type { Wanted } from './capturing.ts'
 import type { Context } from './context.ts'
-import type { Wanted } from './snapshot.ts'
 
 type Range = NonNullable<IsolateQuote['price']>['objects']
 

@@ -2,17 +2,13 @@
 
 import { basename } from 'node:path'
 import { Command } from 'commander'
-import type { HeapSnapshotFile, HeapSnapshotOptions, HeapSnapshotProgress } from '../capture/heap-snapshot.ts'
 import { LeakscopeError } from '../errors.ts'
-import type { Encoder } from '../support/encoder.ts'
-import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
-import type { Progress } from '../support/progress.ts'
-import type { ProtocolClient } from '../target/session.ts'
-import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
+import { parseTarget, type TargetName } from '../target/target.ts'
+import type { Wanted } from './capturing.ts'
 import type { Context } from './context.ts'
 import { duration, type IsolateChoice, isolateChoice, positiveInteger, size } from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
-import { agreeOnPrice, priceHelp } from './snapshot-price.ts'
+import { priceHelp } from './snapshot-price.ts'
 
 interface Options {
   readonly output?: string
@@ -106,78 +102,10 @@ export function snapshotCommand(context: Context): Command {
         json,
         quiet,
       }
-      if (isolate !== 'all') return run(context, target, wanted)
+      if (isolate !== 'all') return (await import('./snapshot-file.ts')).runFile(context, target, wanted)
       const { runBundle } = await import('./snapshot-bundle.ts')
       return runBundle(context, target, wanted)
     })
-}
-
-/** What was asked for, with nothing left open. */
-export interface Wanted {
-  readonly name: string
-  readonly isolate: IsolateChoice
-  readonly count: number
-  readonly every: number
-  /** How long to wait for a port; undefined for not at all. */
-  readonly waitMs: number | undefined
-  /** Makes what redacts a file; undefined where that was not asked for. */
-  readonly redactor: ((path: string) => Encoder) | undefined
-  readonly force: boolean
-  readonly maxPauseMs: number
-  /** Undefined where the cgroup is to be asked. */
-  readonly memoryLimitBytes: number | undefined
-  readonly atAnyPrice: boolean
-  /** Whether only the price is asked for. */
-  readonly dryRun: boolean
-  readonly json: boolean
-  readonly quiet: boolean
-}
-
-async function run(context: Context, name: TargetName, wanted: Wanted): Promise<void> {
-  const [{ withInspector }, { captureHeapSnapshot }, { captureWorker, withWorker }, { requireWritable }, { packers }] =
-    await Promise.all([
-      import('../target/attach.ts'),
-      import('../capture/heap-snapshot.ts'),
-      import('../capture/worker.ts'),
-      import('../support/files.ts'),
-      import('../support/compression.ts'),
-    ])
-  const { isolate, redactor, waitMs } = wanted
-  const paths = fileNames(wanted.name, wanted.count)
-  // Known before the target hears of us.
-  for (const path of paths) {
-    requireWritable(path, wanted.force)
-    packers(path)
-  }
-  const encoders = (path: string): Encoder[] => [...(redactor ? [redactor(path)] : []), ...packers(path)]
-
-  const progress = context.progress(wanted.quiet)
-  try {
-    progress.stage(`attaching to ${showTarget(name)}`)
-    const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
-    await withInspector(name, attach, async (session, { pid, nodeVersion }) => {
-      const series = { context, progress, paths, wanted, encoders, closed: session.closed, nodeVersion }
-      const agree = (of: string, client: ProtocolClient) =>
-        agreeOnPrice(context, progress, name, { pid, nodeVersion }, wanted, [{ isolate: of, client }])
-      if (typeof isolate === 'number') {
-        await withWorker(session, isolate, async (worker) => {
-          await agree(`worker:${isolate}`, worker)
-          if (wanted.dryRun) return
-          await takeSeries(series, `worker ${isolate} of process ${pid}`, (path, how) =>
-            captureWorker(worker, path, how),
-          )
-        })
-      } else {
-        await agree('main', session)
-        if (!wanted.dryRun) {
-          await takeSeries(series, `process ${pid}`, (path, how) => captureHeapSnapshot(session, path, how))
-        }
-      }
-      progress.stage('leaving')
-    })
-  } finally {
-    progress.end()
-  }
 }
 
 /** One key for all files of a run. */
@@ -186,69 +114,6 @@ async function redactorFor({ redact, redactKeyFile }: Options): Promise<Wanted['
   const key = redactionKey(redactKeyFile)
   const { createRedactor } = await import('../snapshot/redaction/redactor.ts')
   return (path) => createRedactor(path, key)
-}
-
-interface Series {
-  readonly context: Context
-  readonly progress: Progress
-  readonly paths: readonly string[]
-  readonly wanted: Wanted
-  readonly encoders: (path: string) => Encoder[]
-  readonly closed: Promise<void>
-  readonly nodeVersion: string
-}
-
-/** Takes one snapshot after the other, of what is called `whose`. */
-async function takeSeries(
-  { context, progress, paths, wanted: { every, force }, encoders, closed, nodeVersion }: Series,
-  whose: string,
-  capture: (path: string, options: HeapSnapshotOptions) => Promise<HeapSnapshotFile>,
-): Promise<void> {
-  const { pause } = await import('../capture/pause.ts')
-  for (const [i, path] of paths.entries()) {
-    const which = paths.length > 1 ? ` (${i + 1} of ${paths.length})` : ''
-    if (i > 0) {
-      progress.stage(`waiting ${formatDuration(every)} for the next${which}`)
-      await pause(every, closed, context.signal)
-    }
-    progress.stage(`walking the heap of ${whose}, ${nodeVersion}${which}`)
-    const snapshot = await capture(path, {
-      force,
-      encoders: encoders(path),
-      onProgress: showProgress(progress, which),
-    })
-    progress.clear()
-    context.out(
-      `${snapshot.path}  ${formatBytes(snapshot.fileBytes)}  ${formatCount(snapshot.nodeCount)} nodes  ` +
-        `${whose} stood still for ${formatDuration(snapshot.pausedMs)}`,
-    )
-  }
-}
-
-/** Shows how far one snapshot is; the stage before the first call is that V8 walks the heap. */
-export function showProgress(progress: Progress, which: string): (now: HeapSnapshotProgress) => void {
-  let stage = 'walking'
-  return (now) => {
-    if (now.stage !== stage) progress.stage(`writing${which}`)
-    stage = now.stage
-    progress.update(now.fraction, now.bytes > 0 ? formatBytes(now.bytes) : '')
-  }
-}
-
-/** For what a user should know while a bar is on the screen. */
-export function noteBeside(context: Context, progress: Progress): (notice: string) => void {
-  return (notice) => {
-    progress.clear()
-    context.note(`leakscope: ${notice}`)
-  }
-}
-
-/** One name as it is; of several, each with its number in front of the ending. */
-function fileNames(name: string, count: number): string[] {
-  if (count === 1) return [name]
-  const ending = /(\.heapsnapshot)?(\.gz|\.zst)?$/.exec(name)![0]
-  const stem = name.slice(0, name.length - ending.length)
-  return Array.from({ length: count }, (_, i) => `${stem}-${i + 1}${ending}`)
 }
 
 /** `leakscope-4242-20250131-235959.heapsnapshot`, in local time; a folder has no ending, a worker its number. */

@@ -3,13 +3,14 @@
 import { atOnce, type Slices } from '../support/breathing.ts'
 import { readFully, writeFully } from '../support/descriptors.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { addSums, bytesOf, NO_SUMS, type Place, type Sums } from './column-store.ts'
+import { bytesOf, type Place } from './column-store.ts'
 import { Cursor, MARGIN } from './cursor.ts'
 import { type Ephemerons, findEphemerons } from './ephemerons.ts'
 import type { Layout } from './meta.ts'
 import { EDGE_COLUMN, NODE_COLUMN, PIECE_BYTES, type RowKernel, threadKernel } from './row-kernel.ts'
 import type { Section, Sections } from './sections.ts'
 import type { Locations } from './snapshot.ts'
+import { addSums, NO_SUMS, type Sums } from './sums.ts'
 import { parseTail } from './tail-parser.ts'
 
 const COMMA = 0x2c

@@ -5,6 +5,7 @@ import { readFully, writeFully } from '../support/descriptors.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { sharedFloat64, sharedUint8, sharedUint16, sharedUint32 } from '../support/shared.ts'
 import { PIECE_BYTES, threadKernel } from './row-kernel.ts'
+import { addSums, NO_SUMS, type Sums } from './sums.ts'
 
 export type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array
 export type ColumnKind = 'uint8' | 'uint16' | 'uint32' | 'float64'
@@ -21,20 +22,6 @@ export interface Place {
   readonly fd: number
   readonly offset: number
 }
-/**
- * The sum of a column's 32-bit words, and the sum of each times an odd number that grows with its place, modulo 2⁶⁴:
- * sums of parts add up to the whole's, so that two threads can write one column.
- */
-export interface Sums {
-  readonly plain: bigint
-  readonly weighted: bigint
-}
-export const NO_SUMS: Sums = { plain: 0n, weighted: 0n }
-export const addSums = (a: Sums, b: Sums): Sums => ({
-  plain: BigInt.asUintN(64, a.plain + b.plain),
-  weighted: BigInt.asUintN(64, a.weighted + b.weighted),
-})
-
 export const bytesOf = (column: Column): Uint8Array =>
   new Uint8Array(column.buffer, column.byteOffset, column.byteLength)
 

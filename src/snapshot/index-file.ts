@@ -17,10 +17,10 @@ import {
   callWriteColumns,
   type Place,
   readColumn,
-  type Sums,
   verifyColumns,
   writeColumns,
 } from './column-store.ts'
+import type { Sums } from './sums.ts'
 
 const MAGIC = 'leakscope index\n'
 const PROLOGUE_BYTES = 64

@@ -15,7 +15,6 @@ import {
   type RowsJob,
   readRowsFrom,
 } from './both-ends.ts'
-import { addSums } from './column-store.ts'
 import { Cursor, expect, MARGIN, type Parsing, skipSpace } from './cursor.ts'
 import type { IndexWriter } from './index-file.ts'
 import type { Head } from './meta.ts'
@@ -25,6 +24,7 @@ import { findSections } from './sections.ts'
 import type { Snapshot } from './snapshot.ts'
 import { openSource, type Source } from './source.ts'
 import { StringTable } from './strings.ts'
+import { addSums } from './sums.ts'
 
 /** Bytes of a buffer that take what the parser left over of the piece before; more than any row is long. */
 const HEADROOM = 2 * MARGIN

@@ -1,9 +1,9 @@
 // The digit kernel from TypeScript's side: its memory, and how rows go through it into columns.
 
 import { readFileSync } from 'node:fs'
-import type { Sums } from './column-store.ts'
 import { type Cursor, MARGIN } from './cursor.ts'
 import { EdgeType, type Layout } from './meta.ts'
+import type { Sums } from './sums.ts'
 
 interface Exports {
   readonly memory: WebAssembly.Memory
