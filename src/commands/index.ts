@@ -2,7 +2,6 @@
 
 import { Command } from 'commander'
 import { formatBytes, formatCount } from '../support/format.ts'
-import { renderTable } from '../support/table.ts'
 import type { Context } from './context.ts'
 
 export function indexCommand(context: Context): Command {
@@ -20,7 +19,10 @@ export function indexCommand(context: Context): Command {
 }
 
 async function list(context: Context, json: boolean): Promise<void> {
-  const { indexFolder, indexLimit, listIndexes } = await import('../snapshot/index-cache.ts')
+  const [{ indexFolder, indexLimit, listIndexes }, { renderTable }] = await Promise.all([
+    import('../snapshot/index-cache.ts'),
+    import('../support/table.ts'),
+  ])
   const [folder, limitBytes, indexes] = [indexFolder(), indexLimit(), listIndexes()]
   if (json) {
     const rows = indexes.map(({ path, bytes, lastUsed }) => ({ path, bytes, lastUsed: lastUsed.toISOString() }))

@@ -11,13 +11,6 @@ import type { Context } from './context.ts'
 
 type Range = NonNullable<IsolateQuote['price']>['objects']
 
-export const priceHelp = `
-Before a snapshot its price is foretold, and the snapshot refused (exit code 3) when, at its cautious end, the memory
-that it takes is more than the process's cgroup or the machine has left (--memory-limit stands in for a cgroup), the
-disk has no room for the file, or a thread would stand still longer than --max-pause. When only the guess is too high,
-the objects are counted first, which takes a tenth to a quarter of a snapshot's time. --at-any-price takes the
-snapshot regardless. --dry-run says the price and takes none.`
-
 interface Visited {
   readonly pid: number
   readonly nodeVersion: string

@@ -55,12 +55,12 @@ test.each(binaries)(
     const before = descriptors(target.pid)
     const [a, b, c] = ['a', 'b', 'c'].map((name) => join(folder, name)) as [string, string, string]
     const byPid = await runCli(['snapshot', target.pid, '-o', a])
-    expect(byPid).toMatchObject({
-      code: 0,
-      stderr: `leakscope: process ${target.pid} has leakscope’s agent in it: no signal is sent, and no port opened\n`,
-    })
+    expect(byPid.code).toBe(0)
+    expect(byPid.stderr).toMatch(
+      /^leakscope: process \d+ has leakscope’s agent in it: no signal is sent, and no port opened\n/,
+    )
     expect(byPid.stdout).toContain(`process ${target.pid} stood still for`)
-    const bySocket = await runCli(['snapshot', `unix:${target.socket}`, '-o', b])
+    const bySocket = await runCli(['snapshot', `unix:${target.socket}`, '-o', b, '-q'])
     expect(bySocket).toMatchObject({ code: 0, stderr: '' })
     expect((await runCli(['snapshot', plain.pid, '-o', c])).code).toBe(0)
 
