@@ -1,17 +1,19 @@
 // What grew between two or more snapshots: by class, and by the place in the program that holds it.
 
+import { statSync } from 'node:fs'
 import { LeakscopeError } from '../errors.ts'
 import { describePath, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
 import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
-import { breathing } from '../support/breathing.ts'
+import { breathing, unlessAborted } from '../support/breathing.ts'
+import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import type { ClassRow } from './classes.ts'
 import { type Culprit, findCulprit, type ReadSource } from './culprit.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
-import { Lineage } from './lineage.ts'
-import { type OpenedSnapshot, type OpenOptions, openSnapshot } from './open-snapshot.ts'
+import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
+import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
 import { growthById, growthByPlace, type PlaceGrowth, type PlaceTotals, totalPlaces } from './place-growth.ts'
 import { Places } from './places.ts'
 
@@ -84,8 +86,10 @@ interface Remembered {
   readonly classes: Map<string, ClassRow>
 }
 
-/** A smaller heap is kept until it is known whether it is needed again; a larger one has an index to come back from. */
-const KEPT_BYTES = 128e6
+/** Smaller heaps are opened side by side, each by one thread; a larger one by two, and there is an index to come back to. */
+const SMALL_BYTES = 128e6
+const WORTH_A_THREAD_BYTES = 8e6
+const BY_ONE_THREAD = { thread: Number.POSITIVE_INFINITY, index: Number.POSITIVE_INFINITY }
 
 /**
  * Compares snapshots in the order given, which is taken to be the order of time.
@@ -96,64 +100,115 @@ const KEPT_BYTES = 128e6
  */
 export async function compareSnapshots(files: readonly string[], options: GrowthOptions = {}): Promise<Growth> {
   if (files.length < 2) throw new LeakscopeError('usage-invalid', 'a comparison needs two snapshots or more')
-  const { onProgress, signal, index = true } = options
-  const open = (file: string, part: number, parts: number): Promise<OpenedSnapshot> =>
-    openSnapshot(file, {
-      index,
-      onProgress: (fraction) => onProgress?.((part + fraction * 0.6) / parts),
-      ...(signal && { signal }),
-    })
+  const sizes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0)
+  const aside = sizes.every((size) => size < SMALL_BYTES) && sizes.some((size) => size > WORTH_A_THREAD_BYTES)
+  const second = aside ? startSecondThread() : undefined
+  try {
+    return (await compareById(files, options, second)) ?? (await compareByPlace(files, options))
+  } finally {
+    await second?.close()
+  }
+}
+
+const openOptions = (
+  { onProgress, signal, index = true }: GrowthOptions,
+  part: number,
+  parts: number,
+): OpenOptions => ({
+  index,
+  onProgress: (fraction) => onProgress?.((part + fraction * 0.6) / parts),
+  ...(signal && { signal }),
+})
+
+interface Followed {
+  readonly series: readonly Remembered[]
+  readonly lineage: Lineage
+}
+
+/** The history with one snapshot more; undefined where ids turn out not to mean the same objects. */
+function follow(before: Followed | undefined, opened: OpenedSnapshot): Followed | undefined {
+  const { snapshot, ownership } = opened.graph
+  const { nodeId: ids } = snapshot
+  const { shallowSize: sizes } = ownership
+  if (!before) return { series: [remember(opened)], lineage: startLineage(ids, sizes) }
+  if (!idsAgree(before.series.at(-1)!.identity, snapshot)) return undefined
+  const lineage = extendLineage(before.lineage, ids, sizes)
+  return lineage && { series: [...before.series, remember(opened)], lineage }
+}
+
+/** On the second thread: the history of small snapshots. */
+export async function followAll(files: readonly string[]): Promise<Followed | undefined> {
+  let followed: Followed | undefined
+  for (const file of files) {
+    followed = follow(followed, await openWorth(file, {}, BY_ONE_THREAD))
+    if (!followed) return undefined
+  }
+  return followed
+}
+
+/** Undefined where ids turn out not to mean the same objects. */
+async function compareById(
+  files: readonly string[],
+  options: GrowthOptions,
+  second: SecondThread | undefined,
+): Promise<Growth | undefined> {
+  const { signal } = options
+  const earlier = files.slice(0, -1)
+  let followed: Followed | undefined
+  let opened: OpenedSnapshot | undefined
+  try {
+    if (second) {
+      const following = second.call<Followed | undefined>(import.meta.url, 'followAll', earlier)
+      // If something else fails first, nobody waits for it.
+      following.catch(() => {})
+      opened = await openWorth(files.at(-1)!, openOptions(options, earlier.length, files.length), BY_ONE_THREAD)
+      followed = await unlessAborted(following, signal)
+      if (!followed) return undefined
+    } else {
+      for (const [i, file] of earlier.entries()) {
+        opened = await openSnapshot(file, openOptions(options, i, files.length))
+        followed = follow(followed, opened)
+        if (!followed) return undefined
+        await opened.close()
+        await breath(signal)
+      }
+      opened = await openSnapshot(files.at(-1)!, openOptions(options, earlier.length, files.length))
+    }
+    const { graph, classes } = opened
+    const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
+    const duplicates = callHasDuplicates(second, graph.snapshot.nodeId)
+    for (const pending of [paths, duplicates]) pending.catch(() => {})
+    const whole = follow(followed, opened)
+    if (!whole) return undefined
+    const places = new Places()
+    const placed = await breathing(places.locate(graph, classes), signal)
+    const growths = growthById(graph, placed, places, whole.lineage)
+    await unlessAborted(paths, signal)
+    return (await duplicates) ? undefined : finish(opened, whole.series, growths, 'id', options)
+  } finally {
+    await opened?.close()
+  }
+}
+
+/** What is where in one snapshot is compared with what is where in another. */
+async function compareByPlace(files: readonly string[], options: GrowthOptions): Promise<Growth> {
+  const { signal } = options
   const series: Remembered[] = []
-  let lineage: Lineage | undefined
-  let first: OpenedSnapshot | undefined
+  const totals: PlaceTotals[] = []
+  const places = new Places()
   let opened: OpenedSnapshot | undefined
   try {
     for (const [i, file] of files.entries()) {
-      opened = await open(file, i, files.length)
-      const { graph } = opened
-      const before = series.at(-1)
+      await opened?.close()
+      opened = await openSnapshot(file, openOptions(options, i, files.length))
       series.push(remember(opened))
-      lineage = new Lineage(graph.snapshot.nodeId, graph.ownership.shallowSize, lineage)
-      // Ids that stand for several objects tell nothing of any; V8 writes none.
-      const isSame = !before || idsAgree(before.identity, graph.snapshot, lineage.table)
-      if (lineage.table.duplicates > 0 || !isSame) {
-        lineage = undefined
-        break
-      }
-      if (i === files.length - 1) break
-      if (i === 0 && graph.snapshot.fileBytes < KEPT_BYTES) first = opened
-      else await opened.close()
-      await breath(signal)
-    }
-    const places = new Places()
-    if (lineage) {
-      const paths = opened!.preparePaths()
-      const placed = await breathing(places.locate(opened!.graph, opened!.classes), signal)
-      const growths = growthById(opened!.graph, placed, places, lineage)
-      await paths
-      return finish(opened!, series, growths, 'id', options)
-    }
-
-    // Without ids, what is where in one snapshot has to be compared with what is where in another.
-    const known = new Map([
-      [0, first],
-      [series.length - 1, opened],
-    ])
-    const totals: PlaceTotals[] = []
-    for (const [i, file] of files.entries()) {
-      opened = known.get(i) ?? (await open(file, i, files.length))
-      if (i >= series.length) series.push(remember(opened))
       const placed = await breathing(places.locate(opened.graph, opened.classes), signal)
       totals.push(totalPlaces(opened.graph, placed, places))
-      if (i === files.length - 1) break
-      known.delete(i)
-      await opened.close()
       await breath(signal)
     }
     if (!options.acrossProcesses) requireOneProcess(series)
     return finish(opened!, series, growthByPlace(places, totals), 'place', options)
   } finally {
-    await first?.close()
     await opened?.close()
   }
 }

@@ -2,7 +2,6 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
-import type { IdTable } from '../support/id-table.ts'
 
 /** What is kept of a snapshot to recognize its objects in a later one. */
 export interface Identity {
@@ -35,16 +34,24 @@ export function identify(snapshot: Snapshot): Identity {
 /**
  * Whether ids of `before` still mean the same objects in `after`. They do if one inspector session, or none, took both:
  * V8 forgets all ids when a session ends (V8HeapProfilerAgentImpl::disable calls ClearObjectIds).
- * @param table the ids of `after`
  */
-export function idsAgree(before: Identity, after: Snapshot, table: IdTable): boolean {
+export function idsAgree(before: Identity, after: Snapshot): boolean {
+  const { nodeCount, nodeId } = after
+  const hashOf = new Map<number, number>()
+  // Of millions of nodes, most can be told by the last bits of their id.
+  const sieve = new Uint8Array(1 << 16)
+  before.sampleIds.forEach((id, i) => {
+    sieve[id & 0xffff] = 1
+    hashOf.set(id, before.sampleHashes[i]!)
+  })
   let shared = 0
   let agreeing = 0
-  for (let i = 0; i < before.sampleIds.length; i++) {
-    const node = table.position(before.sampleIds[i]!)
-    if (node < 0) continue
+  for (let node = 0; node < nodeCount; node++) {
+    const id = nodeId[node]!
+    const hash = sieve[id & 0xffff] === 1 ? hashOf.get(id) : undefined
+    if (hash === undefined) continue
     shared++
-    if (fingerprint(after, node) === before.sampleHashes[i]) agreeing++
+    if (fingerprint(after, node) === hash) agreeing++
   }
   return shared > 0 && agreeing >= shared * AGREEMENT
 }

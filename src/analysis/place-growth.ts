@@ -3,7 +3,7 @@
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NodeType } from '../snapshot/meta.ts'
-import type { Lineage } from './lineage.ts'
+import { grewIn, type Lineage } from './lineage.ts'
 import type { PlacedNodes, Places } from './places.ts'
 
 /** By place, as far as places went then: what stood there. */
@@ -37,7 +37,7 @@ export function growthById(graph: HeapGraph, placed: PlacedNodes, places: Places
   const { nodeCount, nodeType } = graph.snapshot
   const { immediate, order } = graph.dominators
   const { owner, shallowSize } = graph.ownership
-  const { born, firstSize, steps } = lineage
+  const { born, firstSizes, steps } = lineage
   /** By node ordinal: bytes of the new nodes among those that it dominates, itself included. */
   const newBytes = new Float64Array(nodeCount)
   for (let i = order.length - 1; i > 0; i--) {
@@ -55,10 +55,10 @@ export function growthById(graph: HeapGraph, placed: PlacedNodes, places: Places
     if ((own !== node && own < SHARED) || nodeType[node] === NodeType.synthetic) continue
     const place = placed.of[node]!
     if (born[node] === 0) {
-      const bytes = shallowSize[node]! - firstSize[node]!
+      const bytes = shallowSize[node]! - firstSizes[node]!
       if (bytes <= 0) continue
       const { perStep } = count(grown, place, 'grown', node, bytes, steps)
-      for (let step = 0; step < steps; step++) if (lineage.grewIn(step, node)) perStep[step]!++
+      for (let step = 0; step < steps; step++) if (grewIn(lineage, step, node)) perStep[step]!++
     } else {
       const holder = placed.holder[node]!
       const outermost = born[holder] === 0

@@ -1,6 +1,7 @@
 // What runs on the second thread: it calls what it is told to call.
 
 import { parentPort } from 'node:worker_threads'
+import { LeakscopeError } from '../errors.ts'
 
 interface Call {
   readonly id: number
@@ -17,7 +18,9 @@ parentPort!.on('message', ({ id, url, name, args }: Call) => {
       const functions = (await import(url)) as Record<string, (...args: readonly unknown[]) => unknown>
       parentPort!.postMessage({ id, value: await functions[name]!(...args) })
     } catch (error) {
-      parentPort!.postMessage({ id, error })
+      // Of an error of ours, only what every error has would arrive.
+      if (!(error instanceof LeakscopeError)) parentPort!.postMessage({ id, error })
+      else parentPort!.postMessage({ id, refusal: { code: error.code, message: error.message, hint: error.hint } })
     }
   })
 })

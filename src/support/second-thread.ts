@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { type ErrorCode, LeakscopeError } from '../errors.ts'
 
 export interface SecondThread {
   /**
@@ -18,6 +19,8 @@ interface Answer {
   readonly id: number
   readonly value?: unknown
   readonly error?: unknown
+  /** What a LeakscopeError was made of. */
+  readonly refusal?: { readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined }
 }
 
 /** Starts the thread; undefined where there is no processor to run it. */
@@ -36,11 +39,14 @@ export function startSecondThread(): SecondThread | undefined {
     for (const { reject } of waiting.values()) reject(ended)
     waiting.clear()
   }
-  worker.on('message', ({ id, value, error }: Answer) => {
+  worker.on('message', ({ id, value, error, refusal }: Answer) => {
     const call = waiting.get(id)
     waiting.delete(id)
     if (waiting.size === 0) worker.unref()
-    if (error === undefined) call?.resolve(value)
+    if (refusal) {
+      const { code, message, hint } = refusal
+      call?.reject(new LeakscopeError(code, message, hint === undefined ? {} : { hint }))
+    } else if (error === undefined) call?.resolve(value)
     else call?.reject(error)
   })
   worker.on('error', end)
