@@ -42,9 +42,11 @@ export function extendLineage(before: Lineage, ids: Uint32Array, sizes: Sizes): 
   const born = new Uint16Array(length)
   const firstSizes = sizes.slice()
   const grew = Array.from({ length: Math.ceil((step + 1) / 32) }, () => new Uint32Array(length))
-  for (let node = 0; node < length; node++) {
-    const was = table.position(ids[node]!)
-    if (was < 0) {
+  // Two snapshots name most objects in the same order.
+  for (let node = 0, was = -1, last = -1; node < length; node++) {
+    was = before.ids[last + 1] === ids[node] ? last + 1 : table.position(ids[node]!)
+    if (was >= 0) last = was
+    else {
       born[node] = step + 1
       continue
     }

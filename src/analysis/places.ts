@@ -82,9 +82,11 @@ export class Places {
   #kindsOf(graph: HeapGraph, classes: Classes, holder: Uint32Array): Uint32Array {
     const { locations, nodeType } = graph.snapshot
     const shared = Uint32Array.from(classes.keys, (key) => numberFor(this.#classes, key))
-    const kind = Uint32Array.from(classes.of, (number) => shared[number]!)
+    const kind = new Uint32Array(classes.of.length)
+    for (let node = 0; node < kind.length; node++) kind[node] = shared[classes.of[node]!]!
     const known = new TupleInterner(3)
     const urlOfRow: string[] = []
+    const kindOfSite: number[] = []
     for (let row = 0; row < locations.node.length; row++) {
       const node = locations.node[row]!
       if (nodeType[node] !== NodeType.closure) continue
@@ -92,11 +94,12 @@ export class Places {
       urlOfRow[site] ??= graph.scriptUrls.get(locations.script[row]!) ?? ''
       const url = urlOfRow[site]!
       if (url === '' || url.startsWith('node:')) continue
-      const place = `${url}:${locations.line[row]}:${locations.column[row]}`
-      kind[node] = numberFor(this.#classes, place)
+      const place = () => `${url}:${locations.line[row]}:${locations.column[row]}`
+      kindOfSite[site] ??= numberFor(this.#classes, place())
+      kind[node] = kindOfSite[site]!
       const caller = holder[node]!
       if (nodeType[caller] === NodeType.object && graph.sourceLocation(caller)?.url.startsWith('node:')) {
-        kind[caller] = numberFor(this.#classes, `${classes.keys[classes.of[caller]!]} of ${place}`)
+        kind[caller] = numberFor(this.#classes, `${classes.keys[classes.of[caller]!]} of ${place()}`)
       }
     }
     return kind
