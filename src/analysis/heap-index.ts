@@ -26,13 +26,6 @@ export interface Heap {
   release(): void
 }
 
-export const locationColumns = ({ locations: { node, script, line, column } }: Snapshot) => ({
-  locationNode: node,
-  locationScript: script,
-  locationLine: line,
-  locationColumn: column,
-})
-
 /** What an index has beside its columns. */
 interface Values {
   readonly nodeCount: number
@@ -59,8 +52,17 @@ export async function writeIndex(
   try {
     const { snapshot, ownership, dominators, retainedSizes } = graph
     const { order, above } = dominators
+    const { nodeType, firstEdge, edges, locations, strings, packed } = snapshot
     const columns: Record<string, Column> = {
-      edges: snapshot.edges,
+      nodeType,
+      firstEdge,
+      edges,
+      locationNode: locations.node,
+      locationScript: locations.script,
+      locationLine: locations.line,
+      locationColumn: locations.column,
+      stringStarts: strings.raw.stringStarts,
+      ...(packed && { stringBytes: strings.raw.stringBytes }),
       owner: ownership.owner,
       shallowSize: ownership.shallowSize,
       order,
@@ -68,15 +70,9 @@ export async function writeIndex(
       retainedSizes,
       classOf: classes.of,
     }
-    if (!writer.has('nodeId')) {
-      const { nodeId, edgeNameOrIndex } = snapshot
-      Object.assign(columns, { nodeId, edgeNameOrIndex })
-    }
-    if (!writer.has('nodeType')) {
-      const { nodeType, nodeName, selfSize, firstEdge, strings } = snapshot
-      Object.assign(columns, { nodeType, nodeName, selfSize, firstEdge, ...locationColumns(snapshot) })
-      columns.stringStarts = strings.raw.stringStarts
-      if (snapshot.packed) columns.stringBytes = strings.raw.stringBytes
+    // Some are there already; who asks the snapshot for those would bring them back into memory.
+    for (const name of ['nodeName', 'selfSize', 'nodeId', 'edgeNameOrIndex'] as const) {
+      if (!writer.has(name)) columns[name] = snapshot[name]
     }
     await writer.write(columns, second)
     const byKey = new Map(rows.map((row) => [row.key, row]))

@@ -14,7 +14,7 @@ import { Scratch } from '../support/scratch.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
 import { callClassify, callClassTree, classify, classRows, classTree } from './classes.ts'
-import { fromIndex, type Heap, locationColumns, writeIndex } from './heap-index.ts'
+import { fromIndex, type Heap, writeIndex } from './heap-index.ts'
 
 export interface OpenOptions extends ReadOptions {
   /**
@@ -133,7 +133,7 @@ async function workOut(
   writer: IndexWriter | undefined,
   signal: AbortSignal | undefined,
 ) {
-  const { nodeType, nodeName, selfSize, firstEdge, strings } = snapshot
+  const { nodeName, selfSize } = snapshot
   // All is said at once, as this thread will not look up for long.
   const owner = sharedUint32(snapshot.nodeCount)
   const owners = callFindOwners(second, snapshot, owner)
@@ -142,9 +142,7 @@ async function workOut(
   let written: Promise<void> | undefined
   if (writer) {
     // Once they are in the file, the sizes become the shallow ones, and the names' memory serves the dominators.
-    written = writer.write({ nodeType, nodeName, selfSize, firstEdge, ...locationColumns(snapshot) }, second)
-    if (snapshot.packed) written = all(written, writer.write({ stringBytes: strings.raw.stringBytes }, second))
-    written = all(written, writer.write({ stringStarts: strings.raw.stringStarts }, second))
+    written = writer.write({ nodeName, selfSize }, second)
   } else {
     sizes = selfSize instanceof Uint32Array ? sharedUint32(selfSize.length) : sharedFloat64(selfSize.length)
     sizes.set(selfSize)
