@@ -98,7 +98,8 @@ async function analyzeOne(
   await opened.preparePaths(signal)
   const { fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
   const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, opened.classRows, limit)
-  await opened.close()
+  // Its index may take a moment longer than the report.
+  opened.close()
   return {
     snapshot: reportSnapshot(
       { file, fileBytes, nodeCount, edgeCount, totalShallowBytes: graph.retainedSize(ROOT) + extraNativeBytes },

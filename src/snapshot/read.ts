@@ -1,6 +1,6 @@
 // From a file's name to a Snapshot: by one thread or two, with progress, and stopping when told to.
 
-import { closeSync, openSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
 import { breathing } from '../support/breathing.ts'
 import { readFully } from '../support/descriptors.ts'
 import { setLazily } from '../support/lazily.ts'
@@ -151,7 +151,8 @@ async function readFromBothEnds(
 
 /** The head of the file and where its nodes start; undefined unless both stand in the first piece, without a fault. */
 function readHead(file: string, fd: number): { head: Head; nodesAt: number } | undefined {
-  const cursor = new Cursor(file, undefined)
+  // What it says of its counts is held against the file's size, before there are columns for them.
+  const cursor = new Cursor(file, fstatSync(fd).size)
   const buffer = new Uint8Array(1 << 16)
   cursor.buffer = buffer
   cursor.end = readFully(fd, buffer, 0, 0, buffer.length - MARGIN)
