@@ -1,15 +1,15 @@
 // What `import … from 'leakscope'` gives: opening heap snapshots, comparing them, and taking them.
 
 export type { Classes, ClassRow } from './analysis/classes.ts'
+export { compareSnapshots as diff } from './analysis/compare.ts'
 export { type Culprit, type ReadSource, readLocalSource } from './analysis/culprit.ts'
-export {
-  type ClassGrowth,
-  compareSnapshots as diff,
-  type Growth,
-  type GrowthCluster,
-  type GrowthOptions,
-  type Matching,
-  type SnapshotTotals,
+export type {
+  ClassGrowth,
+  Growth,
+  GrowthCluster,
+  GrowthOptions,
+  Matching,
+  SnapshotTotals,
 } from './analysis/growth.ts'
 export { type OpenedSnapshot, type OpenOptions, openSnapshot } from './analysis/open-snapshot.ts'
 export {

@@ -48,7 +48,7 @@ export function diffCommand(context: Context): Command {
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
   const [{ compareSnapshots }, { readLocalSource }, { comparisonOf }, { emptyReport, printReport, reportSnapshot }] =
     await Promise.all([
-      import('../analysis/growth.ts'),
+      import('../analysis/compare.ts'),
       import('../analysis/culprit.ts'),
       import('./inputs.ts'),
       import('./report.ts'),

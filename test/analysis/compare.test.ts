@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { compareSnapshots, type GrowthCluster, type GrowthOptions } from '../../src/analysis/growth.ts'
+import { compareSnapshots } from '../../src/analysis/compare.ts'
+import type { GrowthCluster, GrowthOptions } from '../../src/analysis/growth.ts'
 import { type Service, serviceHeap } from '../support/service.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'leakscope-growth-'))

@@ -1,0 +1,178 @@
+// Opens a series of snapshots and finds what is new in the last: by V8's ids, or by place where ids mean nothing.
+
+import { statSync } from 'node:fs'
+import { LeakscopeError } from '../errors.ts'
+import { ROOT } from '../graph/roots.ts'
+import { breathing, unlessAborted } from '../support/breathing.ts'
+import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
+import type { ClassRow } from './classes.ts'
+import { type Growth, type GrowthOptions, type SnapshotTotals, tellGrowth } from './growth.ts'
+import { type Identity, identify, idsAgree } from './identity.ts'
+import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
+import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
+import { growthById, growthByPlace, type PlaceTotals, totalPlaces } from './place-growth.ts'
+import { Places } from './places.ts'
+
+/** What is kept of every snapshot; the heap itself is let go. */
+interface Remembered {
+  readonly totals: SnapshotTotals
+  readonly identity: Identity
+  readonly classes: Map<string, ClassRow>
+}
+
+/** Smaller heaps are opened side by side, each by one thread; a larger one by two, and there is an index to come back to. */
+const SMALL_BYTES = 128e6
+const WORTH_A_THREAD_BYTES = 8e6
+const BY_ONE_THREAD = { thread: Number.POSITIVE_INFINITY, index: Number.POSITIVE_INFINITY }
+
+/**
+ * Compares snapshots in the order given, which is taken to be the order of time.
+ *
+ * Only one large heap is in memory at a time; of all others together, some 30 bytes a node are kept.
+ * @param files two or more
+ * @throws LeakscopeError as `readSnapshot` does, or `snapshot-mismatch` for snapshots of different processes
+ */
+export async function compareSnapshots(files: readonly string[], options: GrowthOptions = {}): Promise<Growth> {
+  if (files.length < 2) throw new LeakscopeError('usage-invalid', 'a comparison needs two snapshots or more')
+  const sizes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0)
+  const aside = sizes.every((size) => size < SMALL_BYTES) && sizes.some((size) => size > WORTH_A_THREAD_BYTES)
+  const second = aside ? startSecondThread() : undefined
+  try {
+    return (await compareById(files, options, second)) ?? (await compareByPlace(files, options))
+  } finally {
+    await second?.close()
+  }
+}
+
+const openOptions = (
+  { onProgress, signal, index = true }: GrowthOptions,
+  part: number,
+  parts: number,
+): OpenOptions => ({
+  index,
+  onProgress: (fraction) => onProgress?.((part + fraction * 0.6) / parts),
+  ...(signal && { signal }),
+})
+
+interface Followed {
+  readonly series: readonly Remembered[]
+  readonly lineage: Lineage
+}
+
+/** The history with one snapshot more; undefined where ids turn out not to mean the same objects. */
+function follow(before: Followed | undefined, opened: OpenedSnapshot): Followed | undefined {
+  const { snapshot, ownership } = opened.graph
+  const { nodeId: ids } = snapshot
+  const { shallowSize: sizes } = ownership
+  if (!before) return { series: [remember(opened)], lineage: startLineage(ids, sizes) }
+  if (!idsAgree(before.series.at(-1)!.identity, snapshot)) return undefined
+  const lineage = extendLineage(before.lineage, ids, sizes)
+  return lineage && { series: [...before.series, remember(opened)], lineage }
+}
+
+/** On the second thread: the history of small snapshots. */
+export async function followAll(files: readonly string[]): Promise<Followed | undefined> {
+  let followed: Followed | undefined
+  for (const file of files) {
+    followed = follow(followed, await openWorth(file, {}, BY_ONE_THREAD))
+    if (!followed) return undefined
+  }
+  return followed
+}
+
+/** Undefined where ids turn out not to mean the same objects. */
+async function compareById(
+  files: readonly string[],
+  options: GrowthOptions,
+  second: SecondThread | undefined,
+): Promise<Growth | undefined> {
+  const { signal } = options
+  const earlier = files.slice(0, -1)
+  let followed: Followed | undefined
+  let opened: OpenedSnapshot | undefined
+  try {
+    if (second) {
+      const following = second.call<Followed | undefined>(import.meta.url, 'followAll', earlier)
+      // If something else fails first, nobody waits for it.
+      following.catch(() => {})
+      opened = await openWorth(files.at(-1)!, openOptions(options, earlier.length, files.length), BY_ONE_THREAD)
+      followed = await unlessAborted(following, signal)
+      if (!followed) return undefined
+    } else {
+      for (const [i, file] of earlier.entries()) {
+        opened = await openSnapshot(file, openOptions(options, i, files.length))
+        followed = follow(followed, opened)
+        if (!followed) return undefined
+        await opened.close()
+        await breath(signal)
+      }
+      opened = await openSnapshot(files.at(-1)!, openOptions(options, earlier.length, files.length))
+    }
+    const { graph, classes } = opened
+    const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
+    const duplicates = callHasDuplicates(second, graph.snapshot.nodeId)
+    for (const pending of [paths, duplicates]) pending.catch(() => {})
+    const whole = follow(followed, opened)
+    if (!whole) return undefined
+    const places = new Places()
+    const placed = await breathing(places.locate(graph, classes), signal)
+    const growths = growthById(graph, placed, places, whole.lineage)
+    await unlessAborted(paths, signal)
+    return (await duplicates) ? undefined : tellGrowth(opened, whole.series, growths, 'id', options)
+  } finally {
+    await opened?.close()
+  }
+}
+
+/** What is where in one snapshot is compared with what is where in another. */
+async function compareByPlace(files: readonly string[], options: GrowthOptions): Promise<Growth> {
+  const { signal } = options
+  const series: Remembered[] = []
+  const totals: PlaceTotals[] = []
+  const places = new Places()
+  let opened: OpenedSnapshot | undefined
+  try {
+    for (const [i, file] of files.entries()) {
+      await opened?.close()
+      opened = await openSnapshot(file, openOptions(options, i, files.length))
+      series.push(remember(opened))
+      const placed = await breathing(places.locate(opened.graph, opened.classes), signal)
+      totals.push(totalPlaces(opened.graph, placed, places))
+      await breath(signal)
+    }
+    if (!options.acrossProcesses) requireOneProcess(series)
+    return tellGrowth(opened!, series, growthByPlace(places, totals), 'place', options)
+  } finally {
+    await opened?.close()
+  }
+}
+
+/** For Ctrl-C and for the progress bar. */
+async function breath(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise(setImmediate)
+  signal?.throwIfAborted()
+}
+
+function remember({ graph, classRows }: OpenedSnapshot): Remembered {
+  const { snapshot } = graph
+  const { file, fileBytes, nodeCount, edgeCount } = snapshot
+  const totalShallowBytes = graph.retainedSize(ROOT) + snapshot.extraNativeBytes
+  return {
+    totals: { file, fileBytes, nodeCount, edgeCount, totalShallowBytes },
+    identity: identify(snapshot),
+    classes: new Map(classRows.map((row) => [row.key, row])),
+  }
+}
+
+function requireOneProcess(series: readonly Remembered[]): void {
+  const last = series.at(-1)!
+  for (const { identity, totals } of series) {
+    const [pid, own] = [identity.pid, last.identity.pid]
+    if (pid === undefined || own === undefined || pid === own) continue
+    throw new LeakscopeError(
+      'snapshot-mismatch',
+      `${totals.file} is of process ${pid} and ${last.totals.file} of process ${own}: what grew in one cannot be read from the other`,
+      { hint: 'Take both snapshots of one process, or compare by class and place with --across-processes.' },
+    )
+  }
+}
