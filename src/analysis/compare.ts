@@ -28,7 +28,7 @@ const BY_ONE_THREAD = { thread: Number.POSITIVE_INFINITY, index: Number.POSITIVE
 /**
  * Compares snapshots in the order given, which is taken to be the order of time.
  *
- * Only one large heap is in memory at a time; of all others together, some 30 bytes a node are kept.
+ * Only one large heap is in memory at a time; of all others together, some 20 bytes a node are kept.
  * @param files two or more
  * @throws LeakscopeError as `readSnapshot` does, or `snapshot-mismatch` for snapshots of different processes
  */

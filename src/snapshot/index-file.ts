@@ -43,7 +43,7 @@ interface ColumnEntry {
 
 const WIDTH: Readonly<Record<ColumnKind, number>> = { uint8: 1, uint16: 2, uint32: 4, float64: 8 }
 
-export function kindOf(column: Column): ColumnKind {
+function kindOf(column: Column): ColumnKind {
   if (column instanceof Uint8Array) return 'uint8'
   if (column instanceof Uint16Array) return 'uint16'
   return column instanceof Uint32Array ? 'uint32' : 'float64'

@@ -55,7 +55,7 @@ export function* parseSnapshot(
 }
 
 /** Throws if a node or an edge has a name that there is no string for. */
-export function requireNames(
+function requireNames(
   cursor: Cursor,
   strings: StringTable,
   stringsAt: number,

@@ -20,7 +20,7 @@ export interface Snapshot {
   readonly nodeType: Uint8Array
   /** By node ordinal: index into `strings` of the node's name. */
   readonly nodeName: Uint32Array
-  /** By node ordinal: V8's object id, the same in every snapshot of one process. */
+  /** By node ordinal: V8's object id, the same in all snapshots that one inspector session took. */
   readonly nodeId: Uint32Array
   /** By node ordinal: the bytes of the object itself; doubles only where a node is 4 GiB or larger. */
   readonly selfSize: Uint32Array | Float64Array
