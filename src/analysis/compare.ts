@@ -6,18 +6,33 @@ import { ROOT } from '../graph/roots.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import type { ClassRow } from './classes.ts'
-import { type Growth, type GrowthOptions, type SnapshotTotals, tellGrowth } from './growth.ts'
+import { type Contents, countContents } from './contents.ts'
+import { type Growth, type GrowthOptions, type Matching, type SnapshotTotals, tellGrowth } from './growth.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
 import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
-import { growthById, growthByPlace, type PlaceTotals, totalPlaces } from './place-growth.ts'
-import { Places } from './places.ts'
+import { growthById, growthByPlace, type PlaceGrowth, type PlaceTotals, totalPlaces } from './place-growth.ts'
+import { type PlacedNodes, Places } from './places.ts'
 
 /** What is kept of every snapshot; the heap itself is let go. */
-interface Remembered {
+export interface Remembered {
   readonly totals: SnapshotTotals
   readonly identity: Identity
   readonly classes: Map<string, ClassRow>
+  readonly contents: Contents
+}
+
+/** The last heap of a series, and what is remembered of those before. */
+export interface HeapSeries {
+  readonly opened: OpenedSnapshot
+  readonly matching: Matching
+  /** In order of time, the last one's too. */
+  readonly series: readonly Remembered[]
+  readonly growths: readonly PlaceGrowth[]
+  readonly places: Places
+  readonly placed: PlacedNodes
+  /** Where objects were matched by id. */
+  readonly lineage: Lineage | undefined
 }
 
 /** Smaller heaps are opened side by side, each by one thread; a larger one by two, and there is an index to come back to. */
@@ -33,6 +48,16 @@ const BY_ONE_THREAD = { thread: Number.POSITIVE_INFINITY, index: Number.POSITIVE
  * @throws LeakscopeError as `readSnapshot` does, or `snapshot-mismatch` for snapshots of different processes
  */
 export async function compareSnapshots(files: readonly string[], options: GrowthOptions = {}): Promise<Growth> {
+  const heap = await openSeries(files, options)
+  try {
+    return tellGrowth(heap, options)
+  } finally {
+    await heap.opened.close()
+  }
+}
+
+/** The same without telling it; whoever asks closes `opened`. */
+export async function openSeries(files: readonly string[], options: GrowthOptions = {}): Promise<HeapSeries> {
   if (files.length < 2) throw new LeakscopeError('usage-invalid', 'a comparison needs two snapshots or more')
   const sizes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0)
   const aside = sizes.every((size) => size < SMALL_BYTES) && sizes.some((size) => size > WORTH_A_THREAD_BYTES)
@@ -85,11 +110,12 @@ async function compareById(
   files: readonly string[],
   options: GrowthOptions,
   second: SecondThread | undefined,
-): Promise<Growth | undefined> {
+): Promise<HeapSeries | undefined> {
   const { signal } = options
   const earlier = files.slice(0, -1)
   let followed: Followed | undefined
   let opened: OpenedSnapshot | undefined
+  let found: HeapSeries | undefined
   try {
     if (second) {
       const following = second.call<Followed | undefined>(import.meta.url, 'followAll', earlier)
@@ -118,32 +144,38 @@ async function compareById(
     const placed = await breathing(places.locate(graph, classes), signal)
     const growths = growthById(graph, placed, places, whole.lineage)
     await unlessAborted(paths, signal)
-    return (await duplicates) ? undefined : tellGrowth(opened, whole.series, growths, 'id', options)
+    if (await duplicates) return undefined
+    found = { opened, matching: 'id', series: whole.series, growths, places, placed, lineage: whole.lineage }
+    return found
   } finally {
-    await opened?.close()
+    if (!found) await opened?.close()
   }
 }
 
 /** What is where in one snapshot is compared with what is where in another. */
-async function compareByPlace(files: readonly string[], options: GrowthOptions): Promise<Growth> {
+async function compareByPlace(files: readonly string[], options: GrowthOptions): Promise<HeapSeries> {
   const { signal } = options
   const series: Remembered[] = []
   const totals: PlaceTotals[] = []
   const places = new Places()
   let opened: OpenedSnapshot | undefined
+  let placed: PlacedNodes | undefined
+  let found: HeapSeries | undefined
   try {
     for (const [i, file] of files.entries()) {
       await opened?.close()
       opened = await openSnapshot(file, openOptions(options, i, files.length))
       series.push(remember(opened))
-      const placed = await breathing(places.locate(opened.graph, opened.classes), signal)
+      placed = await breathing(places.locate(opened.graph, opened.classes), signal)
       totals.push(totalPlaces(opened.graph, placed, places))
       await breath(signal)
     }
     if (!options.acrossProcesses) requireOneProcess(series)
-    return tellGrowth(opened!, series, growthByPlace(places, totals), 'place', options)
+    const growths = growthByPlace(places, totals)
+    found = { opened: opened!, matching: 'place', series, growths, places, placed: placed!, lineage: undefined }
+    return found
   } finally {
-    await opened?.close()
+    if (!found) await opened?.close()
   }
 }
 
@@ -161,6 +193,7 @@ function remember({ graph, classRows }: OpenedSnapshot): Remembered {
     totals: { file, fileBytes, nodeCount, edgeCount, totalShallowBytes },
     identity: identify(snapshot),
     classes: new Map(classRows.map((row) => [row.key, row])),
+    contents: countContents(snapshot.nodeId, snapshot.firstEdge, graph.ownership.owner),
   }
 }
 

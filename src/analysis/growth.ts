@@ -5,8 +5,9 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import type { ClassRow } from './classes.ts'
+import type { HeapSeries } from './compare.ts'
 import { type Culprit, findCulprit, type ReadSource } from './culprit.ts'
-import type { OpenedSnapshot, OpenOptions } from './open-snapshot.ts'
+import type { OpenOptions } from './open-snapshot.ts'
 import type { PlaceGrowth } from './place-growth.ts'
 
 /** How objects of one snapshot were found in another. */
@@ -71,17 +72,9 @@ export interface GrowthOptions extends OpenOptions {
 
 const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
 
-/**
- * @param series what is known of each snapshot, in order of time
- * @param growths of the last one, as they were found
- */
-export function tellGrowth(
-  { graph, classes: { names, of } }: OpenedSnapshot,
-  series: readonly { readonly totals: SnapshotTotals; readonly classes: Map<string, ClassRow> }[],
-  growths: readonly PlaceGrowth[],
-  matching: Matching,
-  options: GrowthOptions,
-): Growth {
+export function tellGrowth({ opened, series, growths, matching }: HeapSeries, options: GrowthOptions): Growth {
+  const { graph } = opened
+  const { names, of } = opened.classes
   // Code and shapes that V8 makes while a program warms up come last: they follow from what runs, and hold nothing.
   const { nodeType } = graph.snapshot
   const isOfV8 = ({ node }: PlaceGrowth): number => Number(V8_TYPES.has(nodeType[node]!))

@@ -1,0 +1,46 @@
+// Whether a count that was taken several times rises as a leak does, or as a healthy thing does that fills up, or swings.
+
+/**
+ * - `steady`: more each time, at about the same speed, and what was there once has stayed;
+ * - `turning`: more each time though what was there goes: more comes than goes, as in a queue whose consumer is too slow;
+ * - `slowing`: more, but less and less so: something that fills up, or warms up;
+ * - `swinging`: up and down;
+ * - `level`: no more than before, whatever was exchanged;
+ * - `unknown`: two snapshots, which tell a direction and nothing else.
+ */
+export type Trend = 'steady' | 'turning' | 'slowing' | 'swinging' | 'level' | 'unknown'
+
+interface Series {
+  /** How many there were each time. */
+  readonly counts: readonly number[]
+  /** How many of those that are there in the end came in each step; empty if not known. */
+  readonly survivors: readonly number[]
+  /** When. */
+  readonly seconds: readonly number[]
+}
+
+/** The speed in a step that is still about the same, as a part of the average one. */
+const ABOUT = 0.45
+/** So much of what came in the latest step must be left of an earlier one for things to count as staying. */
+const STAYED = 0.7
+
+export function judgeSeries({ counts, survivors, seconds }: Series): Trend {
+  const gains = counts.slice(1).map((count, step) => count - counts[step]!)
+  const spans = seconds.slice(1).map((second, step) => Math.max(0.001, second - seconds[step]!))
+  const gain = counts.at(-1)! - counts[0]!
+  const came = survivors.reduce((sum, count) => sum + count, 0)
+  if (gain <= 0) return 'level'
+  // As many were exchanged as are there: the few more are chance.
+  if (came > 0 && gain < 0.12 * came) return 'level'
+  if (gains.length < 2) return 'unknown'
+  const average = gain / spans.reduce((sum, span) => sum + span, 0)
+  const rates = gains.map((count, step) => count / spans[step]!)
+  if (gains.some((count) => count < 0)) return 'swinging'
+  const noise = Math.sqrt(Math.max(1, average * Math.min(...spans))) / Math.min(...spans)
+  if (rates.at(-1)! < ABOUT * average - noise * 0.5) return 'slowing'
+  if (rates.some((rate) => rate < ABOUT * average - noise)) return 'swinging'
+  if (survivors.length > 0 && survivors.some((count) => count === 0)) return 'swinging'
+  // All but the latest step had time to lose what came in it.
+  const latest = (survivors.at(-1) ?? 0) / spans.at(-1)!
+  return survivors.every((count, step) => count / spans[step]! >= STAYED * latest) ? 'steady' : 'turning'
+}
