@@ -7,6 +7,7 @@ import { breathing, unlessAborted } from '../support/breathing.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import type { ClassRow } from './classes.ts'
 import { type Contents, countContents } from './contents.ts'
+import { ageEmbedded } from './embedded.ts'
 import { type Growth, type GrowthOptions, type Matching, type SnapshotTotals, tellGrowth } from './growth.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
 import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
@@ -140,6 +141,7 @@ async function compareById(
     for (const pending of [paths, duplicates]) pending.catch(() => {})
     const whole = follow(followed, opened)
     if (!whole) return undefined
+    ageEmbedded(graph, whole.lineage.born)
     const places = new Places()
     const placed = await breathing(places.locate(graph, classes), signal)
     const growths = growthById(graph, placed, places, whole.lineage)

@@ -1,13 +1,16 @@
 // What may be leaking: each way in which objects that stay are held by something that was there before.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { nodeName, property } from '../graph/look.ts'
 import { SHARED } from '../graph/ownership.ts'
+import { ROOT } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import type { Slices } from '../support/breathing.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import type { HeapSeries } from './compare.ts'
 import { contentsById, FEW_REFERENCES, referenceCounts } from './contents.ts'
+import { embeddedNodes } from './embedded.ts'
 import { grewIn, type Lineage } from './lineage.ts'
 import { judgeSeries, type Trend } from './steadiness.ts'
 
@@ -33,7 +36,6 @@ export interface Suspect {
   readonly counted: 'references' | 'class' | 'place'
   /** Bytes of all that is new and can be reached from them. */
   readonly bytes: number
-  /** Bytes of the sample and all that is new behind it, over the same way. */
   readonly trend: Trend
   /** Objects a second, and bytes. */
   readonly perSecond: number
@@ -85,7 +87,7 @@ function* suspectsById(heap: HeapSeries, lineage: Lineage, seconds: readonly num
     const suspect = describeEntry(heap, lineage, entry, reached, newBytes, { lookUp, references, seconds })
     if (suspect && (suspect.bytes >= LEAST.bytes || suspect.count >= LEAST.count)) suspects.push(suspect)
   }
-  suspects.push(...grownSuspects(heap, seconds))
+  suspects.push(...grownSuspects(heap, seconds), ...embeddedSuspects(heap, lineage, seconds))
   return suspects.sort((a, b) => b.bytes - a.bytes)
 }
 
@@ -112,21 +114,26 @@ const isOfV8 = (type: number): boolean =>
 /** The references from old objects to new ones, those alike together: from the same place, by the same name. */
 function findEntries({ opened, placed }: HeapSeries, { born, steps }: Lineage, newBytes: Float64Array): Entry[] {
   const { graph } = opened
-  const { nodeCount, nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
+  const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
+  const names = graph.snapshot.nodeName
   const { owner } = graph.ownership
   const momentary = new Set(MOMENTARY.map((name) => strings.indexOf(name)))
+  const embedded = embeddedNodes(graph)
   const groups = new TupleInterner(2)
   const entries: Entry[] = []
   /** By node ordinal: the group that it was last counted in, and one more. */
   const countedIn = new Uint32Array(nodeCount)
   for (let node = 0; node < nodeCount; node++) {
     const from = owner[node]! < SHARED ? owner[node]! : node
-    const isV8s = nodeType[from] !== NodeType.synthetic ? isOfV8(nodeType[from]!) : momentary.has(nodeName[from]!)
-    if (born[from]! > 0 || isV8s) continue
+    const isV8s = nodeType[from] !== NodeType.synthetic ? isOfV8(nodeType[from]!) : momentary.has(names[from]!)
+    // What Node holds by itself, such as open handles, has no other holder.
+    const byNode = embedded[from] === 1
+    if ((born[from]! > 0 && !byNode) || isV8s) continue
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const packed = edges[edge]!
       const target = edgeTarget(packed)
       if (born[target] === 0 || owner[target] === from || !retains(packed) || isOfV8(nodeType[target]!)) continue
+      if (byNode && (nodeType[target] !== NodeType.object || embeddedIn(graph, from))) continue
       const type = edgeType(packed)
       const named = (type === EdgeType.property || type === EdgeType.context) && node === from
       const group = groups.intern(placed.of[from]!, named ? 1 + edgeNameOrIndex[edge]! : 0)
@@ -137,11 +144,43 @@ function findEntries({ opened, placed }: HeapSeries, { born, steps }: Lineage, n
       }
       if (countedIn[target] === group + 1) continue
       countedIn[target] = group + 1
-      entry.holders.set(from, (entry.holders.get(from) ?? 0) + 1)
+      const holder = byNode ? ROOT : from
+      entry.holders.set(holder, (entry.holders.get(holder) ?? 0) + 1)
       entry.targets.push(target)
       entry.survivors[born[target]! - 1]!++
       entry.bytes += newBytes[target]!
     }
+  }
+  entries.push(...timerEntries(graph, born, steps, newBytes))
+  return entries
+}
+
+/** Whether a JavaScript object holds Node's: then what that refers to is that object's. */
+function embeddedIn({ snapshot, dominators }: HeapGraph, node: number): boolean {
+  return snapshot.nodeType[dominators.immediate[node]!] === NodeType.object
+}
+
+/** Node links timers of one duration to a list, in which each refers to its neighbours: here the list holds all of them. */
+function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number, newBytes: Float64Array): Entry[] {
+  const { nodeCount, nodeType, strings } = graph.snapshot
+  const names = graph.snapshot.nodeName
+  const lists = new Set([strings.indexOf('TimersList')])
+  const entries: Entry[] = []
+  for (let list = 0; list < nodeCount && lists.size > 0; list++) {
+    if (nodeType[list] !== NodeType.object || !lists.has(names[list]!)) continue
+    const entry: Entry = { holders: new Map(), targets: [], survivors: Array<number>(steps).fill(0), bytes: 0 }
+    const seen = new Set([list])
+    for (let at = property(graph, list, '_idleNext'); at !== undefined && !seen.has(at); ) {
+      seen.add(at)
+      if (born[at]! > 0) {
+        entry.targets.push(at)
+        entry.survivors[born[at]! - 1]!++
+        entry.bytes += newBytes[at]!
+      }
+      at = property(graph, at, '_idleNext')
+    }
+    entry.holders.set(list, entry.targets.length)
+    if (entry.targets.length >= LEAST.count) entries.push(entry)
   }
   return entries
 }
@@ -214,7 +253,7 @@ function describeEntry(
   const byGain = [...holders].sort((a, b) => b[1] - a[1]).map(([holder]) => holder)
   const gathers = targets.length >= 2 * holders.size && targets.length >= LEAST.count
   const oldest = (nodes: readonly number[]): number => {
-    const ofClass = commonClass(heap, nodes)
+    const ofClass = weightiestClass(heap, nodes, newBytes)
     const among = nodes.filter((node) => classes.of[node] === ofClass)
     return among.reduce((best, node) =>
       born[node]! < born[best]! || (born[node] === born[best] && newBytes[node]! > newBytes[best]!) ? node : best,
@@ -223,9 +262,11 @@ function describeEntry(
   const span = seconds.at(-1)! - seconds[0]!
   if (gathers) {
     const sample = oldest(targets)
-    const counts = Array<number>(seconds.length).fill(0)
-    for (const holder of byGain.slice(0, 1000)) {
-      const row = filledUp([...lookUp(nodeId[holder]!).slice(0, -1), references[holder]!])
+    const holder = byGain[0]!
+    const byClass = holder === ROOT || nodeName(graph, holder) === 'TimersList'
+    const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
+    for (const each of byClass ? [] : byGain.slice(0, 1000)) {
+      const row = filledUp([...lookUp(nodeId[each]!).slice(0, -1), references[each]!])
       row.forEach((count, at) => {
         counts[at]! += count
       })
@@ -233,13 +274,13 @@ function describeEntry(
     return {
       kind: 'added',
       holders: byGain,
-      container: byGain[0]!,
+      container: holder,
       sample,
       className: classes.names[classes.of[sample]!]!,
       count: targets.length,
       survivors,
       counts,
-      counted: 'references',
+      counted: byClass ? 'class' : 'references',
       bytes,
       trend: judgeSeries({ counts, survivors, seconds }),
       perSecond: targets.length / span,
@@ -259,8 +300,7 @@ function describeEntry(
     perStep[born[node]! - 1]!++
     count++
   }
-  const key = classes.keys[number]!
-  const counts = heap.series.map((each) => each.classes.get(key)?.count ?? 0)
+  const counts = classCounts(heap, sample)
   return {
     kind: 'added',
     holders: byGain,
@@ -279,6 +319,12 @@ function describeEntry(
   }
 }
 
+/** How many objects of its class there were in each snapshot. */
+function classCounts({ opened: { classes }, series }: HeapSeries, node: number): number[] {
+  const key = classes.keys[classes.of[node]!]!
+  return series.map((each) => each.classes.get(key)?.count ?? 0)
+}
+
 /**
  * Small numbers that nobody remembers were some; in between, an object whose table was being walked over for a moment
  * seemed to have none.
@@ -294,12 +340,19 @@ function filledUp(row: readonly (number | undefined)[]): number[] {
   return filled
 }
 
-/** The class that most of the nodes are of. */
-function commonClass({ opened: { classes } }: HeapSeries, nodes: readonly number[]): number {
-  const count = new Map<number, number>()
-  for (const node of nodes) count.set(classes.of[node]!, (count.get(classes.of[node]!) ?? 0) + 1)
-  return [...count].reduce((best, row) => (row[1] > best[1] ? row : best))[0]
+/** The class that most of the bytes are of, and that of objects rather than of the keys that they are found by. */
+function weightiestClass({ opened }: HeapSeries, nodes: readonly number[], newBytes: Float64Array): number {
+  const { graph, classes } = opened
+  const weight = new Map<number, number>()
+  for (const node of nodes) {
+    const bytes = graph.shallowSize(node) + newBytes[node]!
+    const isText = TEXTS.has(graph.snapshot.nodeType[node]!)
+    weight.set(classes.of[node]!, (weight.get(classes.of[node]!) ?? 0) + (isText ? bytes / 8 : bytes))
+  }
+  return [...weight].reduce((best, row) => (row[1] > best[1] ? row : best))[0]
 }
+
+const TEXTS = new Set<number>([NodeType.string, NodeType.consString, NodeType.slicedString, NodeType.symbol])
 
 /**
  * Where the way from `targets` down splits up: the first node whose new bytes are in many hands, or that is one of a
@@ -331,7 +384,10 @@ function accumulation(
       }
     }
     chain.push(at)
-    const heaviest = [...parts].reduce((best, node) => (newBytes[node]! > newBytes[best]! ? node : best), [...parts][0]!)
+    const heaviest = [...parts].reduce(
+      (best, node) => (newBytes[node]! > newBytes[best]! ? node : best),
+      [...parts][0]!,
+    )
     if (parts.size === 0 || newBytes[heaviest]! < 0.6 * newBytes[at]!) {
       const alike = chain.filter((node) => classes.of[node] === classes.of[chain[chain.length >> 1]!])
       if (alike.length > Math.max(8, parts.size)) return { container: alike[0]!, parts: alike }
@@ -348,7 +404,9 @@ function grownSuspects(heap: HeapSeries, seconds: readonly number[]): Suspect[] 
   const { graph, classes } = opened
   const span = seconds.at(-1)! - seconds[0]!
   return growths
-    .filter(({ kind, bytes, node }) => kind === 'grown' && bytes >= LEAST.bytes && !isOfV8(graph.snapshot.nodeType[node]!))
+    .filter(
+      ({ kind, bytes, node }) => kind === 'grown' && bytes >= LEAST.bytes && !isOfV8(graph.snapshot.nodeType[node]!),
+    )
     .map((growth): Suspect => {
       const { node, bytes, count } = growth
       const steps = seconds.slice(1).map((_, step) => Number(lineage !== undefined && grewIn(lineage, step, node)))
@@ -372,6 +430,46 @@ function grownSuspects(heap: HeapSeries, seconds: readonly number[]): Suspect[] 
     })
 }
 
+/** What Node keeps for objects that are old, such as the messages that wait in a port: of them only the number is known. */
+function embeddedSuspects({ opened, series }: HeapSeries, { born }: Lineage, seconds: readonly number[]): Suspect[] {
+  const { graph, classes } = opened
+  const span = seconds.at(-1)! - seconds[0]!
+  const embedded = embeddedNodes(graph)
+  const ofClass = new Map<number, number[]>()
+  for (let node = 0; node < embedded.length; node++) {
+    if (embedded[node] === 0 || born[node]! > 0 || graph.snapshot.nodeType[node] !== NodeType.native) continue
+    const nodes = ofClass.get(classes.of[node]!)
+    if (nodes) nodes.push(node)
+    else ofClass.set(classes.of[node]!, [node])
+  }
+  return [...ofClass].flatMap(([number, nodes]): Suspect[] => {
+    const rows = series.map((each) => each.classes.get(classes.keys[number]!))
+    const counts = rows.map((row) => row?.count ?? 0)
+    const bytes = (rows.at(-1)?.shallowBytes ?? 0) - (rows[0]?.shallowBytes ?? 0)
+    const count = counts.at(-1)! - counts[0]!
+    if (count < LEAST.count || bytes < LEAST.bytes || nodes.length < 0.8 * counts.at(-1)!) return []
+    const sample = nodes.reduce((best, node) => (graph.retainedSize(node) > graph.retainedSize(best) ? node : best))
+    return [
+      {
+        kind: 'added',
+        holders: [graph.immediateDominator(sample)],
+        container: graph.immediateDominator(sample),
+        sample,
+        className: classes.names[number]!,
+        count,
+        survivors: [],
+        counts,
+        counted: 'class',
+        bytes,
+        trend: judgeSeries({ counts, survivors: [], seconds }),
+        perSecond: count / span,
+        bytesPerSecond: bytes / span,
+        reached: Uint32Array.from(nodes),
+      },
+    ]
+  })
+}
+
 /** Without ids nothing is known of single objects: what a place has gained must do. */
 function suspectsByPlace({ opened, growths, placed }: HeapSeries, seconds: readonly number[]): Suspect[] {
   const { graph, classes } = opened
@@ -383,7 +481,8 @@ function suspectsByPlace({ opened, growths, placed }: HeapSeries, seconds: reado
     .slice(0, 2 * MOST)
     .map(({ kind, node, count, bytes, perStep }): Suspect => {
       const holder = placed.holder[node]!
-      const counts = perStep.reduce((all, more) => [...all, all.at(-1)! + more], [0])
+      const counts = [0]
+      for (const more of perStep) counts.push(counts.at(-1)! + more)
       return {
         kind,
         holders: [kind === 'grown' ? node : holder],
@@ -401,4 +500,34 @@ function suspectsByPlace({ opened, growths, placed }: HeapSeries, seconds: reado
         reached: new Uint32Array(0),
       }
     })
+}
+
+/**
+ * The way from what was there before to the sample, through what is new: ordinals, a holder first. The sample alone
+ * where there is none.
+ */
+export function wayIn(graph: HeapGraph, lineage: Lineage | undefined, { holders, sample }: Suspect): number[] {
+  const { firstEdge, edges } = graph.snapshot
+  const { owner } = graph.ownership
+  const via = new Map<number, number>()
+  const queue = holders.slice(0, 1000)
+  for (const holder of queue) via.set(holder, -1)
+  for (let i = 0; i < queue.length && queue.length < 1_000_000; i++) {
+    const node = queue[i]!
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      const packed = edges[edge]!
+      const target = edgeTarget(packed)
+      if (via.has(target) || !retains(packed)) continue
+      const own = owner[target] !== target && owner[target]! < SHARED && via.has(owner[target]!)
+      if (target !== sample && !own && (lineage === undefined || lineage.born[target] === 0)) continue
+      via.set(target, node)
+      if (target === sample) {
+        const way = [target]
+        for (let at = node; at >= 0; at = via.get(at)!) way.push(at)
+        return way.reverse()
+      }
+      queue.push(target)
+    }
+  }
+  return [sample]
 }

@@ -20,6 +20,7 @@ export function emptyReport(command: string): Report {
     heap: null,
     process: null,
     findings: [],
+    explained: null,
   }
 }
 

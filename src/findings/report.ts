@@ -132,6 +132,17 @@ export const HeapSchema = z.object({
   ),
 })
 
+/** A step of a leak's path, with what is known of the object: whether it is there as it should, or is what leaks. */
+export const LeakPathStepSchema = PathStepSchema.extend({
+  leaking: z.enum(['no', 'unknown', 'yes']),
+  /** Why that is said; empty where nothing is known. */
+  reason: z.string(),
+  /** Whether the reference to this step may be the one too many: it leads away from what is not leaking. */
+  suspect: z.boolean(),
+  /** npm package that the object's class or function is of, or `node`; null for the program's own, or where it is not known. */
+  package: z.string().nullable(),
+})
+
 /** A known leak pattern, recognized. */
 export const FindingSchema = z.object({
   pattern: z.string(),
@@ -139,14 +150,29 @@ export const FindingSchema = z.object({
   fingerprint: z.string().regex(/^[0-9a-f]{16}$/),
   severity: z.enum(['note', 'warning', 'error']),
   confidence: z.number().min(0).max(1),
+  /** Why it is so sure, or not surer. */
+  reason: z.string(),
   title: z.string(),
   isolate: z.string(),
-  growth: z.object({ count, shallowBytes: bytes, retainedBytes: bytes, perSecond: z.number() }),
+  growth: z.object({
+    count,
+    shallowBytes: bytes,
+    /** With all that is new and is reached from them. */
+    retainedBytes: bytes,
+    /** Objects a second. */
+    perSecond: z.number(),
+    bytesPerSecond: z.number(),
+  }),
   culprit: CulpritSchema.nullable(),
-  retainingPath: z.array(PathStepSchema),
+  retainingPath: z.array(LeakPathStepSchema),
   evidence: z.record(z.string(), z.unknown()),
+  /** Other ways in which the same objects are held, and growth that follows from this one. */
+  explains: z.array(z.object({ title: z.string(), count, retainedBytes: bytes })),
   advice: z.string(),
 })
+
+/** How much of what came and stayed the findings account for. */
+export const ExplainedSchema = z.object({ bytes, growthBytes: bytes })
 
 export const ReportSchema = z.object({
   schemaVersion: z.literal(1),
@@ -163,10 +189,14 @@ export const ReportSchema = z.object({
   process: z.null(),
   /** The first is the one to mend first. */
   findings: z.array(FindingSchema),
+  /** Null where there was no growth to explain, or nobody looked for leaks. */
+  explained: ExplainedSchema.nullable(),
 })
 
 export type Report = z.infer<typeof ReportSchema>
 export type ReportPathStep = z.infer<typeof PathStepSchema>
+export type ReportFinding = z.infer<typeof FindingSchema>
+export type ReportLeakPathStep = z.infer<typeof LeakPathStepSchema>
 export type ReportCulprit = z.infer<typeof CulpritSchema>
 export type ReportCluster = z.infer<typeof ClusterSchema>
 export type ReportSourceLocation = z.infer<typeof SourceLocationSchema>

@@ -42,8 +42,12 @@ interface Run {
  * The retaining path to `node` in words, backing stores left out and repeated steps folded; of a path with thousands of
  * different steps, the middle is one step named `…`. Empty if nothing that retains leads there.
  */
-export function describePath(graph: HeapGraph, node: number): PathStep[] {
-  const runs = runsOf(graph, node)
+export const describePath = (graph: HeapGraph, node: number): PathStep[] =>
+  describeWay(graph, pathTo(graph.paths, node))
+
+/** The same for a way that is known: ordinals, each of a node that refers to the next. */
+export function describeWay(graph: HeapGraph, way: readonly number[]): PathStep[] {
+  const runs = runsOf(graph, way)
   const cut = runs.slice(MAX_STEPS, -MAX_STEPS)
   if (cut.length < 2) return wordsOf(graph, runs)
   const { nodeId } = graph.snapshot
@@ -56,18 +60,18 @@ export function describePath(graph: HeapGraph, node: number): PathStep[] {
   ]
 }
 
-function runsOf(graph: HeapGraph, node: number): Run[] {
+function runsOf(graph: HeapGraph, way: readonly number[]): Run[] {
   const { snapshot, moduleScopes } = graph
   const { nodeType, nodeName, edges, edgeNameOrIndex } = snapshot
   const { owner } = graph.ownership
   const runs: Run[] = []
   let before = ROOT
-  for (const at of pathTo(graph.paths, node)) {
+  for (const at of way) {
     const edge = before === ROOT ? -1 : findEdge(graph, before, at)
     const holder = before
     before = at
     // An object and its stores are one thing to the reader: the step is told where it leaves the store.
-    if (owner[at] !== at && owner[at] === owner[holder] && at !== node) continue
+    if (owner[at] !== at && owner[at] === owner[holder] && at !== way.at(-1)) continue
     const last = runs.at(-1)
     if (
       last &&

@@ -1,0 +1,68 @@
+// What a detector is given, and what it says.
+
+import type { HeapSeries } from '../analysis/compare.ts'
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { Suspect } from '../analysis/suspects.ts'
+import type { PathStep } from '../graph/describe.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+
+/** One isolate's snapshots, worked out. */
+export interface IsolateHeap {
+  readonly isolate: string
+  readonly heap: HeapSeries
+  readonly graph: HeapGraph
+  /** When each snapshot was taken; only differences mean something. */
+  readonly seconds: readonly number[]
+  /** All, biggest first, also those whose growth looks healthy. */
+  readonly suspects: readonly Suspect[]
+  /** Bytes by which the heap has grown from the first snapshot to the last. */
+  readonly growthBytes: number
+}
+
+/** A series of captures of one process. */
+export interface Captures {
+  readonly isolates: readonly IsolateHeap[]
+  /** Reads a source file by URL; undefined where it cannot be had. */
+  readonly readSource: ReadSource
+}
+
+/** A suspect that may be a leak by its trend, with how it is held. */
+export interface Lead {
+  readonly suspect: Suspect
+  readonly of: IsolateHeap
+  /** Ordinals, from where the program keeps it to one of the objects. */
+  readonly way: readonly number[]
+  /** The same in words. */
+  readonly path: readonly PathStep[]
+  /** What the container is called, by the names on the path: `sessions`, `pool.#free`; `a Map` where it has none. */
+  readonly name: string
+  /** How likely it is that this is a leak at all, by its numbers and by what stands beside it. */
+  readonly likelihood: Likelihood
+}
+
+export interface Likelihood {
+  /** From 0 to 1. */
+  readonly confidence: number
+  readonly reason: string
+}
+
+/** What a detector makes of a lead. */
+export interface Diagnosis {
+  readonly title: string
+  /** Instead of the lead's own likelihood, where the pattern makes it more or less sure. */
+  readonly likelihood?: Likelihood
+  /** Where the detector knows better than a look along the path. */
+  readonly culprit?: Culprit | undefined
+  /** Numbers and names that the judgement rests on; specific to the pattern. */
+  readonly evidence: Readonly<Record<string, unknown>>
+  /** One or two sentences on what to change, in the words of this program. */
+  readonly advice: string
+  /** Where it is in another isolate that the fault is. */
+  readonly isolate?: string
+}
+
+export interface Detector {
+  readonly pattern: string
+  /** Judges one lead; undefined where it is not of this pattern. Pure. */
+  readonly diagnose: (lead: Lead, captures: Captures) => Diagnosis | undefined
+}

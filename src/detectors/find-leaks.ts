@@ -1,0 +1,182 @@
+// From a series of captures to findings: every lead goes to the most specific detector that knows it, one cause is told once.
+
+import type { HeapSeries } from '../analysis/compare.ts'
+import { findCulprit, type ReadSource } from '../analysis/culprit.ts'
+import { findSuspects, type Suspect, wayIn } from '../analysis/suspects.ts'
+import { fingerprint } from '../findings/fingerprint.ts'
+import type { ReportFinding } from '../findings/report.ts'
+import { describeWay, type PathStep } from '../graph/describe.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { pathTo } from '../graph/paths.ts'
+import { breathing } from '../support/breathing.ts'
+import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
+import { DETECTORS } from './index.ts'
+import { markPath, suspectReferences } from './leak-path.ts'
+import { judgeLead } from './likelihood.ts'
+
+export interface Leaks {
+  /** The first is the one to mend first. */
+  readonly findings: readonly ReportFinding[]
+  /** Of what came and stayed, in bytes, and how much of that the findings account for. */
+  readonly explained: { readonly bytes: number; readonly growthBytes: number }
+}
+
+/** What grew by less, in bytes, or by less of all that grew, is no lead. */
+const LEAST = { bytes: 8192, share: 0.02 }
+/** Of what a lead reaches, so much must be accounted for already for it to be no news. */
+const MOSTLY = 0.7
+/** Findings that are less likely are not told. */
+const LEAST_CONFIDENCE = 0.3
+
+/** Works out what may leak in one isolate. */
+export async function lookForSuspects(
+  isolate: string,
+  heap: HeapSeries,
+  seconds: readonly number[],
+  signal?: AbortSignal,
+): Promise<IsolateHeap> {
+  const [first, last] = [heap.series[0]!, heap.series.at(-1)!]
+  const suspects = await breathing(findSuspects(heap, seconds), signal)
+  const growthBytes = last.totals.totalShallowBytes - first.totals.totalShallowBytes
+  return { isolate, heap, graph: heap.opened.graph, seconds, suspects, growthBytes }
+}
+
+/** Judges what is suspect in all isolates together. Pure, but for reading sources. */
+export function findLeaks(captures: Captures, detectors: readonly Detector[] = DETECTORS): Leaks {
+  const leads = captures.isolates.flatMap((of) => leadsOf(of, captures.readSource))
+  const accounts = new Map(captures.isolates.map((of) => [of, new Account(of)]))
+  const taken = new Set<Lead>()
+  const found: { finding: ReportFinding; explains: ReportFinding['explains'] }[] = []
+  for (const detector of detectors) {
+    for (const lead of leads) {
+      if (taken.has(lead)) continue
+      const account = accounts.get(lead.of)!
+      if (account.shareKnown(lead.suspect) >= MOSTLY) continue
+      const diagnosis = detector.diagnose(lead, captures)
+      if (!diagnosis) continue
+      taken.add(lead)
+      const finding = tell(detector.pattern, lead, diagnosis, captures.readSource)
+      if (finding.confidence < LEAST_CONFIDENCE) continue
+      account.take(lead.suspect)
+      const explains: ReportFinding['explains'] = []
+      for (const other of leads) {
+        if (taken.has(other) || other.of !== lead.of || account.shareKnown(other.suspect) < MOSTLY) continue
+        taken.add(other)
+        explains.push({
+          title: `${other.suspect.className} in ${other.name}`,
+          count: other.suspect.count,
+          retainedBytes: other.suspect.bytes,
+        })
+      }
+      found.push({ finding, explains })
+    }
+  }
+  const all = [...accounts.values()]
+  return {
+    findings: found.map(({ finding, explains }) => ({ ...finding, explains })).sort((a, b) => weight(b) - weight(a)),
+    explained: {
+      bytes: all.reduce((sum, account) => sum + account.bytes, 0),
+      growthBytes: all.reduce((sum, account) => sum + Math.max(account.bytes, account.of.growthBytes, 0), 0),
+    },
+  }
+}
+
+/** How much there is to gain by mending it. */
+const weight = ({ growth, confidence }: ReportFinding): number => growth.bytesPerSecond * confidence
+
+/** What of an isolate's growth is accounted for. */
+class Account {
+  readonly of: IsolateHeap
+  readonly #known: Uint8Array
+  bytes = 0
+
+  constructor(of: IsolateHeap) {
+    this.of = of
+    this.#known = new Uint8Array(of.graph.snapshot.nodeCount)
+  }
+
+  /** Of the bytes that a suspect stands for. */
+  shareKnown({ reached }: Suspect): number {
+    let known = 0
+    let all = 0
+    for (const node of reached) {
+      const bytes = this.of.graph.shallowSize(node)
+      all += bytes
+      if (this.#known[node] === 1) known += bytes
+    }
+    return all === 0 ? 0 : known / all
+  }
+
+  take({ reached, bytes }: Suspect): void {
+    if (reached.length === 0) this.bytes += bytes
+    for (const node of reached) {
+      if (this.#known[node] === 1) continue
+      this.#known[node] = 1
+      this.bytes += this.of.graph.shallowSize(node)
+    }
+  }
+}
+
+function leadsOf(of: IsolateHeap, readSource: ReadSource): Lead[] {
+  const { graph, heap, suspects, growthBytes } = of
+  const likely = suspects.filter(({ trend }) => trend === 'steady' || trend === 'turning' || trend === 'unknown')
+  return likely
+    .filter(({ bytes }) => bytes >= Math.max(LEAST.bytes, LEAST.share * growthBytes))
+    .map((suspect): Lead => {
+      const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
+      const way = [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside]
+      const path = describeWay(graph, way)
+      const { full, last } = nameOf(path)
+      const module = moduleOf(graph, way)
+      const likelihood = judgeLead(of, suspect, way, last, module, readSource)
+      return { suspect, of, way, path, name: full ?? `a ${suspect.className}`, likelihood }
+    })
+}
+
+const NAMED = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
+
+/** What a path's container is called: its last name, and that with the name of what it belongs to. */
+function nameOf(path: readonly PathStep[]): { full: string | undefined; last: string | undefined } {
+  const names = path
+    .slice(0, -1)
+    .map(({ edge, node }) => (/^(scope)$/.test(node) ? undefined : NAMED.exec(edge)?.[1]))
+    .filter((name) => name !== undefined && !/^\d+$/.test(name))
+  const last = names.at(-1)
+  return { full: names.length > 1 ? `${names.at(-2)}.${last}` : last, last }
+}
+
+/** The module that the path starts in, or that the innermost function on it is of. */
+function moduleOf(graph: HeapGraph, way: readonly number[]): string | undefined {
+  for (const node of way.toReversed()) {
+    const url = graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url
+    if (url !== undefined && !url.startsWith('node:')) return url
+  }
+  return undefined
+}
+
+function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, readSource: ReadSource): ReportFinding {
+  const { suspect, of, path } = lead
+  const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
+  const steps = markPath(of, suspect, path)
+  return {
+    pattern,
+    fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path)]),
+    severity: confidence >= 0.7 ? 'error' : confidence >= 0.5 ? 'warning' : 'note',
+    confidence: Math.round(confidence * 100) / 100,
+    reason,
+    title: diagnosis.title,
+    isolate: diagnosis.isolate ?? of.isolate,
+    growth: {
+      count: suspect.count,
+      shallowBytes: suspect.count * of.graph.shallowSize(suspect.sample),
+      retainedBytes: suspect.bytes,
+      perSecond: Math.round(suspect.perSecond * 10) / 10,
+      bytesPerSecond: Math.round(suspect.bytesPerSecond),
+    },
+    culprit: diagnosis.culprit ?? findCulprit(of.graph, suspect.sample, path, readSource) ?? null,
+    retainingPath: steps,
+    evidence: { ...diagnosis.evidence },
+    explains: [],
+    advice: diagnosis.advice,
+  }
+}

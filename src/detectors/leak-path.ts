@@ -1,0 +1,68 @@
+// The path to what leaks, as a story: which objects are as they should be, which are too many, and which reference is to blame.
+
+import { packageOf } from '../analysis/culprit.ts'
+import type { Suspect } from '../analysis/suspects.ts'
+import type { ReportLeakPathStep } from '../findings/report.ts'
+import type { PathStep } from '../graph/describe.ts'
+import { describeNode } from '../graph/describe.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import type { IsolateHeap } from './detector.ts'
+
+/** Marks each step. What was there before the first snapshot and holds what came is not leaking; what came is. */
+export function markPath(
+  { graph, heap }: IsolateHeap,
+  { holders, sample, container, kind }: Suspect,
+  path: readonly PathStep[],
+): ReportLeakPathStep[] {
+  const held = new Set(holders)
+  const { owner } = graph.ownership
+  let passed = path.findLastIndex(({ ordinal }) => held.has(ordinal) || held.has(owner[ordinal]!))
+  if (passed < 0) passed = path.findLastIndex(({ ordinal }) => heap.lineage?.born[ordinal] === 0)
+  const first = path.findIndex(
+    ({ ordinal }, i) => i > passed && (ordinal === sample || sameClass(graph, ordinal, sample)),
+  )
+  const from = first < 0 ? path.length - 1 : first
+  return path.map(({ edge, node, nodeId, times, ordinal }, i) => {
+    const leaking =
+      kind === 'grown' ? (i === path.length - 1 ? 'yes' : 'no') : i <= passed ? 'no' : i >= from ? 'yes' : 'unknown'
+    return {
+      ...{ edge, node, nodeId, times },
+      leaking,
+      reason: reasonFor(leaking, i === passed || ordinal === container, i === from),
+      suspect: i > passed && i <= from,
+      package: packageOfNode(graph, ordinal),
+    }
+  })
+}
+
+function reasonFor(leaking: ReportLeakPathStep['leaking'], holds: boolean, isFirst: boolean): string {
+  if (leaking === 'yes') return isFirst ? 'it came after the first snapshot, like all those that are too many' : ''
+  if (leaking === 'no') return holds ? 'it was there before, and gains what leaks' : ''
+  return 'it is new, and leads to what leaks'
+}
+
+const sameClass = (graph: HeapGraph, a: number, b: number): boolean =>
+  graph.snapshot.nodeName[a] === graph.snapshot.nodeName[b] && graph.snapshot.nodeType[a] === graph.snapshot.nodeType[b]
+
+function packageOfNode(graph: HeapGraph, node: number): string | null {
+  const url = graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url
+  if (url === undefined) return null
+  return url.startsWith('node:') ? 'node' : packageOf(url)
+}
+
+/** What makes a leak this one: the suspect references and the two in front of them, without what differs from run to run. */
+export function suspectReferences(
+  graph: HeapGraph,
+  steps: readonly ReportLeakPathStep[],
+  path: readonly PathStep[],
+): string[] {
+  const last = steps.findLastIndex(({ suspect }) => suspect)
+  const first = steps.findIndex(({ suspect }) => suspect)
+  const from = Math.max(0, (first < 0 ? steps.length - 1 : first) - 2)
+  return path.slice(from, (last < 0 ? steps.length - 1 : last) + 1).map(({ edge, ordinal, times }) => {
+    const url = graph.moduleScopes.get(ordinal)
+    const node =
+      url === undefined ? describeNode(graph, ordinal) : `module ${url.replace(/[?#].*$/, '').replace(/^.*\//, '')}`
+    return `${edge.replace(/"(?:[^"\\]|\\.)*"/g, '""')} ${node.replace(/^string .*$/s, 'string')}${times > 1 ? ' …' : ''}`
+  })
+}
