@@ -2,8 +2,10 @@
 
 import { Command, CommanderError } from 'commander'
 import { analyzeCommand } from './commands/analyze.ts'
-import { createContext } from './commands/context.ts'
+import { type Context, createContext } from './commands/context.ts'
+import { diagnoseCommand } from './commands/diagnose.ts'
 import { diffCommand } from './commands/diff.ts'
+import { explainCommand } from './commands/explain.ts'
 import { indexCommand } from './commands/index.ts'
 import { psCommand } from './commands/ps.ts'
 import { redactCommand } from './commands/redact.ts'
@@ -29,20 +31,24 @@ export async function main(argv: readonly string[]): Promise<void> {
   })
 
   try {
-    await buildProgram(abort.signal).parseAsync([...argv])
+    const context = createContext(abort.signal)
+    await buildProgram(context).parseAsync([...argv])
+    if (context.failed) process.exitCode = 1
   } catch (error) {
     process.exitCode = report(error)
   }
 }
 
-function buildProgram(signal: AbortSignal): Command {
-  const context = createContext(signal)
+function buildProgram(context: Context): Command {
   const program = new Command('leakscope')
     .description('Tells what is leaking in a running Node.js process: what grows, who holds it, and from which line.')
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-  const commands = [psCommand, snapshotCommand, diffCommand, analyzeCommand, redactCommand, indexCommand]
+  const commands = [
+    ...[psCommand, diagnoseCommand, snapshotCommand, diffCommand, analyzeCommand],
+    ...[explainCommand, redactCommand, indexCommand],
+  ]
   for (const create of commands) program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)]) {

@@ -14,12 +14,22 @@ export interface Context {
   readonly width: number
   /** Aborted, with a LeakscopeError `cancelled` as its reason, on Ctrl-C and on SIGTERM. */
   readonly signal: AbortSignal
+  /** Makes the exit code 1: something was found. */
+  fail(): void
+  readonly failed: boolean
   /** A progress bar on standard error when that is a terminal. */
   progress(quiet: boolean): Progress
 }
 
 export function createContext(signal: AbortSignal): Context {
+  let failed = false
   return {
+    fail: () => {
+      failed = true
+    },
+    get failed() {
+      return failed
+    },
     out: (text) => void process.stdout.write(`${text}\n`),
     note: (text) => void process.stderr.write(`${text}\n`),
     async colors() {

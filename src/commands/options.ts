@@ -1,5 +1,6 @@
 // Parsers of option values that several commands share; each refuses what it does not understand.
 
+import { Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 
 /** A whole number from 1; commander passes the raw text. */
@@ -68,3 +69,12 @@ export function isolateChoice(name: string): (text: string) => IsolateChoice {
     return threadId
   }
 }
+
+/** From which severity on a finding makes the exit code 1. */
+export const FAIL_ON = ['note', 'warning', 'error', 'never'] as const
+export type FailOn = (typeof FAIL_ON)[number]
+
+export const failOnOption = (): Option =>
+  new Option('--fail-on <severity>', 'exit with 1 if there is a finding of this severity or a higher one')
+    .choices(FAIL_ON)
+    .default('never')

@@ -7,6 +7,7 @@ import { reportJson } from '../report/json.ts'
 import { reportTerminal } from '../report/terminal.ts'
 import { toolVersion } from '../support/version.ts'
 import type { Context } from './context.ts'
+import { FAIL_ON, type FailOn } from './options.ts'
 
 /** A Report about files with everything empty that a command does not fill. */
 export function emptyReport(command: string): Report {
@@ -21,6 +22,7 @@ export function emptyReport(command: string): Report {
     process: null,
     findings: [],
     explained: null,
+    vitals: null,
   }
 }
 
@@ -53,8 +55,11 @@ export function reportPath(path: readonly PathStep[]): ReportPathStep[] {
 export async function printReport(
   context: Context,
   report: Report,
-  options: { json: boolean; limit: number },
+  options: { json: boolean; limit: number; failOn?: FailOn },
 ): Promise<void> {
+  const { failOn = 'never' } = options
+  const rank = FAIL_ON.indexOf(failOn)
+  if (report.findings.some(({ severity }) => FAIL_ON.indexOf(severity) >= rank)) context.fail()
   context.out(
     options.json
       ? reportJson(report)

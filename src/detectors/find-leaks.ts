@@ -158,6 +158,7 @@ function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, readSource: Rea
   const { suspect, of, path } = lead
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
+  const culprit = diagnosis.culprit ?? findCulprit(of.graph, suspect.sample, path, readSource) ?? null
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path)]),
@@ -173,10 +174,21 @@ function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, readSource: Rea
       perSecond: Math.round(suspect.perSecond * 10) / 10,
       bytesPerSecond: Math.round(suspect.bytesPerSecond),
     },
-    culprit: diagnosis.culprit ?? findCulprit(of.graph, suspect.sample, path, readSource) ?? null,
+    culprit,
+    codeFrame: culprit ? codeFrame(readSource(culprit.url), culprit.line) : [],
     retainingPath: steps,
     evidence: { ...diagnosis.evidence },
     explains: [],
     advice: diagnosis.advice,
   }
+}
+
+const FRAME = { before: 2, after: 2, width: 200 }
+
+function codeFrame(source: string | undefined, line: number): ReportFinding['codeFrame'] {
+  const from = Math.max(0, line - 1 - FRAME.before)
+  return (source?.split('\n', line + FRAME.after) ?? []).slice(from).map((text, i) => ({
+    line: from + i + 1,
+    text: text.replace(/\r$/, '').slice(0, FRAME.width),
+  }))
 }

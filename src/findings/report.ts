@@ -164,6 +164,8 @@ export const FindingSchema = z.object({
     bytesPerSecond: z.number(),
   }),
   culprit: CulpritSchema.nullable(),
+  /** Lines of source around the culprit; empty where the source could not be read. */
+  codeFrame: z.array(z.object({ line: z.number().int(), text: z.string() })),
   retainingPath: z.array(LeakPathStepSchema),
   evidence: z.record(z.string(), z.unknown()),
   /** Other ways in which the same objects are held, and growth that follows from this one. */
@@ -173,6 +175,23 @@ export const FindingSchema = z.object({
 
 /** How much of what came and stayed the findings account for. */
 export const ExplainedSchema = z.object({ bytes, growthBytes: bytes })
+
+/** What a process said of itself, for next to nothing; null where it could not be had. */
+export const VitalsSchema = z.object({
+  /** ISO 8601. */
+  at: z.string(),
+  rssBytes: bytes.nullable(),
+  heapUsedBytes: bytes.nullable(),
+  externalBytes: bytes.nullable(),
+  arrayBuffersBytes: bytes.nullable(),
+  /** From 0 to 1, since the sample before. */
+  eventLoopUtilization: z.number().nullable(),
+  /** What keeps the event loop alive, by type. */
+  activeResources: z.record(z.string(), count).nullable(),
+  threads: count.nullable(),
+  /** Open file descriptors. */
+  files: count.nullable(),
+})
 
 export const ReportSchema = z.object({
   schemaVersion: z.literal(1),
@@ -191,6 +210,8 @@ export const ReportSchema = z.object({
   findings: z.array(FindingSchema),
   /** Null where there was no growth to explain, or nobody looked for leaks. */
   explained: ExplainedSchema.nullable(),
+  /** Samples of the main thread in order of time; null for files. */
+  vitals: z.array(VitalsSchema).nullable(),
 })
 
 export type Report = z.infer<typeof ReportSchema>

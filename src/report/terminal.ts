@@ -11,6 +11,8 @@ import {
   printable,
 } from '../support/format.ts'
 import { renderTable } from '../support/table.ts'
+import { findingsText } from './findings-terminal.ts'
+import { vitalsText } from './vitals-terminal.ts'
 
 export interface TerminalOptions {
   readonly color: ChalkInstance
@@ -25,6 +27,12 @@ type Heap = NonNullable<Report['heap']>
 
 export function reportTerminal(report: Report, options: TerminalOptions): string {
   const isolates = [...new Set(report.snapshots.map(({ isolate }) => isolate))]
+  const leaks = report.explained === null ? [] : [findingsText(report, options)]
+  if (report.command === 'diagnose') {
+    return [...leaks, vitalsText(report), ...notComparedParts(report, options)]
+      .filter((part) => part !== '')
+      .join('\n\n')
+  }
   const parts =
     isolates.length < 2
       ? isolateParts(report, options)
@@ -32,7 +40,7 @@ export function reportTerminal(report: Report, options: TerminalOptions): string
           options.color.bold.inverse(` ${printable(isolate)} `),
           ...isolateParts(onlyOf(isolate, report), options),
         ])
-  return [...parts, ...notComparedParts(report, options)].filter((part) => part !== '').join('\n\n')
+  return [...leaks, ...parts, ...notComparedParts(report, options)].filter((part) => part !== '').join('\n\n')
 }
 
 function isolateParts(report: Report, options: TerminalOptions): string[] {

@@ -1,0 +1,159 @@
+// What several snapshots of each isolate say: what grew, by class and by what holds it, and which known leaks are in that.
+
+import type { ReadSource } from '../analysis/culprit.ts'
+import type { ClassGrowth, Growth } from '../analysis/growth.ts'
+import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
+import type { IsolateHeap } from '../detectors/detector.ts'
+import type { Report } from '../findings/report.ts'
+import type { Progress } from '../support/progress.ts'
+import type { Comparison } from './inputs.ts'
+
+export const SORTS = ['retained', 'shallow', 'count'] as const
+
+export interface CompareOptions {
+  readonly limit: number
+  readonly sort: (typeof SORTS)[number]
+  readonly filter?: string
+  readonly acrossProcesses?: boolean
+  readonly index: boolean
+  readonly json: boolean
+  readonly readSource: ReadSource
+  readonly signal: AbortSignal
+}
+
+/** Clusters with paths in JSON unless --limit says otherwise; beyond that they are crumbs. */
+const JSON_CLUSTERS = 100
+
+/** What a comparison adds to the Report. */
+export type Compared = Pick<Report, 'snapshots' | 'growth' | 'findings' | 'explained'>
+
+export async function compareAll(
+  { series, notCompared }: Comparison,
+  progress: Progress,
+  options: CompareOptions,
+): Promise<Compared> {
+  const [{ openSeries }, { tellGrowth }, { reportSnapshot }, { findLeaks, lookForSuspects }] = await Promise.all([
+    import('../analysis/compare.ts'),
+    import('../analysis/growth.ts'),
+    import('./report.ts'),
+    import('../detectors/find-leaks.ts'),
+  ])
+  const { limit, filter, json, readSource, signal } = options
+  const parts: GrowthPart[] = []
+  const heaps: IsolateHeap[] = []
+  const open: OpenedSnapshot[] = []
+  try {
+    for (const { isolate, snapshots } of series) {
+      progress.stage(`comparing ${snapshots.length} snapshots${series.length > 1 ? ` of ${isolate}` : ''}`)
+      const growthOptions = {
+        // A filter chooses among all.
+        maxClusters: filter ? Number.POSITIVE_INFINITY : json ? Math.min(limit, JSON_CLUSTERS) : limit + 1,
+        acrossProcesses: options.acrossProcesses ?? false,
+        index: options.index,
+        readSource,
+        onProgress: (fraction: number) => progress.update(fraction),
+        signal,
+      }
+      const heap = await openSeries(
+        snapshots.map(({ file }) => file),
+        growthOptions,
+      )
+      open.push(heap.opened)
+      const growth = tellGrowth(heap, growthOptions)
+      const rows = growth.snapshots.map((totals, i) =>
+        reportSnapshot(totals, { isolate, takenAt: snapshots[i]!.takenAt }),
+      )
+      parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, options) })
+      const seconds = rows.map(({ takenAt }) => Date.parse(takenAt) / 1000)
+      if (heap.matching === 'id' || !options.acrossProcesses) {
+        heaps.push(await lookForSuspects(isolate, heap, seconds, signal))
+      }
+    }
+    progress.stage('looking for leaks')
+    const { findings, explained } = findLeaks({ isolates: heaps, readSource })
+    return {
+      snapshots: parts.flatMap(({ snapshots }) => snapshots),
+      growth: { ...joinGrowth(parts.map(({ growth }) => growth)), notCompared: [...notCompared] },
+      findings: [...findings],
+      explained,
+    }
+  } finally {
+    await Promise.all(open.map((opened) => opened.close()))
+  }
+}
+
+type ReportGrowth = NonNullable<Report['growth']>
+
+/** What one isolate adds to the Report. */
+interface GrowthPart {
+  readonly snapshots: Report['snapshots']
+  readonly growth: ReportGrowth
+}
+
+function joinGrowth(parts: readonly ReportGrowth[]): ReportGrowth {
+  return {
+    elapsedMs: Math.max(...parts.map(({ elapsedMs }) => elapsedMs)),
+    totalShallowBytes: parts.reduce((sum, { totalShallowBytes }) => sum + totalShallowBytes, 0),
+    matching: parts.every(({ matching }) => matching === 'id') ? 'id' : 'place',
+    isolates: parts.flatMap(({ isolates }) => isolates),
+    notCompared: [],
+    constructors: parts.flatMap(({ constructors }) => constructors),
+    clusters: parts.flatMap(({ clusters }) => clusters),
+  }
+}
+
+async function growthReport(
+  growth: Growth,
+  isolate: string,
+  snapshots: Report['snapshots'],
+  { filter, sort }: CompareOptions,
+): Promise<ReportGrowth> {
+  const { reportPath } = await import('./report.ts')
+  const wanted = filter?.toLowerCase()
+  const matches = (...texts: string[]) => !wanted || texts.some((text) => text.toLowerCase().includes(wanted))
+  const first = snapshots[0]!
+  const last = snapshots.at(-1)!
+  const whole = {
+    elapsedMs: Math.max(0, Date.parse(last.takenAt) - Date.parse(first.takenAt)),
+    totalShallowBytes: last.totalShallowBytes - first.totalShallowBytes,
+    matching: growth.matching,
+  }
+  return {
+    ...whole,
+    isolates: [{ isolate, ...whole }],
+    notCompared: [],
+    constructors: growth.classes
+      .filter(({ name }) => matches(name))
+      .sort(ORDER[sort])
+      .map(({ location, ...row }) => ({
+        ...row,
+        isolate,
+        location: location ?? null,
+        countDelta: row.countAfter - row.countBefore,
+        shallowBytesDelta: row.shallowBytesAfter - row.shallowBytesBefore,
+        retainedBytesDelta: row.retainedBytesAfter - row.retainedBytesBefore,
+      })),
+    clusters: growth.clusters
+      .filter(({ className, path }) => matches(className, ...path.flatMap(({ edge, node }) => [edge, node])))
+      .map(({ kind, className, count, countPerStep, bytes, path, culprit }) => ({
+        kind,
+        constructor: className,
+        isolate,
+        count,
+        countPerStep: [...countPerStep],
+        retainedBytes: bytes,
+        retainingPath: reportPath(path),
+        culprit: culprit ?? null,
+      })),
+  }
+}
+
+type Order = (a: ClassGrowth, b: ClassGrowth) => number
+const byRetained: Order = (a, b) =>
+  b.retainedBytesAfter - b.retainedBytesBefore - (a.retainedBytesAfter - a.retainedBytesBefore)
+const ORDER: Record<CompareOptions['sort'], Order> = {
+  retained: byRetained,
+  shallow: (a, b) =>
+    b.shallowBytesAfter - b.shallowBytesBefore - (a.shallowBytesAfter - a.shallowBytesBefore) || byRetained(a, b),
+  count: (a, b) => b.countAfter - b.countBefore - (a.countAfter - a.countBefore) || byRetained(a, b),
+}

@@ -1,0 +1,213 @@
+// `leakscope diagnose`: from a running process to named leaks, in one command.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import type { QuotedIsolate } from '../capture/quote.ts'
+import type { Vitals } from '../capture/vitals.ts'
+import { LeakscopeError } from '../errors.ts'
+import type { Report } from '../findings/report.ts'
+import { formatDuration } from '../support/format.ts'
+import type { Progress } from '../support/progress.ts'
+import type { InspectorSession } from '../target/session.ts'
+import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
+import type { Target } from '../target/visit.ts'
+import { noteBeside, showProgress, type Wanted } from './capturing.ts'
+import type { Context } from './context.ts'
+import { duration, type FailOn, failOnOption, positiveInteger, size } from './options.ts'
+
+interface Options {
+  readonly duration?: number
+  readonly snapshots: number
+  readonly light?: true
+  readonly output?: string
+  readonly force?: true
+  readonly wait?: number | true
+  readonly maxPause?: number
+  readonly memoryLimit?: number
+  readonly atAnyPrice?: true
+  readonly limit?: number
+  readonly failOn: FailOn
+  readonly json?: true
+  readonly quiet?: true
+}
+
+const DEFAULT_DURATION_MS = 30_000
+const DEFAULT_MAX_PAUSE_MS = 30_000
+const DEFAULT_WAIT_MS = 600_000
+const DEFAULT_LIMIT = 5
+/** The look that costs nothing: so many samples, so far apart. */
+const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
+
+export function diagnoseCommand(context: Context): Command {
+  return new Command('diagnose')
+    .description('find what is leaking in a running process: its pattern, its line, what holds it, what to change')
+    .argument(
+      '<target>',
+      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
+      parseTarget,
+    )
+    .option(
+      '--duration <time>',
+      'how long to watch, from the first snapshot to the last (default: 30s)',
+      duration('--duration'),
+    )
+    .option(
+      '--snapshots <n>',
+      'how many to take of each isolate meanwhile, 3 or more to tell a leak from what fills up',
+      positiveInteger('--snapshots'),
+      3,
+    )
+    .option('--light', 'take no snapshot: only what costs the process next to nothing')
+    .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
+    .option('--force', 'replace the folder of an earlier capture')
+    .option(
+      '--wait [time]',
+      'wait while another process has the port that the target needs for its inspector (default: 10min)',
+      duration('--wait'),
+    )
+    .option(
+      '--max-pause <time>',
+      'refuse when a thread may stand still for longer (default: 30s)',
+      duration('--max-pause'),
+    )
+    .option(
+      '--memory-limit <size>',
+      'refuse when the process may come to use more than this, such as 512MB; in place of its cgroup',
+      size('--memory-limit'),
+    )
+    .option('--at-any-price', 'refuse nothing, whatever it costs')
+    .option('--limit <n>', `findings to show (default: ${DEFAULT_LIMIT}; all with --json)`, positiveInteger('--limit'))
+    .addOption(failOnOption())
+    .option('--json', 'print the Report as JSON')
+    .option('-q, --quiet', 'show no progress, and no price')
+    .action((target: TargetName, options: Options) => run(context, target, options))
+}
+
+async function run(context: Context, target: TargetName, options: Options): Promise<void> {
+  const { snapshots, light = false, json = false, quiet = false, force = false } = options
+  if (!light && snapshots < 2) {
+    throw new LeakscopeError('usage-invalid', '--snapshots takes 2 or more: one has nothing to be compared with', {
+      hint: 'Three or more tell a leak from something that fills up. --light takes none.',
+    })
+  }
+  const { emptyReport, printReport } = await import('./report.ts')
+  const progress = context.progress(quiet)
+  const kept = options.output
+  const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
+  try {
+    const folder = kept ?? join(scratch ?? '', 'capture')
+    const { visited, vitals } = await visit(context, progress, target, options, folder, force)
+    const compared = light ? undefined : await compare(context, progress, folder, json, options.limit)
+    progress.end()
+    const report: Report = {
+      ...emptyReport('diagnose'),
+      ...compared,
+      target: { pid: visited.pid, nodeVersion: visited.nodeVersion, command: visited.command.join(' ') },
+      vitals: vitals.map(({ activeResources, ...rest }) => ({
+        ...rest,
+        activeResources: activeResources && { ...activeResources },
+      })),
+    }
+    const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
+    await printReport(context, report, { json, limit, failOn: options.failOn })
+    if (kept !== undefined && !light) context.note(`leakscope: the snapshots are in ${kept}; leakscope diff ${kept}`)
+  } finally {
+    progress.end()
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+interface Visited {
+  readonly visited: Target
+  readonly vitals: readonly Vitals[]
+}
+
+/** All that the target has part in; it is left before anything is worked out. */
+async function visit(
+  context: Context,
+  progress: Progress,
+  target: TargetName,
+  options: Options,
+  folder: string,
+  force: boolean,
+): Promise<Visited> {
+  const [{ withInspector }, { readVitals }] = await Promise.all([
+    import('../target/attach.ts'),
+    import('../capture/vitals.ts'),
+  ])
+  const waitMs = options.wait === true ? DEFAULT_WAIT_MS : options.wait
+  const durationMs = options.duration ?? DEFAULT_DURATION_MS
+  progress.stage(`attaching to ${showTarget(target)}`)
+  const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
+  return withInspector(target, attach, async (session, visited) => {
+    const pid = target.kind === 'process' ? visited.pid : undefined
+    progress.stage('looking at what costs nothing')
+    const vitals = await readVitals(session, {
+      ...{ pid, samples: LIGHT.samples, signal: context.signal },
+      everyMs: options.light
+        ? durationMs / (LIGHT.samples - 1)
+        : Math.min(LIGHT.everyMs, (LIGHT.share * durationMs) / LIGHT.samples),
+    })
+    if (!options.light) await capture(context, progress, session, visited, target, options, folder, force, durationMs)
+    progress.stage('leaving')
+    return { visited, vitals }
+  })
+}
+
+async function capture(
+  context: Context,
+  progress: Progress,
+  session: InspectorSession,
+  { pid, nodeVersion }: Target,
+  target: TargetName,
+  options: Options,
+  folder: string,
+  force: boolean,
+  durationMs: number,
+): Promise<void> {
+  const [{ captureBundle }, { agreeOnPrice }] = await Promise.all([
+    import('../capture/capture-bundle.ts'),
+    import('./snapshot-price.ts'),
+  ])
+  const { snapshots: count, atAnyPrice = false, quiet = false } = options
+  const everyMs = durationMs / (count - 1)
+  const wanted: Wanted = {
+    ...{ name: folder, isolate: 'all', count, every: everyMs, waitMs: undefined, redactor: undefined, force },
+    ...{ maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_MS, memoryLimitBytes: options.memoryLimit },
+    ...{ atAnyPrice, dryRun: false, json: false, quiet },
+  }
+  let show = showProgress(progress, '')
+  await captureBundle(session, folder, {
+    pid: target.kind === 'process' ? pid : undefined,
+    ...{ signal: context.signal, force, count, everyMs },
+    approve: (isolates: readonly QuotedIsolate[]) =>
+      agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates),
+    onBegin({ round, isolate }) {
+      const which = ` (${round} of ${count})`
+      progress.stage(
+        isolate === null ? `watching for ${formatDuration(everyMs)}${which}` : `walking the heap of ${isolate}${which}`,
+      )
+      show = showProgress(progress, ` ${isolate}${which}`)
+    },
+    onProgress: (now) => show(now),
+  })
+}
+
+async function compare(
+  context: Context,
+  progress: Progress,
+  folder: string,
+  json: boolean,
+  limit = json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT,
+) {
+  const [{ readLocalSource }, { comparisonOf }, { compareAll }] = await Promise.all([
+    import('../analysis/culprit.ts'),
+    import('./inputs.ts'),
+    import('./comparison.ts'),
+  ])
+  return compareAll(await comparisonOf([folder]), progress, {
+    ...{ sort: 'retained', index: false, json, limit, readSource: readLocalSource, signal: context.signal },
+  })
+}

@@ -1,0 +1,18 @@
+// The texts of the patterns, which lie beside the detectors.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const folder = fileURLToPath(new URL('.', import.meta.url))
+
+export function listPatterns(): { id: string; summary: string }[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.md'))
+    .sort()
+    .map((file) => {
+      const id = file.slice(0, -'.md'.length)
+      return { id, summary: /^# [^:\n]+: (.*)$/m.exec(readPattern(id))?.[1] ?? '' }
+    })
+}
+
+export const readPattern = (id: string): string => readFileSync(`${folder}${id}.md`, 'utf8')

@@ -1,0 +1,117 @@
+// Findings as a tired engineer reads them: the verdict first, then each leak with its line, its path, and what to change.
+
+import type { ChalkInstance } from 'chalk'
+import type { Report, ReportFinding, ReportLeakPathStep } from '../findings/report.ts'
+import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
+
+type Options = { readonly color: ChalkInstance; readonly width: number; readonly limit: number }
+
+const INDENT = '      '
+/** A path is told in so many steps; of a longer one the middle is left out. */
+const MAX_STEPS = 12
+
+export function findingsText(report: Report, options: Options): string {
+  const { findings } = report
+  return [
+    verdict(report, options.color),
+    ...findings
+      .slice(0, options.limit)
+      .map((finding, i) => findingText(finding, i + 1, severalIsolates(report), options)),
+    ...(findings.length > options.limit
+      ? [`… and ${formatCount(findings.length - options.limit)} more (--limit)`]
+      : []),
+  ].join('\n\n')
+}
+
+const severalIsolates = ({ snapshots }: Report): boolean => new Set(snapshots.map(({ isolate }) => isolate)).size > 1
+
+function verdict({ findings, growth, explained, snapshots }: Report, color: ChalkInstance): string {
+  const span = growth && growth.elapsedMs > 0 ? ` in ${formatDuration(growth.elapsedMs)}` : ''
+  const many = snapshots.filter(({ isolate }) => isolate === snapshots[0]!.isolate).length
+  if (findings.length === 0) {
+    const grew =
+      growth && growth.totalShallowBytes > 0
+        ? `the heap grew by ${formatBytes(growth.totalShallowBytes)}${span}, but nothing in it`
+        : `nothing${span}`
+    const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''
+    return `${color.bold.green('No leak found:')} ${grew} rose the way a leak does.${unsure}`
+  }
+  const share =
+    explained && explained.growthBytes > 0
+      ? `, which ${findings.length === 1 ? 'explains' : 'explain'} ${Math.round((100 * explained.bytes) / explained.growthBytes)} % of the ${formatBytes(explained.growthBytes)} that came and stayed${span}`
+      : ''
+  return `${color.bold.red(`${formatCount(findings.length)} ${findings.length === 1 ? 'leak' : 'leaks'} found`)}${share}.`
+}
+
+function findingText(
+  finding: ReportFinding,
+  rank: number,
+  severalIsolates: boolean,
+  { color, width }: Options,
+): string {
+  const { pattern, severity, confidence, title, isolate, culprit, reason, growth, retainingPath, explains, advice } =
+    finding
+  const sure = `${Math.round(confidence * 100)} % sure`
+  const paint = severity === 'error' ? color.red : severity === 'warning' ? color.yellow : color.dim
+  const where = severalIsolates ? `  ${color.inverse(` ${printable(isolate)} `)}` : ''
+  const perHour = growth.bytesPerSecond > 0 ? `, ${formatBytes(growth.bytesPerSecond * 3600)} an hour` : ''
+  const lines = [
+    `${`${rank}`.padStart(3)}  ${paint.bold(pattern)}  ${color.bold(printable(title))}${where}`,
+    `${INDENT}${color.dim(`${severity}, ${sure}: ${printable(reason)}`)}`,
+    `${INDENT}holds ${formatBytes(growth.retainedBytes)}${perHour}`,
+  ]
+  if (culprit) {
+    const name = culprit.function ? ` in ${printable(culprit.function, 60)}` : ''
+    const inside = culprit.package ? ` (package ${printable(culprit.package)})` : ''
+    lines.push(
+      '',
+      `${INDENT}${color.yellow(`${printable(culprit.url.replace(/^file:\/\//, ''))}:${culprit.line}:${culprit.column}`)}${name}${inside}`,
+      ...frameLines(finding, color, width),
+    )
+  }
+  lines.push('', ...pathLines(retainingPath, color, width))
+  if (explains.length > 0) {
+    const others = explains.slice(0, 4).map(({ title, count }) => `${formatCount(count)} ${printable(title, 60)}`)
+    lines.push('', ...wrapped(`the same objects: ${others.join('; ')}`, width, color.dim))
+  }
+  lines.push('', ...wrapped(`Do: ${printable(advice)}`, width, color.green))
+  lines.push(`${INDENT}${color.dim(`leakscope explain ${pattern}`)}`)
+  return lines.join('\n')
+}
+
+function frameLines({ codeFrame, culprit }: ReportFinding, color: ChalkInstance, width: number): string[] {
+  const digits = `${codeFrame.at(-1)?.line ?? ''}`.length
+  return codeFrame.map(({ line, text }) => {
+    const shown = `${`${line}`.padStart(digits)} │ ${printable(text.replace(/\t/g, '  '), Math.max(40, width - 20))}`
+    return line === culprit?.line ? `${INDENT}${color.red('>')} ${color.bold(shown)}` : `${INDENT}  ${color.dim(shown)}`
+  })
+}
+
+/** As LeakCanary draws it: a line for each step, the references that may be to blame underlined. */
+function pathLines(path: readonly ReportLeakPathStep[], color: ChalkInstance, width: number): string[] {
+  const cut = path.length > MAX_STEPS ? [...path.slice(0, 4), undefined, ...path.slice(5 - MAX_STEPS)] : path
+  const said = { no: color.green('leaking: no '), unknown: color.dim('leaking: ?  '), yes: color.red('leaking: yes') }
+  return cut.map((step, i) => {
+    if (!step) return `${INDENT}  ${color.dim('│             …')}`
+    const { edge, node, times, leaking, reason, suspect, package: from } = step
+    const reference = printable(edge, 80)
+    const told = reference === '' ? '' : suspect ? `${color.red.underline(`~${reference}~`)} ` : `${reference} `
+    const of = from === null || from === 'node' ? '' : color.dim(` (${printable(from)})`)
+    const more = times > 1 ? ` ×${formatCount(times)}` : ''
+    const why = reason === '' ? '' : color.dim(`  ${printable(reason)}`)
+    const room = Math.max(30, width - 70)
+    return `${INDENT}  ${i === cut.length - 1 ? '╰' : '├'} ${said[leaking]}  ${told}${printable(node.replace(/^module file:\/\//, 'module '), room)}${more}${of}${why}`
+  })
+}
+
+function wrapped(text: string, width: number, paint: ChalkInstance): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + word.length + 1 > Math.min(110, Math.max(40, width - INDENT.length))) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line].map((each) => `${INDENT}${paint(each)}`)
+}
