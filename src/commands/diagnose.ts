@@ -7,13 +7,14 @@ import { Command } from 'commander'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
 import { LeakscopeError } from '../errors.ts'
-import type { Report } from '../findings/report.ts'
+import type { Report, ReportFinding } from '../findings/report.ts'
 import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import type { InspectorSession } from '../target/session.ts'
 import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Target } from '../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from './capturing.ts'
+import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
 import { duration, type FailOn, failOnOption, positiveInteger, size } from './options.ts'
 
@@ -39,6 +40,8 @@ const DEFAULT_WAIT_MS = 600_000
 const DEFAULT_LIMIT = 5
 /** The look that costs nothing: so many samples, so far apart. */
 const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
+/** The look at living objects: of how many findings, and how long between the two. */
+const LIVE = { findings: 5, pauseMs: 1500 }
 
 export function diagnoseCommand(context: Context): Command {
   return new Command('diagnose')
@@ -86,7 +89,7 @@ export function diagnoseCommand(context: Context): Command {
 }
 
 async function run(context: Context, target: TargetName, options: Options): Promise<void> {
-  const { snapshots, light = false, json = false, quiet = false, force = false } = options
+  const { snapshots, light = false, json = false, quiet = false } = options
   if (!light && snapshots < 2) {
     throw new LeakscopeError('usage-invalid', '--snapshots takes 2 or more: one has nothing to be compared with', {
       hint: 'Three or more tell a leak from something that fills up. --light takes none.',
@@ -98,8 +101,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { visited, vitals } = await visit(context, progress, target, options, folder, force)
-    const compared = light ? undefined : await compare(context, progress, folder, json, options.limit)
+    const { visited, vitals, compared } = await visit(context, progress, target, options, folder)
     progress.end()
     const report: Report = {
       ...emptyReport('diagnose'),
@@ -122,37 +124,68 @@ async function run(context: Context, target: TargetName, options: Options): Prom
 interface Visited {
   readonly visited: Target
   readonly vitals: readonly Vitals[]
+  /** Undefined where no snapshots were taken. */
+  readonly compared: Compared | undefined
 }
 
-/** All that the target has part in; it is left before anything is worked out. */
 async function visit(
   context: Context,
   progress: Progress,
   target: TargetName,
   options: Options,
   folder: string,
-  force: boolean,
 ): Promise<Visited> {
   const [{ withInspector }, { readVitals }] = await Promise.all([
     import('../target/attach.ts'),
     import('../capture/vitals.ts'),
   ])
-  const waitMs = options.wait === true ? DEFAULT_WAIT_MS : options.wait
-  const durationMs = options.duration ?? DEFAULT_DURATION_MS
+  const { light = false, wait, duration: durationMs = DEFAULT_DURATION_MS } = options
   progress.stage(`attaching to ${showTarget(target)}`)
-  const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
+  const attach = {
+    signal: context.signal,
+    onNotice: noteBeside(context, progress),
+    waitMs: wait === true ? DEFAULT_WAIT_MS : wait,
+  }
   return withInspector(target, attach, async (session, visited) => {
     const pid = target.kind === 'process' ? visited.pid : undefined
     progress.stage('looking at what costs nothing')
-    const vitals = await readVitals(session, {
-      ...{ pid, samples: LIGHT.samples, signal: context.signal },
-      everyMs: options.light
-        ? durationMs / (LIGHT.samples - 1)
-        : Math.min(LIGHT.everyMs, (LIGHT.share * durationMs) / LIGHT.samples),
-    })
-    if (!options.light) await capture(context, progress, session, visited, target, options, folder, force, durationMs)
+    const everyMs = light
+      ? durationMs / (LIGHT.samples - 1)
+      : Math.min(LIGHT.everyMs, (LIGHT.share * durationMs) / LIGHT.samples)
+    const vitals = await readVitals(session, { pid, samples: LIGHT.samples, everyMs, signal: context.signal })
+    if (light) return { visited, vitals, compared: undefined }
+    await capture(context, progress, session, visited, target, options, folder, durationMs)
+    const compared = await compare(context, progress, folder, options)
+    progress.stage('looking at what was found')
+    const findings = await lookAgain(session, compared.findings, context.signal)
     progress.stage('leaving')
-    return { visited, vitals }
+    return { visited, vitals, compared: { ...compared, findings } }
+  })
+}
+
+/** Ids mean the same objects as long as the session lasts: the containers of the main thread are asked what they hold now. */
+async function lookAgain(
+  session: InspectorSession,
+  findings: readonly ReportFinding[],
+  signal: AbortSignal,
+): Promise<ReportFinding[]> {
+  const [{ sizesNow }, { confirm, gainingNode }, { pause }] = await Promise.all([
+    import('../capture/live.ts'),
+    import('../findings/confirm.ts'),
+    import('../capture/pause.ts'),
+  ])
+  const asked = findings
+    .filter((finding) => finding.isolate === 'main' && gainingNode(finding) !== undefined)
+    .slice(0, LIVE.findings)
+  const nodes = asked.map((finding) => gainingNode(finding)!)
+  const startedMs = performance.now()
+  const first = await sizesNow(session, nodes)
+  if (first.some((size) => size !== undefined)) await pause(LIVE.pauseMs, session.closed, signal)
+  const second = await sizesNow(session, nodes)
+  const seconds = (performance.now() - startedMs) / 1000
+  return findings.map((finding) => {
+    const i = asked.indexOf(finding)
+    return i < 0 ? finding : confirm(finding, { first: first[i], second: second[i], seconds })
   })
 }
 
@@ -164,14 +197,13 @@ async function capture(
   target: TargetName,
   options: Options,
   folder: string,
-  force: boolean,
   durationMs: number,
 ): Promise<void> {
   const [{ captureBundle }, { agreeOnPrice }] = await Promise.all([
     import('../capture/capture-bundle.ts'),
     import('./snapshot-price.ts'),
   ])
-  const { snapshots: count, atAnyPrice = false, quiet = false } = options
+  const { snapshots: count, force = false, atAnyPrice = false, quiet = false } = options
   const everyMs = durationMs / (count - 1)
   const wanted: Wanted = {
     ...{ name: folder, isolate: 'all', count, every: everyMs, waitMs: undefined, redactor: undefined, force },
@@ -199,9 +231,10 @@ async function compare(
   context: Context,
   progress: Progress,
   folder: string,
-  json: boolean,
-  limit = json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT,
-) {
+  options: Options,
+): Promise<Compared> {
+  const json = options.json ?? false
+  const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
   const [{ readLocalSource }, { comparisonOf }, { compareAll }] = await Promise.all([
     import('../analysis/culprit.ts'),
     import('./inputs.ts'),
