@@ -55,7 +55,7 @@ export function serviceHeap(state: Service): string {
   for (let i = 0; i < 200; i++) link(global, add(1001 + 2 * i, { name: `Builtin${i}`, size: 16 }), 'property', `b${i}`)
 
   const logArray = add(21, { name: 'Array', size: 16 })
-  const logStore = add(logs > 0 ? 23 + 2 * logs * 10_000_000 : 23, {
+  const logStore = add(logs > 0 ? 10_000_001 + 2 * logs : 23, {
     name: '(object elements)',
     type: 'array',
     size: 16 + 8 * logs,

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest'
+import { judgeSeries } from '../../src/analysis/steadiness.ts'
+
+const judge = (counts: number[], survivors: number[] = [], seconds = counts.map((_, i) => 10 * i)) =>
+  judgeSeries({ counts, survivors, seconds })
+
+describe('the trend of a count', () => {
+  it('is steady where all that came is still there', () => {
+    expect(judge([100, 200, 300], [100, 100])).toBe('steady')
+    expect(judge([0, 90, 200, 310], [90, 110, 110])).toBe('steady')
+  })
+  it('counts by time, however far apart the snapshots are', () => {
+    expect(judge([0, 10, 100], [10, 90], [0, 1, 10])).toBe('steady')
+  })
+  it('is turning where more comes than goes', () => {
+    expect(judge([1000, 2000, 3000], [600, 2000])).toBe('turning')
+  })
+  it('is slowing where something fills up', () => {
+    expect(judge([1000, 4000, 4100], [3000, 100])).toBe('slowing')
+    expect(judge([1000, 5000, 5000], [4000, 0])).toBe('slowing')
+  })
+  it('is swinging where it went down in between, or nothing of an earlier step is left', () => {
+    expect(judge([1000, 200, 1500], [0, 1500])).toBe('swinging')
+    expect(judge([1000, 2000, 3000], [0, 3000])).toBe('swinging')
+  })
+  it('is level where as many went as came, but for a few', () => {
+    expect(judge([5000, 5000, 5000], [2000, 2500])).toBe('level')
+    expect(judge([5000, 5100, 5200], [2000, 2500])).toBe('level')
+    expect(judge([5000, 4000, 3000])).toBe('level')
+  })
+  it('is not told from two snapshots', () => {
+    expect(judge([100, 200], [100])).toBe('unknown')
+  })
+})

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { confirm } from '../../src/findings/confirm.ts'
+import { fingerprint } from '../../src/findings/fingerprint.ts'
+import type { ReportFinding } from '../../src/findings/report.ts'
+
+const finding = {
+  severity: 'error',
+  confidence: 0.9,
+  reason: 'it gained',
+  growth: { count: 1000, shallowBytes: 0, retainedBytes: 0, perSecond: 1, bytesPerSecond: 1 },
+  evidence: {},
+} as unknown as ReportFinding
+
+describe('a look at what is alive', () => {
+  it('confirms what went on growing', () => {
+    const { reason, confidence } = confirm(finding, { first: 5000, second: 5100, seconds: 2 })
+    expect(reason).toBe('it gained; looked at alive it went on growing (5,000 → 5,100 in 2.0 s)')
+    expect(confidence).toBe(0.9)
+  })
+  it('makes a note of what was emptied meanwhile', () => {
+    expect(confirm(finding, { first: 5000, second: 3, seconds: 2 })).toMatchObject({ severity: 'note', confidence: 0.4 })
+  })
+  it('says nothing where there is nothing to see', () => {
+    expect(confirm(finding, { first: undefined, second: undefined, seconds: 2 })).toBe(finding)
+  })
+})
+
+describe('a fingerprint', () => {
+  it('is of 16 hex digits, and the same whatever the numbers are', () => {
+    const one = fingerprint(['growing-collection', '.logs Array[48,211]', '[12] string'])
+    expect(one).toMatch(/^[0-9a-f]{16}$/)
+    expect(fingerprint(['growing-collection', '.logs Array[7]', '[3] string'])).toBe(one)
+    expect(fingerprint(['growing-collection', '.users Array[7]', '[3] string'])).not.toBe(one)
+  })
+})
