@@ -227,12 +227,7 @@ async function capture(
   })
 }
 
-async function compare(
-  context: Context,
-  progress: Progress,
-  folder: string,
-  options: Options,
-): Promise<Compared> {
+async function compare(context: Context, progress: Progress, folder: string, options: Options): Promise<Compared> {
   const json = options.json ?? false
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
   const [{ readLocalSource }, { comparisonOf }, { compareAll }] = await Promise.all([

@@ -18,7 +18,10 @@ describe('a look at what is alive', () => {
     expect(confidence).toBe(0.9)
   })
   it('makes a note of what was emptied meanwhile', () => {
-    expect(confirm(finding, { first: 5000, second: 3, seconds: 2 })).toMatchObject({ severity: 'note', confidence: 0.4 })
+    expect(confirm(finding, { first: 5000, second: 3, seconds: 2 })).toMatchObject({
+      severity: 'note',
+      confidence: 0.4,
+    })
   })
   it('says nothing where there is nothing to see', () => {
     expect(confirm(finding, { first: undefined, second: undefined, seconds: 2 })).toBe(finding)
