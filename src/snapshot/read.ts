@@ -5,7 +5,7 @@ import { breathing } from '../support/breathing.ts'
 import { readFully } from '../support/descriptors.ts'
 import { setLazily } from '../support/lazily.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedUint8, sharedUint32 } from '../support/shared.ts'
+import { sharedNeighbours, sharedUint8, sharedUint32 } from '../support/shared.ts'
 import {
   type BackDone,
   CLAIM,
@@ -79,11 +79,13 @@ async function readFromBothEnds(
     const sections = start && findSections(fd, start.nodesAt, start.head.nodeCount, start.head.layout)
     if (!sections) return undefined
     const { layout, nodeCount, edgeCount, extraNativeBytes } = start.head
+    // Side by side, for who needs their memory when they are in the index.
+    const [nodeName, selfSize] = sharedNeighbours(nodeCount)
     const columns = {
       nodeType: sharedUint8(nodeCount),
-      nodeName: sharedUint32(nodeCount),
+      nodeName,
       nodeId: index?.reserve('nodeId', 'uint32', nodeCount) ?? sharedUint32(nodeCount),
-      selfSize: sharedUint32(nodeCount),
+      selfSize,
       firstEdge: sharedUint32(nodeCount + 1),
       edges: sharedUint32(edgeCount),
       edgeNameOrIndex: index?.reserve('edgeNameOrIndex', 'uint32', edgeCount) ?? sharedUint32(edgeCount),
