@@ -8,7 +8,7 @@ import { type SecondThread, startSecondThread } from '../support/second-thread.t
 import type { ClassRow } from './classes.ts'
 import { type Growth, type GrowthOptions, type SnapshotTotals, tellGrowth } from './growth.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
-import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
+import { callExtendLineage, callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
 import { growthById, growthByPlace, type PlaceTotals, totalPlaces } from './place-growth.ts'
 import { Places } from './places.ts'
@@ -109,16 +109,22 @@ async function compareById(
       opened = await openSnapshot(files.at(-1)!, openOptions(options, earlier.length, files.length))
     }
     const { graph, classes } = opened
+    if (!idsAgree(followed!.series.at(-1)!.identity, graph.snapshot)) return undefined
+    const { nodeId } = graph.snapshot
+    // All that the second thread can do while this one looks at places.
+    const extending = callExtendLineage(second, followed!.lineage, nodeId, graph.ownership.shallowSize)
     const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
-    const duplicates = callHasDuplicates(second, graph.snapshot.nodeId)
-    for (const pending of [paths, duplicates]) pending.catch(() => {})
-    const whole = follow(followed, opened)
-    if (!whole) return undefined
+    const duplicates = callHasDuplicates(second, nodeId)
+    for (const pending of [extending, paths, duplicates]) pending.catch(() => {})
     const places = new Places()
     const placed = await breathing(places.locate(graph, classes), signal)
-    const growths = growthById(graph, placed, places, whole.lineage)
+    const lineage = await unlessAborted(extending, signal)
+    if (!lineage) return undefined
+    const growths = growthById(graph, placed, places, lineage)
     await unlessAborted(paths, signal)
-    return (await duplicates) ? undefined : tellGrowth(opened, whole.series, growths, 'id', options)
+    return (await duplicates)
+      ? undefined
+      : tellGrowth(opened, [...followed!.series, remember(opened)], growths, 'id', options)
   } finally {
     await opened?.close()
   }
