@@ -13,6 +13,7 @@ import {
   pieceCount,
   type RowsDone,
   type RowsJob,
+  readBack,
   readRowsFrom,
 } from './both-ends.ts'
 import { Cursor, expect, MARGIN, type Parsing, skipSpace } from './cursor.ts'
@@ -53,7 +54,7 @@ export async function readSnapshot(
   second?: SecondThread,
   index?: IndexWriter,
 ): Promise<Snapshot> {
-  const snapshot = second && (await readFromBothEnds(file, options, second, index))
+  const snapshot = await readFromBothEnds(file, options, second, index)
   if (snapshot) return snapshot
   // What has gone to it may be anything.
   if (index?.has('nodeId')) index.close()
@@ -64,7 +65,7 @@ export async function readSnapshot(
 async function readFromBothEnds(
   file: string,
   { onProgress, signal }: ReadOptions,
-  second: SecondThread,
+  second: SecondThread | undefined,
   index: IndexWriter | undefined,
 ): Promise<Snapshot | undefined> {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined
@@ -94,7 +95,7 @@ async function readFromBothEnds(
     const job: RowsJob = { file, fd, sections, layout, nodeCount, edgeCount, columns, claims }
     const pieces = pieceCount(sections.nodes) + pieceCount(sections.edges)
 
-    const pending = callReadBack(second, job)
+    const pending = second && callReadBack(second, job)
     let front: RowsDone | undefined
     let back: BackDone | undefined
     try {
@@ -108,7 +109,13 @@ async function readFromBothEnds(
     } finally {
       // Whatever happens, nobody reads on from a descriptor that is about to be closed.
       if (!front) Atomics.store(claims, CLAIM.givenUp, 1)
-      back = await pending.catch(() => undefined)
+      back = await pending?.catch(() => undefined)
+    }
+    if (!second && front) {
+      // One thread alone takes breath before the tail of the file.
+      await new Promise(setImmediate)
+      signal?.throwIfAborted()
+      back = readBack(job)
     }
     if (!front || !back?.rows) return undefined
     const { rows } = back
