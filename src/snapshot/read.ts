@@ -45,7 +45,7 @@ export interface ReadOptions {
  * Memory is the result's own plus two pieces of the file; no string of the file's length is ever made.
  * @param second takes half of the work, where the file is a plain one that V8 wrote
  * @param index takes the columns `nodeId` and `edgeNameOrIndex` at once, from which they come back when they are asked
- * for; closed, and to be forgotten, if that goes wrong. Only with a `second`.
+ * for; closed, and to be forgotten, if that goes wrong
  * @throws LeakscopeError `file-not-found`, `file-unreadable`, or `snapshot-malformed` with the byte offset
  */
 export async function readSnapshot(
