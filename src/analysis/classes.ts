@@ -133,23 +133,40 @@ export function classify(snapshot: ClassColumns): Classes {
   return { of, names, locations: rows, keys }
 }
 
-/**
- * One row for each class that has a node with a size, in no particular order; one walk over the dominator tree.
- * @param tree what {@link classTree} made, if that was done already
- */
-export function classRows(graph: HeapGraph, classes: Classes, tree = classTree(graph, classes)): ClassRow[] {
-  const size = classes.names.length
-  const { of } = classes
-  const { shallowSize } = graph.ownership
-  const count = new Uint32Array(size)
-  const shallow = new Float64Array(size)
+/** What the nodes of each class are and have by themselves. */
+export interface ClassTotals {
+  /** By class number: nodes with a shallow size. */
+  readonly count: Uint32Array
+  /** By class number: their shallow sizes together, in bytes. */
+  readonly shallowBytes: Float64Array
+}
+
+export function classTotals({ of, names }: Classes, shallowSize: Ownership['shallowSize']): ClassTotals {
+  const count = new Uint32Array(names.length)
+  const shallowBytes = new Float64Array(names.length)
   for (let node = 0; node < of.length; node++) {
     const bytes = shallowSize[node]!
     if (bytes === 0) continue
     const number = of[node]!
     count[number]!++
-    shallow[number]! += bytes
+    shallowBytes[number]! += bytes
   }
+  return { count, shallowBytes }
+}
+
+/**
+ * One row for each class that has a node with a size, in no particular order; one walk over the dominator tree.
+ * @param totals what {@link classTotals} found, if that was done already
+ * @param tree the same of {@link classTree}
+ */
+export function classRows(
+  graph: HeapGraph,
+  classes: Classes,
+  totals = classTotals(classes, graph.ownership.shallowSize),
+  tree = classTree(graph, classes),
+): ClassRow[] {
+  const size = classes.names.length
+  const { count, shallowBytes } = totals
   const retained = retainedByClass(graph, tree, size)
   graph.scratch.give(tree.group, tree.firstChild, tree.nextSibling)
   const rows: ClassRow[] = []
@@ -159,7 +176,7 @@ export function classRows(graph: HeapGraph, classes: Classes, tree = classTree(g
       key: classes.keys[number]!,
       name: classes.names[number]!,
       count: count[number]!,
-      shallowBytes: shallow[number]!,
+      shallowBytes: shallowBytes[number]!,
       retainedBytes: retained[number]!,
       location: classes.locations[number]!,
     })

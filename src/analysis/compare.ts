@@ -10,7 +10,7 @@ import { type Contents, countContents } from './contents.ts'
 import { ageEmbedded } from './embedded.ts'
 import { type Growth, type GrowthOptions, type Matching, type SnapshotTotals, tellGrowth } from './growth.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
-import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
+import { callExtendLineage, callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
 import { growthById, growthByPlace, type PlaceGrowth, type PlaceTotals, totalPlaces } from './place-growth.ts'
 import { type PlacedNodes, Places } from './places.ts'
@@ -136,18 +136,23 @@ async function compareById(
       opened = await openSnapshot(files.at(-1)!, openOptions(options, earlier.length, files.length))
     }
     const { graph, classes } = opened
+    if (!idsAgree(followed!.series.at(-1)!.identity, graph.snapshot)) return undefined
+    const { nodeId } = graph.snapshot
+    // All that the second thread can do while this one looks at places.
+    const extending = callExtendLineage(second, followed!.lineage, nodeId, graph.ownership.shallowSize)
     const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
-    const duplicates = callHasDuplicates(second, graph.snapshot.nodeId)
-    for (const pending of [paths, duplicates]) pending.catch(() => {})
-    const whole = follow(followed, opened)
-    if (!whole) return undefined
-    ageEmbedded(graph, whole.lineage.born)
+    const duplicates = callHasDuplicates(second, nodeId)
+    for (const pending of [extending, paths, duplicates]) pending.catch(() => {})
     const places = new Places()
     const placed = await breathing(places.locate(graph, classes), signal)
-    const growths = growthById(graph, placed, places, whole.lineage)
+    const lineage = await unlessAborted(extending, signal)
+    if (!lineage) return undefined
+    ageEmbedded(graph, lineage.born)
+    const growths = growthById(graph, placed, places, lineage)
     await unlessAborted(paths, signal)
     if (await duplicates) return undefined
-    found = { opened, matching: 'id', series: whole.series, growths, places, placed, lineage: whole.lineage }
+    const series = [...followed!.series, remember(opened)]
+    found = { opened, matching: 'id', series, growths, places, placed, lineage }
     return found
   } finally {
     if (!found) await opened?.close()

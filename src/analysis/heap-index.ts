@@ -63,8 +63,6 @@ export async function writeIndex(
       locationColumn: locations.column,
       stringStarts: strings.raw.stringStarts,
       ...(packed && { stringBytes: strings.raw.stringBytes }),
-      owner: ownership.owner,
-      shallowSize: ownership.shallowSize,
       order,
       above,
       retainedSizes,
@@ -74,6 +72,7 @@ export async function writeIndex(
     for (const name of ['nodeName', 'selfSize', 'nodeId', 'edgeNameOrIndex'] as const) {
       if (!writer.has(name)) columns[name] = snapshot[name]
     }
+    for (const name of ['owner', 'shallowSize'] as const) if (!writer.has(name)) columns[name] = ownership[name]
     await writer.write(columns, second)
     const byKey = new Map(rows.map((row) => [row.key, row]))
     const values: Values = {

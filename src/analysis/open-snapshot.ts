@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs'
 import { computeDominators, computeRetainedSizes } from '../graph/dominators.ts'
 import { HeapGraph } from '../graph/heap-graph.ts'
-import { callFindOwners, callMoveSizes } from '../graph/ownership.ts'
+import { callFindOwners, callMoveSizes, type Ownership } from '../graph/ownership.ts'
 import { indexPath, makeRoom, touchIndex } from '../snapshot/index-cache.ts'
 import { IndexReader, IndexWriter } from '../snapshot/index-file.ts'
 import { type ReadOptions, readSnapshot } from '../snapshot/read.ts'
@@ -13,7 +13,16 @@ import { setLazily } from '../support/lazily.ts'
 import { Scratch } from '../support/scratch.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
-import { callClassify, callClassTree, classify, classRows, classTree } from './classes.ts'
+import {
+  type Classes,
+  type ClassTotals,
+  type ClassTree,
+  callClassify,
+  callClassTree,
+  classify,
+  classRows,
+  classTotals,
+} from './classes.ts'
 import { fromIndex, type Heap, writeIndex } from './heap-index.ts'
 
 export interface OpenOptions extends ReadOptions {
@@ -110,19 +119,27 @@ async function openAnew(
   const snapshot = await readSnapshot(file, options, second, index)
   const writer = index?.isOpen ? index : undefined
   const scratch = new Scratch(snapshot.nodeCount)
-  const { graph, classes, tree } = second
+  const { graph, classes, totals, tree }: WorkedOut = second
     ? await workOut(snapshot, scratch, second, writer, signal)
     : await workOutAlone(snapshot, scratch, signal)
-  const rows = classRows(graph, classes, tree)
+  const rows = classRows(graph, classes, totals, tree)
   const settled = writer ? writeIndex(writer, graph, classes, rows, second) : Promise.resolve()
   return { graph, classes, classRows: rows, fromIndex: false, settled, release: () => writer?.close() }
 }
 
-async function workOutAlone(snapshot: Snapshot, scratch: Scratch, signal: AbortSignal | undefined) {
+interface WorkedOut {
+  readonly graph: HeapGraph
+  readonly classes: Classes
+  /** What the class table is made of, as far as it is there already. */
+  readonly totals?: ClassTotals
+  readonly tree?: ClassTree
+}
+
+async function workOutAlone(snapshot: Snapshot, scratch: Scratch, signal: AbortSignal | undefined): Promise<WorkedOut> {
   const dominators = await breathing(computeDominators(snapshot, scratch), signal)
   const graph = new HeapGraph(snapshot, { dominators }, scratch)
   const classes = classify(snapshot)
-  return { graph, classes, tree: classTree(graph, classes) }
+  return { graph, classes }
 }
 
 /** While this thread searches the edges, the other one looks at the nodes. */
@@ -132,7 +149,7 @@ async function workOut(
   second: SecondThread,
   writer: IndexWriter | undefined,
   signal: AbortSignal | undefined,
-) {
+): Promise<WorkedOut> {
   const { nodeName, selfSize } = snapshot
   // All is said at once, as this thread will not look up for long.
   const owner = sharedUint32(snapshot.nodeCount)
@@ -141,29 +158,37 @@ async function workOut(
   let sizes = selfSize
   let written: Promise<void> | undefined
   if (writer) {
-    // Once they are in the file, the sizes become the shallow ones, and the names' memory serves the dominators.
+    // Once they are in the file, the sizes become the shallow ones.
     written = writer.write({ nodeName, selfSize }, second)
   } else {
     sizes = selfSize instanceof Uint32Array ? sharedUint32(selfSize.length) : sharedFloat64(selfSize.length)
     sizes.set(selfSize)
   }
   const moved = all(written, callMoveSizes(second, snapshot, sizes, owner))
-  const meanwhile = Promise.all([owners, classified, moved]).then(() => {
+  const meanwhile = Promise.all([owners, classified, moved]).then(async ([, , shallowSize]) => {
     if (!writer) return
+    await writer.write({ owner, shallowSize }, second)
     setLazily(snapshot, 'nodeName', () => writer.load('nodeName') as Uint32Array)
     setLazily(snapshot, 'selfSize', () => writer.load('selfSize') as typeof selfSize)
-    scratch.give(nodeName)
+    // What is in the file leaves its memory to the dominators; side by side, names and sizes are worth most.
+    scratch.give(nodeName, selfSize, owner)
   })
   // If something else fails first, nobody waits for it.
   meanwhile.catch(() => {})
 
   const dominators = await breathing(computeDominators(snapshot, scratch, second, meanwhile), signal)
   const ownership = { owner, shallowSize: await moved }
+  if (writer) {
+    const into = ownership.shallowSize instanceof Uint32Array ? scratch.take() : undefined
+    ownership.shallowSize = writer.load('shallowSize', into) as Ownership['shallowSize']
+    setLazily(ownership, 'owner', () => writer.load('owner') as Uint32Array)
+  }
   const classes = await classified
   const grown = callClassTree(second, scratch, dominators, ownership, classes)
   const retainedSizes = computeRetainedSizes(dominators, ownership.shallowSize, scratch)
   const graph = new HeapGraph(snapshot, { ownership, dominators, retainedSizes }, scratch)
-  return { graph, classes, tree: await grown }
+  const totals = classTotals(classes, ownership.shallowSize)
+  return { graph, classes, totals, tree: await grown }
 }
 
 /** The last one's value, once both are there. */

@@ -8,10 +8,8 @@ import { markForeign, markKnown } from './retaining.ts'
 import { ROOT } from './roots.ts'
 
 export interface Search {
-  /** By node ordinal: its depth-first number. */
+  /** By node ordinal: its depth-first number. The `reached` nodes come first, then those of unreachable cycles. */
   readonly number: Uint32Array
-  /** By depth-first number: the node ordinal. The `reached` nodes come first, then those of unreachable cycles. */
-  readonly order: Uint32Array
   /** By depth-first number: the number of the parent in the search's tree. */
   readonly parent: Uint32Array
   /** By depth-first number: the least number that an edge leads here from, of those below its own. */
@@ -33,7 +31,6 @@ const SLICE = 1 << 18
 export function* searchDepthFirst(snapshot: Snapshot, scratch: Scratch): Slices<Search> {
   const { nodeCount, firstEdge, edges } = snapshot
   const number = scratch.take().fill(UNSEEN)
-  const order = scratch.take()
   const parent = scratch.take()
   const semi = scratch.take()
   const degree = scratch.take().fill(0)
@@ -54,7 +51,6 @@ export function* searchDepthFirst(snapshot: Snapshot, scratch: Scratch): Slices<
 
   function enter(node: number, from: number): number {
     number[node] = count
-    order[count] = node
     parent[count] = from
     semi[count] = from
     return count++
@@ -146,7 +142,7 @@ export function* searchDepthFirst(snapshot: Snapshot, scratch: Scratch): Slices<
   }
   const reached = count
   for (let node = 0; node < nodeCount && count < nodeCount; node++) if (number[node] === UNSEEN) enter(node, 0)
-  return { number, order, parent, semi, degree, reached }
+  return { number, parent, semi, degree, reached }
 }
 
 export function grown(array: Uint32Array): Uint32Array<ArrayBuffer> {

@@ -1,7 +1,7 @@
 // The dominator tree of the heap, and the retained sizes that follow from it.
 
 import { edgeTarget, retains, type Snapshot } from '../snapshot/snapshot.ts'
-import type { Slices } from '../support/breathing.ts'
+import { atOnce, type Slices } from '../support/breathing.ts'
 import { setLazily } from '../support/lazily.ts'
 import type { Scratch } from '../support/scratch.ts'
 import type { SecondThread } from '../support/second-thread.ts'
@@ -19,6 +19,8 @@ export interface Dominators {
 
 /** Numbers that are worked through between two breaths. */
 const SLICE = 1 << 19
+/** The same where two threads share them. */
+const SMALL_SLICE = 1 << 16
 
 /**
  * Computes immediate dominators over the edges that retain (see `retaining.ts`).
@@ -41,18 +43,30 @@ export function* computeDominators(
   meanwhile?: Promise<unknown>,
 ): Slices<Dominators> {
   const search = yield* searchDepthFirst(snapshot, scratch)
-  if (meanwhile) yield meanwhile
-  const { number, order, parent, semi, degree: first, reached } = search
+  const { number, parent, semi, degree: first, reached } = search
 
   // All arrays from here on are indexed by depth-first number and hold such numbers.
   // `ancestor` and `label` are the paper's forest: all vertices above the current one are linked to their parents, and
   // label is the least semidominator on the compressed way up.
   const ancestor = liftSingles(search, scratch)
-  const { retainers, crowds } = yield* collectRetainers(snapshot, search, ancestor, second)
+  if (meanwhile) yield meanwhile
+  // Where the second thread puts retainers; then, the numbers' other way round.
+  const order = scratch.take()
+  const { retainers, crowds, counts, manyOf } = yield* collectRetainers(
+    snapshot,
+    search,
+    ancestor,
+    order,
+    scratch,
+    second,
+  )
+  const inverted = second?.call<void>(import.meta.url, 'invert', number, order)
+  inverted?.catch(() => {})
+  if (!inverted) invert(number, order)
   ancestor.set(parent)
-  // The numbers have served; their memory serves on.
-  const label = number
-  label.set(semi)
+  // The least semidominator known so far is a label, too; once it is final it stands where its list did.
+  const label = semi
+  const final = first
   let path = new Uint32Array(1024)
   function evaluate(v: number, last: number): number {
     let height = 0
@@ -72,30 +86,28 @@ export function* computeDominators(
     }
     return least
   }
-  /** Where the list of the number before the current one starts, which is where the current one's ends. */
+  /** Where the current number's list ends, which is where the one before starts. */
   let listEnd = retainers.length
   function findSemidominators(from: number, to: number): void {
     for (let w = from - 1; w >= to; w--) {
-      let i = first[w]!
-      let least = semi[w]!
-      if (i >= CROWD) {
-        const crowd = crowds[i - CROWD]!
+      let least = label[w]!
+      if (first[w]! >= CROWD) {
+        const crowd = crowds[first[w]! - CROWD]!
         for (let part = w >>> 5; part < crowd.length && least > 0; part++) {
           for (let bits = crowd[part]!; bits !== 0 && least > 0; bits &= bits - 1) {
             const candidate = evaluate(32 * part + 31 - Math.clz32(bits & -bits), w)
             if (candidate < least) least = candidate
           }
         }
-      } else {
+      } else if (counts[w]! > 0) {
         const end = listEnd
-        listEnd = i
-        if (i === end) continue
-        for (; i < end && least > 0; i++) {
+        listEnd -= counts[w]! < MANY ? counts[w]! : manyOf.get(w)!
+        for (let i = listEnd; i < end && least > 0; i++) {
           const candidate = evaluate(retainers[i]!, w)
           if (candidate < least) least = candidate
         }
       }
-      semi[w] = least
+      final[w] = least
       label[w] = least
     }
   }
@@ -107,11 +119,13 @@ export function* computeDominators(
   const above = parent
   for (let w = 1; w < reached; w++) {
     let candidate = above[w]!
-    while (candidate > semi[w]!) candidate = above[candidate]!
+    while (candidate > final[w]!) candidate = above[candidate]!
     above[w] = candidate
   }
   above.fill(0, reached)
-  scratch.give(label, semi, ancestor, first)
+  if (inverted) yield inverted
+  scratch.give(label, ancestor, first, number)
+  scratch.giveLong(retainers)
   return dominatorsOf(order, above)
 }
 
@@ -145,15 +159,38 @@ interface RetainersJob extends Retainers {
   readonly firstEdge: Uint32Array
   readonly edges: Uint32Array
   readonly number: Uint32Array
-  readonly first: Uint32Array
   readonly lifted: Uint32Array
   readonly reached: number
+  /** By number: where its list ends, or that it has a crowd; one thread fills lists from there to where they start. */
+  readonly first: Uint32Array
+  /** By number: where its list starts; another thread fills them from there. */
+  readonly next: Uint32Array
+  /** How many slices of the nodes are taken. */
+  readonly taken: Int32Array
 }
 
-/** Fills the lists of numbers `from` to below `to` with what nodes `node` to below `lastNode` retain. */
-export function fillRetainers(job: RetainersJob, from: number, to: number, node = 0, lastNode = job.nodeCount): void {
-  const { firstEdge, edges, number, first, lifted, reached, retainers, crowds } = job
-  for (; node < lastNode; node++) {
+/** On the second thread: its part of {@link takeSlices}. */
+export const fillFromStarts = (job: RetainersJob): void => atOnce(takeSlices(job, 'starts'))
+
+/** Fills lists from their ends or from their starts, with what a slice of the nodes retains, until no slice is left. */
+function* takeSlices(job: RetainersJob, from: 'ends' | 'starts'): Slices<void> {
+  const [places, ahead] = from === 'ends' ? ([job.first, 1] as const) : ([job.next, 0] as const)
+  for (;;) {
+    const node = SMALL_SLICE * Atomics.add(job.taken, 0, 1)
+    if (node >= job.nodeCount) return
+    fillRetainers(job, places, ahead, node, Math.min(job.nodeCount, node + SMALL_SLICE))
+    yield undefined
+  }
+}
+
+/**
+ * Puts the nodes `node` to below `last` into the lists of what they retain.
+ * @param places by number: where its list goes on; 1 `ahead` of there if it grows downwards, 0 if upwards
+ */
+function fillRetainers(job: RetainersJob, places: Uint32Array, ahead: 0 | 1, node: number, last: number): void {
+  const { firstEdge, edges, number, lifted, reached, retainers, crowds } = job
+  const step = 1 - ahead
+  for (; node < last; node++) {
     const v = number[node]!
     // The edges of an unreachable cycle say nothing.
     if (v >= reached) continue
@@ -163,19 +200,28 @@ export function fillRetainers(job: RetainersJob, from: number, to: number, node 
       const packed = edges[edge]!
       if (!retains(packed)) continue
       const w = number[edgeTarget(packed)]!
-      if (w < from || w >= to || w >= v) continue
+      if (w >= v) continue
       const source = high > w ? high : v
-      const at = first[w]!
-      if (at >= CROWD) crowds[at - CROWD]![source >>> 5]! |= 1 << (source & 31)
-      else {
-        retainers[at - 1] = source
-        first[w] = at - 1
+      const at = places[w]!
+      if (at >= CROWD) {
+        const crowd = crowds[at - CROWD]!
+        const bit = 1 << (source & 31)
+        // The other thread may be at the same word; most bits are there already.
+        if ((crowd[source >>> 5]! & bit) === 0) Atomics.or(crowd, source >>> 5, bit)
+      } else {
+        retainers[at - ahead] = source
+        places[w] = at - ahead + step
       }
     }
   }
 }
 
-/** In the starts of lists: from here on, the number of a crowd. */
+/** Turns the numbers of nodes into the nodes of numbers. */
+export function invert(number: Uint32Array, order: Uint32Array): void {
+  for (let node = 0; node < number.length; node++) order[number[node]!] = node
+}
+
+/** In the ends of lists: from here on, the number of a crowd. */
 const CROWD = 0xff000000
 const MAX_CROWDS = 0xffff
 
@@ -186,48 +232,60 @@ interface Retainers {
   readonly crowds: readonly Uint32Array[]
 }
 
+/** In the lengths of lists: so many or more. */
+const MANY = 255
+
+interface RetainerLists extends Retainers {
+  /** By number: how long its list is, or MANY. */
+  readonly counts: Uint8Array
+  /** The same for the longer ones. */
+  readonly manyOf: ReadonlyMap<number, number>
+}
+
 /**
- * For each w, the sources v of retaining edges v → w that come from a higher number, from `first[w]` on, which has their
- * count before; where a bit for each number takes less room than the list, that. Only those need the forest: for the
+ * For each w, the sources v of retaining edges v → w that come from a higher number, of which `degree` has the count
+ * before; where a bit for each number takes less room than the list, that. Only those need the forest: for the
  * others, among them the tree's own, the semidominator is at most v itself, which the search has seen to. Each of two
- * threads takes the lists of half of all edges.
+ * threads looks at the edges of about half of the nodes, and fills each list from one of its ends, till they meet.
+ * @param next memory for where the second thread puts what it finds
  */
 function* collectRetainers(
   { nodeCount, firstEdge, edges }: Snapshot,
   { number, degree: first, reached }: Search,
   lifted: Uint32Array,
+  next: Uint32Array,
+  scratch: Scratch,
   second: SecondThread | undefined,
-): Slices<Retainers> {
+): Slices<RetainerLists> {
   const crowds: Uint32Array[] = []
-  let total = 0
-  for (let w = 0; w < reached; w++) total += first[w]!
   let sum = 0
-  let before = 0
-  /** The second thread's lists are those of lower numbers. */
-  let middle = 0
-  // Each count becomes where its list ends; filling the lists from their ends turns that into where they start.
+  const counts = new Uint8Array(reached)
+  const manyOf = new Map<number, number>()
+  // Each count becomes where its list ends.
   for (let w = 0; w < reached; w++) {
     const count = first[w]!
-    if (second && 2 * before < total) middle = w + 1
-    before += count
     if (32 * count > reached && crowds.length < MAX_CROWDS) {
       first[w] = CROWD + crowds.push(sharedUint32(Math.ceil(reached / 32))) - 1
+      next[w] = first[w]!
     } else {
+      counts[w] = Math.min(count, MANY)
+      if (count >= MANY) manyOf.set(w, count)
+      next[w] = sum
       sum += count
       first[w] = sum
     }
   }
-  const job = { nodeCount, firstEdge, edges, number, first, lifted, reached, retainers: sharedUint32(sum), crowds }
-  const others = second?.call<void>(import.meta.url, 'fillRetainers', job, 0, middle)
+  const retainers = scratch.takeLong(sum)
+  const taken = new Int32Array(new SharedArrayBuffer(4))
+  const job = { nodeCount, firstEdge, edges, number, lifted, reached, first, next, retainers, crowds, taken }
+  const others = second?.call<void>(import.meta.url, 'fillFromStarts', job)
   // If something else fails first, nobody waits for it.
   others?.catch(() => {})
-  for (let node = 0; node < nodeCount; node += SLICE) {
-    fillRetainers(job, middle, reached, node, Math.min(nodeCount, node + SLICE))
-    yield undefined
-  }
+  yield* takeSlices(job, 'ends')
   if (others) yield others
-  return job
+  return { retainers, crowds, counts, manyOf }
 }
+
 /**
  * By node ordinal: bytes that would be freed with the node: its shallow size and that of all it dominates. Doubles hold
  * sums up to 2⁵³ exactly; where 32 bits hold the sum of all, they do.

@@ -34,20 +34,26 @@ export function markKnown(snapshot: Snapshot): void {
   }
 }
 
-const BLOCK = 1 << 18
+const BLOCK = 1 << 16
 
 /** Ordinals of the nodes that have one of these ids, and which. */
-function* nodesWithIds(snapshot: Snapshot, ids: ReadonlySet<number>): Generator<[number, number]> {
+function nodesWithIds(snapshot: Snapshot, ids: ReadonlySet<number>): [node: number, id: number][] {
   // Of millions of nodes, most can be told by the last bits of their id.
   const sieve = new Uint8Array(1 << 16)
   for (const id of ids) sieve[id & 0xffff] = 1
+  const found: [number, number][] = []
   for (let from = 0; from < snapshot.nodeCount; from += BLOCK) {
     const block = peek(snapshot, 'nodeId', from, Math.min(snapshot.nodeCount, from + BLOCK))
-    for (let i = 0; i < block.length; i++) {
-      const id = block[i]!
-      if (sieve[id & 0xffff] === 1 && ids.has(id)) yield [from + i, id]
-    }
+    for (const at of likely(block, sieve)) if (ids.has(block[at]!)) found.push([from + at, block[at]!])
   }
+  return found
+}
+
+/** Where the sieve lets something through. */
+function likely(ids: Uint32Array, sieve: Uint8Array): number[] {
+  const places: number[] = []
+  for (let at = 0; at < ids.length; at++) if (sieve[ids[at]! & 0xffff] === 1) places.push(at)
+  return places
 }
 
 /** Marks the edges from what is not the user's to what is. */

@@ -75,6 +75,8 @@ export function* readRowsFrom(end: 'front' | 'back', job: RowsJob, kernel: RowKe
     idSums: NO_SUMS,
     nameSums: NO_SUMS,
   }
+  const ids = new Outlet(columns.nodeId, kernel)
+  const edgeNames = new Outlet(columns.edgeNameOrIndex, kernel)
 
   kernel.setTypes(layout.nodeTypeOf)
   const nodePieces = new Pieces(end, job, sections.nodes, nodeCount, layout.nodeFieldCount, CLAIM.nodes, kernel)
@@ -87,7 +89,7 @@ export function* readRowsFrom(end: 'front' | 'back', job: RowsJob, kernel: RowKe
       if (kernel.takeNodes(scanned, layout, edgeCount) < scanned) break
       columns.nodeType.set(kernel.types(scanned), row)
       columns.nodeName.set(kernel.column(NODE_COLUMN.name, scanned), row)
-      done.idSums = put(columns.nodeId, kernel, kernel.column(NODE_COLUMN.id, scanned), row, done.idSums)
+      ids.put(kernel.column(NODE_COLUMN.id, scanned), row)
       columns.selfSize.set(kernel.column(NODE_COLUMN.selfSize, scanned), row)
       lastEdge.set(kernel.column(NODE_COLUMN.lastEdge, scanned), row)
       done.maxNodeName = Math.max(done.maxNodeName, kernel.highestName)
@@ -105,8 +107,10 @@ export function* readRowsFrom(end: 'front' | 'back', job: RowsJob, kernel: RowKe
     yield undefined
   }
 
-  kernel.setTypes(layout.edgeTypeOf)
+  done.idSums = ids.end()
   done.nodeNumbers = nodePieces.numbers
+
+  kernel.setTypes(layout.edgeTypeOf)
   const edgePieces = new Pieces(end, job, sections.edges, edgeCount, layout.edgeFieldCount, CLAIM.edges, kernel)
   for (let piece = edgePieces.next(); piece; piece = edgePieces.next()) {
     const { first } = piece
@@ -115,7 +119,7 @@ export function* readRowsFrom(end: 'front' | 'back', job: RowsJob, kernel: RowKe
       if (kernel.takeEdges(scanned, layout, nodeCount) < scanned) break
       columns.edges.set(kernel.column(EDGE_COLUMN.packed, scanned), row)
       const names = kernel.column(EDGE_COLUMN.nameOrIndex, scanned)
-      done.nameSums = put(columns.edgeNameOrIndex, kernel, names, row, done.nameSums)
+      edgeNames.put(names, row)
       done.maxEdgeName = Math.max(done.maxEdgeName, kernel.highestName)
       row += scanned
     }
@@ -123,18 +127,54 @@ export function* readRowsFrom(end: 'front' | 'back', job: RowsJob, kernel: RowKe
     done.edges += piece.rows
     yield undefined
   }
+  done.nameSums = edgeNames.end()
   done.edgeNumbers = edgePieces.numbers
   return Atomics.load(claims, CLAIM.givenUp) === 0 ? done : undefined
 }
 
-/** Puts values into a column from `row` on; returns the sums of what is in the file so far, if it is there. */
-function put(target: Uint32Array | Place, kernel: RowKernel, values: Uint32Array, row: number, sums: Sums): Sums {
-  if (target instanceof Uint32Array) {
-    target.set(values, row)
-    return sums
+/** Words that are written at once: the system takes them several times faster than a few at a time. */
+const OUTLET_WORDS = 1 << 16
+
+/** Where values go that make a column, in memory or, some together, in a file. */
+class Outlet {
+  readonly #target: Uint32Array | Place
+  readonly #kernel: RowKernel
+  readonly #waiting: Uint32Array
+  /** How many are waiting, and the row that the first of them belongs to. */
+  #count = 0
+  #first = 0
+  #sums = NO_SUMS
+
+  constructor(target: Uint32Array | Place, kernel: RowKernel) {
+    this.#target = target
+    this.#kernel = kernel
+    this.#waiting = new Uint32Array(target instanceof Uint32Array ? 0 : OUTLET_WORDS)
   }
-  writeFully(target.fd, bytesOf(values), target.offset + 4 * row)
-  return addSums(sums, kernel.weigh(values, values.byteLength, row))
+
+  /** @param values at most BATCH_ROWS, in the kernel's memory */
+  put(values: Uint32Array, row: number): void {
+    if (this.#target instanceof Uint32Array) {
+      this.#target.set(values, row)
+      return
+    }
+    this.#sums = addSums(this.#sums, this.#kernel.weigh(values, values.byteLength, row))
+    if (row !== this.#first + this.#count || this.#count + values.length > OUTLET_WORDS) this.#write()
+    if (this.#count === 0) this.#first = row
+    this.#waiting.set(values, this.#count)
+    this.#count += values.length
+  }
+  /** The sums of all that went to the file. */
+  end(): Sums {
+    this.#write()
+    return this.#sums
+  }
+
+  #write(): void {
+    if (this.#target instanceof Uint32Array || this.#count === 0) return
+    const { fd, offset } = this.#target
+    writeFully(fd, bytesOf(this.#waiting.subarray(0, this.#count)), offset + 4 * this.#first)
+    this.#count = 0
+  }
 }
 
 function giveUp(claims: Int32Array): undefined {

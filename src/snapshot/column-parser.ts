@@ -138,8 +138,8 @@ export function* parseLocations(
   const { locationFieldCount: fields, nodeFieldCount } = layout
   const placeFields = [layout.locationScript, layout.locationLine, layout.locationColumn]
   const batch = new Float64Array(fields * BATCH_ROWS)
-  // Most have more than this, and are not all that follows.
-  const rows = new LocationRows(cursor.roomFor(32))
+  // Nearly all take more than this. Room that stays empty is only addresses, where growing leaves all behind once more.
+  const rows = new LocationRows(cursor.roomFor(12))
 
   function take(numbers: Float64Array | Uint32Array, count: number, from: number): void {
     for (let row = 0, base = 0; row < count; row++, base += fields) {

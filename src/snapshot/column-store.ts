@@ -47,9 +47,12 @@ export const callWriteColumns = (
   columns: readonly { readonly column: Column; readonly place: Place }[],
 ): Promise<Sums[]> => second.call(import.meta.url, 'writeColumns', columns)
 
-/** A column, or a part of it, as it stands in the file; whether it is what was written is not asked here. */
-export function readColumn({ fd, offset }: Place, kind: ColumnKind, length: number): Column {
-  const column = MAKE[kind](length)
+/**
+ * A column, or a part of it, as it stands in the file; whether it is what was written is not asked here.
+ * @param into memory of that kind and length
+ */
+export function readColumn({ fd, offset }: Place, kind: ColumnKind, length: number, into?: Column): Column {
+  const column = into ?? MAKE[kind](length)
   const bytes = bytesOf(column)
   if (readFully(fd, bytes, 0, offset, bytes.length) < bytes.length) throw new Error('a column of an index is cut off')
   return column

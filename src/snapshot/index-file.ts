@@ -56,6 +56,7 @@ export class IndexWriter {
   readonly #fd: number
   readonly #columns: Record<string, { kind: ColumnKind; length: number; offset: number; sums?: Sums }> = {}
   #end = ALIGNMENT
+  #peeked = new Uint32Array(0)
   /** Whether it can still become an index. */
   isOpen = true
 
@@ -90,15 +91,17 @@ export class IndexWriter {
     const sums = second ? await callWriteColumns(second, placed) : writeColumns(placed)
     for (const [i, name] of names.entries()) this.written(name, sums[i]!)
   }
-  /** A column that was written before. */
-  load(name: string): Column {
+  /** A column that was written before, in memory of its kind and length if some is given. */
+  load(name: string, into?: Column): Column {
     const { kind, length, offset } = this.#columns[name]!
-    return readColumn({ fd: this.#fd, offset }, kind, length)
+    return readColumn({ fd: this.#fd, offset }, kind, length, into)
   }
-  /** A part of a `uint32` column that was written before. */
+  /** A part of a `uint32` column that was written before; good until the next one is asked for. */
   peek(name: string, from: number, to: number): Uint32Array {
     const { offset } = this.#columns[name]!
-    return readColumn({ fd: this.#fd, offset: offset + 4 * from }, 'uint32', to - from) as Uint32Array
+    if (this.#peeked.length < to - from) this.#peeked = new Uint32Array(to - from)
+    const part = this.#peeked.subarray(0, to - from)
+    return readColumn({ fd: this.#fd, offset: offset + 4 * from }, 'uint32', to - from, part) as Uint32Array
   }
   /**
    * Gives the file its name. It stays open for {@link load}.

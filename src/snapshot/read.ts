@@ -5,7 +5,7 @@ import { breathing } from '../support/breathing.ts'
 import { readFully } from '../support/descriptors.ts'
 import { setLazily } from '../support/lazily.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedUint8, sharedUint32 } from '../support/shared.ts'
+import { sharedNeighbours, sharedUint8, sharedUint32 } from '../support/shared.ts'
 import {
   type BackDone,
   CLAIM,
@@ -13,6 +13,7 @@ import {
   pieceCount,
   type RowsDone,
   type RowsJob,
+  readBack,
   readRowsFrom,
 } from './both-ends.ts'
 import { Cursor, expect, MARGIN, type Parsing, skipSpace } from './cursor.ts'
@@ -44,7 +45,7 @@ export interface ReadOptions {
  * Memory is the result's own plus two pieces of the file; no string of the file's length is ever made.
  * @param second takes half of the work, where the file is a plain one that V8 wrote
  * @param index takes the columns `nodeId` and `edgeNameOrIndex` at once, from which they come back when they are asked
- * for; closed, and to be forgotten, if that goes wrong. Only with a `second`.
+ * for; closed, and to be forgotten, if that goes wrong
  * @throws LeakscopeError `file-not-found`, `file-unreadable`, or `snapshot-malformed` with the byte offset
  */
 export async function readSnapshot(
@@ -53,7 +54,7 @@ export async function readSnapshot(
   second?: SecondThread,
   index?: IndexWriter,
 ): Promise<Snapshot> {
-  const snapshot = second && (await readFromBothEnds(file, options, second, index))
+  const snapshot = await readFromBothEnds(file, options, second, index)
   if (snapshot) return snapshot
   // What has gone to it may be anything.
   if (index?.has('nodeId')) index.close()
@@ -64,7 +65,7 @@ export async function readSnapshot(
 async function readFromBothEnds(
   file: string,
   { onProgress, signal }: ReadOptions,
-  second: SecondThread,
+  second: SecondThread | undefined,
   index: IndexWriter | undefined,
 ): Promise<Snapshot | undefined> {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined
@@ -79,11 +80,13 @@ async function readFromBothEnds(
     const sections = start && findSections(fd, start.nodesAt, start.head.nodeCount, start.head.layout)
     if (!sections) return undefined
     const { layout, nodeCount, edgeCount, extraNativeBytes } = start.head
+    // Side by side, for who needs their memory when they are in the index.
+    const [nodeName, selfSize] = sharedNeighbours(nodeCount)
     const columns = {
       nodeType: sharedUint8(nodeCount),
-      nodeName: sharedUint32(nodeCount),
+      nodeName,
       nodeId: index?.reserve('nodeId', 'uint32', nodeCount) ?? sharedUint32(nodeCount),
-      selfSize: sharedUint32(nodeCount),
+      selfSize,
       firstEdge: sharedUint32(nodeCount + 1),
       edges: sharedUint32(edgeCount),
       edgeNameOrIndex: index?.reserve('edgeNameOrIndex', 'uint32', edgeCount) ?? sharedUint32(edgeCount),
@@ -92,7 +95,7 @@ async function readFromBothEnds(
     const job: RowsJob = { file, fd, sections, layout, nodeCount, edgeCount, columns, claims }
     const pieces = pieceCount(sections.nodes) + pieceCount(sections.edges)
 
-    const pending = callReadBack(second, job)
+    const pending = second && callReadBack(second, job)
     let front: RowsDone | undefined
     let back: BackDone | undefined
     try {
@@ -106,7 +109,13 @@ async function readFromBothEnds(
     } finally {
       // Whatever happens, nobody reads on from a descriptor that is about to be closed.
       if (!front) Atomics.store(claims, CLAIM.givenUp, 1)
-      back = await pending.catch(() => undefined)
+      back = await pending?.catch(() => undefined)
+    }
+    if (!second && front) {
+      // One thread alone takes breath before the tail of the file.
+      await new Promise(setImmediate)
+      signal?.throwIfAborted()
+      back = readBack(job)
     }
     if (!front || !back?.rows) return undefined
     const { rows } = back

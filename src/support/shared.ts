@@ -5,6 +5,12 @@ export const sharedUint16 = (length: number): Uint16Array => new Uint16Array(new
 export const sharedUint32 = (length: number): Uint32Array => new Uint32Array(new SharedArrayBuffer(4 * length))
 export const sharedFloat64 = (length: number): Float64Array => new Float64Array(new SharedArrayBuffer(8 * length))
 
+/** Two arrays that stand side by side. */
+export function sharedNeighbours(length: number): readonly [Uint32Array, Uint32Array] {
+  const both = sharedUint32(2 * length)
+  return [both.subarray(0, length), both.subarray(length)]
+}
+
 /** The same numbers with room for larger ones. */
 export function widened(values: Uint32Array): Float64Array {
   const wider = sharedFloat64(values.length)

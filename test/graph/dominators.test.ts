@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { computeDominators, computeRetainedSizes } from '../../src/graph/dominators.ts'
 import { EdgeType } from '../../src/snapshot/meta.ts'
 import { edgeTarget, packEdge, retains, type Snapshot } from '../../src/snapshot/snapshot.ts'
-import { atOnce } from '../../src/support/breathing.ts'
+import { atOnce, breathing } from '../../src/support/breathing.ts'
 import { Scratch } from '../../src/support/scratch.ts'
+import { startSecondThread } from '../../src/support/second-thread.ts'
+import { sharedNeighbours, sharedUint32 } from '../../src/support/shared.ts'
 import { buildHeap, type EdgeTypeName, plainHeap } from '../support/heaps.ts'
 
 /** Nodes that the root reaches over retaining edges when `removed` is taken out. */
@@ -51,6 +53,15 @@ const graphs = fc.integer({ min: 1, max: 24 }).chain((nodeCount) =>
   ),
 )
 
+/** The same ones each time (Numerical Recipes' linear congruential generator). */
+function randomNumbers(): (below: number) => number {
+  let state = 1
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
 describe('the dominator tree', () => {
   it('agrees with taking nodes out one by one, on random graphs', async () => {
     await fc.assert(
@@ -81,6 +92,46 @@ describe('the dominator tree', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+
+  it('is the same by two threads as by one, however they come to share the nodes', async () => {
+    const nodeCount = 300_000
+    // Forward edges alone would need no forest; hubs that thousands or nearly all lead to are kept in other ways.
+    const random = randomNumbers()
+    const targets = Array.from({ length: nodeCount }, (_, node) => [
+      Math.min(nodeCount - 1, node + 1 + random(3)),
+      random(nodeCount),
+      Math.max(1, node - random(50)),
+      ...(node % 3 === 0 ? [nodeCount >> 1] : []),
+      ...(node % 500 === 0 ? [nodeCount >> 2] : []),
+    ])
+    const snapshot: Snapshot = {
+      ...(await buildHeap(plainHeap(1, []))),
+      nodeCount,
+      edgeCount: targets.flat().length,
+      firstEdge: sharedUint32(nodeCount + 1),
+      edges: sharedUint32(targets.flat().length),
+    }
+    let edge = 0
+    for (const [node, each] of targets.entries()) {
+      for (const to of each) snapshot.edges[edge++] = packEdge(to, EdgeType.property)
+      snapshot.firstEdge[node + 1] = edge
+    }
+    const alone = atOnce(computeDominators(snapshot, new Scratch(nodeCount)))
+    const second = startSecondThread()
+    try {
+      for (let round = 0; round < 3; round++) {
+        const scratch = new Scratch(nodeCount)
+        // Memory that lies side by side, and is in use no more.
+        scratch.give(...sharedNeighbours(nodeCount).map((array) => array.fill(7)))
+        const together = await breathing(computeDominators(snapshot, scratch, second))
+        for (const part of ['order', 'above'] as const) {
+          expect(together[part].every((value, place) => value === alone[part][place])).toBe(true)
+        }
+      }
+    } finally {
+      await second?.close()
+    }
   })
 
   it('goes down a chain of a million nodes without recursion', async () => {
