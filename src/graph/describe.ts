@@ -207,6 +207,8 @@ function entryKey(graph: HeapGraph, table: number, edge: number): string {
   const { firstEdge, edges, edgeNameOrIndex, strings, nodeType, nodeName } = graph.snapshot
   const slot = Number(strings.get(edgeNameOrIndex[edge]!))
   for (let other = Math.max(firstEdge[table]!, edge - 2); other < edge; other++) {
+    // What other edges have may be an index, and no name.
+    if (edgeType(edges[other]!) !== EdgeType.internal) continue
     const target = edgeTarget(edges[other]!)
     if (Number(strings.get(edgeNameOrIndex[other]!)) === slot - 1 && nodeType[target] === NodeType.string) {
       return `entry ${JSON.stringify(strings.get(nodeName[target]!).slice(0, MAX_NAME))}`

@@ -144,3 +144,19 @@ describe('a path in words', () => {
     expect(performance.now() - startedAt).toBeLessThan(1000)
   })
 })
+
+describe('the entry of a table', () => {
+  it('does not take the index of the edge in front for a name', async () => {
+    const graph = new HeapGraph(
+      await buildHeap({
+        nodes: [{ type: 'synthetic' }, { type: 'object', name: 'Map' }, { type: 'string' }, { type: 'object' }],
+        edges: [
+          { from: 0, to: 1 },
+          { from: 1, to: 2, type: 'element', name: 2 ** 31 },
+          { from: 1, to: 3, type: 'internal', name: '5' },
+        ],
+      }),
+    )
+    expect(describePath(graph, 3).at(-1)?.edge).toBe('entry')
+  })
+})
