@@ -160,29 +160,37 @@ function embeddedIn({ snapshot, dominators }: HeapGraph, node: number): boolean 
   return snapshot.nodeType[dominators.immediate[node]!] === NodeType.object
 }
 
+/** Lists of timers with fewer new ones than this are told together: the delay of each differs a little. */
+const FEW_TIMERS = 50
+
 /** Node links timers of one duration to a list, in which each refers to its neighbours: here the list holds all of them. */
 function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number, newBytes: Float64Array): Entry[] {
   const { nodeCount, nodeType, strings } = graph.snapshot
   const names = graph.snapshot.nodeName
   const lists = new Set([strings.indexOf('TimersList')])
+  const empty = (): Entry => ({ holders: new Map(), targets: [], survivors: Array<number>(steps).fill(0), bytes: 0 })
   const entries: Entry[] = []
+  const others = empty()
   for (let list = 0; list < nodeCount && lists.size > 0; list++) {
     if (nodeType[list] !== NodeType.object || !lists.has(names[list]!)) continue
-    const entry: Entry = { holders: new Map(), targets: [], survivors: Array<number>(steps).fill(0), bytes: 0 }
+    const found: number[] = []
     const seen = new Set([list])
     for (let at = property(graph, list, '_idleNext'); at !== undefined && !seen.has(at); ) {
       seen.add(at)
-      if (born[at]! > 0) {
-        entry.targets.push(at)
-        entry.survivors[born[at]! - 1]!++
-        entry.bytes += newBytes[at]!
-      }
+      if (born[at]! > 0) found.push(at)
       at = property(graph, at, '_idleNext')
     }
-    entry.holders.set(list, entry.targets.length)
-    if (entry.targets.length >= LEAST.count) entries.push(entry)
+    const entry = found.length < FEW_TIMERS ? others : empty()
+    for (const timer of found) {
+      entry.targets.push(timer)
+      entry.survivors[born[timer]! - 1]!++
+      entry.bytes += newBytes[timer]!
+    }
+    if (entry !== others) entries.push(entry)
+    // Of few timers in each of many lists, all lists together are the holder: one of them stands for it.
+    if (entry !== others || others.holders.size === 0) entry.holders.set(list, entry.targets.length)
   }
-  return entries
+  return [...entries, others].filter(({ targets }) => targets.length >= LEAST.count)
 }
 
 /** Walks over what is new. */

@@ -57,6 +57,8 @@ export interface Diagnosis {
   readonly evidence: Readonly<Record<string, unknown>>
   /** One or two sentences on what to change, in the words of this program. */
   readonly advice: string
+  /** Other leads that are of the same cause although they do not hold the same objects. */
+  readonly covers?: (other: Lead) => boolean
   /** Where it is in another isolate that the fault is. */
   readonly isolate?: string
 }

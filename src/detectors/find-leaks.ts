@@ -60,7 +60,10 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
       account.take(lead.suspect)
       const explains: ReportFinding['explains'] = []
       for (const other of leads) {
-        if (taken.has(other) || other.of !== lead.of || account.shareKnown(other.suspect) < MOSTLY) continue
+        if (taken.has(other) || other.of !== lead.of) continue
+        const covered = diagnosis.covers?.(other) ?? false
+        if (!covered && account.shareKnown(other.suspect) < MOSTLY) continue
+        if (covered) account.take(other.suspect)
         taken.add(other)
         explains.push({
           title: `${other.suspect.className} in ${other.name}`,

@@ -1,0 +1,153 @@
+// `closure-retention`: functions that keep, by the scope they were made in, more than they need.
+
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { internal, isFunction, isObject, referencesOf } from '../graph/look.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Detector, Lead } from './detector.ts'
+import { behind, placeOf, shortPlace } from './functions.ts'
+import { held, isNew, mostCommon, nameUpTo, ownersOnWay, piledUp } from './piled-up.ts'
+import { settledBy } from './promises.ts'
+import { escaped, textOf } from './statements.ts'
+
+/** So many functions one behind another, each in the scope of the next, are a chain. */
+const CHAIN = 8
+/** So much of what a function keeps must be in its scope, and in one variable of it. */
+const MOSTLY = 0.6
+/** A function with less in its scope is as small as functions are. */
+const LEAST_BYTES = 1024
+/** Names of lists of work that is still to be done. */
+const QUEUES = /(queue|jobs?|tasks?|backlog|pending|waiting|todo)s?$/i
+
+export const closureRetention: Detector = {
+  pattern: 'closure-retention',
+  diagnose: (lead, { readSource }) => chain(lead, readSource) ?? scopes(lead, readSource),
+}
+
+interface Kept {
+  readonly name: string
+  readonly bytes: number
+}
+
+/** Each function's scope has what leads to the one before: none of them is ever the last. */
+function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = lead
+  const { graph } = of
+  const way = ownersOnWay(lead)
+  const links = way.filter((node, i) => {
+    const scope = isFunction(graph, node) && isNew(lead, node) ? internal(graph, node, 'context') : undefined
+    return scope !== undefined && scope === way[i + 1]
+  })
+  const places = links.map((node) => placeOf(graph, behind(graph, node)))
+  const culprit = mostCommon(places, keyOf)
+  const alike = places.filter((place) => keyOf(place) === keyOf(culprit)).length
+  if (!culprit || alike < CHAIN) return undefined
+  const link = links[places.indexOf(culprit)]!
+  const scope = internal(graph, link, 'context')!
+  const after = way[way.indexOf(link) + 2]
+  const variable = [...referencesOf(graph, scope, 200)].find(
+    ({ target, type }) => target === after && type === EdgeType.context,
+  )?.name
+  let count = 0
+  for (const node of suspect.reached)
+    if (isFunction(graph, node) && keyOf(placeOf(graph, node)) === keyOf(culprit)) count++
+  const perSecond = (suspect.perSecond * count) / Math.max(1, suspect.count)
+  const name = culprit.function ?? 'a function'
+  const bytesEach = Math.round(suspect.bytes / Math.max(1, count))
+  const by = variable === undefined ? 'by its scope' : `by '${variable}' of its scope`
+  return {
+    title: `${formatCount(count)} generations of ${name} (${shortPlace(culprit)}), each holding the one before ${by}, ${perSecond.toFixed(1)} more each second`,
+    culprit,
+    evidence: {
+      kind: 'chain',
+      function: culprit.function,
+      variable: variable ?? null,
+      generations: count,
+      perSecond: Math.round(perSecond * 10) / 10,
+      bytesEach,
+      usesVariable: variable === undefined ? null : uses(readSource, culprit, variable),
+    },
+    advice: `Copy what ${name} needs of '${variable ?? 'the state before'}' instead of the whole, or cut the chain after the last step that is needed: each generation keeps ${formatBytes(bytesEach)} and all that came before it.`,
+  }
+}
+
+const keyOf = (place: Culprit | undefined): string | undefined => place && `${place.url}:${place.line}:${place.column}`
+
+/** Functions that are kept, and with each the scope that it was made in. */
+function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = lead
+  const { graph } = of
+  if (suspect.trend !== 'steady' && suspect.trend !== 'unknown') return undefined
+  if (ownersOnWay(lead).at(-2) !== suspect.container) return undefined
+  const name = nameUpTo(lead, suspect.container) ?? lead.name
+  if (QUEUES.test(name)) return undefined
+  const looked = piledUp(lead, 50)
+  const made = looked.map((node) => ({ node, closure: closureOf(graph, node) }))
+  const kept = made.flatMap(({ node, closure }) => {
+    const scope = closure === undefined ? undefined : internal(graph, closure, 'context')
+    if (closure === undefined || scope === undefined || !isNew(lead, scope)) return []
+    const bytes = graph.retainedSize(scope)
+    return bytes >= MOSTLY * graph.retainedSize(node) ? [{ closure, scope, bytes }] : []
+  })
+  if (kept.length < MOSTLY * looked.length || kept.length === 0) return undefined
+  const average = kept.reduce((sum, { bytes }) => sum + bytes, 0) / kept.length
+  if (average < LEAST_BYTES || average * suspect.count < 0.5 * suspect.bytes) return undefined
+  const first = kept[0]!
+  const heaviest = heaviestVariable(graph, first.scope)
+  if (!heaviest || heaviest.bytes < MOSTLY * first.bytes) return undefined
+  const places = kept.map(({ closure }) => placeOf(graph, closure))
+  const culprit = mostCommon(places, keyOf)
+  if (!culprit) return undefined
+  const called = culprit.function ?? 'a function'
+  const needs = uses(readSource, culprit, heaviest.name)
+  const unneeded = needs === false ? `, which ${called} does not even use` : ''
+  return {
+    title: `${formatCount(suspect.count)} functions (${called} at ${shortPlace(culprit)}) in ${name} keep '${heaviest.name}' of the scope they were made in, ${formatBytes(average)} each, ${suspect.perSecond.toFixed(1)} more each second`,
+    culprit,
+    evidence: {
+      kind: 'scopes',
+      keptIn: name,
+      function: culprit.function,
+      functions: suspect.count,
+      perSecond: Math.round(suspect.perSecond * 10) / 10,
+      variable: heaviest.name,
+      variableBytes: heaviest.bytes,
+      scopeBytesEach: Math.round(average),
+      usesVariable: needs,
+    },
+    advice: `Make ${called} where '${heaviest.name}' is out of sight (a function of its own that is given what it needs), or set '${heaviest.name}' to null when it is done with${unneeded ? `: it is kept${unneeded}, as functions of one scope share all of it` : ''}. And give ${name} a bound.`,
+  }
+}
+
+/** The function itself, or the one of a plain object that keeps most. */
+function closureOf(graph: HeapGraph, node: number): number | undefined {
+  const own = (each: number): number | undefined => {
+    const closure = behind(graph, each)
+    return settledBy(graph, closure) === undefined && placeOf(graph, closure) ? closure : undefined
+  }
+  if (graph.snapshot.nodeType[node] === NodeType.closure) return own(node)
+  if (!isObject(graph, node)) return undefined
+  let best: number | undefined
+  for (const { type, target } of held(graph, node)) {
+    if (type !== EdgeType.property || !isFunction(graph, target) || graph.immediateDominator(target) !== node) continue
+    if (best === undefined || graph.retainedSize(target) > graph.retainedSize(best)) best = target
+  }
+  return best === undefined ? undefined : own(best)
+}
+
+function heaviestVariable(graph: HeapGraph, scope: number): Kept | undefined {
+  let best: Kept | undefined
+  for (const { name, type, target } of referencesOf(graph, scope, 500)) {
+    if (type !== EdgeType.context) continue
+    const bytes = graph.retainedSize(target)
+    if (!best || bytes > best.bytes) best = { name, bytes }
+  }
+  return best
+}
+
+/** Whether a function's text has the variable's name in it; null where the source cannot be had. */
+function uses(readSource: ReadSource, place: Culprit, variable: string): boolean | null {
+  const text = textOf(readSource, place)
+  return text === undefined ? null : new RegExp(`(?<![\\w$.])${escaped(variable)}(?![\\w$])`).test(text)
+}

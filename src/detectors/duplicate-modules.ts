@@ -1,0 +1,153 @@
+// `duplicate-modules`: the same module loaded again and again; no copy is ever unloaded.
+
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import { stringText } from '../graph/describe.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isObject, nodeName, property, referencesOf } from '../graph/look.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Detector, Lead } from './detector.ts'
+import { shortPlace } from './functions.ts'
+import { ownersOnWay, piledUp } from './piled-up.ts'
+import { escaped, findLine, modulesOf } from './statements.ts'
+
+interface Copies {
+  readonly loader: 'import()' | 'require()'
+  /** The module without query and hash. */
+  readonly module: string
+  /** Of those looked at, how many are copies of it. */
+  readonly share: number
+  /** What tells two copies apart, if anything. */
+  readonly examples: readonly string[]
+}
+
+/** Classes of Node's own in which it keeps what it has imported, by URL. */
+const ESM_CACHES = new Set(['LoadCache', 'ModuleMap', 'ResolveCache'])
+/** So much of what came must be copies of a few modules. */
+const MOSTLY = 0.6
+/** Fewer copies of one module are a reload or two. */
+const LEAST_COPIES = 3
+
+export const duplicateModules: Detector = {
+  pattern: 'duplicate-modules',
+  diagnose(lead, { readSource }) {
+    const { suspect } = lead
+    const copies = importedCopies(lead) ?? requiredCopies(lead)
+    if (!copies || copies.share < MOSTLY) return undefined
+    const { loader, module, examples } = copies
+    const perCopy = loader === 'import()' ? keysPerModule(lead) : 1
+    const count = Math.round(suspect.count / perCopy)
+    const perSecond = suspect.perSecond / perCopy
+    const name = module.startsWith('data:') ? 'a data: URL' : module.replace(/^.*[\\/]/, '')
+    const culprit = whereLoaded(lead, loader, name, readSource)
+    const bytesEach = Math.round(suspect.bytes / count)
+    return {
+      title: `${name} was loaded ${formatCount(count)} times more, ${perSecond.toFixed(1)} more each second; no copy is ever unloaded`,
+      culprit,
+      evidence: {
+        loader,
+        module,
+        copies: count,
+        perSecond: Math.round(perSecond * 10) / 10,
+        bytesEach,
+        examples: [...examples],
+      },
+      advice:
+        loader === 'import()'
+          ? `Load ${name} once, or only when the file has changed: each import()${culprit ? ` at ${shortPlace(culprit)}` : ''} under another query is a module of its own, which Node keeps for ever (${formatBytes(bytesEach)} each). Read data as data (JSON.parse(await readFile(…))).`
+          : `Do not require ${name} anew${culprit ? ` (${shortPlace(culprit)})` : ''} unless it has changed: taking it out of require.cache leaves it in its parent's module.children (${formatBytes(bytesEach)} each). Read data as data, or take the old copy out of module.children too.`,
+      covers: (other) => isOfLoader(other),
+    }
+  },
+}
+
+const isCache = (graph: HeapGraph, node: number): boolean => ESM_CACHES.has(nodeName(graph, node))
+
+const isOfLoader = (lead: Lead): boolean => ownersOnWay(lead).some((node) => isCache(lead.of.graph, node))
+
+/** Copies in the ES module loader's map: URLs that differ in their query only. */
+function importedCopies(lead: Lead): Copies | undefined {
+  const { graph } = lead.of
+  const cache = ownersOnWay(lead).find((node) => isCache(graph, node))
+  if (cache === undefined || nodeName(graph, cache) === 'ResolveCache') return undefined
+  const urls = newKeys(lead, cache)
+  return copiesAmong('import()', urls)
+}
+
+/** New keys of a Map, or of an object that is used as one. */
+function newKeys({ suspect, of: { graph } }: Lead, map: number): string[] {
+  const reached = new Set(suspect.reached)
+  const { nodeType } = graph.snapshot
+  const keys = new Set<string>()
+  for (const { name, type, target } of referencesOf(graph, map, 200_000)) {
+    if (!reached.has(target)) continue
+    const isText = nodeType[target] === NodeType.string || nodeType[target] === NodeType.consString
+    const key = isText ? stringText(graph, target) : type === EdgeType.property ? name : undefined
+    if (key !== undefined && /^[a-z][\w+.-]*:/i.test(key)) keys.add(key)
+  }
+  return [...keys]
+}
+
+/** A URL is a key for each new module, and is counted with it. */
+function keysPerModule(lead: Lead): number {
+  const { graph } = lead.of
+  const cache = ownersOnWay(lead).find((node) => isCache(graph, node))!
+  const keys = newKeys(lead, cache).length
+  return Math.max(1, lead.suspect.count / Math.max(1, keys))
+}
+
+/** CommonJS modules of one file, which their parent, or a cache of the program's, keeps. */
+function requiredCopies(lead: Lead): Copies | undefined {
+  const { graph } = lead.of
+  const modules = piledUp(lead).filter((node) => isObject(graph, node) && nodeName(graph, node) === 'Module')
+  const files = modules.map((node) => property(graph, node, 'filename', 'id')).filter((file) => file !== undefined)
+  if (files.length < LEAST_COPIES) return undefined
+  return copiesAmong(
+    'require()',
+    files.map((file) => stringText(graph, file)),
+  )
+}
+
+function copiesAmong(loader: Copies['loader'], names: readonly string[]): Copies | undefined {
+  const groups = new Map<string, string[]>()
+  for (const name of names) {
+    const base = name.startsWith('data:') ? 'data:' : name.replace(/[?#].*$/s, '')
+    const group = groups.get(base)
+    if (group) group.push(name)
+    else groups.set(base, [name])
+  }
+  const repeated = [...groups]
+    .filter(([, { length }]) => length >= LEAST_COPIES)
+    .sort((a, b) => b[1].length - a[1].length)
+  const most = repeated[0]
+  if (!most) return undefined
+  const copies = repeated.reduce((sum, [, { length }]) => sum + length, 0)
+  const examples = [...new Set(most[1])].slice(0, 3).map((name) => name.slice(0, 200))
+  return { loader, module: most[0], share: copies / names.length, examples }
+}
+
+/** The statement that loads it: the second `require` of a file, behind where it is taken out of the cache. */
+function whereLoaded(lead: Lead, loader: Copies['loader'], name: string, readSource: ReadSource): Culprit | undefined {
+  const urls = modulesOf(lead)
+  const file = escaped(name)
+  const stem = escaped(name.replace(/\.[^.]*$/, ''))
+  if (loader === 'import()') {
+    return (
+      findLine(readSource, urls, new RegExp(`(?<![\\w$])import\\s*\\(.*${file}`)) ??
+      findLine(readSource, urls, /(?<![\w$])import\s*\(.*[?#]/) ??
+      findLine(readSource, urls, /(?<![\w$.])import\s*\((?!\s*['"][^'"]*['"]\s*\))/)
+    )
+  }
+  const load = new RegExp(`(?<![\\w$])(?:require|[\\w$]*(?:fresh|uncached|reload)[\\w$]*)\\s*\\(.*${stem}`, 'i')
+  const forget = /delete\s+require\s*\.\s*cache|(?<![\w$])(?:decache|clearModule)\s*\(/
+  for (const url of urls) {
+    const forgets = findLine(readSource, [url], forget)
+    if (!forgets) continue
+    return (
+      findLine(readSource, [url], load, { from: forgets.line + 1 }) ??
+      findLine(readSource, [url], /(?<![\w$])require\s*\(/, { from: forgets.line + 1 }) ??
+      forgets
+    )
+  }
+  return findLine(readSource, urls, load)
+}

@@ -1,0 +1,79 @@
+// Functions that leaked objects hold: whose they are, and where in the source they stand.
+
+import { type Culprit, packageOf } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { internal, isFunction, nodeName, property } from '../graph/look.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import { edgeTarget, retains } from '../snapshot/snapshot.ts'
+import type { Lead } from './detector.ts'
+import { isNew } from './piled-up.ts'
+
+/** The function that a bound one calls, or that `once` has wrapped; the function itself if it is neither. */
+export function behind(graph: HeapGraph, node: number): number {
+  let at = node
+  for (let depth = 0; depth < 4; depth++) {
+    const wrapped = property(graph, at, 'listener')
+    const next = wrapped !== undefined && isFunction(graph, wrapped) ? wrapped : internal(graph, at, 'bound_function')
+    if (next === undefined) break
+    at = next
+  }
+  return at
+}
+
+/** The place of a function or of an instance's class as a culprit; undefined where V8 tells none, or it is Node's own. */
+export function placeOf(graph: HeapGraph, node: number, basis: Culprit['basis'] = 'callback'): Culprit | undefined {
+  const location = graph.sourceLocation(node)
+  if (!location || location.url.startsWith('node:')) return undefined
+  const name = graph.snapshot.nodeType[node] === NodeType.closure ? nodeName(graph, node) : ''
+  return { function: name || null, ...location, package: packageOf(location.url), basis }
+}
+
+/** Names of references that lead from a thing to another of its kind, as in a list. */
+const NEIGHBOURS = ['_idleNext', '_idlePrev', 'next', 'previous', 'prev']
+const MOST_LOOKED_AT = 3000
+
+/**
+ * The functions that new objects lead to, nearest first, `most` at most: the program's own if there are any, else the
+ * packages'. Functions that wait (their generators) and classes count after functions that are held themselves.
+ */
+export function functionsFrom(lead: Lead, from: readonly number[], most = 12): Culprit[] {
+  const { graph } = lead.of
+  const { firstEdge, edges, edgeNameOrIndex, nodeType, strings } = graph.snapshot
+  const names = graph.snapshot.nodeName
+  const neighbours = new Set(NEIGHBOURS.map((name) => strings.indexOf(name)))
+  const seen = new Set(from)
+  const queue = [...from]
+  const found: { place: Culprit; rank: number }[] = []
+  for (let i = 0; i < queue.length && i < MOST_LOOKED_AT; i++) {
+    const node = queue[i]!
+    const isClosure = nodeType[node] === NodeType.closure
+    if (isClosure || nodeType[node] === NodeType.object) {
+      const place = placeOf(graph, node, isClosure ? 'callback' : 'retainer')
+      const kind = isClosure ? 0 : isWaiting(graph, node) ? 1 : 2
+      if (place) found.push({ place, rank: kind + (place.package === null ? 0 : 3) })
+    }
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      const target = edgeTarget(edges[edge]!)
+      if (seen.has(target) || !retains(edges[edge]!)) continue
+      if (neighbours.has(edgeNameOrIndex[edge]!) && names[target] === names[node]) continue
+      if (nodeType[target] === NodeType.code || nodeType[target] === NodeType.objectShape) continue
+      // What a bound function calls is old, and says more than anything new.
+      if (!isNew(lead, target) && strings.get(edgeNameOrIndex[edge]!) !== 'bound_function') continue
+      seen.add(target)
+      queue.push(target)
+    }
+  }
+  const best = Math.min(...found.map(({ rank }) => rank))
+  const places = found.filter(({ rank }) => rank === best).map(({ place }) => place)
+  return places.filter((place, i) => places.findIndex((other) => samePlace(other, place)) === i).slice(0, most)
+}
+
+const samePlace = (a: Culprit, b: Culprit): boolean => a.url === b.url && a.line === b.line && a.column === b.column
+
+/** An async function or a generator that is not done. */
+export const isWaiting = (graph: HeapGraph, node: number): boolean =>
+  /Generator$|^AsyncFunction/.test(nodeName(graph, node))
+
+/** `leaky.mjs:14` */
+export const shortPlace = ({ url, line }: Culprit): string =>
+  `${url.replace(/[?#].*$/, '').replace(/^.*[\\/]/, '')}:${line}`

@@ -1,0 +1,213 @@
+// `listener-leak`: listeners, observers, handlers that are added for each piece of work and taken off by nobody.
+
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { EdgeType } from '../snapshot/meta.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Detector, Lead } from './detector.ts'
+import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
+import { edgeLabel, elementsOf, mostCommon, nameUpTo, ownersOnWay, piledUp } from './piled-up.ts'
+import { settledBy } from './promises.ts'
+import { escaped, findLine, modulesOf, whereGiven, whereUsed } from './statements.ts'
+
+interface Place {
+  readonly kind: 'emitter' | 'event target' | 'observers'
+  /** Ordinal of what is listened to, and its name. */
+  readonly emitter: number
+  readonly name: string
+  /** Names of the events; empty for observers, which are told everything. */
+  readonly events: readonly string[]
+}
+
+/** Ways to add a listener, for finding the statement. */
+const ADDS =
+  'on|once|addListener|addOnceListener|prependListener|addEventListener|subscribe|use|tap|listen|watch|observe|onChange|register|addHandler|add|push|effect|hook'
+const TAKES_OFF: Readonly<Record<Place['kind'], string>> = {
+  emitter: 'off() with the same function, or once() where one event is enough',
+  'event target': 'removeEventListener() in a finally, or { once: true } and a signal of its own',
+  observers: 'what adding it returned (unsubscribe, eject, dispose), in a finally or on close',
+}
+const OBSERVERS =
+  /(listener|observer|subscri(ber|ption)|handler|hook|interceptor|watcher|middleware)(s|entries|list|map|set)?$/i
+const TELLS = [
+  'next',
+  '_next',
+  'fn',
+  'listener',
+  'handler',
+  'handle',
+  'callback',
+  'cb',
+  'notify',
+  'update',
+  'fulfilled',
+]
+
+export const listenerLeak: Detector = {
+  pattern: 'listener-leak',
+  diagnose(lead, { readSource }) {
+    const { suspect, of } = lead
+    const place = inEmitter(lead) ?? inEventTarget(lead) ?? amongObservers(lead, readSource)
+    if (!place) return undefined
+    const { graph } = of
+    const { kind, emitter, name, events } = place
+    const culprit = findAdder(lead, readSource)
+    const most = numberAt(graph, emitter, '_maxListeners', 'events.maxEventTargetListeners')
+    const now = elementsOf(graph, suspect.container)
+    const bytesEach = Math.round(suspect.bytes / suspect.count)
+    const what = kind === 'observers' ? 'observers' : 'listeners'
+    const forWhat =
+      events.length === 0
+        ? ''
+        : events.length === 1
+          ? ` for '${events[0]}'`
+          : ` for ${formatCount(suspect.count)} events ('${events[0]}', …)`
+    const at = culprit ? ` at ${shortPlace(culprit)}` : ''
+    const warning =
+      most === 0 || most === Number.POSITIVE_INFINITY
+        ? ' setMaxListeners(0) hides the warning that Node would give.'
+        : ''
+    return {
+      title: `${formatCount(suspect.count)} ${what}${forWhat} on ${name}, ${suspect.perSecond.toFixed(1)} more each second${
+        suspect.trend === 'steady' ? ', none removed' : ''
+      }`,
+      culprit,
+      evidence: {
+        kind,
+        emitter: name,
+        emitterClass: nodeName(graph, emitter),
+        events: events.slice(0, 5),
+        listenersAdded: suspect.count,
+        listenersBefore: now === undefined ? null : Math.max(0, now - suspect.count),
+        listenersNow: now ?? null,
+        perSecond: Math.round(suspect.perSecond * 10) / 10,
+        addedPerStep: [...suspect.survivors],
+        bytesEach,
+        maxListeners: most ?? null,
+      },
+      advice: `Whoever adds a listener to ${name}${at} must take it off when the work that it is for is done: ${TAKES_OFF[kind]}. Each keeps ${formatBytes(bytesEach)}.${warning}`,
+    }
+  },
+}
+
+/** EventEmitters, Node's and those of libraries that are made like it: they keep functions by event in `_events`. */
+function inEmitter(lead: Lead): Place | undefined {
+  const { graph } = lead.of
+  const owners = ownersOnWay(lead)
+  for (let i = owners.length - 2; i > 0 && i >= owners.length - 3; i--) {
+    const table = owners[i]!
+    const emitter = owners[i - 1]!
+    if (property(graph, emitter, '_events') !== table) continue
+    const between = owners.slice(i + 1, -1)
+    if (!between.every((node) => nodeName(graph, node) === 'Array') || !listens(graph, owners.at(-1)!)) return undefined
+    const at = lead.path.findIndex(({ ordinal }) => ordinal === table)
+    const one = edgeLabel(lead.path[at + 1]?.edge ?? '')?.replace(/^~/, '')
+    const many = lead.suspect.container === table && lead.suspect.count > 1
+    const events = many ? newEvents(lead, table) : one === undefined ? [] : [one]
+    const name = nameUpTo(lead, emitter) ?? `a ${nodeName(graph, emitter)}`
+    return { kind: 'emitter', emitter, name, events }
+  }
+  return undefined
+}
+
+/** Names of the events that the new listeners are for. */
+function newEvents({ of: { graph }, suspect }: Lead, table: number): string[] {
+  const piled = new Set(suspect.reached.subarray(0, 2 * suspect.count))
+  const events: string[] = []
+  for (const { name, target, type } of referencesOf(graph, table, 100_000)) {
+    if (type === EdgeType.property && piled.has(target)) events.push(name.replace(/^~/, ''))
+    if (events.length === 20) break
+  }
+  return events
+}
+
+/** EventTargets, AbortSignals among them: they keep a chain of Listeners for each event. */
+function inEventTarget(lead: Lead): Place | undefined {
+  const { graph } = lead.of
+  const { sample } = lead.suspect
+  if (nodeName(graph, sample) !== 'Listener' || property(graph, sample, 'callback', 'listener') === undefined)
+    return undefined
+  const owners = ownersOnWay(lead)
+  const at = owners.findIndex((node) => property(graph, node, 'kEvents') !== undefined)
+  if (at < 0) return undefined
+  const emitter = owners[at]!
+  const table = lead.path.findIndex(({ ordinal }) => ordinal === emitter) + 1
+  const event = edgeLabel(lead.path[table + 1]?.edge ?? '')
+  const name = nameUpTo(lead, emitter) ?? `an ${nodeName(graph, emitter)}`
+  return { kind: 'event target', emitter, name, events: event === undefined ? [] : [event] }
+}
+
+/** Lists of functions, or of objects with one, that are called so, or that the source goes through to call each. */
+function amongObservers(lead: Lead, readSource: ReadSource): Place | undefined {
+  const { suspect, of, path } = lead
+  const { graph } = of
+  // What is taken out again is a queue.
+  if (suspect.trend !== 'steady' && suspect.trend !== 'unknown') return undefined
+  const owners = ownersOnWay(lead)
+  const list = owners.at(-2)
+  if (list === undefined || list !== suspect.container || !listens(graph, suspect.sample)) return undefined
+  const label = edgeLabel(path.find(({ ordinal }) => ordinal === list)?.edge ?? '')
+  if (label === undefined) return undefined
+  if (!OBSERVERS.test(label) && !callsEach(lead, label, readSource)) return undefined
+  const emitter = owners.at(-3)
+  const isModule = emitter === undefined || graph.moduleScopes.has(emitter)
+  const name = (isModule ? undefined : nameUpTo(lead, emitter)) ?? label.replace(/#/g, '')
+  return { kind: 'observers', emitter: emitter ?? list, name, events: [] }
+}
+
+/** A function that is called when something happens, or an object that has one. */
+function listens(graph: HeapGraph, node: number): boolean {
+  if (isFunction(graph, node)) return settledBy(graph, node) === undefined
+  if (!isObject(graph, node)) return false
+  if (/(Subscriber|Observer|Listener|Subscription)$/.test(nodeName(graph, node))) return true
+  const told = property(graph, node, ...TELLS)
+  return told !== undefined && isFunction(graph, told) && settledBy(graph, told) === undefined
+}
+
+function callsEach(lead: Lead, label: string, readSource: ReadSource): boolean {
+  const it = `(?:this\\.|self\\.)?${escaped(label)}`
+  const urls = modulesOf(lead).slice(0, 10)
+  if (
+    findLine(readSource, urls, new RegExp(`${it}(?:\\.values\\(\\))?\\.forEach\\(\\s*\\(?(\\w+)\\)?\\s*=>\\s*\\1[.(]`))
+  )
+    return true
+  const loop = findLine(
+    readSource,
+    urls,
+    new RegExp(`for\\s*\\(\\s*(?:const|let)\\s+\\[?[\\w, ]+\\]?\\s+of\\s+(?:\\[\\.\\.\\.)?${it}`),
+  )
+  if (!loop) return false
+  const text = readSource(loop.url)!.split('\n')[loop.line - 1]!
+  const item = /(?:const|let)\s+\[?(?:[\w ]+,\s*)?(\w+)\]?\s+of/.exec(text)?.[1]
+  return (
+    findLine(readSource, [loop.url], new RegExp(`(?<![\\w$.])${item}\\s*\\(`), {
+      from: loop.line,
+      to: loop.line + 3,
+    }) !== undefined
+  )
+}
+
+/** Where the listener is added: its function tells, or the function of the program's that it leads to. */
+function findAdder(lead: Lead, readSource: ReadSource): Culprit | undefined {
+  const { graph } = lead.of
+  const piled = piledUp(lead, 200)
+  const places = piled.map((node) => placeOf(graph, functionOf(graph, node)))
+  const place = mostCommon(places, (each) => each && `${each.url}:${each.line}:${each.column}`)
+  if (place?.package === null) return whereGiven(readSource, place, `[\\w$.#]*(?:${ADDS})`)
+  const functions = functionsFrom(lead, [lead.suspect.sample])
+  const own = functions.filter((each) => each.package === null)
+  const adds = own.map((each) => whereGiven(readSource, each, ADDS))
+  const adding = adds.find(({ url, line }) =>
+    findLine(readSource, [url], new RegExp(`(?<![\\w$])(?:${ADDS})\\s*\\(`), { from: line, to: line }),
+  )
+  if (adding) return adding
+  const name = place?.package ?? functions[0]?.package
+  return own[0] ?? (name == null ? undefined : whereUsed(readSource, modulesOf(lead), name)) ?? place
+}
+
+function functionOf(graph: HeapGraph, node: number): number {
+  if (isFunction(graph, node)) return behind(graph, node)
+  const told = property(graph, node, 'callback', ...TELLS)
+  return told !== undefined && isFunction(graph, told) ? behind(graph, told) : node
+}

@@ -1,0 +1,92 @@
+// What a lead's objects are, looked at one by one.
+
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { nodeName } from '../graph/look.ts'
+import { EdgeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
+import type { Lead } from './detector.ts'
+
+/** The new objects of the class that piles up, `most` at most; the one that stands for them where no more is known. */
+export function piledUp({ suspect, of }: Lead, most = 500): number[] {
+  const { classes } = of.heap.opened
+  const nodes: number[] = []
+  for (const node of suspect.reached) {
+    if (classes.of[node] !== classes.of[suspect.sample]) continue
+    nodes.push(node)
+    if (nodes.length === Math.min(most, suspect.count)) break
+  }
+  return nodes.length > 0 ? nodes : [suspect.sample]
+}
+
+/** The objects on the way to what leaks, without their stores. */
+export function ownersOnWay({ way, of }: Lead): number[] {
+  const { owner } = of.graph.ownership
+  return way.filter((node) => owner[node] === node)
+}
+
+/** Whether the object came after the first snapshot, as far as that can be told. */
+export const isNew = ({ of }: Lead, node: number): boolean => (of.heap.lineage?.born[node] ?? 1) > 0
+
+/** Of a sample, the group that most are of. */
+export function mostCommon<T>(items: readonly T[], key: (item: T) => string | undefined): T | undefined {
+  const groups = new Map<string, { count: number; first: T }>()
+  let best: { count: number; first: T } | undefined
+  for (const item of items) {
+    const name = key(item)
+    if (name === undefined) continue
+    const group = groups.get(name) ?? { count: 0, first: item }
+    groups.set(name, group)
+    group.count++
+    if (!best || group.count > best.count) best = group
+  }
+  return best?.first
+}
+
+/** Those of a node's references that hold, through its own stores too. */
+export function* held(graph: HeapGraph, node: number): Generator<{ edge: number; type: number; target: number }> {
+  const { firstEdge, edges } = graph.snapshot
+  const { owner } = graph.ownership
+  const stores = [node]
+  for (let at = stores.pop(); at !== undefined; at = stores.pop()) {
+    for (let edge = firstEdge[at]!; edge < firstEdge[at + 1]!; edge++) {
+      const packed = edges[edge]!
+      const target = edgeTarget(packed)
+      if (!retains(packed) || target === node) continue
+      if (owner[target] === node) {
+        if (stores.length < 64) stores.push(target)
+      } else yield { edge, type: edgeType(packed), target }
+    }
+  }
+}
+
+/** How many elements an array has; undefined for what is none. */
+export function elementsOf(graph: HeapGraph, node: number): number | undefined {
+  if (nodeName(graph, node) !== 'Array') return undefined
+  const { firstEdge, edges } = graph.snapshot
+  let count = 0
+  for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+    if (edgeType(edges[edge]!) === EdgeType.element) count++
+  }
+  return count
+}
+
+const NAMED = /^(?:\.|context variable '|\["?|\[symbol |entry ")(.+?)(?:'|"?\]|")?$/
+
+/** What a step of a path is called in the program: `trade` for `.trade`, `["trade"]` or `entry "trade"`. */
+export const edgeLabel = (edge: string): string | undefined =>
+  /^\[\d+\]$/.test(edge) ? undefined : NAMED.exec(edge)?.[1]
+
+/**
+ * What a step of a path is called, as the program would write it: `shutdown.signal`, from the last variable on;
+ * undefined if it has no name.
+ */
+export function nameUpTo({ path }: Lead, ordinal: number): string | undefined {
+  const at = path.findIndex((step) => step.ordinal === ordinal)
+  const edges = path.slice(0, at + 1).map(({ edge }) => edge)
+  const variable = edges.findLastIndex((edge) => edge.startsWith('context variable'))
+  const names = edges
+    .slice(Math.max(0, variable))
+    .map(edgeLabel)
+    .filter((name) => name !== undefined)
+  return names.length === 0 ? undefined : names.slice(-3).join('.').replace(/#/g, '')
+}

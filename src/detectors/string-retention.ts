@@ -1,0 +1,154 @@
+// `string-retention`: short texts that keep the long ones that they were cut from, and texts that grow by small additions.
+
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import { stringText } from '../graph/describe.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { internal } from '../graph/look.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Detector, Lead } from './detector.ts'
+import { shortPlace } from './functions.ts'
+import { nameUpTo, ownersOnWay } from './piled-up.ts'
+import { escaped, findLine, modulesOf, wherePut } from './statements.ts'
+
+/** So much of what stays must be texts of the kind in question. */
+const MOSTLY = 0.6
+/** A text that is cut into pieces all of which are kept is in use: so many bytes for a piece are not. */
+const LEAST_BYTES_PER_SLICE = 400
+/** Parts of a text that was put together in one go are fewer. */
+const LEAST_PARTS = 200
+
+export const stringRetention: Detector = {
+  pattern: 'string-retention',
+  diagnose: (lead, { readSource }) => slices(lead, readSource) ?? rope(lead, readSource),
+}
+
+function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = lead
+  const { graph } = of
+  const { nodeType } = graph.snapshot
+  /** By parent: how many slices. */
+  const parents = new Map<number, number>()
+  const reached = new Set(suspect.reached)
+  for (const node of suspect.reached) {
+    const parent = nodeType[node] === NodeType.slicedString ? internal(graph, node, 'parent') : undefined
+    if (parent !== undefined && reached.has(parent)) parents.set(parent, (parents.get(parent) ?? 0) + 1)
+  }
+  let parentBytes = 0
+  let count = 0
+  let longest = -1
+  for (const [parent, pieces] of parents) {
+    if (!isHeldBySlicesOnly(graph, parent)) continue
+    parentBytes += graph.shallowSize(parent)
+    count += pieces
+    if (longest < 0 || graph.shallowSize(parent) > graph.shallowSize(longest)) longest = parent
+  }
+  if (count < 3 || parentBytes < MOSTLY * suspect.bytes || parentBytes / count < LEAST_BYTES_PER_SLICE) return undefined
+  const name = nameUpTo(lead, suspect.container) ?? lead.name
+  const bytesEach = Math.round(parentBytes / count)
+  const perSecond = (suspect.perSecond * count) / suspect.count
+  const culprit = whereCut(lead, name, readSource)
+  return {
+    title: `${formatCount(count)} pieces of strings in ${name} keep the ${formatBytes(parentBytes)} that they were cut from, ${formatBytes(parentBytes / parents.size)} each, ${perSecond.toFixed(1)} more each second`,
+    culprit,
+    evidence: {
+      kind: 'slices',
+      keptIn: name,
+      slices: count,
+      parents: parents.size,
+      parentBytes,
+      parentBytesPerSlice: bytesEach,
+      perSecond: Math.round(perSecond * 10) / 10,
+      longestParentStartsWith: stringText(graph, longest, 60),
+    },
+    advice: `Copy the piece before it goes into ${name}${culprit ? ` (cut at ${shortPlace(culprit)})` : ''}, as in Buffer.from(piece).toString(): slice, substring, split and regular expressions return views that keep the whole string.`,
+  }
+}
+
+/** Whether nothing but pieces of it, or V8's flattened version of it, refers to a text. */
+function isHeldBySlicesOnly(graph: HeapGraph, parent: number): boolean {
+  const { nodeType } = graph.snapshot
+  return graph.retainers(parent).every(({ node }) => {
+    if (nodeType[node] === NodeType.slicedString) return true
+    return (
+      nodeType[node] === NodeType.consString &&
+      graph.retainers(node).every((each) => nodeType[each.node] === NodeType.slicedString)
+    )
+  })
+}
+
+/** The statement that cuts: beside what puts it there, in the function that is called there, or else anywhere. */
+function whereCut(lead: Lead, name: string, readSource: ReadSource): Culprit | undefined {
+  const cut = /\.\s*(?:slice|substring|substr|split|match|matchAll|exec|trim|trimStart|trimEnd)\s*\(/
+  const urls = modulesOf(lead)
+  const put = wherePut(readSource, urls, name)
+  if (!put) return findLine(readSource, urls.slice(0, 1), cut)
+  const { url, line } = put
+  const beside = findLine(readSource, [url], cut, { from: Math.max(1, line - 4), to: line + 1 })
+  if (beside) return beside
+  const text =
+    readSource(url)
+      ?.split('\n')
+      .slice(Math.max(0, line - 4), line)
+      .join('\n') ?? ''
+  for (const [, called] of text.matchAll(/([\w$]+)\s*\(/g)) {
+    const it = escaped(called!)
+    const declared = findLine(
+      readSource,
+      [url],
+      new RegExp(
+        `function\\s+${it}\\s*\\(|(?<![\\w$])${it}\\s*=\\s*(?:async\\s*)?(?:function|\\()|^\\s*(?:static\\s+|async\\s+)*${it}\\s*\\([^)]*\\)\\s*\\{`,
+      ),
+    )
+    const inside = declared && findLine(readSource, [url], cut, { from: declared.line, to: declared.line + 12 })
+    if (inside) return { ...inside, function: called! }
+  }
+  return findLine(readSource, [url], cut) ?? put
+}
+
+/** A text that was added to again and again is a tree of its pieces until somebody reads it. */
+function rope(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = lead
+  const { graph } = of
+  const { nodeType } = graph.snapshot
+  const way = ownersOnWay(lead)
+  const at = way.findIndex((node) => nodeType[node] === NodeType.consString)
+  // An array of short texts that were put together is not that.
+  if (at < 0 || nodeType[suspect.container] !== NodeType.consString) return undefined
+  let parts = 0
+  let bytes = 0
+  for (const node of suspect.reached) {
+    const type = nodeType[node]
+    if (type !== NodeType.consString && type !== NodeType.string && type !== NodeType.slicedString) continue
+    if (type === NodeType.consString) parts++
+    bytes += graph.shallowSize(node)
+  }
+  if (parts < LEAST_PARTS || bytes < MOSTLY * suspect.bytes) return undefined
+  const texts = suspect.holders.length
+  const name = nameUpTo(lead, way[at]!) ?? lead.name
+  const last = escaped(name.replace(/^.*\./, ''))
+  const culprit =
+    findLine(readSource, modulesOf(lead), new RegExp(`(?<![\\w$])${last}\\s*\\+=`)) ??
+    findLine(
+      readSource,
+      modulesOf(lead),
+      new RegExp(
+        `(?<![\\w$])${last}\\s*=\\s*(?:[\\w$.]*${last}\\s*\\+|.*\\$\\{[\\w$.]*${last}\\}|.*${last}\\.concat\\()`,
+      ),
+    )
+  const perSecond = (suspect.perSecond * parts) / suspect.count
+  return {
+    title: `${name} is added to without end: ${formatCount(parts)} pieces more in ${formatCount(texts)} string${texts === 1 ? '' : 's'}, ${perSecond.toFixed(0)} more each second`,
+    culprit,
+    evidence: {
+      kind: 'ropes',
+      keptIn: name,
+      strings: texts,
+      pieces: parts,
+      piecesPerSecond: Math.round(perSecond * 10) / 10,
+      bytesPerPiece: Math.round(bytes / parts),
+      startsWith: stringText(graph, way[at]!, 60),
+    },
+    advice: `Write ${name} out and begin anew when it has reached some length${culprit ? `, instead of only adding to it at ${shortPlace(culprit)}` : ''}: until somebody reads it, each += leaves an object of 32 bytes beside the text.`,
+  }
+}

@@ -1,0 +1,209 @@
+// `unbounded-timers`: timers that are set for each piece of work, hours ahead or again and again, and cleared by nobody.
+
+import type { Culprit } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
+import type { Detector, Lead, Likelihood } from './detector.ts'
+import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
+import { settledBy } from './promises.ts'
+import { textOf, whereGiven } from './statements.ts'
+
+interface Timer {
+  readonly node: number
+  readonly callback: number
+  /** Milliseconds; undefined where numbers were not captured. */
+  readonly delayMs: number | undefined
+  readonly repeats: boolean
+  /** By the event loop's clock, which starts with the process. */
+  readonly setAtMs: number | undefined
+  /** Where its callback stands; `sleep` for a promise that is resolved, `signal` for `AbortSignal.timeout`. */
+  readonly source: string
+}
+
+/** What Node has open beside its timers: each of them may have some timers of its own. */
+const HANDLES = new Set(['TCP', 'TLSWrap', 'Pipe', 'TTY', 'UDP', 'FSEvent', 'StatWatcher', 'Process', 'Worker', 'Zlib'])
+/** Timers that come to no more than this in all before the first one fires are of little consequence. */
+const LITTLE_BYTES = 1e6
+const SETS = 'setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setImmediate|timeout'
+
+export const unboundedTimers: Detector = {
+  pattern: 'unbounded-timers',
+  diagnose(lead, { readSource }) {
+    const { suspect, of } = lead
+    const { graph } = of
+    if (!isTimer(graph, suspect.sample) || !isInTimers(lead)) return undefined
+    const timers = timersIn(lead)
+    const groups = groupsOf(timers)
+    const [source, group] = groups[0]!
+    if (source === '') return undefined
+    if (handlesIn(lead) >= 0.5 * timers.length) return undefined
+
+    const { repeats, callback } = group[0]!
+    const delays = group.map(({ delayMs }) => delayMs).filter((ms) => ms !== undefined)
+    const [shortest, longest] = [Math.min(...delays), Math.max(...delays)]
+    const delayMs = delays.length > 0 ? longest : undefined
+    const count = Math.round((suspect.count * group.length) / timers.length)
+    const perSecond = (suspect.perSecond * group.length) / timers.length
+    const culprit = findSetter(lead, group, readSource)
+    const at = culprit ? shortPlace(culprit) : undefined
+    const firstInMs = repeats ? undefined : firesInMs(lead, group)
+    const text = culprit && placeOf(graph, callback)?.package === null ? textOf(readSource, culprit) : undefined
+    const clears = text !== undefined && /\.(delete|remove|destroy|splice)\s*\(|(?<![\w$])delete\s/.test(text)
+    const delay =
+      delayMs === undefined
+        ? ''
+        : ` ${repeats ? 'every' : 'of'} ${shortest < 0.9 * longest ? `up to ${formatDuration(longest)}` : formatDuration(longest)}`
+    const what = repeats ? 'intervals' : source === 'sleep' ? 'sleeps' : 'pending timers'
+    const bytesEach = Math.round(suspect.bytes / suspect.count)
+    const context = group.filter(({ node }) => keepsContext(graph, node)).length >= 0.5 * group.length
+    return {
+      title: `${formatCount(count)} ${what}${delay}${at ? ` set at ${at}` : ''}, ${perSecond.toFixed(1)} more each second${
+        firstInMs === undefined ? ', none cleared' : `; the first fires in ${formatDuration(firstInMs)}`
+      }`,
+      likelihood: judge(lead, repeats ? undefined : delayMs, clears),
+      culprit,
+      evidence: {
+        timers: count,
+        perSecond: Math.round(perSecond * 10) / 10,
+        delayMs: delayMs ?? null,
+        shortestDelayMs: delays.length > 0 ? shortest : null,
+        repeats,
+        firstFiresInMs: firstInMs ?? null,
+        levelsOffAtTimers: repeats || delayMs === undefined ? null : Math.round((perSecond * delayMs) / 1000),
+        bytesEach,
+        keepsAsyncContext: context,
+        setFrom: groups.slice(0, 5).map(([place, { length }]) => ({ callback: place, timers: length })),
+      },
+      advice: adviceFor({
+        source,
+        repeats,
+        at,
+        delayMs,
+        bytesEach,
+        context,
+        isPackages: placeOf(graph, callback)?.package != null,
+      }),
+      covers: (other) => other.suspect.className === 'TimersList',
+    }
+  },
+}
+
+const isTimer = (graph: HeapGraph, node: number): boolean =>
+  isObject(graph, node) && nodeName(graph, node) === 'Timeout' && property(graph, node, '_onTimeout') !== undefined
+
+/** Whether it is Node's lists that they pile up in, rather than a collection of the program's. */
+const isInTimers = ({ of: { graph }, suspect, path }: Lead): boolean =>
+  nodeName(graph, suspect.container) === 'TimersList' || path.some(({ edge }) => /'timerListMap'/.test(edge))
+
+function timersIn({ suspect, of: { graph } }: Lead): Timer[] {
+  const timers: Timer[] = []
+  for (const node of suspect.reached.length > 0 ? suspect.reached : [suspect.sample]) {
+    if (!isTimer(graph, node)) continue
+    const callback = behind(graph, property(graph, node, '_onTimeout')!)
+    const delayMs = numberAt(graph, node, '_idleTimeout')
+    const setAtMs = numberAt(graph, node, '_idleStart')
+    const repeats = numberAt(graph, node, '_repeat') !== undefined
+    timers.push({ node, callback, delayMs, repeats, setAtMs, source: sourceOf(graph, callback) })
+    if (timers.length === 5000) break
+  }
+  return timers
+}
+
+function sourceOf(graph: HeapGraph, callback: number): string {
+  const location = graph.sourceLocation(callback)
+  if (!location) return settledBy(graph, callback) === undefined ? '' : 'sleep'
+  if (location.url.includes('abort_controller')) return 'signal'
+  return location.url.startsWith('node:') ? '' : `${location.url}:${location.line}:${location.column}`
+}
+
+/** By where their callback stands, most first; Node's own have the empty name. */
+function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
+  const groups = new Map<string, Timer[]>()
+  for (const timer of timers) groups.set(timer.source, [...(groups.get(timer.source) ?? []), timer].slice(-5000))
+  return [...groups].sort((a, b) => b[1].length - a[1].length)
+}
+
+function handlesIn({ suspect, of: { graph } }: Lead): number {
+  let count = 0
+  for (const node of suspect.reached) if (isObject(graph, node) && HANDLES.has(nodeName(graph, node))) count++
+  return count
+}
+
+function findSetter(lead: Lead, group: readonly Timer[], readSource: Parameters<typeof whereGiven>[0]) {
+  const own = placeOf(lead.of.graph, group[0]!.callback)
+  if (own?.package === null) return whereGiven(readSource, own, SETS)
+  const from = functionsFrom(
+    lead,
+    group.slice(0, 1).map(({ node }) => node),
+  )
+  // The callback is a package's: the program's function that it leads to is what the timer is for.
+  const place: Culprit | undefined = from.find((each) => each.package === null) ?? own ?? from[0]
+  return place && whereGiven(readSource, place, `[\\w$.]*(?:${SETS}|new\\s+[\\w$.]+)`)
+}
+
+/** How long until the first one fires. What was set last was set about when the snapshot was taken. */
+function firesInMs({ of: { graph }, suspect }: Lead, timers: readonly Timer[]): number | undefined {
+  const now = Math.max(...timers.map(({ setAtMs }) => setAtMs ?? 0))
+  const due = timers.map(({ setAtMs, delayMs }) => (setAtMs ?? Number.NaN) + (delayMs ?? Number.NaN))
+  // Those that were set before the first snapshot fire earlier; a list begins with the oldest.
+  const list = nodeName(graph, suspect.container) === 'TimersList' ? suspect.container : undefined
+  const oldest = list === undefined ? undefined : property(graph, list, '_idlePrev')
+  const callback = oldest === undefined ? undefined : property(graph, oldest, '_onTimeout')
+  if (callback !== undefined && sourceOf(graph, behind(graph, callback)) === timers[0]!.source) {
+    due.push(
+      (numberAt(graph, oldest!, '_idleStart') ?? Number.NaN) + (numberAt(graph, oldest!, '_idleTimeout') ?? Number.NaN),
+    )
+  }
+  const known = due.filter((ms) => !Number.isNaN(ms))
+  return known.length === 0 ? undefined : Math.max(0, Math.min(...known) - now)
+}
+
+function judge({ likelihood, suspect }: Lead, delayMs: number | undefined, clears: boolean): Likelihood {
+  let { confidence, reason } = likelihood
+  if (delayMs !== undefined) {
+    const bytes = (suspect.bytesPerSecond * delayMs) / 1000
+    reason += `; they will be ${formatBytes(bytes)} when as many fire as are set`
+    if (bytes < LITTLE_BYTES) confidence *= 0.5
+  }
+  if (clears) {
+    confidence *= 0.8
+    reason += '; what they do when they fire is to take something out, so they may be meant as lifetimes'
+  }
+  return { confidence, reason }
+}
+
+/** Whether the timer keeps what AsyncLocalStorage had when it was set. */
+function keepsContext(graph: HeapGraph, timer: number): boolean {
+  for (const { name, target } of referencesOf(graph, timer, 50)) {
+    if (/kResourceStore|context_?frame/i.test(name) && isObject(graph, target)) return true
+  }
+  return false
+}
+
+interface Told {
+  readonly source: string
+  readonly repeats: boolean
+  readonly at: string | undefined
+  readonly delayMs: number | undefined
+  readonly bytesEach: number
+  readonly context: boolean
+  readonly isPackages: boolean
+}
+
+function adviceFor({ source, repeats, at, delayMs, bytesEach, context, isPackages }: Told): string {
+  const where = at ? ` at ${at}` : ''
+  const until = delayMs === undefined || repeats ? '' : ` until it fires after ${formatDuration(delayMs)}`
+  const keeps = `; each keeps ${formatBytes(bytesEach)}${until}${context ? ', the async context that it was set in included' : ''}.`
+  if (source === 'sleep') {
+    return `Give the sleep${where} an AbortSignal ({ signal }) and abort it as soon as nobody waits for it any more${keeps}`
+  }
+  if (source === 'signal') {
+    return `Share one AbortSignal.timeout(), or use an AbortController and a timer that is cleared when the work is done${keeps}`
+  }
+  if (repeats) {
+    return `Stop the interval${where} (clearInterval) when what it is for is gone, or have one interval for all${keeps}`
+  }
+  if (isPackages) return `Stop or cancel what sets a timer${where} when it is done with, or use one for all${keeps}`
+  return `Keep what setTimeout${where} returns and clear it in a finally, when the work that it waits for is done${keeps} unref() is no cure.`
+}
