@@ -57,6 +57,8 @@ export interface Diagnosis {
   readonly evidence: Readonly<Record<string, unknown>>
   /** One or two sentences on what to change, in the words of this program. */
   readonly advice: string
+  /** Leads that a detector says this of alike have one cause, and make one finding; left out, its fingerprint tells. */
+  readonly cause?: string
   /** Where it is in another isolate that the fault is. */
   readonly isolate?: string
 }

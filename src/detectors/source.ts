@@ -1,6 +1,6 @@
-// What the source says of a collection: whether anything is ever taken out of it.
+// What the source says: whether anything is ever taken out of a collection, and where something of a kind is done.
 
-import type { ReadSource } from '../analysis/culprit.ts'
+import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
 
 export interface SourceLine {
   readonly url: string
@@ -42,3 +42,19 @@ const isFirst = (source: string, line: number, pattern: RegExp): boolean =>
     .split('\n')
     .slice(0, line)
     .some((text) => pattern.test(text))
+
+/** Whether a script is the program's own, neither Node's nor a dependency's. */
+export const isProgram = (url: string): boolean => !url.startsWith('node:') && packageOf(url) === null
+
+/** The lines of a source, comments left out, that a pattern fits. */
+export function linesOf(url: string, source: string, pattern: RegExp): SourceLine[] {
+  return source.split('\n').flatMap((text, i) => {
+    const code = text.replace(/(^|\s)\/\/.*$/, '')
+    return /^\s*\*/.test(code) || !pattern.test(code) ? [] : [{ url, line: i + 1, text }]
+  })
+}
+
+export const lineAsCulprit = ({ url, line, text }: SourceLine): Culprit => ({
+  ...{ function: null, url, line, column: 1 + Math.max(0, text.search(/\S/)) },
+  ...{ package: packageOf(url), basis: 'retainer' },
+})
