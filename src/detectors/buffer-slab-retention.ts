@@ -6,7 +6,7 @@ import { internal, nodeName, property } from '../graph/look.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
-import { nameOfEdge } from './surroundings.ts'
+import { isNew, nameOfEdge } from './surroundings.ts'
 
 /** How a view is cut out of a buffer; a copy made around it (`Buffer.from(…subarray(…))`) is none. */
 const CUT =
@@ -83,7 +83,7 @@ function slabsOf({ of, suspect }: Lead): Slabs | undefined {
     }
     const buffer = property(graph, node, 'buffer') ?? internal(graph, node, 'buffer')
     const store = buffer === undefined ? undefined : internal(graph, buffer, 'backing_store')
-    if (buffer === undefined || store === undefined) continue
+    if (buffer === undefined || store === undefined || !isNew(of, buffer)) continue
     if (view < 0) view = node
     views++
     const known = seen.get(buffer)
