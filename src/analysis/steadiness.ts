@@ -42,5 +42,8 @@ export function judgeSeries({ counts, survivors, seconds }: Series): Trend {
   if (survivors.length > 0 && survivors.some((count) => count === 0)) return 'swinging'
   // All but the latest step had time to lose what came in it.
   const latest = (survivors.at(-1) ?? 0) / spans.at(-1)!
-  return survivors.every((count, step) => count / spans[step]! >= STAYED * latest) ? 'steady' : 'turning'
+  if (survivors.every((count, step) => count / spans[step]! >= STAYED * latest)) return 'steady'
+  // What comes and goes by chance varies by the square root of its number.
+  const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
+  return gain < 3 * Math.sqrt(mean) ? 'swinging' : 'turning'
 }

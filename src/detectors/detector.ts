@@ -59,6 +59,8 @@ export interface Diagnosis {
   readonly advice: string
   /** Other leads that are of the same cause although they do not hold the same objects. */
   readonly covers?: (other: Lead) => boolean
+  /** Leads that a detector says this of alike have one cause, and make one finding; left out, its fingerprint tells. */
+  readonly cause?: string
   /** Where it is in another isolate that the fault is. */
   readonly isolate?: string
 }

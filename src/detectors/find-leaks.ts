@@ -46,7 +46,7 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
   const leads = captures.isolates.flatMap((of) => leadsOf(of, captures.readSource))
   const accounts = new Map(captures.isolates.map((of) => [of, new Account(of)]))
   const taken = new Set<Lead>()
-  const found: { finding: ReportFinding; explains: ReportFinding['explains'] }[] = []
+  const found = new Map<string, { finding: ReportFinding; explains: ReportFinding['explains'] }>()
   for (const detector of detectors) {
     for (const lead of leads) {
       if (taken.has(lead)) continue
@@ -58,6 +58,14 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
       const finding = tell(detector.pattern, lead, diagnosis, captures.readSource)
       if (finding.confidence < LEAST_CONFIDENCE) continue
       account.take(lead.suspect)
+      const cause = `${detector.pattern} ${diagnosis.cause ?? finding.fingerprint}`
+      const known = found.get(cause)
+      if (known) {
+        const { title, growth } = finding
+        known.finding = withGrowth(known.finding, growth)
+        known.explains.push({ title, count: growth.count, retainedBytes: growth.retainedBytes })
+        continue
+      }
       const explains: ReportFinding['explains'] = []
       for (const other of leads) {
         if (taken.has(other) || other.of !== lead.of) continue
@@ -71,18 +79,32 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
           retainedBytes: other.suspect.bytes,
         })
       }
-      found.push({ finding, explains })
+      found.set(cause, { finding, explains })
     }
   }
   const all = [...accounts.values()]
   return {
-    findings: found.map(({ finding, explains }) => ({ ...finding, explains })).sort((a, b) => weight(b) - weight(a)),
+    findings: [...found.values()]
+      .map(({ finding, explains }) => ({ ...finding, explains }))
+      .sort((a, b) => weight(b) - weight(a)),
     explained: {
       bytes: all.reduce((sum, account) => sum + account.bytes, 0),
       growthBytes: all.reduce((sum, account) => sum + Math.max(account.bytes, account.of.growthBytes, 0), 0),
     },
   }
 }
+
+/** One cause may show in several places, such as a queue in each of several workers. */
+const withGrowth = (finding: ReportFinding, more: ReportFinding['growth']): ReportFinding => ({
+  ...finding,
+  growth: {
+    count: finding.growth.count + more.count,
+    shallowBytes: finding.growth.shallowBytes + more.shallowBytes,
+    retainedBytes: finding.growth.retainedBytes + more.retainedBytes,
+    perSecond: Math.round((finding.growth.perSecond + more.perSecond) * 10) / 10,
+    bytesPerSecond: finding.growth.bytesPerSecond + more.bytesPerSecond,
+  },
+})
 
 /** How much there is to gain by mending it. */
 const weight = ({ growth, confidence }: ReportFinding): number => growth.bytesPerSecond * confidence

@@ -1,18 +1,52 @@
 // `growing-collection`: a Map, Set, array, dictionary or list that gains and never loses. The last resort of all detectors.
 
-import { formatCount } from '../support/format.ts'
-import type { Detector } from './detector.ts'
+import { isObject, nodeName } from '../graph/look.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Detector, Lead } from './detector.ts'
 
 export const growingCollection: Detector = {
   pattern: 'growing-collection',
-  diagnose({ suspect, name, path }) {
-    const { count, perSecond, survivors, counts, className } = suspect
+  diagnose(lead) {
+    const { suspect, name, likelihood } = lead
+    const { count, perSecond, survivors, counts, bytes } = suspect
     if (suspect.kind === 'grown') return undefined
-    const container = path.findLast(({ ordinal }) => ordinal === suspect.container)?.node ?? 'collection'
+    const container = containerOf(lead)
+    const what = thingsIn(suspect.className)
+    const bytesEach = Math.round(bytes / Math.max(1, count))
+    const loses = /takes things out of it/.test(likelihood.reason) || suspect.trend === 'turning'
     return {
-      title: `${name} gained ${formatCount(count)} ${className}, ${perSecond.toFixed(1)} more each second`,
-      evidence: { container, counts: [...counts], stayedPerStep: [...survivors] },
-      advice: `Give ${name} a bound or a lifetime, or take out of it what is done with: nothing does so fast enough now.`,
+      title: `${name} gained ${formatCount(count)} ${what}, ${perSecond.toFixed(1)} more each second${loses ? ' than go' : ', and loses none'}`,
+      evidence: {
+        container,
+        things: suspect.className,
+        gained: count,
+        perSecond: Math.round(perSecond * 10) / 10,
+        bytesEach,
+        counts: [...counts],
+        stayedPerStep: [...survivors],
+      },
+      advice: `${ADVICE[container] ?? ADVICE.list}`.replaceAll('{}', name) + ` Each takes ${formatBytes(bytesEach)}.`,
     }
   },
 }
+
+/** How each kind of collection is kept small. */
+const ADVICE: Readonly<Record<string, string>> & { list: string } = {
+  Map: 'Delete from {} what is done with (on close, in finally), or give it a bound or a lifetime (an LRU); a WeakMap will do if its keys are objects that live elsewhere.',
+  Set: 'Delete from {} what is done with (on close, in finally), or give it a bound; a WeakSet will do if it only says what an object is.',
+  Array:
+    'Take out of {} what is done with, or give it a bound (a ring), or use a Map by key, from which things can be deleted.',
+  Object:
+    'Delete from {} the keys that are done with, or make it a Map with a bound or a lifetime; keys that clients choose have no end.',
+  list: 'Give {} a bound or a lifetime, or take out of it what is done with; in a linked list, cut off what nobody will read.',
+}
+
+/** What kind of collection it is, as far as that has a name. */
+function containerOf({ of: { graph }, suspect: { container } }: Lead): string {
+  const name = nodeName(graph, container)
+  return isObject(graph, container) || name in ADVICE ? name : 'collection'
+}
+
+/** `Object` tells nothing to somebody who is tired, nor does `(string)`. */
+const thingsIn = (className: string): string =>
+  className === 'Object' ? 'objects' : className === 'Function' ? 'functions' : className.replace(/^\((\w+)\)$/, '$1s')

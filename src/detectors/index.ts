@@ -1,20 +1,34 @@
 // All detectors, the most specific first: the first that knows a lead has it.
 
+import { bufferSlabRetention } from './buffer-slab-retention.ts'
 import { closureRetention } from './closure-retention.ts'
+import { crossThreadRelease } from './cross-thread-release.ts'
 import type { Detector } from './detector.ts'
 import { duplicateModules } from './duplicate-modules.ts'
 import { growingCollection } from './growing-collection.ts'
+import { growingLogArray } from './growing-log-array.ts'
+import { handleLeak } from './handle-leak.ts'
 import { listenerLeak } from './listener-leak.ts'
+import { outboundBufferPileup } from './outbound-buffer-pileup.ts'
 import { promisePileup } from './promise-pileup.ts'
 import { stringRetention } from './string-retention.ts'
+import { taskQueuePileup } from './task-queue-pileup.ts'
+import { threadGrowth } from './thread-growth.ts'
 import { unboundedTimers } from './unbounded-timers.ts'
 
 export const DETECTORS: readonly Detector[] = [
   duplicateModules,
+  outboundBufferPileup,
+  crossThreadRelease,
+  threadGrowth,
   unboundedTimers,
   listenerLeak,
+  taskQueuePileup,
+  handleLeak,
   promisePileup,
+  bufferSlabRetention,
   stringRetention,
   closureRetention,
+  growingLogArray,
   growingCollection,
 ]

@@ -1,6 +1,7 @@
-// What the source says of a collection: whether anything is ever taken out of it.
+// What the source says: whether anything is ever taken out of a collection, and where something of a kind is done.
 
-import type { ReadSource } from '../analysis/culprit.ts'
+import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
 
 export interface SourceLine {
   readonly url: string
@@ -42,3 +43,42 @@ const isFirst = (source: string, line: number, pattern: RegExp): boolean =>
     .split('\n')
     .slice(0, line)
     .some((text) => pattern.test(text))
+
+/** Whether a script is the program's own, neither Node's nor a dependency's. */
+export const isProgram = (url: string): boolean => !url.startsWith('node:') && packageOf(url) === null
+
+/** The lines of a source, comments left out, that a pattern fits. */
+export function linesOf(url: string, source: string, pattern: RegExp): SourceLine[] {
+  return source.split('\n').flatMap((text, i) => {
+    const code = text.replace(/(^|\s)\/\/.*$/, '')
+    return /^\s*\*/.test(code) || !pattern.test(code) ? [] : [{ url, line: i + 1, text }]
+  })
+}
+
+export const lineAsCulprit = ({ url, line, text }: SourceLine): Culprit => ({
+  ...{ function: null, url, line, column: 1 + Math.max(0, text.search(/\S/)) },
+  ...{ package: packageOf(url), basis: 'retainer' },
+})
+
+/**
+ * The first line in the program's own modules that does something, by the first pattern that fits any; what a function
+ * does over and over again goes before what a module does once.
+ */
+export function findDoing(
+  graph: HeapGraph,
+  readSource: ReadSource,
+  patterns: readonly RegExp[],
+): SourceLine | undefined {
+  const sources = [...new Set(graph.moduleScopes.values())]
+    .filter(isProgram)
+    .map((url) => ({ url, source: readSource(url) }))
+  for (const pattern of patterns) {
+    const lines = sources.flatMap(({ url, source }) => (source === undefined ? [] : linesOf(url, source, pattern)))
+    const done = lines.filter(
+      ({ text }) => !/^\s*(import|export \*|export \{)|\bfunction\s+\w+\s*\([^)]*\)\s*\{?$/.test(text),
+    )
+    const line = done.find(({ text }) => /^\s/.test(text)) ?? done[0]
+    if (line) return line
+  }
+  return undefined
+}

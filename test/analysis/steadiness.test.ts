@@ -31,4 +31,7 @@ describe('the trend of a count', () => {
   it('is not told from two snapshots', () => {
     expect(judge([100, 200], [100])).toBe('unknown')
   })
+  it('is swinging where a few more of many that come and go are chance', () => {
+    expect(judge([8549, 8620, 8710], [40, 109])).toBe('swinging')
+  })
 })

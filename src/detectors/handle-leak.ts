@@ -1,0 +1,279 @@
+// `handle-leak`: sockets, watchers, child processes, compression streams and the like are opened, and not closed.
+
+import { packageOf } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { internal, isObject, nodeName, numberAt, property } from '../graph/look.ts'
+import { ROOT } from '../graph/roots.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
+import { findDoing, isProgram, lineAsCulprit } from './source.ts'
+import { countClasses, countsOver, isNew, thingsOf } from './surroundings.ts'
+
+interface Kind {
+  /** V8's name of Node's handle, or of the object that a program has of it. */
+  readonly names: RegExp
+  readonly one: string
+  readonly many: string
+  /** How it is opened, in source. */
+  readonly opening: RegExp
+  readonly closing: string
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    ...{ names: /^(Process|ChildProcess)$/, one: 'child process', many: 'child processes' },
+    opening: /\b(spawn|fork|exec|execFile)\s*\(/,
+    closing: 'end the stdin of each, or kill() it, when it is done with',
+  },
+  {
+    ...{ names: /^(TCP|TLSWrap|TLSSocket)$/, one: 'socket', many: 'sockets' },
+    opening: /\b(connect|createConnection|request|get|fetch)\s*\(|new (net\.|tls\.)?(Socket|TLSSocket)\b/,
+    closing: 'close each when it is done with (destroy() or close(), in finally), or share one that stays',
+  },
+  {
+    ...{ names: /^(FSEvent|FSWatcher|StatWatcher)$/, one: 'file watcher', many: 'file watchers' },
+    opening: /\bwatch(File)?\s*\(/,
+    closing: 'call close() on each when nobody wants to know any more, or share one for all',
+  },
+  {
+    names: /^(Zlib|Gzip|Gunzip|Deflate|DeflateRaw|Inflate|InflateRaw|Unzip|Brotli\w*|Zstd\w*)$/,
+    ...{ one: 'compression stream', many: 'compression streams' },
+    opening:
+      /\bcreate(Gzip|Gunzip|Deflate|DeflateRaw|Inflate|InflateRaw|Unzip|Brotli\w+|Zstd\w+)\s*\(|new (Compression|Decompression)Stream\b/,
+    closing: 'end or destroy() each when its reader has gone',
+  },
+  {
+    ...{ names: /^(Pipe|TTY)$/, one: 'pipe', many: 'pipes' },
+    opening: /\b(spawn|fork|exec|execFile|connect|createConnection)\s*\(/,
+    closing: 'end or destroy each, or kill() the process at its other end',
+  },
+  {
+    ...{ names: /^UDP$/, one: 'UDP socket', many: 'UDP sockets' },
+    opening: /\bcreateSocket\s*\(/,
+    closing: 'call close() on each, or share one',
+  },
+  {
+    ...{ names: /^FileHandle$/, one: 'open file', many: 'open files' },
+    opening: /\bopen\s*\(/,
+    closing: 'close each in finally',
+  },
+  {
+    ...{ names: /^MessagePort$/, one: 'message port', many: 'message ports' },
+    opening: /new MessageChannel\b/,
+    closing: 'call close() on each when it is done with',
+  },
+]
+/** What sockets and the like belong to, one for each where it should be one for all. */
+const OWNER =
+  /(Agent|Pool|Client|Transport|Transporter|Dispatcher|Session|Mail|Mailer|Producer|Consumer|Redis|Sequelize|Browser)$/
+/** Objects that stand for an open file, though they may share what the operating system has of it. */
+const WATCHER = /Watcher$/
+
+/** So many must have come to be more than chance, in all and in each step. */
+const LEAST = { count: 6, step: 2 }
+
+export const handleLeak: Detector = {
+  pattern: 'handle-leak',
+  diagnose: (lead, captures) => openHandles(lead, captures) ?? heldHandles(lead, captures) ?? watchers(lead, captures),
+}
+
+/** What nobody holds but Node, for as long as it is open. */
+function openHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
+  const { suspect, of } = lead
+  const { graph } = of
+  if (!isHeldByNode(lead) || internal(graph, suspect.sample, 'javascript_to_native') === undefined) return undefined
+  const kind = kindOf(lead)
+  return (
+    kind && tell(lead, captures, kind, { count: suspect.count, node: suspect.sample, isHeld: false }, steadily(lead))
+  )
+}
+
+/** By its list of what is open, and by nothing of the program's. */
+const isHeldByNode = ({ of: { graph }, suspect: { container } }: Lead): boolean =>
+  container === ROOT || graph.snapshot.nodeType[container] === NodeType.synthetic
+
+/** Whether it is of a class of the program's own, which opens something of its own accord. */
+function isOfProgram(graph: HeapGraph, node: number): boolean {
+  const url = graph.sourceLocation(node)?.url
+  return url !== undefined && isProgram(url)
+}
+
+/** The handle that most stands for what has come: a child process comes with three pipes. */
+function kindOf(lead: Lead): Kind | undefined {
+  const { graph } = lead.of
+  const handles = thingsOf(lead, 1000)
+  const names = new Set([nodeName(graph, lead.suspect.sample)])
+  for (const { name, count } of countClasses(lead)) if (count * 4 >= handles.length) names.add(name)
+  const kind = KINDS.find((each) => each.names.test(nodeName(graph, lead.suspect.sample)))
+  const child = KINDS[0]!
+  return kind?.one === 'pipe' && [...names].some((name) => child.names.test(name)) ? child : kind
+}
+
+/** What the program keeps, each with a handle that is open. */
+function heldHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
+  const { suspect, of } = lead
+  const { graph } = of
+  if (isHeldByNode(lead)) return undefined
+  let best: { kind: Kind; count: number; node: number } | undefined
+  for (const { name, count, one } of countClasses(lead)) {
+    const kind = KINDS.find(({ names }) => names.test(name))
+    if (!kind || count < 0.6 * suspect.count || count > 1.6 * suspect.count) continue
+    if (internal(graph, one, 'javascript_to_native') === undefined) continue
+    if (!best || count > best.count) best = { kind, count, node: one }
+  }
+  if (!best) return undefined
+  return tell(lead, captures, best.kind, { ...best, isHeld: true }, fewer(lead, best.count))
+}
+
+/** Watchers that share one handle for each path: what a library makes of them grows all the same. */
+function watchers(lead: Lead, captures: Captures): Diagnosis | undefined {
+  const { suspect, of } = lead
+  const { graph } = of
+  for (const { name, count, one } of countClasses(lead)) {
+    if (!WATCHER.test(name) || !isObject(graph, one) || property(graph, one, '_events') === undefined) continue
+    if (count < LEAST.count || count * 10 < suspect.count) continue
+    const counts = countsOver(of, one)
+    if (counts.slice(1).some((each, step) => each <= counts[step]!)) return undefined
+    const kind = KINDS.find(({ one: said }) => said === 'file watcher')!
+    return tell(lead, captures, kind, { count, node: one, isHeld: false }, fewer(lead, count))
+  }
+  return undefined
+}
+
+function tell(
+  lead: Lead,
+  { readSource }: Captures,
+  kind: Kind,
+  { count, node, isHeld }: { count: number; node: number; isHeld: boolean },
+  likelihood: Likelihood,
+): Diagnosis {
+  const { suspect, of, name } = lead
+  const { graph, seconds } = of
+  const perSecond = count / (seconds.at(-1)! - seconds[0]!)
+  const owner = ownersOf(lead, kind.one === 'child process' ? childrenOf(lead).length : count)
+  const things = kind.one === 'child process' ? childrenOf(lead).length || count : count
+  const rate = (perSecond * things) / count
+  const said = owner ? `, each from ${article(owner.name)} of its own` : isHeld ? `, kept in ${name}` : ''
+  const child = kind.one === 'child process'
+  const peers = tally((child ? childrenOf(lead) : thingsOf(lead)).map((thing) => peerOf(graph, thing)))
+  const to = peers[0] ? ` (${peers.length > 1 ? 'most: ' : ''}${peers[0]})` : ''
+  const line = findDoing(graph, readSource, [
+    ...(owner ? [new RegExp(`new (\\w+\\.)?${owner.name}\\s*\\(|create${owner.name}\\s*\\(`)] : []),
+    ...(owner ? [/\bcreate(Transport|Client|Pool|Connection|Agent|Session|Producer|Consumer)\w*\s*\(/] : []),
+    kind.opening,
+  ])
+  const native = nativeBytes(lead)
+  return {
+    title: `${formatCount(things)} more ${things === 1 ? kind.one : kind.many} ${child ? 'started and not ended' : 'opened and not closed'}, ${rate.toFixed(1)} each second${said}${to}`,
+    likelihood,
+    ...(line && (!isHeld || isOfProgram(graph, suspect.sample)) ? { culprit: lineAsCulprit(line) } : {}),
+    evidence: {
+      handle: nodeName(graph, node),
+      kind: kind.one,
+      opened: things,
+      perSecond: Math.round(rate * 10) / 10,
+      keptIn: isHeld ? name : null,
+      eachFromItsOwn: owner?.name ?? null,
+      ofPackage: owner?.from ?? null,
+      peers: peers.slice(0, 5),
+      openedAt: line ? { url: line.url, line: line.line, text: line.text.trim().slice(0, 120) } : null,
+      ...(native > 0 ? { nativeBytesEach: Math.round(native / Math.max(1, things)) } : {}),
+      counts: [...suspect.counts],
+      stayedPerStep: [...suspect.survivors],
+    },
+    advice: owner
+      ? `Make one ${owner.name} at start-up and use it for all (it can keep connections alive and bound them), or close it when done: ${line ? `line ${line.line} makes` : 'the program makes'} one each time.`
+      : `${sentence(kind.closing)}${isHeld ? `, and take it out of ${name}` : ''}${line ? `: line ${line.line} ${child ? 'starts' : 'opens'} them` : ''}.${native > 0 ? ` Each takes ${formatBytes(native / Math.max(1, things))} outside the JavaScript heap.` : ''}`,
+  }
+}
+
+/** Busy services have now more and now fewer of them: few that came, or that came all at once, tell nothing. */
+function steadily(lead: Lead): Likelihood {
+  const { suspect } = lead
+  const gains = suspect.counts.slice(1).map((count, step) => count - suspect.counts[step]!)
+  const average = gains.reduce((sum, gain) => sum + gain, 0) / Math.max(1, gains.length)
+  const silent = (reason: string): Likelihood => ({ confidence: 0.1, reason })
+  if (gains.length > 1 && gains.some((gain) => gain < 0.5 * average)) {
+    return silent('they did not come evenly, as they do where they come and go')
+  }
+  if (suspect.survivors.some((count) => count < LEAST.step)) return silent('too few stayed to tell from chance')
+  const accepted = thingsOf(lead, 100).filter((handle) => isAccepted(lead.of.graph, handle)).length
+  const likelihood = fewer(lead, suspect.count)
+  // How many clients there are is not the server's doing.
+  return accepted > 0.8 * Math.min(100, suspect.count)
+    ? {
+        confidence: likelihood.confidence * 0.75,
+        reason: `${likelihood.reason}; they are connections of clients, who may be more now`,
+      }
+    : likelihood
+}
+
+/** The fewer they are, the likelier they are chance. */
+function fewer({ likelihood }: Lead, count: number): Likelihood {
+  if (count < LEAST.count) return { confidence: 0.1, reason: 'too few came to tell from chance' }
+  return { confidence: likelihood.confidence * (count / (count + 3)), reason: likelihood.reason }
+}
+
+function isAccepted(graph: HeapGraph, handle: number): boolean {
+  const socket = property(graph, handle, 'owner_symbol', 'owner') ?? handle
+  const server = property(graph, socket, 'server') ?? property(graph, socket, '_server')
+  return server !== undefined && isObject(graph, server) && property(graph, server, '_events') !== undefined
+}
+
+const childrenOf = ({ of: { graph }, suspect }: Lead): number[] =>
+  [...suspect.reached].filter((node) => nodeName(graph, node) === 'ChildProcess' && isObject(graph, node))
+
+/** What there is one of for each handle, where one for all would do. */
+function ownersOf(lead: Lead, handles: number): { name: string; from: string } | undefined {
+  const { graph } = lead.of
+  const fitting = countClasses(lead).filter(
+    ({ name, count, one }) =>
+      OWNER.test(name) &&
+      isObject(graph, one) &&
+      isNew(lead.of, one) &&
+      count >= 0.7 * handles &&
+      count <= 1.4 * handles,
+  )
+  const rows = fitting.flatMap(({ name, one }) => {
+    const url = graph.sourceLocation(one)?.url
+    return url === undefined ? [] : [{ name, from: url.startsWith('node:') ? 'node' : (packageOf(url) ?? 'program') }]
+  })
+  const rank = ({ name }: { name: string }): number =>
+    /Agent$/.test(name) ? 0 : /(Transporter?|Mail|Pool)$/.test(name) ? 1 : 2
+  return rows.sort((a, b) => rank(a) - rank(b))[0]
+}
+
+/** What a handle is connected to, or stands for: an address, a command, a process id. */
+function peerOf(graph: HeapGraph, thing: number): string | undefined {
+  const owner = property(graph, thing, 'owner_symbol', 'owner') ?? thing
+  const file = property(graph, owner, 'spawnfile')
+  if (file !== undefined) return nodeName(graph, file)
+  const peer = property(graph, owner, '_peername')
+  const address = peer === undefined ? undefined : property(graph, peer, 'address')
+  if (peer === undefined || address === undefined) {
+    const host = property(graph, owner, '_host')
+    const text = host === undefined || isObject(graph, host) ? undefined : nodeName(graph, host)
+    return text === undefined || text === '' || text.startsWith('system /') ? undefined : text
+  }
+  return `${nodeName(graph, address)}:${numberAt(graph, peer, 'port') ?? '?'}`
+}
+
+function tally(words: readonly (string | undefined)[]): string[] {
+  const counts = new Map<string, number>()
+  for (const word of words) if (word !== undefined) counts.set(word, (counts.get(word) ?? 0) + 1)
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([word]) => word)
+}
+
+/** Bytes that libraries such as zlib have outside the JavaScript heap. */
+function nativeBytes({ of, suspect }: Lead): number {
+  const { graph } = of
+  let bytes = 0
+  for (const node of suspect.reached) {
+    if (/^Node \/ \w+_memory$/.test(nodeName(graph, node))) bytes += graph.shallowSize(node)
+  }
+  return bytes
+}
+
+const article = (name: string): string => `${/^([AEIO]|[FHLMNRSX][A-Z])/.test(name) ? 'an' : 'a'} ${name}`
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -1,0 +1,254 @@
+// `outbound-buffer-pileup`: what is written waits for a reader that is too slow, in a stream's buffer or in a client's own queue.
+
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Detector, Diagnosis, Lead } from './detector.ts'
+import {
+  isNew,
+  membersOf,
+  nameOfEdge,
+  numbersOf,
+  type Place,
+  placesOf,
+  plainName,
+  plural,
+  thingsOf,
+} from './surroundings.ts'
+
+/** What a program calls that which has yet to go out. */
+const OUTBOUND =
+  /^(out(going|bound|box|put)?|send|sending|unsent|write|writes|pending|un_?acked|un_?acknowledged|in_?flights?|buf|buff?ers?|buffered|bufs|chunks|command_?queue|offline_?queue|queue|queued|backlog)(_?(queue|buf|buffer|bufs|buffers|list|store|data|messages|packets|commands|frames|writes|bytes))?$/i
+/** Numbers and flags of whoever sends: so much waits, so much may wait, it is at it. */
+const SENDER =
+  /^(len|length|hwm|high_?water_?mark|buffered_?amount|writing|writing_?buf|flushing|flush_?pending|sending|draining|need_?drain|needs_?drain|corked|disconnected|reconnecting|reconnect_?timeout|connected|blocked|output_?size|bytes_?written|status|ready)$/i
+/** What waits to be sent has one of these. */
+const PAYLOAD = /^(chunk|data|payload|buf|buffer|packet|message|msg|body|frame|cmd|command|args)$/i
+const REPLY = /^(callback|cb|resolve|reject|promise|done|ack|on_?ack|on_?done|handler)$/i
+/** What a stream, socket or connection is reached by. */
+const NO_LINK = /^(constructor|_?events|server|domain|parser|prototype|map|options|opts)$/
+
+const MANY = 5000
+
+export const outboundBufferPileup: Detector = {
+  pattern: 'outbound-buffer-pileup',
+  diagnose: (lead) => inStreams(lead) ?? inClient(lead),
+}
+
+/** A stream of which something waits. */
+interface Backlog {
+  readonly state: number
+  readonly elements: readonly number[]
+}
+
+/** Writes that wait in Node's own streams. */
+function inStreams(lead: Lead): Diagnosis | undefined {
+  const { of, path, suspect } = lead
+  const { graph, seconds } = of
+  const at = path.findLastIndex(({ ordinal }) => isState(graph, ordinal))
+  if (at < 1 || isNew(of, path[at]!.ordinal)) return undefined
+  const backlogs = findBacklogs(lead)
+  if (backlogs.length === 0) return undefined
+  const waiting = backlogs.reduce((sum, { elements }) => sum + elements.length, 0)
+  const perSecond = waiting / (seconds.at(-1)! - seconds[0]!)
+  const { shared, most } = sharedChunks(graph, backlogs)
+  const kind = path[at - 1]!.node
+  const states = backlogs.map(({ state }) => state)
+  const bytes = sum(states.map((state) => numberAt(graph, state, 'length', 'outputSize')))
+  const bounds = states.map((state) => numberAt(graph, state, 'highWaterMark')).filter((bound) => bound !== undefined)
+  const where = collectionAbove(lead, at)
+  const streams = `${formatCount(backlogs.length)} ${plural(backlogs.length, kind)}`
+  const isBroadcast = most > 1 && shared > 0.5
+  const amount = bytes === undefined ? `${formatCount(waiting)} writes wait` : `${formatBytes(bytes)} wait`
+  const said = isBroadcast ? `, the same in up to ${formatCount(most)} of them: a broadcast to slow readers` : ''
+  const one = `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`
+  return {
+    title: `${amount} to be sent in ${streams}${where && ` of ${where}`}, ${perSecond.toFixed(1)} writes more each second${said}`,
+    cause: `${of.isolate} ${kind} ${where}`,
+    evidence: {
+      streams: backlogs.length,
+      stream: kind,
+      newWrites: waiting,
+      newWritesPerSecond: round(perSecond),
+      ...(bytes === undefined ? {} : { waitingBytes: bytes }),
+      ...(bounds.length > 0 ? { highWaterMarkBytes: Math.max(...bounds) } : {}),
+      isBroadcast,
+      ...(isBroadcast ? { receiversOfOneChunk: most, sharedShare: round(shared) } : {}),
+      remote: states.map((state) => remoteOf(graph, path, state)).filter((peer) => peer !== undefined),
+      counts: [...suspect.counts],
+    },
+    advice: `Heed what write() returns: when it is false, write nothing more to that ${kind} until 'drain' (skip or drop messages meanwhile), and destroy ${one} that stays behind${where && `, taking it out of ${where}`}; where the data can wait, use pipeline().`,
+  }
+}
+
+const isState = (graph: HeapGraph, node: number): boolean =>
+  isObject(graph, node) &&
+  (nodeName(graph, node) === 'WritableState' ||
+    (property(graph, node, 'outputData') !== undefined && property(graph, node, '_header', 'outputSize') !== undefined))
+
+/** All streams in which something new waits, the fullest first: those that one lead is about are a part of them. */
+function findBacklogs({ of, suspect }: Lead): Backlog[] {
+  const { graph } = of
+  const { nodeCount, nodeType, strings } = graph.snapshot
+  const names = graph.snapshot.nodeName
+  const named = strings.indexOf('WritableState')
+  const backlogs: Backlog[] = []
+  const reached = new Set(suspect.reached)
+  const look = (state: number): void => {
+    const queue = property(graph, state, 'kBufferedValue', 'buffered', 'outputData')
+    if (queue === undefined) return
+    const elements: number[] = []
+    let own = 0
+    for (const { type, target } of referencesOf(graph, queue, MANY)) {
+      if (type !== EdgeType.element || !isNew(of, target) || !isObject(graph, target)) continue
+      elements.push(target)
+      if (reached.has(target) || reached.has(property(graph, target, 'chunk', 'data') ?? -1)) own++
+    }
+    if (elements.length > 2 && own > 0) backlogs.push({ state, elements })
+  }
+  for (let node = 0; node < nodeCount; node++) {
+    if (names[node] === named && nodeType[node] === NodeType.object) look(node)
+  }
+  if (backlogs.length === 0) for (const holder of suspect.holders.slice(0, 100)) look(graph.immediateDominator(holder))
+  const fullest = Math.max(0, ...backlogs.map(({ elements }) => elements.length))
+  return backlogs
+    .filter(({ elements }) => elements.length >= 0.05 * fullest)
+    .sort((a, b) => b.elements.length - a.elements.length)
+}
+
+/** Which part of what waits, in bytes, stands in several streams at once, and in how many. */
+function sharedChunks(graph: HeapGraph, backlogs: readonly Backlog[]): { shared: number; most: number } {
+  const streams = new Map<number, Set<number>>()
+  for (const { state, elements } of backlogs) {
+    for (const element of elements) {
+      const chunk = property(graph, element, 'chunk', 'data')
+      if (chunk === undefined || graph.shallowSize(chunk) === 0) continue
+      const seen = streams.get(chunk)
+      if (seen) seen.add(state)
+      else streams.set(chunk, new Set([state]))
+    }
+  }
+  let shared = 0
+  let all = 0
+  let most = 0
+  for (const [chunk, { size }] of streams) {
+    const bytes = graph.retainedSize(chunk)
+    all += bytes
+    if (size > 1) shared += bytes
+    most = Math.max(most, size)
+  }
+  return { shared: all === 0 ? 0 : shared / all, most }
+}
+
+/** What the program keeps the streams in, as it calls that. */
+function collectionAbove(lead: Lead, at: number): string {
+  const { of, path } = lead
+  for (let i = at - 1; i > 0; i--) {
+    const name = nameOfEdge(path[i]!.edge)
+    const isCollection = /^(Map|Set|Array\b|Object$)/.test(path[i]!.node)
+    if (name !== undefined && isCollection && !/^_events$/.test(name) && !isNew(of, path[i]!.ordinal)) return name
+  }
+  return ''
+}
+
+function remoteOf(graph: HeapGraph, path: Lead['path'], state: number): string | undefined {
+  const stream = path.find(({ ordinal }) => property(graph, ordinal, '_writableState') === state)?.ordinal
+  const peer = stream === undefined ? undefined : property(graph, stream, '_peername')
+  const port = peer === undefined ? undefined : numberAt(graph, peer, 'port')
+  const address = peer === undefined ? undefined : property(graph, peer, 'address')
+  return address === undefined || port === undefined ? undefined : `${nodeName(graph, address)}:${port}`
+}
+
+/** The queue of a client of a server, of a log's destination and the like: a list beside a stream, socket or file. */
+function inClient(lead: Lead): Diagnosis | undefined {
+  const { of, suspect, likelihood } = lead
+  const { graph } = of
+  const place = placesOf(lead).find(({ name, host }) => OUTBOUND.test(plainName(name)) && linkOf(graph, host))
+  if (!place) return undefined
+  const link = linkOf(graph, place.host)!
+  const things = thingsOf(lead, 20)
+  const replies = things.some((thing) => hasMember(graph, thing, REPLY))
+  const payload = things.some(
+    (thing) => isText(graph, thing) || isBytes(graph, thing) || hasMember(graph, thing, PAYLOAD),
+  )
+  const sends = [...membersOf(graph, place.host)].filter(({ name }) => SENDER.test(plainName(name)))
+  if (!payload && !replies) return undefined
+  if (!replies && sends.length === 0 && !/takes things out of it/.test(likelihood.reason)) return undefined
+  const owner = ownerName(lead, place)
+  const numbers = numbersOf(
+    graph,
+    place.host,
+    /^(len|length|hwm|high_?water_?mark|max_?length|outputSize|buffered_?amount)$/i,
+  )
+  const what = isText(graph, suspect.sample) ? 'texts' : replies ? 'requests' : 'messages'
+  return {
+    title: `${formatCount(suspect.count)} ${what} more wait in ${owner}.${place.name} for ${link.words}, ${suspect.perSecond.toFixed(1)} more each second than it takes`,
+    cause: `${of.isolate} ${graph.snapshot.nodeId[place.host]}`,
+    evidence: {
+      queue: `${owner}.${place.name}`,
+      link: link.name,
+      newlyWaiting: suspect.count,
+      perSecond: round(suspect.perSecond),
+      waitingForAnswers: replies,
+      ...numbers,
+      counts: [...suspect.counts],
+      bytesEach: Math.round(suspect.bytes / Math.max(1, suspect.count)),
+    },
+    advice: `What ${owner} sends is taken too slowly, or not at all. Count what is under way and wait or refuse beyond a limit, set a timeout that drops a connection which stands still, and use the limit that it has for ${place.name}, if it has one.`,
+  }
+}
+
+/** The stream, socket, connection or file beside something, at most two references away. */
+function linkOf(graph: HeapGraph, host: number): { name: string; words: string } | undefined {
+  const fd = numberAt(graph, host, 'fd')
+  if (fd !== undefined && fd >= 0) return { name: 'fd', words: `file descriptor ${fd}` }
+  const near = [...membersOf(graph, host)].filter(({ name, target }) => !NO_LINK.test(name) && isObject(graph, target))
+  const link = near.find(({ target }) => isStream(graph, target))
+  if (link) return { name: link.name, words: `its ${nodeName(graph, link.target)}` }
+  for (const { name, target } of near) {
+    if (!/(conn|connection|connector|client|transport|stream|socket|link|channel)$/i.test(name)) continue
+    const inner = [...membersOf(graph, target, 100)].find(
+      (each) => !NO_LINK.test(each.name) && isObject(graph, each.target) && isStream(graph, each.target),
+    )
+    if (inner) return { name: `${name}.${inner.name}`, words: `its ${nodeName(graph, inner.target)}` }
+  }
+  return undefined
+}
+
+/** Something that can be written to: Node's streams and what is made like them; answers to requests come and go. */
+const isStream = (graph: HeapGraph, node: number): boolean =>
+  property(graph, node, '_writableState') !== undefined &&
+  !/^(ServerResponse|IncomingMessage)$/.test(nodeName(graph, node))
+
+const hasMember = (graph: HeapGraph, node: number, names: RegExp): boolean => {
+  if (!isObject(graph, node)) return false
+  for (const { name, target } of membersOf(graph, node, 60)) {
+    if (
+      names.test(plainName(name)) &&
+      (isFunction(graph, target) || isObject(graph, target) || isText(graph, target))
+    ) {
+      return true
+    }
+  }
+  return false
+}
+
+const TEXTS = new Set<number>([NodeType.string, NodeType.consString, NodeType.slicedString])
+const isText = ({ snapshot }: HeapGraph, node: number): boolean => TEXTS.has(snapshot.nodeType[node]!)
+const isBytes = (graph: HeapGraph, node: number): boolean =>
+  /^(Buffer|Uint8Array|ArrayBuffer)$/.test(nodeName(graph, node))
+
+/** What the program calls whose queue it is. */
+function ownerName({ of, path }: Lead, { host }: Place): string {
+  const at = path.findIndex(({ ordinal }) => ordinal === host)
+  const name = nameOfEdge(path[at]?.edge ?? '')
+  return name ?? nodeName(of.graph, host)
+}
+
+function sum(numbers: readonly (number | undefined)[]): number | undefined {
+  const known = numbers.filter((number) => number !== undefined)
+  return known.length === 0 ? undefined : known.reduce((total, number) => total + number, 0)
+}
+
+const round = (number: number): number => Math.round(number * 100) / 100

@@ -1,0 +1,100 @@
+// What stands around the container of a lead: the names on the way to it, the objects that it belongs to, and what is in it.
+
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { numberOf, type Reference, referencesOf } from '../graph/look.ts'
+import { EdgeType } from '../snapshot/meta.ts'
+import type { IsolateHeap, Lead } from './detector.ts'
+
+/** A name by which something is kept, and whose it is. */
+export interface Place {
+  /** As in the source. */
+  readonly name: string
+  /** Ordinal of the object, or of the scope, that has it. */
+  readonly host: number
+  /** Ordinal of what goes by the name. */
+  readonly node: number
+}
+
+const NAMED = /^(?:\.|context variable '|\[symbol |\["?)([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
+/** So far above what is too many, in steps that a reader sees, something still is its container's. */
+const FAR = 8
+
+/** The name in a path's step: that of a property, a field, a symbol or a variable. */
+export function nameOfEdge(edge: string): string | undefined {
+  const name = NAMED.exec(edge)?.[1]
+  return name === undefined || /^\d+$/.test(name) ? undefined : name
+}
+
+/** The names on the way to what is too many, the innermost first, as far as they can be its container's. */
+export function placesOf({ of, path }: Lead): Place[] {
+  const places: Place[] = []
+  for (let i = path.length - 2; i > 0 && i >= path.length - 1 - FAR; i--) {
+    const name = nameOfEdge(path[i]!.edge)
+    if (name === undefined || !isOld(of, path[i - 1]!.ordinal)) continue
+    places.push({ name, host: path[i - 1]!.ordinal, node: path[i]!.ordinal })
+  }
+  return places
+}
+
+const isOld = (of: IsolateHeap, node: number): boolean => !isNew(of, node) || of.heap.lineage === undefined
+
+/** Whether the node came after the first snapshot; where ids tell nothing everything may have. */
+export const isNew = ({ heap }: IsolateHeap, node: number): boolean =>
+  heap.lineage === undefined || heap.lineage.born[node]! > 0
+
+/** `_bufs`, `#queue` and `Symbol(queue)` in plain letters. */
+export const plainName = (name: string): string =>
+  name.replace(/^<symbol (?:Symbol\()?(.*?)\)?>$/, '$1').replace(/^[_#$]+/, '')
+
+/** The properties, fields and variables that a node has. */
+export function* membersOf(graph: HeapGraph, node: number, most = 400): Generator<Reference> {
+  for (const reference of referencesOf(graph, node, most)) {
+    const { type, name } = reference
+    if ((type === EdgeType.property || type === EdgeType.context) && name !== '__proto__') yield reference
+  }
+}
+
+/** The numbers among them that go by names of a kind, by name. */
+export function numbersOf(graph: HeapGraph, node: number, names: RegExp): Record<string, number> {
+  const numbers: Record<string, number> = {}
+  for (const { name, target } of membersOf(graph, node)) {
+    const plain = plainName(name)
+    const value = names.test(plain) ? numberOf(graph, target) : undefined
+    if (value !== undefined) numbers[plain] = value
+  }
+  return numbers
+}
+
+/** Those that are too many: what came and is of the sample's class; `most` of them. */
+export function thingsOf({ of, suspect }: Lead, most = 300): number[] {
+  const { classes } = of.heap.opened
+  const things = [suspect.sample]
+  for (const node of suspect.reached) {
+    if (things.length === most) break
+    if (node !== suspect.sample && classes.of[node] === classes.of[suspect.sample]) things.push(node)
+  }
+  return things
+}
+
+/** How many of those that came with a lead are of each class, by ordinal of one of them; classes of V8's own left out. */
+export function countClasses({ of, suspect }: Lead): { name: string; count: number; one: number }[] {
+  const { classes } = of.heap.opened
+  const counted = new Map<number, { name: string; count: number; one: number }>()
+  for (const node of suspect.reached) {
+    const number = classes.of[node]!
+    const row = counted.get(number)
+    if (row) row.count++
+    else counted.set(number, { name: classes.names[number]!, count: 1, one: node })
+  }
+  return [...counted.values()].sort((a, b) => b.count - a.count)
+}
+
+/** How many objects of the node's class there were in each snapshot. */
+export function countsOver({ heap }: IsolateHeap, node: number): number[] {
+  const { classes } = heap.opened
+  const key = classes.keys[classes.of[node]!]!
+  return heap.series.map((each) => each.classes.get(key)?.count ?? 0)
+}
+
+/** A word in English for so many of something. */
+export const plural = (count: number, one: string, many = `${one}s`): string => (count === 1 ? one : many)

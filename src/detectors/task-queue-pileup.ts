@@ -1,0 +1,190 @@
+// `task-queue-pileup`: work is handed over faster than it is done, to a thread's port or to a queue in front of workers.
+
+import { describeNode } from '../graph/describe.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isFunction, isObject, nodeName, numberOf } from '../graph/look.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { formatCount } from '../support/format.ts'
+import type { Captures, Detector, Diagnosis, IsolateHeap, Lead, Likelihood } from './detector.ts'
+import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
+import { countsOver, isNew, membersOf, nameOfEdge, type Place, placesOf, plainName, thingsOf } from './surroundings.ts'
+
+/** What a program calls that which waits to be done. */
+const QUEUE =
+  /(queue|queued|backlog|waiting|waiters|pending|todo|tasks|jobs|mailbox|inbox|deferred|unprocessed)(head|tail|list|clients|items|s)?$/i
+/** How many work at it, and how many may. */
+const WORKING =
+  /^(concurrency|max_?concurrency|parallel(ism)?|running|num_?running|active|active_?count|busy|idle|free|available(_?objects)?|all_?objects|resource_?loans|in_?process|processing|pending|running_?tasks|workers?|threads?|clients|connections|consumers|slots|pool_?size|max_?(workers|threads|jobs|running))$/i
+/** What a task that somebody waits for has. */
+const TASK = /^(run|fn|task|job|callback|cb|resolve|reject|done|promise|deferred|execute|handler|worked|release|work)$/i
+
+export const taskQueuePileup: Detector = {
+  pattern: 'task-queue-pileup',
+  diagnose: (lead, captures) => inPort(lead, captures) ?? inQueue(lead),
+}
+
+/** Messages that wait in the port of a thread which is busy with others. */
+function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | undefined {
+  const { suspect, of, path } = lead
+  if (!path.some(({ node }) => node === 'Node / Message' || node === 'Node / incoming_messages')) return undefined
+  const messages = suspect.className === 'Node / Message'
+  const senders = isolates.filter((each) => each !== of)
+  const posting = messages ? findPosting(senders, of.isolate, readSource) : undefined
+  const waiting = Math.round(suspect.counts.at(-1)!)
+  const said = posting ? `, posted at line ${posting.line}` : ''
+  return {
+    title: `${formatCount(waiting)} messages wait in a port of ${of.isolate}, ${suspect.perSecond.toFixed(1)} more each second than it takes${said}`,
+    likelihood: steadily(lead),
+    culprit: posting && lineAsCulprit(posting),
+    cause: `port of ${of.isolate}`,
+    evidence: {
+      receiver: of.isolate,
+      sender: posting?.isolate ?? null,
+      postedAt: posting ? { url: posting.url, line: posting.line, text: posting.text.trim().slice(0, 120) } : null,
+      waitingMessages: waiting,
+      perSecond: Math.round(suspect.perSecond * 10) / 10,
+      counts: [...suspect.counts],
+    },
+    advice: `postMessage() never waits. Let ${of.isolate} answer each message (or each tenth) and have the sender post only so many as were answered (credits), keep what is beyond that in a bounded queue, or refuse it; or give the work to more threads.`,
+  }
+}
+
+/** Few messages that happen to wait at the last look are no pile. */
+function steadily({ suspect: { counts }, likelihood }: Lead): Likelihood {
+  const gains = counts.slice(1).map((count, step) => count - counts[step]!)
+  const average = gains.reduce((sum, gain) => sum + gain, 0) / gains.length
+  return gains.length > 1 && gains.some((gain) => gain < 0.4 * average)
+    ? { confidence: 0.2, reason: 'most of the messages came in one step: they may be taken in the next' }
+    : likelihood
+}
+
+/** The statement in another thread's sources that is most likely to post over and over again, to somebody it keeps. */
+function findPosting(
+  senders: readonly IsolateHeap[],
+  receiver: string,
+  readSource: Captures['readSource'],
+): (SourceLine & { isolate: string }) | undefined {
+  let best: { score: number; line: SourceLine & { isolate: string } } | undefined
+  for (const { isolate, graph } of senders) {
+    const ports = namesOfPorts(graph)
+    for (const url of new Set(graph.moduleScopes.values())) {
+      const source = isProgram(url) ? readSource(url) : undefined
+      if (source === undefined) continue
+      const lines = source.split('\n')
+      for (const { line, text } of linesOf(url, source, /\.postMessage\s*\(/)) {
+        const to = /([#\w$]+)\s*(?:\?\.|\.)\s*postMessage/.exec(text)?.[1] ?? ''
+        const toParent = /^(parentPort|self|globalThis)$/.test(to)
+        if (toParent !== (receiver === 'main')) continue
+        const before = lines.slice(Math.max(0, line - 12), line).join('\n')
+        const often = [
+          /set(Interval|Immediate|Timeout)\s*\(/,
+          /\b(for|while)\s*\(/,
+          /\.on\(/,
+          /\bemit|enqueue|submit|dispatch/,
+        ]
+        const score = often.filter((sign) => sign.test(before)).length + (ports.has(to) ? 2 : 0)
+        if (!best || score > best.score) best = { score, line: { url, line, text, isolate } }
+      }
+    }
+  }
+  return best?.line
+}
+
+/** What the program calls its workers and ports, where it keeps them by name. */
+function namesOfPorts(graph: HeapGraph): Set<string> {
+  const { nodeCount, nodeType, edges, firstEdge, edgeNameOrIndex, strings } = graph.snapshot
+  const kinds = new Set(['MessagePort', 'Worker'].map((name) => strings.indexOf(name)))
+  const names = new Set<string>()
+  for (let edge = 0; edge < firstEdge[nodeCount]!; edge++) {
+    const target = edgeTarget(edges[edge]!)
+    if (nodeType[target] !== NodeType.object || !kinds.has(graph.snapshot.nodeName[target]!)) continue
+    const type = edgeType(edges[edge]!)
+    if (type === EdgeType.property || type === EdgeType.context) names.add(strings.get(edgeNameOrIndex[edge]!))
+  }
+  return names
+}
+
+/** Tasks that wait in a list beside those who do them. */
+function inQueue(lead: Lead): Diagnosis | undefined {
+  const { of, suspect, path, likelihood } = lead
+  const { graph } = of
+  const places = placesOf(lead).filter(({ name }) => QUEUE.test(plainName(name)))
+  const place = places.find(({ host }) => workersBeside(graph, host)) ?? places[0]
+  if (!place) return undefined
+  const beside = workersBeside(graph, place.host)
+  const consumed = suspect.trend === 'turning' || /takes things out of it/.test(likelihood.reason)
+  const tasks =
+    thingsOf(lead, 20).some((thing) => isTask(graph, thing)) ||
+    path.slice(-4).some(({ ordinal }) => isNew(of, ordinal) && isTask(graph, ordinal))
+  const isList = nodeName(graph, place.node) !== 'Map'
+  const clear = isList && /queue|backlog|wait|tasks|jobs|inbox|mailbox/i.test(place.name)
+  if (!(beside ? tasks || consumed : clear && consumed)) return undefined
+  const item = itemOf(lead, place)
+  const perSecond = item.count / (of.seconds.at(-1)! - of.seconds[0]!)
+  const queue = `${ownerOf(lead, place)}.${place.name}`
+  const what = /^(Object|Array|Function|\(.*\))$/.test(item.name) ? 'tasks' : item.name
+  return {
+    title: `${formatCount(item.count)} ${what} more wait in ${queue}, ${perSecond.toFixed(1)} more each second than are done`,
+    cause: `${of.isolate} ${graph.snapshot.nodeId[place.host]} ${place.name}`,
+    evidence: {
+      queue,
+      tasks: item.name,
+      newlyWaiting: item.count,
+      perSecond: Math.round(perSecond * 10) / 10,
+      bytesEach: Math.round(suspect.bytes / Math.max(1, item.count)),
+      someAreDone: consumed,
+      beside: beside ?? {},
+      counts: [...suspect.counts],
+    },
+    advice: `More is put into ${queue} than its workers do. Give it a bound (${queue} has perhaps an option for that: maxQueue, maxSize, highWaterMark) and refuse or make callers wait beyond it; then look why a task takes so long, or whether one never ends and keeps its worker.`,
+  }
+}
+
+/** The first thing on the way that is new and of a class of its own, rather than what a list or a promise is made of. */
+function itemOf({ of, suspect, path }: Lead, { node }: Place): { name: string; count: number } {
+  const { classes } = of.heap.opened
+  const from = path.findIndex(({ ordinal }) => ordinal === node)
+  for (const { ordinal } of path.slice(from + 1, -1)) {
+    const number = classes.of[ordinal]!
+    const name = classes.names[number]!
+    if (!isNew(of, ordinal) || !isObject(of.graph, ordinal) || /^(Object|Array|Map|Set|Promise|system .*)$/.test(name))
+      continue
+    const counts = countsOver(of, ordinal)
+    const reached = suspect.reached.reduce((sum, each) => (classes.of[each] === number ? sum + 1 : sum), 0)
+    const count = reached > 0.1 * suspect.count ? reached : counts.at(-1)! - counts[0]!
+    if (count > 0.1 * suspect.count) return { name, count }
+  }
+  return { name: suspect.className, count: suspect.count }
+}
+
+function ownerOf({ of, path }: Lead, { host }: Place): string {
+  const at = path.findIndex(({ ordinal }) => ordinal === host)
+  const named = path.slice(0, at + 1).findLast(({ edge }) => nameOfEdge(edge) !== undefined)
+  return nameOfEdge(named?.edge ?? '') ?? nodeName(of.graph, host)
+}
+
+/** Whether something is to be run, or somebody waits for it. */
+function isTask(graph: HeapGraph, node: number): boolean {
+  if (isFunction(graph, node)) return true
+  if (!isObject(graph, node)) return false
+  for (const { name, target } of membersOf(graph, node, 40)) {
+    if (!TASK.test(plainName(name))) continue
+    if (isFunction(graph, target) || nodeName(graph, target) === 'Promise' || /Handler$/.test(nodeName(graph, target)))
+      return true
+  }
+  return false
+}
+
+/** What tells that work is done here: workers, connections or slots, and how many of them are busy. */
+function workersBeside(graph: HeapGraph, host: number): Record<string, number | string> | undefined {
+  const found: Record<string, number | string> = {}
+  for (const { name, target } of membersOf(graph, host)) {
+    const plain = plainName(name)
+    if (!WORKING.test(plain) || isFunction(graph, target)) continue
+    const number = numberOf(graph, target)
+    if (number !== undefined) found[plain] = number
+    else if (isObject(graph, target)) found[plain] = describeNode(graph, target)
+  }
+  return Object.keys(found).length > 0 ? found : undefined
+}

@@ -1,0 +1,53 @@
+// `thread-growth`: worker threads are started for one task each, and do not end.
+
+import { nodeName, property } from '../graph/look.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import { formatCount } from '../support/format.ts'
+import type { Detector, Lead } from './detector.ts'
+import { findDoing, lineAsCulprit } from './source.ts'
+import { countsOver } from './surroundings.ts'
+
+/** Fewer threads than these more are a pool that is getting to its size. */
+const LEAST = 5
+
+export const threadGrowth: Detector = {
+  pattern: 'thread-growth',
+  diagnose(lead, { isolates, readSource }) {
+    const { of, likelihood } = lead
+    const worker = findWorker(lead)
+    if (worker === undefined) return undefined
+    const counts = countsOver(of, worker)
+    const gains = counts.slice(1).map((count, step) => count - counts[step]!)
+    const started = gains.reduce((sum, gain) => sum + gain, 0)
+    if (started < LEAST || gains.some((gain) => gain < (0.5 * started) / gains.length)) return undefined
+    const perSecond = started / (of.seconds.at(-1)! - of.seconds[0]!)
+    const line = findDoing(of.graph, readSource, [/new (\w+\.)?Worker\s*\(/])
+    return {
+      title: `${formatCount(started)} worker threads more than at first, ${perSecond.toFixed(1)} more each second, and none of them ends`,
+      likelihood: { confidence: likelihood.confidence * (started / (started + 3)), reason: likelihood.reason },
+      culprit: line && lineAsCulprit(line),
+      cause: 'threads',
+      evidence: {
+        threadsStarted: started,
+        perSecond: Math.round(perSecond * 10) / 10,
+        workers: counts,
+        isolatesSeen: isolates.length,
+        startedAt: line ? { url: line.url, line: line.line, text: line.text.trim().slice(0, 120) } : null,
+      },
+      advice: `A thread that listens to its parentPort never ends by itself: terminate() the Worker when its result is there, or better keep a few Workers and give them the tasks in turn${line ? `, instead of the new one at line ${line.line} each time` : ''}.`,
+    }
+  },
+}
+
+/** One of the Worker objects that came, if that is what the lead is about. */
+function findWorker({ of, suspect }: Lead): number | undefined {
+  const { graph } = of
+  const { nodeType } = graph.snapshot
+  const isAbout = /^(MessagePort|MessageChannel|Worker)$/.test(suspect.className)
+  const isWorker = (node: number): boolean =>
+    nodeType[node] === NodeType.object &&
+    nodeName(graph, node) === 'Worker' &&
+    property(graph, node, 'kPublicPort', 'kPort', 'kHandle') !== undefined
+  if (isAbout) for (const node of suspect.reached) if (isWorker(node)) return node
+  return undefined
+}

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { type Drawing, findLeaksIn, MODULE, times } from '../support/drawing.ts'
+
+const CUTTING = 'const headers = new Map()\nfunction keep(block) {\n  headers.set(n++, block.subarray(0, 40))\n}\n'
+const COPYING =
+  'const headers = new Map()\nfunction keep(block) {\n  headers.set(n++, Buffer.from(block.subarray(0, 40)))\n}\n'
+
+/** Views, one of each buffer, or all of one. */
+function headers(d: Drawing, count: number, shared = false): void {
+  const slab = shared ? d.buffer('slab', 65_536) : 0
+  const views = times(count, (i) => d.view(`view ${i}`, shared ? slab : d.buffer(`buffer ${i}`, 65_536)))
+  d.variable('headers', d.map('headers', views))
+}
+
+test('one view of each large buffer, and a line that cuts views', async () => {
+  const [finding, ...others] = await findLeaksIn([(d, step) => headers(d, 10 * (step + 1))], CUTTING)
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'buffer-slab-retention',
+    culprit: { url: MODULE, line: 3 },
+    evidence: { keptIn: 'headers', views: 20, buffers: 20, bufferBytesEach: 65_536, viewsPerBuffer: 1 },
+  })
+})
+
+test('whole buffers, which nothing cuts, are a collection like any other', async () => {
+  for (const source of ['', COPYING, 'const headers = new Map()\n']) {
+    const [finding] = await findLeaksIn([(d, step) => headers(d, 10 * (step + 1))], source)
+    expect(finding?.pattern).toBe('growing-collection')
+  }
+})
+
+test('a slab that was there before is not kept by what is cut from it', async () => {
+  const [finding] = await findLeaksIn([(d, step) => headers(d, 100 * (step + 1), true)], CUTTING)
+  expect(finding?.pattern).not.toBe('buffer-slab-retention')
+})

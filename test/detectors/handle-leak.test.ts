@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { type Drawing, findLeaksIn, MODULE, times } from '../support/drawing.ts'
+
+/** So many sockets that are open, each with an agent of its own, or all with one; or accepted by a server. */
+function sockets(d: Drawing, count: number, of: 'each' | 'one' | 'server'): void {
+  const server = d.object('server', 'Server', { _events: d.object('server events', 'Object') }, { url: 'node:net' })
+  if (of === 'server') d.variable('server', server)
+  const one = d.object('agent', 'Agent', {}, { url: 'node:_http_agent' })
+  for (let i = 0; i < count; i++) {
+    const agent = of === 'each' ? d.object(`agent ${i}`, 'Agent', {}, { url: 'node:_http_agent' }) : one
+    const members = of === 'server' ? { server } : { agent }
+    const note = d.text(`note ${i}`, 'x', 400)
+    const socket = d.object(`socket ${i}`, 'Socket', { ...members, note }, { size: 400, url: 'node:net' })
+    d.members(socket, { '<symbol kHandle>': d.handle(`handle ${i}`, 'TCP', 'TCPSocketWrap', socket) })
+  }
+}
+
+test('sockets that Node alone holds, each with an agent of its own', async () => {
+  const source = "import { Agent } from 'node:http'\nfunction ask() {\n  const agent = new Agent()\n}\n"
+  const [finding, ...others] = await findLeaksIn([(d, step) => sockets(d, 20 + 15 * step, 'each')], source)
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'handle-leak',
+    culprit: { url: MODULE, line: 3 },
+    evidence: { kind: 'socket', opened: 30, eachFromItsOwn: 'Agent', ofPackage: 'node' },
+  })
+})
+
+test('sockets of one agent are told as such', async () => {
+  const [finding] = await findLeaksIn([(d, step) => sockets(d, 20 + 15 * step, 'one')])
+  expect(finding).toMatchObject({ pattern: 'handle-leak', evidence: { eachFromItsOwn: null } })
+})
+
+test('few, or those that came all at once, are no leak', async () => {
+  expect(await findLeaksIn([(d, step) => sockets(d, 40 + 2 * step, 'one')])).toEqual([])
+  expect(await findLeaksIn([(d, step) => sockets(d, [20, 23, 60][step]!, 'server')])).toEqual([])
+})
+
+test('connections of clients are less sure than those that the program opens', async () => {
+  const [opened] = await findLeaksIn([(d, step) => sockets(d, 20 + 15 * step, 'one')])
+  const [accepted] = await findLeaksIn([(d, step) => sockets(d, 20 + 15 * step, 'server')])
+  expect(accepted!.confidence).toBeLessThan(opened!.confidence)
+})
+
+test('what the program keeps with an open handle in each is told with the memory outside the heap', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const feeds = times(10 * (step + 1), (i) => {
+        const gzip = d.object(`gzip ${i}`, 'Gzip', {}, { url: 'node:zlib' })
+        return d.members(gzip, { _handle: d.handle(`zlib ${i}`, 'Zlib', 'ZlibStream', gzip, 250_000) })
+      })
+      d.variable('feeds', d.map('feeds', feeds, 'Set'))
+    },
+  ])
+  expect(finding).toMatchObject({
+    pattern: 'handle-leak',
+    evidence: { kind: 'compression stream', keptIn: 'feeds', opened: 20, nativeBytesEach: 250_000 },
+  })
+})
