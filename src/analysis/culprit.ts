@@ -1,11 +1,21 @@
-// The best source line known for growth: what runs when, where it is put, or who holds it.
+// The source line to blame for growth: the program's statement that makes, hands over or puts what is too many.
 
-import { readFileSync, statSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import type { SourceLocation } from '../graph/locations.ts'
+import { pathTo } from '../graph/paths.ts'
+import { packageOf, type ReadSource } from '../support/sources.ts'
+import { type AllocationSite, type AllocationStack, type RankedSite, rankSites } from './allocations.ts'
+import { Sources } from './app-modules.ts'
+import { handover, rankStatements, statementIn } from './blame.ts'
+import { type Blamed, type Clues, gatherClues } from './clues.ts'
+import type { Lineage } from './lineage.ts'
+import { findPut } from './named-statements.ts'
+import { isOwn } from './origins.ts'
+import { blockFrom, offsetOf, placeOf } from './source-outline.ts'
+import type { NearFunction } from './surroundings.ts'
+
+export { packageOf, type ReadSource, readLocalSource } from '../support/sources.ts'
 
 /** A line of source, 1-based, and how it is tied to the growth. */
 export interface Culprit {
@@ -15,123 +25,171 @@ export interface Culprit {
   readonly column: number
   /** npm package of the file, from its URL; null for the program's own. */
   readonly package: string | null
-  /** `callback`: the function that the leaked object calls; `retainer`: where it is put, or the class that holds it. */
-  readonly basis: 'callback' | 'retainer'
+  /**
+   * `allocation`: where the objects were allocated, by a profile; `callback`: where the function is handed over, or
+   * stands, that the leaked object calls; `retainer`: where it is made or put, or the class that holds it.
+   */
+  readonly basis: 'allocation' | 'callback' | 'retainer'
 }
 
-/** Gives a source file's text for its URL, or undefined if that cannot be had. */
-export type ReadSource = (url: string) => string | undefined
+/** Tells the place in the source of a place in a script, by its source map; both 1-based. */
+export type MapPosition = (url: string, line: number, column: number) => SourceLocation | undefined
 
-const MAX_SOURCE_BYTES = 16 << 20
-const MAX_MODULES = 200
-
-/** Reads sources from this machine's disk: `file:` URLs and absolute paths, as Node names its scripts. */
-export const readLocalSource: ReadSource = (url) => {
-  try {
-    const path = url.startsWith('file:') ? fileURLToPath(url) : url
-    if (!path.startsWith('/') && !/^[a-z]:[\\/]/i.test(path)) return undefined
-    // A snapshot can name anything, also a pipe that never says a word or a device that never ends.
-    const stats = statSync(path)
-    return stats.isFile() && stats.size <= MAX_SOURCE_BYTES ? readFileSync(path, 'utf8') : undefined
-  } catch {
-    return undefined
-  }
+export interface BlameOptions {
+  readonly readSource?: ReadSource | undefined
+  /** Of the isolate, as `readAllocations` gives them. */
+  readonly allocations?: readonly AllocationStack[] | undefined
+  readonly mapPosition?: MapPosition | undefined
+  /** Whether where a thing is put is the better answer, as for a collection, or where it is made, as for a handle. */
+  readonly first?: 'put' | 'made'
 }
 
-/**
- * Looks for the line, best first: a function of the program's that only the object leads to (a timer's callback, a
- * listener); the statement that puts things where the path ends, found by name in the module's source; the class of the
- * object; functions and classes along the path, nearest first.
- */
+/** Who is to blame, and what a profile says of it. */
+export interface Verdict {
+  readonly culprit: Culprit | undefined
+  /** Where the profile has what may be the leak allocated, the likeliest first; empty without one. */
+  readonly sites: readonly AllocationSite[]
+}
+
+/** Of the best, so much fit is as good as it. */
+const AS_GOOD = 0.3
+const MAX_SITES = 5
+/** Functions that are further from what leaks have little to do with it. */
+const NEAR = 8
+
+/** Sources that were read for one reader, for as long as that is used. */
+const SOURCES = new WeakMap<ReadSource, Sources>()
+
+function sourcesOf(readSource: ReadSource): Sources {
+  const known = SOURCES.get(readSource) ?? new Sources(readSource)
+  SOURCES.set(readSource, known)
+  return known
+}
+
+/** @param path as `describePath` tells it, to `node` */
 export function findCulprit(
   graph: HeapGraph,
   node: number,
   path: readonly PathStep[],
   readSource: ReadSource | undefined,
+  lineage?: Lineage,
 ): Culprit | undefined {
-  const callback = findCallback(graph, node)
-  if (callback) return callback
-  const put = readSource && findStatement(graph, path, readSource)
-  if (put) return put
-  for (let i = path.length - 1; i >= 0; i--) {
-    const found = locate(graph, path[i]!.ordinal, 'retainer')
-    if (found) return found
-  }
-  return undefined
+  const unknown = { count: 1, className: '', bytes: 0, survivors: [], reached: new Uint32Array(0) }
+  const suspect = { ...unknown, sample: node, container: path.at(-2)?.ordinal ?? node }
+  return culpritFor({ graph, suspect, path, way: pathTo(graph.paths, node), lineage }, { readSource })
 }
 
-/** The object itself if it is a function, or, for an object of one of Node's own classes, what it is to call. */
-function findCallback(graph: HeapGraph, node: number): Culprit | undefined {
-  const { nodeType, firstEdge, edges } = graph.snapshot
-  if (nodeType[node] === NodeType.closure) return locate(graph, node, 'callback')
-  if (!graph.sourceLocation(node)?.url.startsWith('node:')) return undefined
-  for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-    const target = edgeTarget(edges[edge]!)
-    const type = edgeType(edges[edge]!)
-    if (nodeType[target] !== NodeType.closure || (type !== EdgeType.property && type !== EdgeType.element)) continue
-    if (graph.immediateDominator(target) !== node) continue
-    const found = locate(graph, target, 'callback')
-    if (found) return found
-  }
-  return undefined
-}
+/** The line to blame for a leak; undefined where nothing of the program's, nor of a package's, is near. */
+export const culpritFor = (blamed: Blamed, options: BlameOptions): Culprit | undefined => blame(blamed, options).culprit
 
-/** The place of a closure or of a class's constructor, unless it is Node's own. */
-function locate(graph: HeapGraph, node: number, basis: Culprit['basis']): Culprit | undefined {
-  const location = graph.sourceLocation(node)
-  if (!location || location.url.startsWith('node:')) return undefined
-  const { nodeName, strings } = graph.snapshot
-  return { function: strings.get(nodeName[node]!) || null, ...location, package: packageOf(location.url), basis }
-}
-
-/** Methods that put something into a collection. */
-const PUTS = 'push|unshift|set|add|append|enqueue|splice'
+export const blame = (blamed: Blamed, options: BlameOptions): Verdict => judgeClues(gatherClues(blamed), options)
 
 /**
- * Finds `logs.push(` in the module for a path that ends `module … → context variable 'Logging' → .logs → [12]`. A path
- * that starts at the global object does not say which module to look in, so all of the program's are tried.
+ * The program's own lines first: where a function that leaks is handed over; where the program puts things into what is
+ * its own; where a profile says that they are allocated; the likeliest call of what belongs to the library, or to Node,
+ * that holds them. Where the sources cannot be had, functions and classes that V8 tells the place of.
  */
-function findStatement(graph: HeapGraph, path: readonly PathStep[], readSource: ReadSource): Culprit | undefined {
-  const start = path[0]
-  if (!start) return undefined
-  // The last name that is not the element's own: what was put is not where it was put.
-  const name = path
-    .slice(1, -1)
-    .map(({ edge }) => /^(?:\.|context variable ')([\p{ID_Continue}$]+)'?$/u.exec(edge)?.[1])
-    .findLast((found) => found !== undefined)
-  if (!name) return undefined
-  const own = graph.moduleScopes.get(start.ordinal)
-  const modules = own === undefined ? [...new Set(graph.moduleScopes.values())] : [own]
-  for (const url of modules.filter((each) => isProgram(each) || each === own).slice(0, MAX_MODULES)) {
-    if (url.startsWith('node:')) continue
-    const source = readSource(url)
-    const found = source === undefined ? undefined : searchSource(url, source, name, own !== undefined)
-    if (found) return found
+export function judgeClues(clues: Clues, options: BlameOptions): Verdict {
+  const { readSource, mapPosition, allocations = [] } = options
+  const sources = readSource && sourcesOf(readSource)
+  const mapped = (place: SourceLocation): SourceLocation => mapPosition?.(place.url, place.line, place.column) ?? place
+  // A bundle has packages in it.
+  const isOwnPlace = (place: SourceLocation): boolean => isOwn(mapped(place).url)
+  const own: Clues = mapPosition
+    ? { ...clues, functions: clues.functions.filter(({ location }) => isOwnPlace(location)) }
+    : clues
+
+  const ranked = rankSites(allocations, own, isOwnPlace)
+  const guess = fromHeap(own, sources, options.first ?? 'put', isOwnPlace)
+  const found = guess?.sure ? confirmed(guess, ranked, sources) : (fromProfile(guess, ranked, own, sources) ?? guess)
+  if (!found) return { culprit: undefined, sites: [] }
+  const place = mapped(found.place)
+  return {
+    culprit: {
+      function: found.name || null,
+      ...{ url: place.url, line: place.line, column: place.column },
+      package: packageOf(place.url),
+      basis: found.basis,
+    },
+    sites: ranked.slice(0, MAX_SITES).map((site): AllocationSite => {
+      const { url, line, column } = mapped(site)
+      return { function: site.function, url, line, column, bytes: site.bytes }
+    }),
   }
-  return undefined
 }
 
-/** Whether a script is the program's own, neither Node's nor a dependency's. */
-const isProgram = (url: string): boolean => !url.startsWith('node:') && packageOf(url) === null
-
-/** @param declared whether the line that declares or assigns the variable will do, if nothing is put into it by name */
-function searchSource(url: string, source: string, variable: string, declared: boolean): Culprit | undefined {
-  const lines = source.split('\n')
-  const name = variable.replace(/\$/g, '\\$')
-  const search = (pattern: RegExp): Culprit | undefined => {
-    const at = lines.findIndex((line) => pattern.test(line) && !/^\s*(\/\/|\*)/.test(line))
-    if (at < 0) return undefined
-    const column = pattern.exec(lines[at]!)!.index + 1
-    return { function: null, url, line: at + 1, column, package: packageOf(url), basis: 'retainer' }
-  }
-  return (
-    search(new RegExp(`(?<![\\w$])${name}\\s*(\\?\\.|\\.)\\s*(${PUTS})\\s*\\(`)) ??
-    search(new RegExp(`(?<![\\w$])${name}\\s*\\[[^\\]]+\\]\\s*(\\?\\?|\\|\\|)?=(?!=)`)) ??
-    (declared ? search(new RegExp(`(?<![\\w$])${name}(?![\\w$])\\s*(\\?\\?|\\|\\|)?[=:](?!=)`)) : undefined)
-  )
+interface Guess {
+  readonly name: string
+  readonly place: SourceLocation
+  readonly basis: Culprit['basis']
+  /** Whether the program's own names lead there, rather than likelihood. */
+  readonly sure: boolean
 }
 
-/** `@scope/name` or `name` behind the last `node_modules/` of a URL. */
-export function packageOf(url: string): string | null {
-  return /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//s.exec(url)?.[1] ?? null
+function fromHeap(
+  clues: Clues,
+  sources: Sources | undefined,
+  first: 'put' | 'made',
+  isOwnPlace: (place: SourceLocation) => boolean,
+): Guess | undefined {
+  if (clues.callback && isOwnPlace(clues.callback.location)) return ofFunction(clues.callback, sources, true)
+  if (sources) {
+    const put = findPut(sources, clues)
+    const there = put && ({ url: put.url, ...placeOf(put.outline, put.offset) } satisfies SourceLocation)
+    if (there && put.sure && first === 'put') return { name: '', place: there, basis: 'retainer', sure: true }
+    for (const { module, call } of rankStatements(sources, clues)) {
+      const place = { url: module.url, ...placeOf(module.outline, call.at) }
+      if (isOwnPlace(place)) return { name: '', place, basis: 'retainer', sure: false }
+    }
+    if (there) return { name: '', place: there, basis: 'retainer', sure: false }
+  }
+  const near = clues.functions.find(({ kind, distance }) => kind !== 'shared' && distance <= NEAR)
+  if (near) return ofFunction(near, sources, false)
+  const step = clues.steps.find(({ location }) => isOwnPlace(location)) ?? clues.steps[0]
+  return step && { name: step.name, place: step.location, basis: 'retainer', sure: false }
+}
+
+/** Where a function is handed over, or else where it begins. */
+function ofFunction({ name, location, kind }: NearFunction, sources: Sources | undefined, sure: boolean): Guess {
+  const basis = kind === 'callback' ? 'callback' : 'retainer'
+  const module = kind === 'callback' ? sources?.module(location.url) : undefined
+  const block = module && blockFrom(module.outline, offsetOf(module.outline, location.line, location.column))
+  const call = block && handover(module.outline.code, module.calls, block, name)
+  const place = call ? { url: location.url, ...placeOf(module.outline, call.at) } : location
+  return { name, place, basis, sure }
+}
+
+/** A guess is on allocation's ground, too, where the profile's best stack has passed its function. */
+function confirmed(guess: Guess, ranked: readonly RankedSite[], sources: Sources | undefined): Guess {
+  return ranked[0] && passes(ranked[0], guess.place, sources) ? { ...guess, basis: 'allocation' } : guess
+}
+
+/** The guess if a stack that fits well has passed there; else the statement in the function that the best stack has innermost. */
+function fromProfile(
+  guess: Guess | undefined,
+  ranked: readonly RankedSite[],
+  clues: Clues,
+  sources: Sources | undefined,
+): Guess | undefined {
+  const best = ranked[0]
+  if (!best) return undefined
+  const good = ranked.filter(({ fit }) => fit >= AS_GOOD * best.fit)
+  if (guess && good.some((site) => passes(site, guess.place, sources))) return { ...guess, basis: 'allocation' }
+  const module = sources?.module(best.url)
+  const block = module && blockFrom(module.outline, offsetOf(module.outline, best.line, best.column))
+  const statement = block && statementIn(module, block, clues)
+  const place = statement ? { url: best.url, ...placeOf(module!.outline, statement.call.at) } : best
+  return { name: best.function ?? '', place, basis: 'allocation', sure: false }
+}
+
+/** Whether one of the functions on a stack is around a place. */
+function passes({ frames }: RankedSite, place: SourceLocation, sources: Sources | undefined): boolean {
+  const outline = sources?.outline(place.url)
+  if (!outline) return false
+  const offset = offsetOf(outline, place.line, place.column)
+  return frames.some((frame) => {
+    if (frame.url !== place.url) return false
+    const block = blockFrom(outline, offsetOf(outline, frame.line, frame.column))
+    return block !== undefined && block.start <= offset && offset < block.end
+  })
 }

@@ -72,7 +72,7 @@ export interface GrowthOptions extends OpenOptions {
 
 const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
 
-export function tellGrowth({ opened, series, growths, matching }: HeapSeries, options: GrowthOptions): Growth {
+export function tellGrowth({ opened, series, growths, matching, lineage }: HeapSeries, options: GrowthOptions): Growth {
   const { graph } = opened
   const { names, of } = opened.classes
   // Code and shapes that V8 makes while a program warms up come last: they follow from what runs, and hold nothing.
@@ -97,7 +97,7 @@ export function tellGrowth({ opened, series, growths, matching }: HeapSeries, op
         bytes: growth.bytes,
         countPerStep: matching === 'id' ? growth.perStep : [],
         path,
-        culprit: findCulprit(graph, growth.node, path, options.readSource),
+        culprit: findCulprit(graph, growth.node, path, options.readSource, lineage),
       }
     }),
   }

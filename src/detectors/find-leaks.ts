@@ -1,7 +1,7 @@
 // From a series of captures to findings: every lead goes to the most specific detector that knows it, one cause is told once.
 
 import type { HeapSeries } from '../analysis/compare.ts'
-import { findCulprit, type ReadSource } from '../analysis/culprit.ts'
+import { culpritFor, type ReadSource } from '../analysis/culprit.ts'
 import { findSuspects, type Suspect, wayIn } from '../analysis/suspects.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
@@ -183,7 +183,8 @@ function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, readSource: Rea
   const { suspect, of, path } = lead
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
-  const culprit = diagnosis.culprit ?? findCulprit(of.graph, suspect.sample, path, readSource) ?? null
+  const culprit =
+    diagnosis.culprit ?? culpritFor({ ...lead, graph: of.graph, lineage: of.heap.lineage }, { readSource }) ?? null
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path)]),

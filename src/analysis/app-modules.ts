@@ -1,0 +1,174 @@
+// The program's own modules as text: the calls that they make, and where the names in them come from.
+
+import { builtinModules } from 'node:module'
+import type { ReadSource } from '../support/sources.ts'
+import { isOwn, nodeModule } from './origins.ts'
+import { type Block, blockAt, type Outline, outlineSource } from './source-outline.ts'
+
+/** `await redis.set(key, value)`: a call in the source. */
+export interface Call {
+  /** `redis`, `set`; `new Agent()` is `Agent`. Names that a call or index stands behind are among them. */
+  readonly names: readonly string[]
+  /** Offset of the last name. */
+  readonly at: number
+  /** Offsets of its parentheses. */
+  readonly from: number
+  readonly to: number
+  readonly isNew: boolean
+  readonly isAwaited: boolean
+  /** The innermost function or class that it stands in. */
+  readonly block: Block | undefined
+}
+
+export interface AppModule {
+  readonly url: string
+  readonly outline: Outline
+  readonly calls: readonly Call[]
+  /** By a name: the packages (or `node:` modules) that what it stands for comes from. */
+  readonly origins: ReadonlyMap<string, ReadonlySet<string>>
+}
+
+/** Beyond these nothing more of a program is looked at: bytes of all sources, and calls in one. */
+const MAX = { modules: 300, bytes: 32 << 20, calls: 100_000, names: 12, text: 400 }
+
+const KEYWORDS = new Set(
+  'if for while switch catch with return typeof function await yield void delete throw in of else do case super class'.split(
+    ' ',
+  ),
+)
+
+/** Sources and what was read out of them, so that each is read once however many suspects ask for it. */
+export class Sources {
+  readonly #readSource: ReadSource
+  readonly #modules = new Map<string, AppModule | undefined>()
+  readonly #outlines = new Map<string, Outline | undefined>()
+  #bytes = 0
+
+  constructor(readSource: ReadSource) {
+    this.#readSource = readSource
+  }
+
+  outline(url: string): Outline | undefined {
+    if (this.#outlines.has(url)) return this.#outlines.get(url)
+    const source = url.startsWith('node:') || this.#bytes > MAX.bytes ? undefined : this.#readSource(url)
+    const outline = source === undefined ? undefined : outlineSource(source)
+    this.#bytes += source?.length ?? 0
+    this.#outlines.set(url, outline)
+    return outline
+  }
+
+  module(url: string): AppModule | undefined {
+    if (this.#modules.has(url)) return this.#modules.get(url)
+    const outline = this.outline(url)
+    const module = outline && { url, outline, calls: findCalls(outline), origins: findOrigins(outline) }
+    this.#modules.set(url, module)
+    return module
+  }
+
+  /** The program's own among the scripts. */
+  modules(urls: Iterable<string>): AppModule[] {
+    const own = [...new Set(urls)].filter(isOwn).slice(0, MAX.modules)
+    return own.map((url) => this.module(url)).filter((module) => module !== undefined)
+  }
+}
+
+function findCalls(outline: Outline): Call[] {
+  const { code, closed } = outline
+  const starts = new Set(outline.blocks.map(({ start }) => start))
+  const calls: Call[] = []
+  for (let from = code.indexOf('('); from >= 0 && calls.length < MAX.calls; from = code.indexOf('(', from + 1)) {
+    // The parameters of a function look like the arguments of a call.
+    const call = starts.has(from) ? undefined : readCallee(outline, from)
+    if (call) calls.push({ ...call, from, to: closed.get(from) ?? from, block: blockAt(outline, from) })
+  }
+  return calls
+}
+
+const isBlank = (char: string | undefined): boolean => char !== undefined && /\s/.test(char)
+const isWord = (char: string | undefined): boolean => char !== undefined && /[\p{ID_Continue}$#]/u.test(char)
+
+/** Reads what is called backwards from its parenthesis. */
+function readCallee({ code, opened }: Outline, from: number): Omit<Call, 'from' | 'to' | 'block'> | undefined {
+  const back = (at: number): number => {
+    let to = at
+    while (to > 0 && isBlank(code[to - 1])) to--
+    return to
+  }
+  const names: string[] = []
+  let last = -1
+  let at = back(from)
+  if (code.slice(at - 2, at) === '?.') at = back(at - 2)
+  while (names.length < MAX.names) {
+    while (code[at - 1] === ')' || code[at - 1] === ']') {
+      const open = opened.get(at - 1)
+      if (open === undefined) return undefined
+      if (names.length === 0 && code[at - 1] === ')') return indirect(code, open + 1, at - 1)
+      at = back(open)
+    }
+    let start = at
+    while (start > 0 && isWord(code[start - 1])) start--
+    if (start === at) break
+    const name = code.slice(start, at)
+    if (KEYWORDS.has(name) && code[start - 1] !== '.') {
+      if (names.length === 0) return undefined
+      at = start + name.length
+      break
+    }
+    names.unshift(name)
+    if (last < 0) last = start
+    at = back(start)
+    if (code[at - 1] !== '.') break
+    at = back(at - (code[at - 2] === '?' ? 2 : 1))
+  }
+  if (last < 0) return undefined
+  const before = /\b(new|await|function)\s*$/.exec(code.slice(Math.max(0, at - 20), at))?.[1]
+  if (before === 'function') return undefined
+  const isAwaited = before === 'await' || /\bawait\s+new\s*$/.test(code.slice(Math.max(0, at - 20), at))
+  return { names, at: last, isNew: before === 'new', isAwaited }
+}
+
+/** `(0, pool_1.createPool)(…)`, as compilers write it. */
+function indirect(code: string, from: number, to: number): Omit<Call, 'from' | 'to' | 'block'> | undefined {
+  const names = /^\s*0\s*,\s*([\w$.]+)\s*$/.exec(code.slice(from, Math.min(to, from + MAX.text)))?.[1]?.split('.')
+  return names && { names, at: to - names.at(-1)!.length, isNew: false, isAwaited: false }
+}
+
+/** Imports, and variables that are made of what was imported: `const pool = createPool()` is of the pool's package. */
+function findOrigins({ source, code }: Outline): Map<string, Set<string>> {
+  const origins = new Map<string, Set<string>>()
+  const add = (name: string, from: Iterable<string>): void => {
+    const known = origins.get(name) ?? new Set()
+    for (const each of from) known.add(each)
+    origins.set(name, known)
+  }
+  const imports =
+    /\b(?:import|const|let|var)\b([^'"=;()]{1,400}?)(?:\bfrom\s*|=[^'"=;]{0,60}?\b(?:require|import)\s*\()\s*(['"])/g
+  for (const found of code.matchAll(imports)) {
+    const quote = found.index + found[0].length
+    const specifier = source.slice(quote, source.indexOf(found[2]!, quote)).slice(0, MAX.text)
+    const origin = packageNamed(specifier)
+    if (origin === undefined) continue
+    for (const [name] of found[1]!.matchAll(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu)) {
+      if (name !== 'as' && name !== 'default' && name !== 'type') add(name, [origin])
+    }
+  }
+  const made = /(?<![\w$])([#\w$]{1,100})\s*(?::[^=;(){}]{1,80})?=\s*(?:await\s+)?(?:new\s+)?([\w$.#]{1,100})\s*\(/g
+  // What is made of what was made: twice is as far as anybody goes.
+  const rows = [...code.matchAll(made)].slice(0, MAX.calls)
+  for (let round = 0; round < 2; round++) {
+    for (const [, name, callee] of rows) {
+      for (const part of callee!.split('.')) {
+        const from = origins.get(part)
+        if (from && part !== name) add(name!, from)
+      }
+    }
+  }
+  return origins
+}
+
+function packageNamed(specifier: string): string | undefined {
+  if (specifier.startsWith('node:')) return nodeModule(specifier.slice(5))
+  if (/^[./#]|^[a-z]+:/.test(specifier)) return undefined
+  const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0]
+  return name !== undefined && builtinModules.includes(name) ? nodeModule(name) : name
+}

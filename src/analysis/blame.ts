@@ -1,0 +1,202 @@
+// Which statement of the program to blame, when what leaks is held where the program itself never puts anything: in a library, or in Node.
+
+import type { AppModule, Call, Sources } from './app-modules.ts'
+import type { Clues } from './clues.ts'
+import { type Block, blockFrom, offsetOf } from './source-outline.ts'
+import type { NearFunction } from './surroundings.ts'
+
+export interface Statement {
+  readonly module: AppModule
+  readonly call: Call
+  readonly score: number
+}
+
+/** Methods that take out, look up or end. */
+const TAKES =
+  /^(get|has|is|delete|remove|off|un|clear|close|end|destroy|stop|shift|pop|size|keys|values|entries|forEach|map|filter|find|includes|release|free|abort|cancel|dispose|eject|leave|listen|slice|some|every|reduce|toString|setMaxListeners|catch|finally|resolve|prune|evict|sweep)([A-Z].*)?$/
+/** What is done to a container of that name. */
+const VERBS: readonly (readonly [inside: RegExp, verb: RegExp])[] = [
+  [
+    /writ|buff?er|bufs?\b|outgoing|inflight|output|chunk|backpressure/i,
+    /^(write|send|publish|emit|push|log|info|warn|error|debug|trace|end|pipe|broadcast|set|put|request|post.*)$/i,
+  ],
+  [
+    /event|listener|observer|handler|subscri|interceptor|hook|callback|middleware/i,
+    /^(on|once|onceAny|onAny|add.*Listener|prepend.*|subscribe|use|watch|observe|hook|tap|bind|register.*|add.*)$/i,
+  ],
+  [
+    /queue|task|wait|pending|backlog|job|command|running|request|head|tail/i,
+    /^(push|unshift|add|enqueue|run|exec.*|acquire|request|schedule|submit|dispatch|send.*|set|call|query|process|publish)$/i,
+  ],
+  [
+    /cache|store|map|memo|partial|table|registry|index|rooms|sids|sessions|connections|tasks|models/i,
+    /^(set|add|put|load|register.*|compile|save|join|observe|inc|create.*|schedule|memoize|define|model)$/i,
+  ],
+  [/timer/i, /^(setTimeout|setInterval|schedule.*|delay|every|after)$/i],
+]
+/** Node's functions that make instances of its classes. */
+const MAKERS: readonly (readonly [className: RegExp, maker: RegExp])[] = [
+  [/^(ChildProcess|Process|Pipe)$/, /^(spawn|fork|exec|execFile)$/],
+  [/^(FSWatcher|FSEvent)$/, /^watch$/],
+  [/^(StatWatcher)$/, /^watchFile$/],
+  [/^(TCP|Socket|TLSSocket|TCPConnectWrap)$/, /^(connect|createConnection)$/],
+  [/^(Server)$/, /^createServer$/],
+  [/^(ClientRequest)$/, /^(request|get|fetch)$/],
+  [/^(Worker|MessagePort)$/, /^(Worker|MessageChannel)$/],
+  [/^(UDP)$/, /^createSocket$/],
+  [/^(ModuleWrap|ModuleJob|ModuleJobSync)$/, /^(import|register)$/],
+  [/^(Module)$/, /^require$/],
+  [/^(Timeout|TimersList)$/, /^(setTimeout|setInterval)$/],
+  [/^(FileHandle|FSReqCallback)$/, /^(open|readFile|writeFile)$/],
+  [/^(Promise)$/, /^(race|then|Promise)$/],
+  [/^(Zlib|BrotliEncoder|BrotliDecoder)$/, /^(create\w*|gzip|deflate\w*|brotli\w*)$/],
+]
+const FACTORY = /^(?:create|make|build|open|new|start|init|spawn)([A-Z]\w*)$/
+
+/** The statements that may be to blame, the likeliest first. */
+export function rankStatements(sources: Sources, clues: Clues, most = 5): Statement[] {
+  const modules = sources.modules(clues.scripts)
+  return best(
+    modules.map((module) => ({ module, calls: module.calls })),
+    clues,
+    LEAST,
+    most,
+  )
+}
+
+/** The likeliest in one function, of which it is known that it is to blame. */
+export function statementIn(module: AppModule, block: Block, clues: Clues): Statement | undefined {
+  const calls = module.calls.filter(({ at }) => at >= block.body && at < block.end)
+  return best([{ module, calls }], clues, 0.1, 1)[0]
+}
+
+function best(
+  parts: readonly { module: AppModule; calls: readonly Call[] }[],
+  clues: Clues,
+  least: number,
+  most: number,
+): Statement[] {
+  const best: Statement[] = []
+  for (const { module, calls } of parts) {
+    const near = nearIn(module, clues)
+    for (const call of calls) {
+      const score = scoreCall(module, call, clues, near)
+      if (score < least || (best.length === most && score <= best.at(-1)!.score)) continue
+      best.push({ module, call, score })
+      best.sort((a, b) => b.score - a.score)
+      best.length = Math.min(best.length, most)
+    }
+  }
+  return best
+}
+
+const LEAST = 5
+
+interface Near {
+  /** Functions that came with the leak, by where they stand: each once, the nearest. */
+  readonly blocks: ReadonlyMap<Block, NearFunction>
+  /** The innermost call that each is an argument of. */
+  readonly handedTo: ReadonlyMap<Call, NearFunction>
+}
+
+function nearIn({ url, outline, calls }: AppModule, { functions }: Clues): Near {
+  const blocks = new Map<Block, NearFunction>()
+  const handedTo = new Map<Call, NearFunction>()
+  for (const near of functions) {
+    if (near.location.url !== url) continue
+    const block = blockFrom(outline, offsetOf(outline, near.location.line, near.location.column))
+    if (!block || blocks.has(block)) continue
+    blocks.set(block, near)
+    if (near.kind !== 'callback') continue
+    const call = handover(outline.code, calls, block, near.name)
+    if (call && !handedTo.has(call)) handedTo.set(call, near)
+  }
+  return { blocks, handedTo }
+}
+
+/** The call that a function is given to: where it is written down, or by its name. */
+export function handover(code: string, calls: readonly Call[], block: Block, name: string): Call | undefined {
+  // Calls are in the order of their parentheses: the last one that begins in front of the function and ends behind it.
+  let low = 0
+  let high = calls.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (calls[middle]!.from <= block.start) low = middle + 1
+    else high = middle
+  }
+  const around = block.around
+  for (let i = low - 1; i >= Math.max(0, low - 200); i--) {
+    const call = calls[i]!
+    if (around && call.from < around.body) break
+    if (call.to >= block.end && call.block === around) return call
+  }
+  if (!/^[\w$]+$/.test(name)) return undefined
+  const argument = new RegExp(`[(,[]\\s*${name.replace(/\$/g, '\\$')}\\s*[,)\\]]`)
+  for (let i = low; i < Math.min(low + 200, calls.length); i++) {
+    const call = calls[i]!
+    if (around && call.from >= around.end) break
+    if (TAKES.test(call.names.at(-1)!)) continue
+    if (argument.test(code.slice(call.from, Math.min(call.to + 1, call.from + 500)))) return call
+  }
+  return undefined
+}
+
+function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near): number {
+  const { names, block } = call
+  const verb = names.at(-1)!
+  const bare = names.length === 1
+  let tie = 0
+
+  // A method of what the path goes through; a function that is called, where it is that itself which holds things.
+  if ((bare ? names : names.slice(0, -1)).some((name) => clues.names.includes(name))) {
+    tie += module.url === clues.home ? 6 : 3
+  }
+  let origin = 0
+  for (const name of names) {
+    for (const from of module.origins.get(name) ?? []) origin = Math.max(origin, clues.origins.get(from) ?? 0)
+  }
+  tie += 4 * origin
+  if (call.isNew) tie += 6 * (clues.classes.get(verb) ?? 0)
+  const factory = FACTORY.exec(verb)?.[1]?.toLowerCase()
+  let made = 0
+  for (const [name, fit] of clues.classes) {
+    const isMaker = MAKERS.some(([className, maker]) => className.test(name) && maker.test(verb))
+    if (isMaker) made = Math.max(made, 5 * fit)
+    else if (factory !== undefined && name.toLowerCase().includes(factory)) made = Math.max(made, 4 * fit)
+  }
+  tie += made
+  const given = near.handedTo.get(call)
+  if (given) tie += 7 - 0.3 * given.distance
+  if (tie < 1) return 0
+
+  let score = tie
+  const isMethod = block?.kind === 'class' || block !== undefined
+  score += isMethod ? 2 : -3
+  score += within(block, near)
+  if (TAKES.test(verb)) score -= 4
+  const last = clues.inside.at(-1)
+  for (const [inside, verbs] of VERBS) {
+    if (!verbs.test(verb)) continue
+    if (last !== undefined && inside.test(last)) score += 2
+    else if (clues.inside.some((name) => inside.test(name))) score += 1
+  }
+  return score
+}
+
+/** Within a function that waits with what leaked, or came with it, a statement is likelier. */
+function within(block: Block | undefined, { blocks }: Near): number {
+  let best = 0
+  for (let at = block, depth = 0; at && depth < 20; at = at.around, depth++) {
+    const near = blocks.get(at)
+    if (!near) continue
+    const worth = { frame: 4, callback: 2, class: 2, shared: 1 }[near.kind] - 0.15 * near.distance - 0.5 * depth
+    best = Math.max(best, worth)
+  }
+  // What came with the leak was made in the function around it.
+  for (const [each, near] of blocks) {
+    if (each.around === block && block !== undefined && near.kind === 'callback') {
+      best = Math.max(best, 2.5 - 0.15 * near.distance)
+    }
+  }
+  return best
+}

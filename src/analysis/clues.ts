@@ -1,0 +1,198 @@
+// What a heap tells of where a leak comes from, as plain data: names and places along the path, functions and classes around the leaked object.
+
+import type { PathStep } from '../graph/describe.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import type { SourceLocation } from '../graph/locations.ts'
+import { nodeName } from '../graph/look.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import type { Lineage } from './lineage.ts'
+import { isOwn, originOf } from './origins.ts'
+import { lookAround, type NearClass, type NearFunction } from './surroundings.ts'
+import type { Suspect } from './suspects.ts'
+
+/** A leak as it is seen in the heap; a lead is one. */
+export interface Blamed {
+  readonly graph: HeapGraph
+  readonly suspect: Pick<Suspect, 'sample' | 'container' | 'count' | 'className' | 'bytes' | 'survivors' | 'reached'>
+  /** Ordinals, from where the program keeps it to the sample. */
+  readonly way: readonly number[]
+  readonly path: readonly PathStep[]
+  /** Says what came with the leak; without it, that is what only the sample leads to. */
+  readonly lineage?: Lineage | undefined
+}
+
+export interface Clues {
+  readonly className: string
+  /** Of all that leaked. */
+  readonly bytes: number
+  /** How many leaked in each step; empty where that is not known. */
+  readonly survivors: readonly number[]
+  /** The function of the program's that the leaked object is, or will call. */
+  readonly callback: NearFunction | undefined
+  /** Names of the program's on the path to what leaks, the outermost first. */
+  readonly names: readonly string[]
+  /** The program's module that the path starts in. */
+  readonly home: string | undefined
+  /** What things pile up in is called so by the program; undefined where that is inside a library or Node. */
+  readonly container: string | undefined
+  /** Names behind the program's, which say what the container is for: `_events`, `outgoingStore`. */
+  readonly inside: readonly string[]
+  /** Packages and `node:` modules that what leaks, or what holds it, is of; from 0 to 1, how much of it. */
+  readonly origins: ReadonlyMap<string, number>
+  /** Names of classes that what leaks is made of; from 0 to 1, how well their number fits. */
+  readonly classes: ReadonlyMap<string, number>
+  /** Functions of the program's that what leaks leads to, the nearest first. */
+  readonly functions: readonly NearFunction[]
+  /** Functions and classes on the path, the nearest first; not Node's. */
+  readonly steps: readonly { readonly name: string; readonly location: SourceLocation }[]
+  /** All of the program's scripts, as far as they are known. */
+  readonly scripts: readonly string[]
+}
+
+const NAME = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
+/** Classes that everything has. */
+const COMMON = /^(Object|Array|Map|Set|Promise|Function|Error|Date|Generator|system \/|\(|WeakRef|WeakMap|Symbol)/
+
+export function gatherClues(blamed: Blamed): Clues {
+  const { graph, suspect, path, way, lineage } = blamed
+  const { sample, container } = suspect
+  const born = lineage?.born
+  const isNew = (node: number): boolean => (born ? born[node]! > 0 : isWithin(graph, node, sample))
+  const urlOf = (node: number): string | undefined => graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url
+  const held = way.findLastIndex((node) => !isNew(node))
+  const { functions, classes } = lookAround(graph, [...new Set([sample, ...way.slice(held + 1)])], isNew)
+
+  const urls = path.map(({ ordinal }) => urlOf(ordinal))
+  const names = path.map(({ edge }) => NAME.exec(edge)?.[1]?.replace(/^Symbol\((.*)\)$/, '$1'))
+  const at = path.findLastIndex(({ ordinal }) => ordinal === container)
+  const last = at > 0 ? at : Math.max(path.length - 2, 0)
+  const { own, inside, home, isOwns } = followNames(urls, names, last)
+  return {
+    className: suspect.className,
+    bytes: suspect.bytes,
+    survivors: suspect.survivors,
+    callback: findCallback(graph, sample) ?? scopeOwner(graph, sample, functions),
+    names: own,
+    home,
+    container: isOwns ? own.at(-1) : undefined,
+    inside: [...inside, ...(at > 0 ? [nodeName(graph, container)] : [])],
+    origins: weighOrigins(urls, classes),
+    classes: weighClasses(graph, suspect, classes),
+    functions: functions.filter(({ location }) => isOwn(location.url)),
+    steps: path.toReversed().flatMap(({ ordinal }) => {
+      const location = graph.sourceLocation(ordinal)
+      return location && !location.url.startsWith('node:') ? [{ name: nodeName(graph, ordinal), location }] : []
+    }),
+    scripts: [...new Set([...graph.moduleScopes.values(), ...graph.scriptUrls.values()])].filter(isOwn),
+  }
+}
+
+/**
+ * Which names on a path are the program's: those behind its modules, functions and classes, up to where a library's or
+ * Node's begin. A path that starts at the global object may be the program's.
+ * @param last the step to the container
+ */
+function followNames(
+  urls: readonly (string | undefined)[],
+  names: readonly (string | undefined)[],
+  last: number,
+): { own: string[]; inside: string[]; home: string | undefined; isOwns: boolean } {
+  const own: string[] = []
+  const inside: string[] = []
+  let home: string | undefined
+  let isOwns = true
+  for (let i = 0; i <= last; i++) {
+    const name = names[i]
+    if (i > 0 && name !== undefined && name !== 'scope' && !/^\d+$/.test(name)) (isOwns ? own : inside).push(name)
+    const url = urls[i]
+    if (url === undefined) continue
+    const was = isOwns
+    isOwns = isOwn(url)
+    if (isOwns) home = url
+    // What a library calls by its names has led to the program's again.
+    if (isOwns && !was) inside.length = 0
+  }
+  return { own, inside, home, isOwns }
+}
+
+/** A scope that leaks is kept by a function that was made in it. */
+function scopeOwner(
+  { snapshot }: HeapGraph,
+  sample: number,
+  functions: readonly NearFunction[],
+): NearFunction | undefined {
+  if (!snapshot.strings.get(snapshot.nodeName[sample]!).startsWith('system / Context')) return undefined
+  return functions.find(({ kind, distance, location }) => kind === 'callback' && distance <= 1 && isOwn(location.url))
+}
+
+/** Whether only `sample` leads to a node, over a few others at most. */
+function isWithin(graph: HeapGraph, node: number, sample: number): boolean {
+  for (let at = node, depth = 0; depth < 40; depth++) {
+    if (at === sample) return true
+    const above = graph.immediateDominator(at)
+    if (above === at) return false
+    at = above
+  }
+  return false
+}
+
+/** The object itself if it is a function, or, for an object of one of Node's own classes, what it is to call. */
+function findCallback(graph: HeapGraph, node: number): NearFunction | undefined {
+  const { nodeType, firstEdge, edges } = graph.snapshot
+  const own = (closure: number): NearFunction | undefined => {
+    const location = graph.sourceLocation(closure)
+    if (!location || !isOwn(location.url)) return undefined
+    return { name: nodeName(graph, closure), location, distance: 0, kind: 'callback' }
+  }
+  if (nodeType[node] === NodeType.closure) return own(node)
+  if (!graph.sourceLocation(node)?.url.startsWith('node:')) return undefined
+  for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+    const target = edgeTarget(edges[edge]!)
+    const type = edgeType(edges[edge]!)
+    if (nodeType[target] !== NodeType.closure || (type !== EdgeType.property && type !== EdgeType.element)) continue
+    if (graph.immediateDominator(target) !== node) continue
+    const found = own(target)
+    if (found) return found
+  }
+  return undefined
+}
+
+/** What is nearer to what leaks counts more; Node's own modules, which everything uses, count half. */
+function weighOrigins(urls: readonly (string | undefined)[], classes: readonly NearClass[]): Map<string, number> {
+  const origins = new Map<string, number>()
+  const add = (url: string | undefined, weight: number): void => {
+    const origin = url === undefined ? undefined : originOf(url)
+    if (origin === undefined) return
+    const worth = origin.startsWith('node:') ? weight / 2 : weight
+    origins.set(origin, Math.max(origins.get(origin) ?? 0, worth))
+  }
+  urls.forEach((url, i) => {
+    add(url, Math.max(0.5, 1 - 0.1 * (urls.length - 1 - i)))
+  })
+  for (const { url, distance } of classes) add(url, Math.max(0.2, 0.9 - 0.07 * distance))
+  return origins
+}
+
+/** A class of which as many came as there are leaked objects is likelier to be what the program made. */
+function weighClasses(
+  { snapshot }: HeapGraph,
+  { reached, count }: Blamed['suspect'],
+  classes: readonly NearClass[],
+): Map<string, number> {
+  const { nodeName: names, nodeType } = snapshot
+  const counts = new Map<number, number>(classes.map(({ node }) => [names[node]!, 0]))
+  for (const node of reached) {
+    if (nodeType[node] !== NodeType.object && nodeType[node] !== NodeType.native) continue
+    const so = counts.get(names[node]!)
+    if (so !== undefined) counts.set(names[node]!, so + 1)
+  }
+  const weights = new Map<string, number>()
+  for (const { name, distance, node } of classes) {
+    if (COMMON.test(name)) continue
+    const share = reached.length === 0 ? 1 : counts.get(names[node]!)! / Math.max(1, count)
+    const fit = share >= 0.5 && share <= 2.5 ? 1 : share < 0.02 ? 0.2 : 0.6
+    weights.set(name, Math.max(weights.get(name) ?? 0, fit * Math.max(0.3, 1 - 0.04 * distance)))
+  }
+  return weights
+}
