@@ -11,6 +11,7 @@ import {
   printable,
 } from '../support/format.ts'
 import { renderTable } from '../support/table.ts'
+import { processText } from './process.ts'
 
 export interface TerminalOptions {
   readonly color: ChalkInstance
@@ -32,7 +33,8 @@ export function reportTerminal(report: Report, options: TerminalOptions): string
           options.color.bold.inverse(` ${printable(isolate)} `),
           ...isolateParts(onlyOf(isolate, report), options),
         ])
-  return [...parts, ...notComparedParts(report, options)].filter((part) => part !== '').join('\n\n')
+  const ofProcess = report.process ? [processText(report.process, options)] : []
+  return [...parts, ...notComparedParts(report, options), ...ofProcess].filter((part) => part !== '').join('\n\n')
 }
 
 function isolateParts(report: Report, options: TerminalOptions): string[] {
