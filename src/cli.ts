@@ -9,6 +9,8 @@ import { memoryCommand } from './commands/memory.ts'
 import { psCommand } from './commands/ps.ts'
 import { redactCommand } from './commands/redact.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
+import { trendCommand } from './commands/trend.ts'
+import { watchCommand } from './commands/watch.ts'
 import { LeakscopeError } from './errors.ts'
 import { printable } from './support/format.ts'
 import { toolVersion } from './support/version.ts'
@@ -43,7 +45,17 @@ function buildProgram(signal: AbortSignal): Command {
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-  const commands = [psCommand, memoryCommand, snapshotCommand, diffCommand, analyzeCommand, redactCommand, indexCommand]
+  const commands = [
+    psCommand,
+    memoryCommand,
+    watchCommand,
+    trendCommand,
+    snapshotCommand,
+    diffCommand,
+    analyzeCommand,
+    redactCommand,
+    indexCommand,
+  ]
   for (const create of commands) program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)]) {

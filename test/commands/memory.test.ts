@@ -80,7 +80,7 @@ describe('a series without an end', () => {
   test('is ended by Ctrl-C, and the target is left as it was', async () => {
     const target = await spawnTarget()
     const { child, done } = startCli(['memory', target.pid, '--every', '200ms', '--json'])
-    await until(() => portsOf(target.pid).length > 0, 'the inspector')
+    await until(() => portsOf(target.pid).length > 0, 'the inspector', 60_000)
     await new Promise((resolve) => setTimeout(resolve, 3000))
     child.kill('SIGINT')
     const { code, stdout } = await done
@@ -97,7 +97,7 @@ describe('a series without an end', () => {
     child.stdout.on('data', (part) => {
       text += part
     })
-    await until(() => text.includes('all (RSS)'), 'the first table')
+    await until(() => text.includes('all (RSS)'), 'the first table', 60_000)
     target.child.kill('SIGKILL')
     const { code, stderr } = await done
     expect(code).toBe(3)
