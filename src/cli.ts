@@ -7,9 +7,12 @@ import { diagnoseCommand } from './commands/diagnose.ts'
 import { diffCommand } from './commands/diff.ts'
 import { explainCommand } from './commands/explain.ts'
 import { indexCommand } from './commands/index.ts'
+import { memoryCommand } from './commands/memory.ts'
 import { psCommand } from './commands/ps.ts'
 import { redactCommand } from './commands/redact.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
+import { trendCommand } from './commands/trend.ts'
+import { watchCommand } from './commands/watch.ts'
 import { LeakscopeError } from './errors.ts'
 import { printable } from './support/format.ts'
 import { toolVersion } from './support/version.ts'
@@ -47,7 +50,7 @@ function buildProgram(context: Context): Command {
     .showHelpAfterError('(leakscope --help shows what there is)')
   const commands = [
     ...[psCommand, diagnoseCommand, snapshotCommand, diffCommand, analyzeCommand],
-    ...[explainCommand, redactCommand, indexCommand],
+    ...[memoryCommand, watchCommand, trendCommand, explainCommand, redactCommand, indexCommand],
   ]
   for (const create of commands) program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.

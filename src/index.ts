@@ -1,4 +1,4 @@
-// What `import … from 'leakscope'` gives: opening heap snapshots, comparing them, and taking them.
+// What `import … from 'leakscope'` gives: opening heap snapshots, comparing them, taking them, and judging a series.
 
 export type { Classes, ClassRow } from './analysis/classes.ts'
 export { compareSnapshots as diff } from './analysis/compare.ts'
@@ -20,6 +20,7 @@ export {
   type Overview,
   overview,
 } from './analysis/overview.ts'
+export { judgeTrend, type Point, type Trend, timeToLimit, type Verdict } from './analysis/trend.ts'
 export { type Bundle, type BundleCapture, BundleSchema, readBundle } from './capture/bundle.ts'
 export { isBundle } from './capture/bundle-folder.ts'
 export { type BundleOptions, captureBundle, type IsolateLimits } from './capture/capture-bundle.ts'

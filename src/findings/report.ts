@@ -143,6 +143,43 @@ export const LeakPathStepSchema = PathStepSchema.extend({
   package: z.string().nullable(),
 })
 
+export const LedgerLineSchema = z.object({
+  /** `js-heap-used`, `array-buffers`, `thread-stacks`, …: stable, where the label may change. */
+  id: z.string(),
+  label: z.string(),
+  bytes,
+  /** Since the first sample; null when there is but one. */
+  bytesDelta: bytes.nullable(),
+  /** What of it is known more closely, such as each worker's; may be less than all. */
+  parts: z.array(z.object({ label: z.string(), bytes })),
+})
+
+/** What the operating system and V8 say of a whole process, as of the last sample. */
+export const ProcessSchema = z.object({
+  rssBytes: bytes,
+  rssBytesDelta: bytes.nullable(),
+  /** Between the first and the last sample; null when there is but one. */
+  elapsedMs: z.number().nullable(),
+  /** Resident memory, line by line: the bytes add up to `rssBytes`. */
+  ledger: z.array(LedgerLineSchema),
+  /** What of the ledger is guessed or could not be told, in sentences. */
+  notes: z.array(z.string()),
+  /** `arenas` is null where the memory of malloc could not be looked into. */
+  allocator: z.object({ name: z.string(), arenas: count.nullable() }).nullable(),
+  /** Beyond which V8 ends the process, of the main isolate. */
+  heapLimitBytes: bytes.nullable(),
+  peakRssBytes: bytes.nullable(),
+  swapBytes: bytes.nullable(),
+  /** How many threads there are of each name. */
+  threads: z.record(z.string(), count).nullable(),
+  /** How many open files there are of each kind. */
+  files: z.record(z.string(), count).nullable(),
+  /** The tightest limit of the cgroup and those above it, and what is used of that. */
+  cgroup: z.object({ limitBytes: bytes.nullable(), usedBytes: bytes.nullable() }).nullable(),
+  /** Every sample, with the bytes of each line by its id. */
+  samples: z.array(z.object({ at: z.iso.datetime(), rssBytes: bytes, ledger: z.record(z.string(), bytes) })),
+})
+
 /** A known leak pattern, recognized. */
 export const FindingSchema = z.object({
   pattern: z.string(),
@@ -205,7 +242,7 @@ export const ReportSchema = z.object({
   /** Null for commands that compare. */
   heap: HeapSchema.nullable(),
   /** What the operating system says of the process; null when the command read files. */
-  process: z.null(),
+  process: ProcessSchema.nullable(),
   /** The first is the one to mend first. */
   findings: z.array(FindingSchema),
   /** Null where there was no growth to explain, or nobody looked for leaks. */
@@ -221,3 +258,4 @@ export type ReportLeakPathStep = z.infer<typeof LeakPathStepSchema>
 export type ReportCulprit = z.infer<typeof CulpritSchema>
 export type ReportCluster = z.infer<typeof ClusterSchema>
 export type ReportSourceLocation = z.infer<typeof SourceLocationSchema>
+export type ReportProcess = z.infer<typeof ProcessSchema>

@@ -12,6 +12,7 @@ import {
 } from '../support/format.ts'
 import { renderTable } from '../support/table.ts'
 import { findingsText } from './findings-terminal.ts'
+import { processText } from './process.ts'
 import { vitalsText } from './vitals-terminal.ts'
 
 export interface TerminalOptions {
@@ -40,7 +41,10 @@ export function reportTerminal(report: Report, options: TerminalOptions): string
           options.color.bold.inverse(` ${printable(isolate)} `),
           ...isolateParts(onlyOf(isolate, report), options),
         ])
-  return [...leaks, ...parts, ...notComparedParts(report, options)].filter((part) => part !== '').join('\n\n')
+  const ofProcess = report.process ? [processText(report.process, options)] : []
+  return [...leaks, ...parts, ...notComparedParts(report, options), ...ofProcess]
+    .filter((part) => part !== '')
+    .join('\n\n')
 }
 
 function isolateParts(report: Report, options: TerminalOptions): string[] {

@@ -25,6 +25,7 @@ import { measure } from './measure.mjs'
 import { enginesTable, growthTable, sizeText, startUpTable } from './print.mjs'
 import { installRivals } from './rivals.mjs'
 import { startUp } from './start-up.mjs'
+import { verdictRates, verdictsTable } from './verdicts.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -79,6 +80,10 @@ if (!values.file) {
   console.log('START-UP: whole processes; analyze reads the smallest heap\n')
   results.startUp = startUp(await serviceHeap(28), 15)
   console.log(`${startUpTable(results.startUp)}\n`)
+  console.log('VERDICTS on series that are made up: leaks of 0.5 to 50 MB/h, over three times the noise, and none\n')
+  results.verdicts = verdictRates(100)
+  console.log(`${verdictsTable(results.verdicts)}\n`)
+  check(results.verdicts.at(-1).blamed <= 0.01 && results.verdicts.at(-1).missed <= 0.05)
 }
 if (values.huge) results.huge = await openHuge(await hugeHeap())
 

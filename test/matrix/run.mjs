@@ -45,6 +45,7 @@ function endToEndTests() {
     ...inFolder('test/e2e'),
     ...inFolder('test/capture'),
     ...inFolder('test/agent'),
+    ...inFolder('test/process'),
     'test/commands/snapshot.test.ts',
     'test/commands/snapshot-bundle.test.ts',
   ]

@@ -1,0 +1,12 @@
+export const KINDS: string[]
+export function makeSeries(
+  seed: number,
+  kind: string,
+  leaks: boolean,
+): {
+  kind: string
+  noiseBytes: number
+  leakBytesPerHour: number
+  hours: number
+  points: { atMs: number; value: number }[]
+}

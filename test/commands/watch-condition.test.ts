@@ -1,0 +1,47 @@
+// What `--until` understands, and when it holds.
+
+import { describe, expect, test } from 'vitest'
+import type { Point } from '../../src/analysis/trend.ts'
+import { parseCondition } from '../../src/commands/watch-condition.ts'
+
+const HOUR_MS = 3_600_000
+/** A minute apart. */
+const series = (count: number, value: (hour: number) => number): Point[] =>
+  Array.from({ length: count }, (_, i) => ({ atMs: i * 60_000, value: value((i * 60_000) / HOUR_MS) + 1e4 * (i % 3) }))
+
+describe('a condition', () => {
+  test.each<[string, number, boolean]>([
+    ['rss>400MB', 401e6, true],
+    ['rss > 400MB', 399e6, false],
+    ['rss<400MB', 399e6, true],
+    ['native-heap>1GiB', 2 ** 30 + 1, true],
+    ['threads>50', 51, true],
+    ['threads>50', 50, false],
+    ['event-loop>90%', 0.95, true],
+  ])('%s with %d: %s', (text, value, holds) => {
+    expect(parseCondition(text).holds([{ atMs: 0, value }])).toBe(holds)
+  })
+
+  test('of nothing seen yet does not hold', () => {
+    expect(parseCondition('rss<400MB').holds([])).toBe(false)
+  })
+
+  test('of a slope holds when the slope surely is beyond', () => {
+    const grows = series(120, (hour) => 100e6 + 20e6 * hour)
+    expect(parseCondition('heap.slope>5MB/h').holds(grows)).toBe(true)
+    expect(parseCondition('heap.slope>25MB/h').holds(grows)).toBe(false)
+    expect(parseCondition('heap.slope>5MB/h').holds(grows.slice(0, 8))).toBe(false)
+    expect(parseCondition('heap.slope<5MB/h').holds(series(120, () => 100e6))).toBe(true)
+  })
+
+  test.each([
+    ['nonsense', 'does not understand'],
+    ['constructor>3', 'does not understand'],
+    ['rss=3MB', 'does not understand'],
+    ['rss>3', 'takes a size'],
+    ['threads>many', 'takes a number'],
+    ['heap.slope>5MB', 'per hour'],
+  ])('%s is refused', (text, why) => {
+    expect(() => parseCondition(text)).toThrow(why)
+  })
+})
