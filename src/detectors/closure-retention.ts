@@ -101,7 +101,8 @@ function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   if (!culprit) return undefined
   const called = culprit.function ?? 'a function'
   const needs = uses(readSource, culprit, heaviest.name)
-  const unneeded = needs === false ? `, which ${called} does not even use` : ''
+  const why =
+    needs === false ? `: ${called} does not use it, but functions of one scope share all that any of them uses` : ''
   return {
     title: `${formatCount(suspect.count)} functions (${called} at ${shortPlace(culprit)}) in ${name} keep '${heaviest.name}' of the scope they were made in, ${formatBytes(average)} each, ${suspect.perSecond.toFixed(1)} more each second`,
     culprit,
@@ -116,7 +117,7 @@ function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
       scopeBytesEach: Math.round(average),
       usesVariable: needs,
     },
-    advice: `Make ${called} where '${heaviest.name}' is out of sight (a function of its own that is given what it needs), or set '${heaviest.name}' to null when it is done with${unneeded ? `: it is kept${unneeded}, as functions of one scope share all of it` : ''}. And give ${name} a bound.`,
+    advice: `Make ${called} where '${heaviest.name}' is out of sight (a function of its own that is given what it needs), or set '${heaviest.name}' to null when it is done with${why}. And give ${name} a bound.`,
   }
 }
 

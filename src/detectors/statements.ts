@@ -14,7 +14,8 @@ export function modulesOf({ of: { graph }, way }: Lead): string[] {
   const all = [...onWay, ...graph.moduleScopes.values()]
   const isProgram = (url: string | undefined): url is string =>
     url !== undefined && !url.startsWith('node:') && packageOf(url) === null
-  return [...new Set(all.filter(isProgram))].slice(0, MOST_MODULES)
+  // A module that was loaded under many queries is one file.
+  return [...new Set(all.filter(isProgram).map((url) => url.replace(/[?#].*$/s, '')))].slice(0, MOST_MODULES)
 }
 
 /** The first line in which a pattern is found, in the first module that has one; comments do not count. */
@@ -60,6 +61,14 @@ export function whereGiven(readSource: ReadSource, place: Culprit, calls: string
     ? undefined
     : findLine(readSource, [url], new RegExp(call), { from: Math.max(1, line - 3), to: line })
   return above ? { ...above, function: place.function, basis: place.basis } : place
+}
+
+/** The last line of the declaration that begins in a line, as it is indented: 12 lines further at most. */
+export function endOf(readSource: ReadSource, { url, line }: Culprit): number {
+  const lines = readSource(url)?.split('\n') ?? []
+  const indent = /^\s*/.exec(lines[line - 1] ?? '')![0]
+  const end = lines.findIndex((text, at) => at >= line && text.startsWith(`${indent}}`))
+  return Math.min(line + 12, end < 0 ? lines.length : end + 1)
 }
 
 /** The statement that puts something into what is called `name`. */

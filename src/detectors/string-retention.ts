@@ -9,7 +9,7 @@ import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
 import { nameUpTo, ownersOnWay } from './piled-up.ts'
-import { escaped, findLine, modulesOf, wherePut } from './statements.ts'
+import { endOf, escaped, findLine, modulesOf, wherePut } from './statements.ts'
 
 /** So much of what stays must be texts of the kind in question. */
 const MOSTLY = 0.6
@@ -100,7 +100,8 @@ function whereCut(lead: Lead, name: string, readSource: ReadSource): Culprit | u
         `function\\s+${it}\\s*\\(|(?<![\\w$])${it}\\s*=\\s*(?:async\\s*)?(?:function|\\()|^\\s*(?:static\\s+|async\\s+)*${it}\\s*\\([^)]*\\)\\s*\\{`,
       ),
     )
-    const inside = declared && findLine(readSource, [url], cut, { from: declared.line, to: declared.line + 12 })
+    const inside =
+      declared && findLine(readSource, [url], cut, { from: declared.line, to: endOf(readSource, declared) })
     if (inside) return { ...inside, function: called! }
   }
   return findLine(readSource, [url], cut) ?? put
