@@ -101,6 +101,8 @@ function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   if (!culprit) return undefined
   const called = culprit.function ?? 'a function'
   const needs = uses(readSource, culprit, heaviest.name)
+  // What a function works with it may keep: then it is the number of functions that is wrong.
+  if (needs !== false) return undefined
   const why =
     needs === false ? `: ${called} does not use it, but functions of one scope share all that any of them uses` : ''
   return {
