@@ -12,9 +12,11 @@ export interface LiveSizes {
 /** Emptied below this part of what a finding says came and stayed, it was a batch that waits for its turn. */
 const EMPTIED = 0.5
 
-/** V8's id of what gains, where the finding names one. */
-export const gainingNode = ({ retainingPath }: ReportFinding): number | undefined =>
-  retainingPath.findLast(({ leaking }) => leaking === 'no')?.nodeId
+/** V8's id of what gains, where that is a collection whose size says how much is in it. */
+export function gainingNode({ retainingPath }: ReportFinding): number | undefined {
+  const step = retainingPath.findLast(({ leaking }) => leaking === 'no')
+  return step && /^(Array\[|Map$|Set$)/.test(step.node) ? step.nodeId : undefined
+}
 
 export function confirm(finding: ReportFinding, { first, second, seconds }: LiveSizes): ReportFinding {
   if (first === undefined || second === undefined) return finding
