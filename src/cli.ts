@@ -8,6 +8,7 @@ import { indexCommand } from './commands/index.ts'
 import { psCommand } from './commands/ps.ts'
 import { redactCommand } from './commands/redact.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
+import { topCommand } from './commands/top.ts'
 import { LeakscopeError } from './errors.ts'
 import { printable } from './support/format.ts'
 import { toolVersion } from './support/version.ts'
@@ -42,7 +43,7 @@ function buildProgram(signal: AbortSignal): Command {
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-  const commands = [psCommand, snapshotCommand, diffCommand, analyzeCommand, redactCommand, indexCommand]
+  const commands = [psCommand, snapshotCommand, diffCommand, analyzeCommand, topCommand, redactCommand, indexCommand]
   for (const create of commands) program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)]) {

@@ -1,11 +1,10 @@
 // The best source line known for growth: what runs when, where it is put, or who holds it.
 
-import { readFileSync, statSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { packageOf, type ReadSource } from '../support/sources.ts'
 
 /** A line of source, 1-based, and how it is tied to the growth. */
 export interface Culprit {
@@ -19,24 +18,7 @@ export interface Culprit {
   readonly basis: 'callback' | 'retainer'
 }
 
-/** Gives a source file's text for its URL, or undefined if that cannot be had. */
-export type ReadSource = (url: string) => string | undefined
-
-const MAX_SOURCE_BYTES = 16 << 20
 const MAX_MODULES = 200
-
-/** Reads sources from this machine's disk: `file:` URLs and absolute paths, as Node names its scripts. */
-export const readLocalSource: ReadSource = (url) => {
-  try {
-    const path = url.startsWith('file:') ? fileURLToPath(url) : url
-    if (!path.startsWith('/') && !/^[a-z]:[\\/]/i.test(path)) return undefined
-    // A snapshot can name anything, also a pipe that never says a word or a device that never ends.
-    const stats = statSync(path)
-    return stats.isFile() && stats.size <= MAX_SOURCE_BYTES ? readFileSync(path, 'utf8') : undefined
-  } catch {
-    return undefined
-  }
-}
 
 /**
  * Looks for the line, best first: a function of the program's that only the object leads to (a timer's callback, a
@@ -129,9 +111,4 @@ function searchSource(url: string, source: string, variable: string, declared: b
     search(new RegExp(`(?<![\\w$])${name}\\s*\\[[^\\]]+\\]\\s*(\\?\\?|\\|\\|)?=(?!=)`)) ??
     (declared ? search(new RegExp(`(?<![\\w$])${name}(?![\\w$])\\s*(\\?\\?|\\|\\|)?[=:](?!=)`)) : undefined)
   )
-}
-
-/** `@scope/name` or `name` behind the last `node_modules/` of a URL. */
-export function packageOf(url: string): string | null {
-  return /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//s.exec(url)?.[1] ?? null
 }

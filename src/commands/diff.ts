@@ -49,7 +49,7 @@ async function run(context: Context, paths: string[], options: Options): Promise
   const [{ compareSnapshots }, { readLocalSource }, { comparisonOf }, { emptyReport, printReport, reportSnapshot }] =
     await Promise.all([
       import('../analysis/compare.ts'),
-      import('../analysis/culprit.ts'),
+      import('../support/sources.ts'),
       import('./inputs.ts'),
       import('./report.ts'),
     ])
