@@ -5,6 +5,7 @@ import type { Listing } from '../profile/list.ts'
 import type { Peek } from '../profile/peek.ts'
 import type { ReadProfile } from '../profile/read.ts'
 import type { Weighed } from '../profile/weigh.ts'
+import { jsonText } from '../support/format.ts'
 import { toolVersion } from '../support/version.ts'
 import { shareOf } from './top-text.ts'
 import type { TopView } from './top-view.ts'
@@ -57,7 +58,7 @@ export function topJson(
     }),
     ...(list && { list }),
   }
-  return JSON.stringify(json, null, 2)
+  return jsonText(json)
 }
 
 function groupJson({ name, url, line, column, package: inside }: Group, by: TopView['by']) {

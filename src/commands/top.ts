@@ -28,7 +28,6 @@ export interface TopOptions {
 }
 
 const DEFAULT_LIMIT = 20
-/** As in profile/group.ts, which --help shall not load. */
 const BY: readonly Grouping[] = ['function', 'line', 'file', 'package']
 
 export function topCommand(context: Context): Command {

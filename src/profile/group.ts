@@ -3,8 +3,7 @@
 import { packageOf } from '../support/sources.ts'
 import { apartOf, type CallTree, type FrameTable } from './call-tree.ts'
 
-export const GROUPINGS = ['function', 'line', 'file', 'package'] as const
-export type Grouping = (typeof GROUPINGS)[number]
+export type Grouping = 'function' | 'line' | 'file' | 'package'
 
 /** What one row is about; null is what does not apply, or nobody knows. */
 export interface Group {
