@@ -11,6 +11,7 @@ import { memoryCommand } from './commands/memory.ts'
 import { psCommand } from './commands/ps.ts'
 import { redactCommand } from './commands/redact.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
+import { topCommand } from './commands/top.ts'
 import { trendCommand } from './commands/trend.ts'
 import { watchCommand } from './commands/watch.ts'
 import { LeakscopeError } from './errors.ts'
@@ -49,8 +50,18 @@ function buildProgram(context: Context): Command {
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
   const commands = [
-    ...[psCommand, diagnoseCommand, snapshotCommand, diffCommand, analyzeCommand],
-    ...[memoryCommand, watchCommand, trendCommand, explainCommand, redactCommand, indexCommand],
+    psCommand,
+    diagnoseCommand,
+    snapshotCommand,
+    diffCommand,
+    analyzeCommand,
+    topCommand,
+    memoryCommand,
+    watchCommand,
+    trendCommand,
+    explainCommand,
+    redactCommand,
+    indexCommand,
   ]
   for (const create of commands) program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.

@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'file-unreadable'
   | 'snapshot-malformed'
   | 'snapshot-mismatch'
+  | 'profile-malformed'
+  | 'profile-mismatch'
   | 'cancelled'
 
 export class LeakscopeError extends Error {

@@ -2,7 +2,7 @@
 
 export type { Classes, ClassRow } from './analysis/classes.ts'
 export { compareSnapshots as diff } from './analysis/compare.ts'
-export { type Culprit, type ReadSource, readLocalSource } from './analysis/culprit.ts'
+export type { Culprit } from './analysis/culprit.ts'
 export type {
   ClassGrowth,
   Growth,
@@ -33,6 +33,7 @@ export { EdgeType, NodeType } from './snapshot/meta.ts'
 export { type RedactedFile, type RedactOptions, redactFile } from './snapshot/redaction/redact-file.ts'
 export { edgeTarget, edgeType, type Locations, type Snapshot } from './snapshot/snapshot.ts'
 export type { Encoder } from './support/encoder.ts'
+export { type ReadSource, readLocalSource } from './support/sources.ts'
 export { type AttachOptions, type Target, withInspector } from './target/attach.ts'
 export { listNodeProcesses, type NodeProcess } from './target/processes.ts'
 export { parseTarget, type TargetName } from './target/target.ts'

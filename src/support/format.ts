@@ -57,3 +57,14 @@ export function printable(text: string, max = Number.POSITIVE_INFINITY): string 
     })
   return visible.length > max ? `${visible.slice(0, Math.max(0, max - 1))}…` : visible
 }
+
+/** What JSON leaves as it is though terminals obey it. */
+const CONTROLS = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
+
+/** JSON of anything, with nothing in it that a terminal would obey; see {@link printable}. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(
+    CONTROLS,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { compareSnapshots } from '../../src/analysis/compare.ts'
-import { packageOf, readLocalSource } from '../../src/analysis/culprit.ts'
 import { overview } from '../../src/analysis/overview.ts'
 import { emptyReport } from '../../src/commands/report.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { reportJson } from '../../src/report/json.ts'
+import { packageOf, readLocalSource } from '../../src/support/sources.ts'
 import { buildHeap, type HeapSketch, heapText } from '../support/heaps.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'leakscope-hostile-'))

@@ -1,4 +1,4 @@
-// Bundles Chrome DevTools' heap snapshot engine into one module that plain Node can import.
+// Bundles Chrome DevTools' engines for heap snapshots and CPU profiles into one module that plain Node can import.
 
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +9,7 @@ const front = './node_modules/chrome-devtools-frontend/front_end'
 const entry = `
   export { HeapSnapshot, JSHeapSnapshot, SecondaryInitManager } from '${front}/entrypoints/heap_snapshot_worker/HeapSnapshot.ts'
   export { HeapSnapshotLoader } from '${front}/entrypoints/heap_snapshot_worker/HeapSnapshotLoader.ts'
+  export { CPUProfileDataModel } from '${front}/models/cpu_profile/CPUProfileDataModel.ts'
   export { NodeFilter } from '${front}/models/heap_snapshot/HeapSnapshotModel.ts'
 `
 // The list of locales is made by DevTools' build, which nobody ran here; the engine only wants it to exist.

@@ -16,7 +16,7 @@ const engine = await import(await bundleEngine())
 // Plain objects keep the name V8 gives them; DevTools' own names for them ({a, b, c}) are a guess from their properties.
 engine.HeapSnapshot.prototype.inferInterfaceDefinitions = () => []
 
-export const { NodeFilter } = engine
+export const { CPUProfileDataModel, NodeFilter } = engine
 
 if (!isMainThread) {
   // The engine works out dominators on a second thread, which is this file again.
