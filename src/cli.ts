@@ -5,6 +5,7 @@ import { analyzeCommand } from './commands/analyze.ts'
 import { createContext } from './commands/context.ts'
 import { diffCommand } from './commands/diff.ts'
 import { indexCommand } from './commands/index.ts'
+import { profileCommand } from './commands/profile.ts'
 import { psCommand } from './commands/ps.ts'
 import { redactCommand } from './commands/redact.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
@@ -42,7 +43,15 @@ function buildProgram(signal: AbortSignal): Command {
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-  const commands = [psCommand, snapshotCommand, diffCommand, analyzeCommand, redactCommand, indexCommand]
+  const commands = [
+    psCommand,
+    snapshotCommand,
+    profileCommand,
+    diffCommand,
+    analyzeCommand,
+    redactCommand,
+    indexCommand,
+  ]
   for (const create of commands) program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)]) {

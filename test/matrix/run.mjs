@@ -45,6 +45,7 @@ function endToEndTests() {
     ...inFolder('test/e2e'),
     ...inFolder('test/capture'),
     ...inFolder('test/agent'),
+    'test/commands/profile.test.ts',
     'test/commands/snapshot.test.ts',
     'test/commands/snapshot-bundle.test.ts',
   ]
