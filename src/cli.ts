@@ -8,6 +8,7 @@ import { diffCommand } from './commands/diff.ts'
 import { explainCommand } from './commands/explain.ts'
 import { indexCommand } from './commands/index.ts'
 import { memoryCommand } from './commands/memory.ts'
+import { profileCommand } from './commands/profile.ts'
 import { psCommand } from './commands/ps.ts'
 import { redactCommand } from './commands/redact.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
@@ -53,6 +54,7 @@ function buildProgram(context: Context): Command {
     psCommand,
     diagnoseCommand,
     snapshotCommand,
+    profileCommand,
     diffCommand,
     analyzeCommand,
     topCommand,

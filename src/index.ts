@@ -24,7 +24,14 @@ export { judgeTrend, type Point, type Trend, timeToLimit, type Verdict } from '.
 export { type Bundle, type BundleCapture, BundleSchema, readBundle } from './capture/bundle.ts'
 export { isBundle } from './capture/bundle-folder.ts'
 export { type BundleOptions, captureBundle, type IsolateLimits } from './capture/capture-bundle.ts'
+export {
+  captureProfile,
+  captureProfiles,
+  type ProfileCapture,
+  type ProfileOptions,
+} from './capture/capture-profiles.ts'
 export { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotOptions } from './capture/heap-snapshot.ts'
+export type { Sampling } from './capture/profile.ts'
 export { type ErrorCode, LeakscopeError } from './errors.ts'
 export { describeNode, describePath, type PathStep } from './graph/describe.ts'
 export type { HeapGraph } from './graph/heap-graph.ts'

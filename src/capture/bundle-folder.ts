@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
 export const MANIFEST = 'capture.json'
-const OURS = /^(main|worker-\d+)(-\d+)?\.heapsnapshot(\.\w+)?$/
+const OURS = /^(main|worker-\d+)(-\d+)?\.heap(snapshot(\.\w+)?|profile)$/
 
 /** Whether a folder with these entries is a bundle and nothing else, so that it may be replaced. */
 export function holdsBundle(entries: readonly string[]): boolean {

@@ -63,6 +63,12 @@ export const CaptureSchema = z.object({
   edgeCount: z.number().int().nullable(),
   /** How long the isolate's thread did nothing else. */
   pausedMs: z.number().nullable(),
+  /** The file of what was allocated since this isolate's sampling began and is still alive; null where there is none. */
+  profile: z
+    .string()
+    .regex(/^[^/\\]+$/)
+    .nullable()
+    .default(null),
   /** From its first question to its end, or to when it was given up. */
   startedAt: isoTime,
   durationMs: z.number(),

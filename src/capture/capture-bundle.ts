@@ -7,12 +7,14 @@ import { createPartialFile } from '../support/files.ts'
 import { createPartialFolder } from '../support/folders.ts'
 import { toolVersion } from '../support/version.ts'
 import { readOsFacts, workingFolder } from '../target/os-facts.ts'
-import { ANSWER_MS, type InspectorSession, type ProtocolClient } from '../target/session.ts'
-import { attachWorkers, type Workers, type WorkerThread } from '../target/workers.ts'
+import { ANSWER_MS, type InspectorSession } from '../target/session.ts'
+import { attachWorkers, type Workers } from '../target/workers.ts'
 import { type Bundle, type BundleCapture, type BundleLink, type BundleRound, BundleSchema } from './bundle.ts'
 import { holdsBundle, MANIFEST } from './bundle-folder.ts'
+import { type BundleSampling, createBundleSampling, type SamplingOptions } from './bundle-sampling.ts'
 import { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotProgress } from './heap-snapshot.ts'
 import { type IsolateFacts, ProcessFactsSchema, readIsolateFacts, readProcessFacts } from './isolate-facts.ts'
+import { fileStem, type Isolate, listIsolates } from './isolates.ts'
 import { pause } from './pause.ts'
 import type { QuotedIsolate } from './quote.ts'
 import { captureWorker, type WorkerLimits } from './worker.ts'
@@ -33,6 +35,11 @@ export interface BundleOptions {
   readonly encoders?: (path: string) => readonly Encoder[]
   /** Leaves out what the program was started with, which may be as secret as what is in its heap. */
   readonly withoutArguments?: boolean
+  /**
+   * Has allocations sampled from before an isolate's first snapshot to the end. After each snapshot a profile is put
+   * beside it, of what was allocated since the start and is still alive; where that fails, it is left out.
+   */
+  readonly sampling?: SamplingOptions
   /** Asked before the first snapshot, with the isolates that answer; what it throws ends the capture. */
   readonly approve?: (isolates: readonly QuotedIsolate[]) => Promise<void>
   /** Told what is begun: an isolate, or, where that is null, the wait for a round. */
@@ -58,9 +65,11 @@ export async function captureBundle(session: InspectorSession, path: string, opt
   const started = new Date()
   const folder = createPartialFolder(path, options.force ?? false, holdsBundle)
   let workers: Workers | undefined
+  let sampling: BundleSampling | undefined
   try {
     workers = await attachWorkers(session)
-    const visit: Visit = { session, workers, options, folder: folder.path, failures: new Map() }
+    sampling = createBundleSampling(options.sampling, folder.path)
+    const visit: Visit = { session, workers, options, sampling, folder: folder.path, failures: new Map() }
     const own = await orElse(session, readProcessFacts(session), ProcessFactsSchema.parse({}))
     const rounds: BundleRound[] = []
     const captures: BundleCapture[] = []
@@ -100,6 +109,7 @@ export async function captureBundle(session: InspectorSession, path: string, opt
     throw named(error, folder.path, path)
   } finally {
     folder.discard()
+    sampling?.abandon()
     await workers?.leave()
   }
 }
@@ -115,27 +125,11 @@ interface Visit {
   readonly session: InspectorSession
   readonly workers: Workers
   readonly options: BundleOptions
+  readonly sampling: BundleSampling
   /** Where the files go. */
   readonly folder: string
   /** Isolates that were given up, by name; in later rounds they are not asked again. */
   readonly failures: Map<string, LeakscopeError>
-}
-
-interface Isolate {
-  readonly name: string
-  readonly threadId: number
-  /** Undefined for main. */
-  readonly worker: WorkerThread | undefined
-  readonly client: ProtocolClient
-}
-
-function listIsolates({ session, workers }: Visit): Isolate[] {
-  return [
-    { name: 'main', threadId: 0, worker: undefined, client: session },
-    ...workers
-      .list()
-      .map((worker) => ({ name: `worker:${worker.threadId}`, threadId: worker.threadId, worker, client: worker })),
-  ]
 }
 
 async function captureRound(visit: Visit, round: number): Promise<BundleCapture[]> {
@@ -143,7 +137,7 @@ async function captureRound(visit: Visit, round: number): Promise<BundleCapture[
   const done = new Set<string>()
   // The second time for workers that have started during the first; a program may start them without end.
   for (let pass = 0; pass < 2; pass++) {
-    const isolates = listIsolates(visit).filter(({ name }) => !done.has(name))
+    const isolates = listIsolates(visit.session, visit.workers).filter(({ name }) => !done.has(name))
     await Promise.all(isolates.map((isolate) => requireAnswer(visit, isolate)))
     if (round === 1 && pass === 0) {
       const answering = isolates.filter(({ name }) => !visit.failures.has(name))
@@ -181,22 +175,28 @@ function giveUp({ session, failures }: Visit, { name, worker }: Isolate, error: 
 }
 
 async function captureIsolate(visit: Visit, isolate: Isolate, round: number): Promise<BundleCapture> {
-  const { options, failures, folder } = visit
+  const { options, failures, folder, sampling } = visit
   const { name, threadId, worker } = isolate
   const started = new Date()
   options.onBegin?.({ round, isolate: name })
-  const file = fileName(name, round, options.count ?? 1)
+  const { count = 1 } = options
+  // `main`, `worker-3`; in a series `main-1`, `worker-3-1`.
+  const stem = `${fileStem(isolate)}${count > 1 ? `-${round}` : ''}`
+  const file = `${stem}.heapsnapshot`
   let facts: IsolateFacts | null = null
   let snapshot: HeapSnapshotFile | undefined
+  let profile: string | null = null
   try {
     if (!failures.has(name)) {
       facts = await readFacts(isolate, options.limits?.answerMs)
+      await sampling.begin(isolate)
       snapshot = await captureHeap(isolate, join(folder, file), options)
+      profile = await sampling.write(isolate, stem, round === count)
     }
   } catch (error) {
     giveUp(visit, isolate, error)
   }
-  const failure = failures.get(name)
+  const failure = snapshot ? undefined : failures.get(name)
   return {
     round,
     isolate: name,
@@ -210,6 +210,7 @@ async function captureIsolate(visit: Visit, isolate: Isolate, round: number): Pr
     nodeCount: snapshot?.nodeCount ?? null,
     edgeCount: snapshot?.edgeCount ?? null,
     pausedMs: snapshot?.pausedMs ?? null,
+    profile,
     startedAt: started.toISOString(),
     durationMs: Date.now() - started.getTime(),
     facts,
@@ -243,15 +244,10 @@ async function readFacts({ client, worker }: Isolate, timeoutMs: number | undefi
   }
 }
 
-/** `main.heapsnapshot`, `worker-3.heapsnapshot`; in a series `main-1.heapsnapshot`, `worker-3-1.heapsnapshot`. */
-function fileName(isolate: string, round: number, count: number): string {
-  return `${isolate.replace(':', '-')}${count > 1 ? `-${round}` : ''}.heapsnapshot`
-}
-
 /** Ties each worker to the object that stands for it, in main or, for a worker's own workers, in that worker. */
 async function findLinks(visit: Visit): Promise<BundleLink[]> {
-  const { session, failures } = visit
-  const isolates = listIsolates(visit)
+  const { session, workers, failures } = visit
+  const isolates = listIsolates(session, workers)
   const links: BundleLink[] = []
   for (const from of isolates) {
     if (links.length === isolates.length - 1) break

@@ -22,7 +22,9 @@ export function duration(name: string): (text: string) => number {
   return (text) => {
     const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|min|h)?$/.exec(text) ?? []
     const ms = Number(number) * UNIT_MS[unit]!
-    if (!(ms > 0 && ms <= MAX_DURATION_MS)) {
+    if (ms > MAX_DURATION_MS)
+      throw new LeakscopeError('usage-invalid', `${name} takes a day (24h) at most, not '${text}'`)
+    if (!(ms > 0)) {
       throw new LeakscopeError(
         'usage-invalid',
         `${name} takes a duration such as 500ms, 10s, 2min or 1h, not '${text}'`,

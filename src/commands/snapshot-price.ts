@@ -5,7 +5,7 @@ import type { IsolateQuote, Quote, QuotedIsolate } from '../capture/quote.ts'
 import { LeakscopeError } from '../errors.ts'
 import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
-import { showTarget, type TargetName } from '../target/target.ts'
+import { showTarget, type TargetName, targetArgument } from '../target/target.ts'
 import type { Wanted } from './capturing.ts'
 import type { Context } from './context.ts'
 
@@ -33,7 +33,9 @@ export async function agreeOnPrice(
     context.note(`leakscope: ${sentence}`)
   }
   if (quote.objections.length === 0 || wanted.atAnyPrice) return
-  throw new LeakscopeError('price-too-high', `no snapshot was taken: ${reasons(quote)}`, { hint: remedy(quote) })
+  throw new LeakscopeError('price-too-high', `no snapshot was taken: ${reasons(quote)}`, {
+    hint: remedy(quote, name, wanted),
+  })
 }
 
 async function askPrice(
@@ -78,14 +80,16 @@ function report(
 
 const reasons = ({ objections }: Quote) => objections.map(({ reason }) => reason).join('; ')
 
-function remedy({ objections }: Quote): string {
+function remedy({ objections }: Quote, name: TargetName, { isolate }: Wanted): string {
   const about = new Set(objections.map((each) => each.about))
+  const whose = isolate === 'main' ? '' : ` --isolate ${isolate === 'all' ? 'all' : `worker:${isolate}`}`
   return [
     ...(about.has('memory') || about.has('pause')
       ? ['A leak shows in a small heap as well: take it soon after a restart, or from an instance with less to hold.']
       : []),
     ...(about.has('pause') ? ['Out of traffic it may stand still for longer: --max-pause 5min allows that.'] : []),
     ...(about.has('disk') ? ['Choose another place with -o, or a name that ends in .gz or .zst.'] : []),
+    `Who allocates what stays can be told without all that: \`leakscope profile ${targetArgument(name)} --heap${whose}\`.`,
     '--at-any-price takes it regardless.',
   ].join(' ')
 }

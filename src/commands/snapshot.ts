@@ -1,11 +1,11 @@
 // `leakscope snapshot`: a heap snapshot of a running process, to a file; of all its isolates, to a folder.
 
-import { basename } from 'node:path'
 import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import { parseTarget, type TargetName } from '../target/target.ts'
 import type { Wanted } from './capturing.ts'
 import type { Context } from './context.ts'
+import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
 import { duration, type IsolateChoice, isolateChoice, positiveInteger, size } from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
 
@@ -28,7 +28,6 @@ interface Options {
 
 const DEFAULT_MAX_PAUSE_MS = 30_000
 const DEFAULT_EVERY_MS = 10_000
-const DEFAULT_WAIT_MS = 600_000
 
 const priceHelp = `
 Before a snapshot its price is foretold, and the snapshot refused (exit code 3) when, at its cautious end, the memory
@@ -94,7 +93,7 @@ export function snapshotCommand(context: Context): Command {
       const { atAnyPrice = false, dryRun = false, json = false } = options
       if (json && !dryRun) throw new LeakscopeError('usage-invalid', '--json is for --dry-run only')
       const wanted: Wanted = {
-        name: options.output ?? defaultName(target, isolate, new Date()),
+        name: options.output ?? defaultName(target, isolate, '.heapsnapshot', new Date()),
         isolate,
         count,
         every,
@@ -120,19 +119,4 @@ async function redactorFor({ redact, redactKeyFile }: Options): Promise<Wanted['
   const key = redactionKey(redactKeyFile)
   const { createRedactor } = await import('../snapshot/redaction/redactor.ts')
   return (path) => createRedactor(path, key)
-}
-
-/** `leakscope-4242-20250131-235959.heapsnapshot`, in local time; a folder has no ending, a worker its number. */
-function defaultName(name: TargetName, isolate: IsolateChoice, now: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0')
-  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`
-  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
-  const which = typeof isolate === 'number' ? `-worker-${isolate}` : ''
-  const target =
-    name.kind === 'process'
-      ? name.pid
-      : name.kind === 'agent'
-        ? basename(name.path, '.sock')
-        : `${name.host.replace(/:+/g, '-')}-${name.port}`
-  return `leakscope-${target}${which}-${day}-${time}${isolate === 'all' ? '' : '.heapsnapshot'}`
 }

@@ -52,3 +52,14 @@ export function showTarget(name: TargetName): string {
   if (name.kind === 'agent') return `unix:${name.path}`
   return name.kind === 'process' ? `process ${name.pid}` : showAddress(name)
 }
+
+/** The same for a command that a user may copy: what `parseTarget` reads, quoted for a shell where it needs that. */
+export function targetArgument(name: TargetName): string {
+  const text =
+    name.kind === 'process'
+      ? String(name.pid)
+      : name.kind === 'inspector' && name.path !== undefined
+        ? `ws://${showAddress(name)}${name.path}`
+        : showTarget(name)
+  return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}

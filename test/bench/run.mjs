@@ -3,6 +3,7 @@
 //   npm run bench                   28, 100 and 400 MB, a comparison, start-up; about a minute once the heaps are made
 //   npm run bench -- --rivals       beside Chrome DevTools' engine, memlab and VS Code's parser (installs them here)
 //   npm run bench -- --large        1.4 GB as well (making it takes some 8 GB of memory, the rivals as much)
+//   npm run bench -- --profiles     what profiles cost a busy server, and nothing else; about five minutes
 //   npm run bench -- --huge         5 GB as well, by leakscope alone (takes 6 GB of disk)
 //
 //   --rounds N      runs of each (3)
@@ -23,6 +24,7 @@ import { growthOf } from './growth.mjs'
 import { hugeHeap, pairOfHeaps, SIZES, serviceHeap, sizeOf } from './heaps.mjs'
 import { measure } from './measure.mjs'
 import { enginesTable, growthTable, sizeText, startUpTable } from './print.mjs'
+import { profileCosts, profilesTable } from './profiles.mjs'
 import { installRivals } from './rivals.mjs'
 import { startUp } from './start-up.mjs'
 import { verdictRates, verdictsTable } from './verdicts.mjs'
@@ -32,6 +34,7 @@ const { values } = parseArgs({
     rivals: { type: 'boolean', default: false },
     large: { type: 'boolean', default: false },
     huge: { type: 'boolean', default: false },
+    profiles: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     sizes: { type: 'string', default: '28,100,400' },
     file: { type: 'string' },
@@ -51,7 +54,7 @@ if (!sizes.every((size) => SIZES.includes(size))) refuse(`--sizes are some of ${
 if (values.file && !existsSync(values.file)) refuse(`there is no ${values.file}`)
 if (values.rivals) installRivals()
 
-const results = { node: process.version, cpu: cpus()[0].model, cpus: cpus().length, rounds, opening: [] }
+const results = { node: process.version, cpu: cpus()[0].model, cpus: cpus().length, rounds }
 let failed = false
 const check = (fine) => {
   failed ||= !fine
@@ -60,35 +63,47 @@ const check = (fine) => {
 
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0].model}, load ${loadavg()[0].toFixed(1)}`)
 console.log(`${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`}; ratios are taken within a round\n`)
-console.log(
-  'OPENING: reading, dominators, retained sizes and class table (JSON.parse only parses, memlab has no classes)\n',
-)
-const files = values.file
-  ? [values.file]
-  : await inOrder(
-      sizes.toSorted((a, b) => a - b),
-      serviceHeap,
-    )
-results.opening = await inOrder(files, open)
-if (results.opening.length > 1) {
-  results.growth = growthOf(results.opening)
-  console.log('HOW THAT GROWS with the heap: slope of the least squares line through the medians\n')
-  console.log(`${growthTable(results.growth)}\n`)
-}
-if (!values.file) {
-  results.comparing = await compare(await pairOfHeaps())
-  console.log('START-UP: whole processes; analyze reads the smallest heap\n')
-  results.startUp = startUp(await serviceHeap(28), 15)
-  console.log(`${startUpTable(results.startUp)}\n`)
-  console.log('VERDICTS on series that are made up: leaks of 0.5 to 50 MB/h, over three times the noise, and none\n')
-  results.verdicts = verdictRates(100)
-  console.log(`${verdictsTable(results.verdicts)}\n`)
-  check(results.verdicts.at(-1).blamed <= 0.01 && results.verdicts.at(-1).missed <= 0.05)
-}
-if (values.huge) results.huge = await openHuge(await hugeHeap())
+if (values.profiles) await benchProfiles()
+else await benchEngine()
 
 if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
 process.exitCode = failed ? 1 : 0
+
+async function benchProfiles() {
+  console.log('PROFILES: how many requests fewer a server that has no time to spare answers while it is sampled\n')
+  results.profiles = await profileCosts([20, 24], rounds)
+  console.log(profilesTable(results.profiles))
+  check(results.profiles.every(({ fine }) => fine))
+}
+
+async function benchEngine() {
+  console.log(
+    'OPENING: reading, dominators, retained sizes and class table (JSON.parse only parses, memlab has no classes)\n',
+  )
+  const files = values.file
+    ? [values.file]
+    : await inOrder(
+        sizes.toSorted((a, b) => a - b),
+        serviceHeap,
+      )
+  results.opening = await inOrder(files, open)
+  if (results.opening.length > 1) {
+    results.growth = growthOf(results.opening)
+    console.log('HOW THAT GROWS with the heap: slope of the least squares line through the medians\n')
+    console.log(`${growthTable(results.growth)}\n`)
+  }
+  if (!values.file) {
+    results.comparing = await compare(await pairOfHeaps())
+    console.log('START-UP: whole processes; analyze reads the smallest heap\n')
+    results.startUp = startUp(await serviceHeap(28), 15)
+    console.log(`${startUpTable(results.startUp)}\n`)
+    console.log('VERDICTS on series that are made up: leaks of 0.5 to 50 MB/h, over three times the noise, and none\n')
+    results.verdicts = verdictRates(100)
+    console.log(`${verdictsTable(results.verdicts)}\n`)
+    check(results.verdicts.at(-1).blamed <= 0.01 && results.verdicts.at(-1).missed <= 0.05)
+  }
+  if (values.huge) results.huge = await openHuge(await hugeHeap())
+}
 
 async function open(file) {
   const size = sizeOf(file)

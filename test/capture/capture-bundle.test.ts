@@ -1,13 +1,15 @@
 // Capturing all isolates of real processes in one visit, those that cannot be captured among them.
 
 import { execFileSync } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Bundle, readBundle, seriesOf } from '../../src/capture/bundle.ts'
-import { isBundle } from '../../src/capture/bundle-folder.ts'
+import { holdsBundle, isBundle, MANIFEST } from '../../src/capture/bundle-folder.ts'
 import { type BundleOptions, captureBundle } from '../../src/capture/capture-bundle.ts'
+import { LeakscopeError } from '../../src/errors.ts'
 import { withInspector } from '../../src/target/attach.ts'
+import { bytesUnder, sampledIn, TELLS, WORK, WORKER_TELLS } from '../support/sampled.ts'
 import {
   filesIn,
   heapIds,
@@ -149,6 +151,87 @@ describe('a bundle', () => {
     expect(before!.size).toBeGreaterThan(0)
     expect(after!.size).toBeGreaterThan(before!.size)
     for (const id of before!) expect(after).toContain(id)
+  })
+})
+
+describe('with sampling', () => {
+  const sampling = { intervalBytes: 1024 }
+  const read = (path: string, name: string | null) => JSON.parse(readFileSync(join(path, name!), 'utf8'))
+
+  test('a profile stands beside each snapshot, of what was allocated since the first and is alive', async () => {
+    const kept = 'class Kept {}; globalThis.all = []; setInterval(() => all.push(new Kept()), 10);'
+    const target = await spawnWithWorkers(`${WORK} ${kept} ${worker(`${WORK} ${WORKER_TELLS}`)} ${TELLS}`)
+    const { bundle, path } = await capture(target, { count: 3, everyMs: 1000, sampling })
+    expect(bundle.captures.map(({ profile }) => profile)).toEqual([
+      'main-1.heapprofile',
+      'worker-1-1.heapprofile',
+      'main-2.heapprofile',
+      'worker-1-2.heapprofile',
+      'main-3.heapprofile',
+      'worker-1-3.heapprofile',
+    ])
+    expect(statSync(join(path, 'main-1.heapprofile')).mode & 0o777).toBe(0o600)
+    for (const captures of seriesOf(bundle).values()) {
+      const profiles = captures.map(({ profile }) => read(path, profile))
+      const hoarded = profiles.map((profile) => bytesUnder('hoard', profile))
+      expect(hoarded[1]).toBeGreaterThan(hoarded[0]!)
+      expect(hoarded[2]).toBeGreaterThan(hoarded[1]!)
+      const newest = profiles.map(({ samples }) => Math.max(0, ...samples.map((it: { ordinal: number }) => it.ordinal)))
+      expect(newest[2]).toBeGreaterThan(newest[1]!)
+    }
+    const ids = seriesOf(bundle)
+      .get('main')!
+      .map(({ file }) => heapIds(join(path, file!), 'Kept'))
+    for (const id of ids[0]!) expect(ids[2]).toContain(id)
+    expect(ids[2]!.size).toBeGreaterThan(ids[0]!.size)
+    expect(readBundle(path)).toEqual(bundle)
+    expect(holdsBundle(filesIn(path))).toBe(true)
+    expect(await sampledIn(target, 2)).toEqual(['a worker is left alone', 'main is left alone'])
+  })
+
+  test('one that cannot be had costs no snapshot, and somebody else’s goes on', async () => {
+    const target = await spawnWithWorkers(`${worker(WORKER_TELLS)} ${TELLS}
+      const theirs = new (require('node:inspector').Session)()
+      theirs.connect()
+      theirs.post('HeapProfiler.startSampling')`)
+    const { bundle } = await capture(target, { sampling })
+    expect(states(bundle)).toEqual(['main captured', 'worker:1 captured'])
+    expect(bundle.captures.map(({ profile, reason }) => [profile, reason])).toEqual([
+      [null, null],
+      ['worker-1.heapprofile', null],
+    ])
+    expect(await sampledIn(target, 2)).toEqual(['a worker is left alone', 'main is sampled'])
+  })
+
+  test('nothing is sampled any more after an error in the middle', async () => {
+    const target = await spawnWithWorkers(worker(WORKER_TELLS) + TELLS)
+    const folder = temporaryFolder()
+    const stop = new AbortController()
+    const work = withInspector(target.pid, { signal: stop.signal }, (session) =>
+      captureBundle(session, join(folder, 'bundle'), {
+        pid: target.pid,
+        signal: stop.signal,
+        count: 2,
+        everyMs: 60_000,
+        sampling,
+        onCapture: ({ isolate }) => {
+          if (isolate !== 'main') setTimeout(() => stop.abort(new LeakscopeError('cancelled', 'stopped')), 300)
+        },
+      }),
+    )
+    await expect(work).rejects.toMatchObject({ code: 'cancelled' })
+    expect(filesIn(folder)).toEqual([])
+    expect(await sampledIn(target, 2)).toEqual(['a worker is left alone', 'main is left alone'])
+  })
+
+  test('without it there is none, as in the bundles of earlier versions', async () => {
+    const target = await spawnTarget(TELLS)
+    const { bundle, path } = await capture(target)
+    expect(bundle.captures.map(({ profile }) => profile)).toEqual([null])
+    const { captures, ...rest } = JSON.parse(readFileSync(join(path, MANIFEST), 'utf8'))
+    const older = captures.map(({ profile: _, ...capture }: { profile: unknown }) => capture)
+    writeFileSync(join(path, MANIFEST), JSON.stringify({ ...rest, captures: older }))
+    expect(readBundle(path)).toEqual(bundle)
   })
 })
 

@@ -129,6 +129,7 @@ describe('a price that is too high', () => {
     expect(stderr).toMatch(SENTENCE)
     expect(stderr).toMatch(says)
     expect(stderr).toContain('--at-any-price takes it regardless.')
+    expect(stderr).toContain(`\`leakscope profile ${target.pid} --heap\``)
     await expectUntouched(target, cwd)
     const taken = await runCli(['snapshot', target.pid, '-o', 'a', '--at-any-price', ...args], { cwd })
     expect(taken.code, taken.stderr).toBe(0)
@@ -192,6 +193,10 @@ describe('with workers', () => {
     expect(refused.code).toBe(3)
     expect(refused.stderr).toMatch(/objects in 3 isolates: each thread of process \d+ in turn will stand still/)
     await expectUntouched(target, cwd)
+    const offered = /`leakscope (profile \d+ --heap --isolate all)`/.exec(refused.stderr)![1]!
+    const sampled = await runCli([...offered.split(' '), '--duration', '1s', '-o', 'p'], { cwd })
+    expect(sampled.code, sampled.stderr).toBe(0)
+    expect(filesIn(join(cwd, 'p'))).toEqual(['main.heapprofile', 'worker-1.heapprofile', 'worker-2.heapprofile'])
     const taken = await runCli([...all, '-o', 'b'], { cwd })
     expect(taken.code, taken.stderr).toBe(0)
     expect(filesIn(join(cwd, 'b'))).toHaveLength(4)

@@ -1,5 +1,6 @@
 // Every way into a process, for its main thread and its workers, on whatever Node the targets run.
 
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { classify, classRows } from '../../src/analysis/classes.ts'
@@ -7,6 +8,7 @@ import { readBundle } from '../../src/capture/bundle.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { readSnapshot } from '../../src/snapshot/read.ts'
 import { spawnAgent } from '../support/agent.ts'
+import { bytesUnder, hits, sampledIn, TELLS, WORK, WORKER_TELLS } from '../support/sampled.ts'
 import { filesIn, portsOf, runCli, type SpawnedTarget, spawnTarget, temporaryFolder, until } from '../support/target.ts'
 import { IDLE, WHEN_ALL_RUN, worker } from '../support/workers.ts'
 
@@ -54,6 +56,24 @@ describe.each(WAYS)('a process reached $name', ({ start, target: nameOf, ports }
     expect(await countIn('main.heapsnapshot', 'Account')).toBe(1234)
     expect(await countIn('main.heapsnapshot', 'Reading')).toBeUndefined()
     expect(await countIn('worker-1.heapsnapshot', 'Reading')).toBe(567)
+    expect(portsOf(target.pid)).toHaveLength(ports)
+    expect(await target.answers()).toBe(true)
+  })
+
+  test.each(['cpu', 'heap'])('gives a %s profile of each, and is not sampled any more', async (kind) => {
+    const target = await start(`${WORK} ${worker(`${WORK} ${WORKER_TELLS}`)} ${TELLS} ${WHEN_ALL_RUN}`)
+    await until(() => target.output().includes('all run'), 'the worker to run')
+    const cwd = temporaryFolder()
+    const args = ['profile', nameOf(target), `--${kind}`, '--interval', '1024', '--duration', '2s']
+    const { code, stderr } = await runCli([...args, '--isolate', 'all', '-o', 'profiles'], { cwd })
+    expect(code, stderr).toBe(0)
+    const names = [`main.${kind}profile`, `worker-1.${kind}profile`]
+    expect(filesIn(join(cwd, 'profiles'))).toEqual(names)
+    for (const name of names) {
+      const profile = JSON.parse(readFileSync(join(cwd, 'profiles', name), 'utf8'))
+      expect(kind === 'cpu' ? hits('spin', profile) : bytesUnder('hoard', profile)).toBeGreaterThan(0)
+    }
+    expect(await sampledIn(target, 2)).toEqual(['a worker is left alone', 'main is left alone'])
     expect(portsOf(target.pid)).toHaveLength(ports)
     expect(await target.answers()).toBe(true)
   })

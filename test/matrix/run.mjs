@@ -46,6 +46,7 @@ function endToEndTests() {
     ...inFolder('test/capture'),
     ...inFolder('test/agent'),
     ...inFolder('test/process'),
+    'test/commands/profile.test.ts',
     'test/commands/snapshot.test.ts',
     'test/commands/snapshot-bundle.test.ts',
   ]

@@ -1,7 +1,8 @@
 // What a user may write for a target.
 
+import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { parseTarget } from '../../src/target/target.ts'
+import { parseTarget, targetArgument } from '../../src/target/target.ts'
 
 test('a whole number is a pid', () => {
   expect(parseTarget('4242')).toEqual({ kind: 'process', pid: 4242 })
@@ -61,3 +62,20 @@ test.each([
 test('TLS is refused in so many words', () => {
   expect(() => parseTarget('wss://localhost:9229/id')).toThrow(/without TLS/)
 })
+
+test.each([
+  '4242',
+  'localhost:9229',
+  'ws://localhost:9229/72db912c-96ff',
+  'unix:/run/user/1000/leakscope/agent-42.sock',
+])('%s is called that on the command line', (text) => {
+  expect(targetArgument(parseTarget(text))).toBe(text)
+})
+
+test.each(['[::1]:9229', 'ws://[::1]:9229/a?token=$b', "unix:/tmp/it's a socket"])(
+  '%s is quoted for a shell',
+  (text) => {
+    const said = execFileSync('sh', ['-c', `printf %s ${targetArgument(parseTarget(text))}`], { encoding: 'utf8' })
+    expect(said).toBe(text)
+  },
+)
