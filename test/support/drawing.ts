@@ -1,0 +1,285 @@
+// Heaps for detectors, drawn by hand: a module's variables and what hangs on them, as they are in each of three snapshots.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openSeries } from '../../src/analysis/compare.ts'
+import type { IsolateHeap } from '../../src/detectors/detector.ts'
+import { findLeaks, type Leaks, lookForSuspects } from '../../src/detectors/find-leaks.ts'
+import { type EdgeSketch, type HeapSketch, heapText, type NodeSketch } from './heaps.ts'
+
+export const MODULE = 'file:///app/service.mjs'
+/** The snapshots are so far apart. */
+const SECONDS = 8
+
+type Members = Readonly<Record<string, number | undefined>>
+
+export class Drawing {
+  readonly #nodes: NodeSketch[] = []
+  readonly #edges: EdgeSketch[] = []
+  readonly #locations: NonNullable<HeapSketch['locations']> = []
+  readonly #ids: Map<string, number>
+  readonly #made = new Map<string, number>()
+  readonly #scripts = new Map<string, number>()
+  readonly root: number
+  readonly #global: number
+  readonly #native: number
+  /** The scope of the module: what it refers to by `variable` are its variables. */
+  readonly scope: number
+
+  /** @param ids remembers V8's id of each key, so that what is drawn again is the same object */
+  constructor(ids: Map<string, number>) {
+    this.#ids = ids
+    this.root = this.#add('root', { type: 'synthetic' })
+    this.#global = this.#add('global', { name: 'global', size: 100 })
+    this.#link(this.root, this.#global, 'shortcut', 1)
+    this.#native = this.#add('native', { name: 'system / NativeContext', type: 'hidden', size: 500 })
+    this.#link(this.#global, this.#native, 'internal', 'native_context')
+    this.scope = this.#add('scope', { name: 'system / Context', size: 80 })
+    this.#link(this.scope, this.#native, 'internal', 'previous')
+    const main = this.closure('main', 'main', this.scope)
+    this.#link(this.#global, main, 'property', 'main')
+    for (let i = 0; i < 200; i++) {
+      this.#link(this.#global, this.#add(`builtin ${i}`, { name: `Builtin${i}`, size: 16 }), 'property', `b${i}`)
+    }
+  }
+
+  #add(key: string, node: NodeSketch): number {
+    const known = this.#made.get(key)
+    if (known !== undefined) return known
+    const id = this.#ids.get(key) ?? 2 * this.#ids.size + 1
+    this.#ids.set(key, id)
+    const ordinal = this.#nodes.push({ ...node, id }) - 1
+    this.#made.set(key, ordinal)
+    return ordinal
+  }
+
+  #link(from: number, to: number, type: NonNullable<EdgeSketch['type']>, name: string | number): void {
+    this.#edges.push({ from, to, type, name })
+  }
+
+  /** An object with properties; one of a class that a script defines has the script's URL. */
+  object(key: string, name: string, members: Members = {}, { size = 48, url = '' } = {}): number {
+    const isNew = !this.#made.has(key)
+    const node = this.#add(key, { name, size })
+    if (isNew && url !== '') this.#locations.push({ node, script: this.#script(url), line: 3, column: 1 })
+    return this.members(node, members)
+  }
+
+  members(node: number, members: Members): number {
+    for (const [name, to] of Object.entries(members)) if (to !== undefined) this.#link(node, to, 'property', name)
+    return node
+  }
+
+  /** An object with so many properties that V8 keeps them in a table. */
+  dictionary(key: string, name: string, entries: Members): number {
+    const node = this.object(key, name, entries)
+    const table = this.#add(`${key} table`, { name: '(object properties)', type: 'array', size: 64 })
+    this.#link(node, table, 'internal', 'properties')
+    Object.values(entries).forEach((to, i) => {
+      if (to !== undefined) this.#link(table, to, 'internal', String(3 * i + 1))
+    })
+    return node
+  }
+
+  closure(key: string, name: string, scope = this.scope, url = MODULE): number {
+    const node = this.#add(key, { name, type: 'closure', size: 64 })
+    const shared = this.#add(`${key} shared`, { name, type: 'code', size: 40 })
+    this.#locations.push({ node, script: this.#script(url), line: 9, column: 4 })
+    this.#link(node, scope, 'internal', 'context')
+    this.#link(node, shared, 'internal', 'shared')
+    this.#link(
+      shared,
+      this.#add(`script ${url}`, { name: url, type: 'code', size: 40 }),
+      'internal',
+      'script_or_debug_info',
+    )
+    return node
+  }
+
+  #script(url: string): number {
+    const known = this.#scripts.get(url)
+    if (known !== undefined) return known
+    const script = 7 + this.#scripts.size
+    this.#scripts.set(url, script)
+    if (url !== MODULE) {
+      const scope = this.#add(`scope of ${url}`, { name: 'system / Context', size: 40 })
+      this.#link(scope, this.#native, 'internal', 'previous')
+      this.#link(this.#global, this.closure(`main of ${url}`, 'load', scope, url), 'property', url)
+    }
+    return script
+  }
+
+  /** What a function was made in, with its variables. */
+  context(key: string, variables: Members): number {
+    const node = this.#add(key, { name: 'system / Context', size: 48 })
+    for (const [name, to] of Object.entries(variables)) if (to !== undefined) this.#link(node, to, 'context', name)
+    this.#link(node, this.scope, 'internal', 'previous')
+    return node
+  }
+
+  /** A promise for which somebody waits: for each reaction, a function. */
+  promise(key: string, reactions: readonly number[] = []): number {
+    const node = this.#add(key, { name: 'Promise', size: 48 })
+    let before = node
+    reactions.forEach((reaction, i) => {
+      const name = 'system / PromiseReaction'
+      const next = this.#add(`${key} reaction ${reaction} ${i}`, { name, type: 'hidden', size: 40 })
+      this.#link(before, next, 'internal', before === node ? 'reactions_or_result' : 'next')
+      this.#link(next, reaction, 'hidden', 1)
+      before = next
+    })
+    return node
+  }
+
+  /** The function that settles a promise: V8's own, without a place. */
+  resolver(key: string, promise: number): number {
+    const node = this.#add(key, { name: '', type: 'closure', size: 56 })
+    const context = this.#add(`${key} context`, { name: 'system / Context', size: 48 })
+    this.#link(node, context, 'internal', 'context')
+    this.#link(context, promise, 'hidden', 1)
+    return node
+  }
+
+  /** A piece of a text, as slice() leaves it. */
+  piece(key: string, parent: number): number {
+    const node = this.#add(key, { name: '(sliced string)', type: 'sliced string', size: 32 })
+    this.#link(node, parent, 'internal', 'parent')
+    return node
+  }
+
+  /** Two texts put together, as += leaves them. */
+  concatenation(key: string, first: number, second: number): number {
+    const node = this.#add(key, { name: '(concatenated string)', type: 'concatenated string', size: 32 })
+    this.#link(node, first, 'internal', 'first')
+    this.#link(node, second, 'internal', 'second')
+    return node
+  }
+
+  variable(name: string, node: number): number {
+    this.#link(this.scope, node, 'context', name)
+    return node
+  }
+
+  array(key: string, elements: readonly number[], offset = 0): number {
+    const node = this.#add(key, { name: 'Array', size: 32 })
+    elements.forEach((element, i) => {
+      this.#link(node, element, 'element', offset + i)
+    })
+    return node
+  }
+
+  /** A Map's or a Set's values. */
+  map(key: string, values: readonly number[], name = 'Map'): number {
+    const node = this.#add(key, { name, size: 32 })
+    const table = this.#add(`${key} table`, { type: 'array', size: 32 + 24 * values.length })
+    this.#link(node, table, 'internal', 'table')
+    values.forEach((value, i) => {
+      this.#link(table, value, 'internal', String(3 * i + 1))
+    })
+    return node
+  }
+
+  text(key: string, text: string, size = 48): number {
+    return this.#add(key, { name: text, type: 'string', size })
+  }
+
+  number(value: number): number {
+    const node = this.#add(`number ${value}`, { name: 'smi number', type: 'number' })
+    const isNew = !this.#made.has(`text of ${value}`)
+    const text = this.#add(`text of ${value}`, { name: String(value), type: 'string' })
+    if (isNew) this.#link(node, text, 'internal', 'value')
+    return node
+  }
+
+  /** An ArrayBuffer of so many bytes. */
+  buffer(key: string, bytes: number): number {
+    const buffer = this.#add(key, { name: 'ArrayBuffer', size: 88 })
+    this.#link(
+      buffer,
+      this.#add(`${key} data`, { name: 'system / JSArrayBufferData', type: 'native', size: bytes }),
+      'internal',
+      'backing_store',
+    )
+    return buffer
+  }
+
+  view(key: string, buffer: number): number {
+    const view = this.#add(key, { name: 'Buffer', size: 96 })
+    this.#link(view, buffer, 'internal', 'buffer')
+    return view
+  }
+
+  /** One of Node's own, open: its object, and what stands for it outside of the heap. */
+  handle(key: string, name: string, wrap: string, owner: number, bytes = 0): number {
+    const object = this.#add(key, { name, size: 56 })
+    const native = this.#add(`${key} native`, { name: `Node / ${wrap}`, type: 'native', size: 400 })
+    // A compression stream is no handle of the event loop's, which would hold it.
+    if (bytes === 0) this.#link(this.root, native, 'element', this.#edges.length)
+    this.#link(native, object, 'internal', 'native_to_javascript')
+    this.#link(object, native, 'internal', 'javascript_to_native')
+    this.members(object, { '<symbol owner_symbol>': owner })
+    if (bytes > 0) {
+      this.#link(
+        native,
+        this.#add(`${key} memory`, { name: 'Node / zlib_memory', type: 'native', size: bytes }),
+        'internal',
+        'zlib_memory',
+      )
+    }
+    return object
+  }
+
+  /** Messages that nobody has taken yet. */
+  messages(count: number): void {
+    const port = this.#add('port', { name: 'Node / MessagePort', type: 'native', size: 100 })
+    const data = this.#add('port data', { name: 'Node / MessagePortData', type: 'native', size: 100 })
+    const incoming = this.#add('incoming', { name: 'Node / incoming_messages', type: 'native', size: 24 })
+    this.#link(this.root, port, 'element', 1)
+    this.#link(port, data, 'internal', 'data')
+    this.#link(data, incoming, 'internal', 'incoming_messages')
+    for (let i = 0; i < count; i++) {
+      this.#link(
+        incoming,
+        this.#add(`message ${i}`, { name: 'Node / Message', type: 'native', size: 136 }),
+        'element',
+        i,
+      )
+    }
+  }
+
+  write(): string {
+    const locations = this.#locations.sort((a, b) => a.node - b.node)
+    return heapText({ nodes: this.#nodes, edges: this.#edges, locations })
+  }
+}
+
+/** An isolate's heap at three times, as `draw` makes it. */
+export type Sketch = (drawing: Drawing, step: number) => void
+
+/** What the detectors make of isolates; the first is the main thread's. */
+export async function findLeaksIn(sketches: readonly Sketch[], source = ''): Promise<Leaks['findings']> {
+  const folder = mkdtempSync(join(tmpdir(), 'leakscope-detectors-'))
+  const isolates: IsolateHeap[] = []
+  try {
+    for (const [i, draw] of sketches.entries()) {
+      const ids = new Map<string, number>()
+      const files = [0, 1, 2].map((step) => {
+        const drawing = new Drawing(ids)
+        draw(drawing, step)
+        const file = join(folder, `${i}-${step}.heapsnapshot`)
+        writeFileSync(file, drawing.write())
+        return file
+      })
+      const heap = await openSeries(files, { index: false })
+      isolates.push(await lookForSuspects(i === 0 ? 'main' : `worker:${i}`, heap, [0, SECONDS, 2 * SECONDS]))
+    }
+    return findLeaks({ isolates, readSource: (url) => (url === MODULE && source !== '' ? source : undefined) }).findings
+  } finally {
+    await Promise.all(isolates.map(({ heap }) => heap.opened.close()))
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The numbers from 0 to `count` - 1, each made into something. */
+export const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))
