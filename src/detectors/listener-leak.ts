@@ -7,7 +7,7 @@ import { EdgeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
-import { edgeLabel, elementsOf, mostCommon, nameUpTo, ownersOnWay, piledUp } from './piled-up.ts'
+import { countPiledUp, edgeLabel, elementsOf, mostCommon, nameUpTo, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { escaped, findLine, modulesOf, whereGiven, whereUsed } from './statements.ts'
 
@@ -51,25 +51,27 @@ export const listenerLeak: Detector = {
     const place = inEmitter(lead) ?? inEventTarget(lead) ?? amongObservers(lead, readSource)
     if (!place) return undefined
     const { graph } = of
+    const count = countPiledUp(lead)
+    const perSecond = (suspect.perSecond * count) / suspect.count
     const { kind, emitter, name, events } = place
     const culprit = findAdder(lead, readSource)
     const most = numberAt(graph, emitter, '_maxListeners', 'events.maxEventTargetListeners')
     const now = elementsOf(graph, suspect.container)
-    const bytesEach = Math.round(suspect.bytes / suspect.count)
+    const bytesEach = Math.round(suspect.bytes / count)
     const what = kind === 'observers' ? 'observers' : 'listeners'
     const forWhat =
       events.length === 0
         ? ''
         : events.length === 1
           ? ` for '${events[0]}'`
-          : ` for ${formatCount(suspect.count)} events ('${events[0]}', …)`
+          : ` for ${formatCount(count)} events ('${events[0]}', …)`
     const at = culprit ? ` at ${shortPlace(culprit)}` : ''
     const warning =
       most === 0 || most === Number.POSITIVE_INFINITY
         ? ' setMaxListeners(0) hides the warning that Node would give.'
         : ''
     return {
-      title: `${formatCount(suspect.count)} ${what}${forWhat} on ${name}, ${suspect.perSecond.toFixed(1)} more each second${
+      title: `${formatCount(count)} ${what}${forWhat} on ${name}, ${perSecond.toFixed(1)} more each second${
         suspect.trend === 'steady' ? ', none removed' : ''
       }`,
       culprit,
@@ -78,10 +80,10 @@ export const listenerLeak: Detector = {
         emitter: name,
         emitterClass: nodeName(graph, emitter),
         events: events.slice(0, 5),
-        listenersAdded: suspect.count,
-        listenersBefore: now === undefined ? null : Math.max(0, now - suspect.count),
+        listenersAdded: count,
+        listenersBefore: now === undefined ? null : Math.max(0, now - count),
         listenersNow: now ?? null,
-        perSecond: Math.round(suspect.perSecond * 10) / 10,
+        perSecond: Math.round(perSecond * 10) / 10,
         addedPerStep: [...suspect.survivors],
         bytesEach,
         maxListeners: most ?? null,

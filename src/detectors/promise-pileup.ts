@@ -4,7 +4,7 @@ import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { functionsFrom, shortPlace } from './functions.ts'
-import { isNew, nameUpTo, ownersOnWay, piledUp } from './piled-up.ts'
+import { countPiledUp, isNew, nameUpTo, ownersOnWay, piledUp } from './piled-up.ts'
 import { isAwaited, isPromise, promiseIn } from './promises.ts'
 import { escaped, findLine, modulesOf, wherePut } from './statements.ts'
 
@@ -19,20 +19,27 @@ export const promisePileup: Detector = {
     const { graph } = of
     const way = ownersOnWay(lead)
     const promise = way.find((node) => isPromise(graph, node))
-    const isChain = way.filter((node) => isPromise(graph, node) && isNew(lead, node)).length >= CHAIN
-    if (isChain) return chain(lead, readSource)
-    if (promise !== undefined && suspect.container === promise && !isNew(lead, promise)) {
-      return reactions(lead, promise, readSource)
-    }
+    const onWay = way.filter((node) => isPromise(graph, node) && isNew(lead, node)).length
+    if (onWay >= CHAIN) return chain(lead, readSource)
+    const old = promise !== undefined && !isNew(lead, promise) ? promise : undefined
+    const reacting = old === undefined ? 0 : newReactions(lead, old)
+    if (old !== undefined && old === suspect.container && reacting >= 3)
+      return reactions(lead, old, reacting, readSource)
+    // The last of the old promises has one reaction more, and all that is new hangs on that.
+    if (reacting === 1 && suspect.counted === 'class' && isPromise(graph, suspect.holders[0]!))
+      return chain(lead, readSource)
     return unsettled(lead, readSource)
   },
 }
 
 /** Much is waiting for one old promise: each `Promise.race` with it, each `then`, leaves something on it. */
-function reactions(lead: Lead, promise: number, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+function reactions(
+  lead: Lead,
+  promise: number,
+  count: number,
+  readSource: ReadSource,
+): ReturnType<Detector['diagnose']> {
   const { suspect } = lead
-  const count = newReactions(lead, promise)
-  if (count < 3) return undefined
   const perSecond = (suspect.perSecond * count) / suspect.count
   const name = nameUpTo(lead, promise)
   const it = name === undefined ? 'one promise' : `the promise ${name}`
@@ -73,7 +80,7 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
   const { graph } = of
   let count = 0
   for (const node of suspect.reached) if (isPromise(graph, node)) count++
-  if (count < CHAIN) return undefined
+  if (count < Math.max(CHAIN, 0.3 * suspect.count)) return undefined
   const perSecond = (suspect.perSecond * count) / suspect.count
   const places = functionsFrom(lead, [suspect.sample])
   const links = places.map(({ url, line }) =>
@@ -107,16 +114,18 @@ function unsettled(lead: Lead, readSource: ReadSource): ReturnType<Detector['dia
   const waiting = promises.filter((promise) => promise !== undefined && isAwaited(graph, promise)).length
   if (waiting < 0.8 * piled.length) return undefined
   const awaits = functionsFrom(lead, [promises.find((promise) => promise !== undefined)!])[0]
-  const bytesEach = Math.round(suspect.bytes / suspect.count)
+  const count = countPiledUp(lead)
+  const perSecond = (suspect.perSecond * count) / suspect.count
+  const bytesEach = Math.round(suspect.bytes / count)
   const culprit = wherePut(readSource, modulesOf(lead), name) ?? awaits
   return {
-    title: `${formatCount(suspect.count)} promises in ${name} were never settled, ${suspect.perSecond.toFixed(1)} more each second`,
+    title: `${formatCount(count)} promises in ${name} were never settled, ${perSecond.toFixed(1)} more each second`,
     culprit,
     evidence: {
       kind: 'never settled',
       keptIn: name,
-      promises: suspect.count,
-      perSecond: Math.round(suspect.perSecond * 10) / 10,
+      promises: count,
+      perSecond: Math.round(perSecond * 10) / 10,
       awaitedShare: Math.round((100 * waiting) / piled.length) / 100,
       awaitedAt: awaits ? shortPlace(awaits) : null,
       bytesEach,

@@ -23,6 +23,8 @@ interface Timer {
 
 /** What Node has open beside its timers: each of them may have some timers of its own. */
 const HANDLES = new Set(['TCP', 'TLSWrap', 'Pipe', 'TTY', 'UDP', 'FSEvent', 'StatWatcher', 'Process', 'Worker', 'Zlib'])
+/** With so many open handles, the timers are theirs: a connection has a few. */
+const HANDLES_PER_TIMER = 0.2
 /** Timers that come to no more than this in all before the first one fires are of little consequence. */
 const LITTLE_BYTES = 1e6
 const SETS = 'setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setImmediate|timeout'
@@ -37,7 +39,7 @@ export const unboundedTimers: Detector = {
     const groups = groupsOf(timers)
     const [source, group] = groups[0]!
     if (source === '') return undefined
-    if (handlesIn(lead) >= 0.5 * timers.length) return undefined
+    if (handlesIn(lead) >= HANDLES_PER_TIMER * timers.length) return undefined
 
     const { repeats, callback } = group[0]!
     const delays = group.map(({ delayMs }) => delayMs).filter((ms) => ms !== undefined)

@@ -71,6 +71,17 @@ export class Drawing {
     return node
   }
 
+  /** An object with so many properties that V8 keeps them in a table. */
+  dictionary(key: string, name: string, entries: Members): number {
+    const node = this.object(key, name, entries)
+    const table = this.#add(`${key} table`, { name: '(object properties)', type: 'array', size: 64 })
+    this.#link(node, table, 'internal', 'properties')
+    Object.values(entries).forEach((to, i) => {
+      if (to !== undefined) this.#link(table, to, 'internal', String(3 * i + 1))
+    })
+    return node
+  }
+
   closure(key: string, name: string, scope = this.scope, url = MODULE): number {
     const node = this.#add(key, { name, type: 'closure', size: 64 })
     const shared = this.#add(`${key} shared`, { name, type: 'code', size: 40 })
@@ -97,6 +108,52 @@ export class Drawing {
       this.#link(this.#global, this.closure(`main of ${url}`, 'load', scope, url), 'property', url)
     }
     return script
+  }
+
+  /** What a function was made in, with its variables. */
+  context(key: string, variables: Members): number {
+    const node = this.#add(key, { name: 'system / Context', size: 48 })
+    for (const [name, to] of Object.entries(variables)) if (to !== undefined) this.#link(node, to, 'context', name)
+    this.#link(node, this.scope, 'internal', 'previous')
+    return node
+  }
+
+  /** A promise for which somebody waits: for each reaction, a function. */
+  promise(key: string, reactions: readonly number[] = []): number {
+    const node = this.#add(key, { name: 'Promise', size: 48 })
+    let before = node
+    reactions.forEach((reaction, i) => {
+      const name = 'system / PromiseReaction'
+      const next = this.#add(`${key} reaction ${reaction} ${i}`, { name, type: 'hidden', size: 40 })
+      this.#link(before, next, 'internal', before === node ? 'reactions_or_result' : 'next')
+      this.#link(next, reaction, 'hidden', 1)
+      before = next
+    })
+    return node
+  }
+
+  /** The function that settles a promise: V8's own, without a place. */
+  resolver(key: string, promise: number): number {
+    const node = this.#add(key, { name: '', type: 'closure', size: 56 })
+    const context = this.#add(`${key} context`, { name: 'system / Context', size: 48 })
+    this.#link(node, context, 'internal', 'context')
+    this.#link(context, promise, 'hidden', 1)
+    return node
+  }
+
+  /** A piece of a text, as slice() leaves it. */
+  piece(key: string, parent: number): number {
+    const node = this.#add(key, { name: '(sliced string)', type: 'sliced string', size: 32 })
+    this.#link(node, parent, 'internal', 'parent')
+    return node
+  }
+
+  /** Two texts put together, as += leaves them. */
+  concatenation(key: string, first: number, second: number): number {
+    const node = this.#add(key, { name: '(concatenated string)', type: 'concatenated string', size: 32 })
+    this.#link(node, first, 'internal', 'first')
+    this.#link(node, second, 'internal', 'second')
+    return node
   }
 
   variable(name: string, node: number): number {

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { type Drawing, findLeaksIn, MODULE, times } from '../support/drawing.ts'
+
+const imported = (url: (i: number) => string) => (d: Drawing, step: number) => {
+  const jobs = times(30 * (step + 1), (i) => [
+    url(i),
+    d.object(`job ${i}`, 'ModuleJob', { namespace: d.text(`code ${i}`, 'x', 900) }),
+  ])
+  d.variable('loadCache', d.dictionary('cache', 'LoadCache', Object.fromEntries(jobs)))
+}
+
+test('one file that is imported under another query each time', async () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source of a program.
+  const source = 'const a = 1\nrules = await import(`./rules.mjs?at=${now}`)\n'
+  const [finding, ...others] = await findLeaksIn([imported((i) => `file:///app/rules.mjs?at=${i}`)], source)
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'duplicate-modules',
+    title: 'rules.mjs was loaded 60 times more, 3.8 more each second; no copy is ever unloaded',
+    culprit: { url: MODULE, line: 2 },
+    evidence: { loader: 'import()', module: 'file:///app/rules.mjs', copies: 60 },
+  })
+})
+
+test('different files, each loaded when it is first needed, are none', async () => {
+  const [finding] = await findLeaksIn([imported((i) => `file:///app/plugins/${i}.mjs`)])
+  expect(finding?.pattern).not.toBe('duplicate-modules')
+})
+
+const required = (file: (i: number) => string) => (d: Drawing, step: number) => {
+  const children = times(30 * (step + 1), (i) =>
+    d.object(`module ${i}`, 'Module', {
+      filename: d.text(`file ${i}`, file(i)),
+      exports: d.text(`exports ${i}`, 'x', 900),
+    }),
+  )
+  d.variable('module', d.object('main module', 'Module', { children: d.array('children', children) }))
+}
+
+test('one file that is required again after it was taken out of the cache', async () => {
+  const source = "let t = require('./tariff.cjs')\ndelete require.cache[name]\nt = require('./tariff.cjs')\n"
+  const [finding] = await findLeaksIn([required(() => '/app/tariff.cjs')], source)
+  expect(finding).toMatchObject({
+    pattern: 'duplicate-modules',
+    culprit: { line: 3 },
+    evidence: { loader: 'require()', module: '/app/tariff.cjs', copies: 60 },
+  })
+})
+
+test('children of many files are none', async () => {
+  const [finding] = await findLeaksIn([required((i) => `/app/lib/${i}.cjs`)])
+  expect(finding?.pattern).not.toBe('duplicate-modules')
+})

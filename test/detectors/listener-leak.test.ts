@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest'
+import { type Drawing, findLeaksIn, MODULE, times } from '../support/drawing.ts'
+
+const payload = (d: Drawing, i: number): number =>
+  d.object(`response ${i}`, 'Response', { body: d.text(`body ${i}`, 'x', 300) })
+const listener = (d: Drawing, i: number): number =>
+  d.closure(`listener ${i}`, 'onTrade', d.context(`scope ${i}`, { response: payload(d, i) }))
+
+function emitter(d: Drawing, events: Record<string, number>, more: Record<string, number> = {}): void {
+  const table = d.dictionary('table', 'Object', events)
+  d.variable('exchange', d.object('exchange', 'Exchange', { _events: table, ...more }))
+}
+
+test('a listener for each request on one emitter, whose warning was switched off', async () => {
+  const source = `${'\n'.repeat(9)}  const onTrade = () => {}\n  exchange.on('trade', onTrade)\n`
+  const [finding, ...others] = await findLeaksIn(
+    [
+      (d, step) => {
+        const functions = times(60 * (step + 1), (i) => listener(d, i))
+        emitter(d, { trade: d.array('listeners', functions) }, { _maxListeners: d.number(0) })
+      },
+    ],
+    source,
+  )
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'listener-leak',
+    title: "120 listeners for 'trade' on exchange, 7.5 more each second, none removed",
+    culprit: { url: MODULE, line: 11, function: 'onTrade' },
+    evidence: { kind: 'emitter', emitter: 'exchange', listenersBefore: 60, listenersNow: 180, maxListeners: 0 },
+  })
+  expect(finding!.advice).toContain('setMaxListeners(0)')
+})
+
+test('many events with a listener each, as an object of a library', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const entries = times(60 * (step + 1), (i) => [`user:${i}`, d.object(`entry ${i}`, 'EE', { fn: listener(d, i) })])
+      emitter(d, Object.fromEntries(entries))
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'listener-leak', evidence: { listenersAdded: 120 } })
+  expect(finding!.title).toContain('for 120 events')
+})
+
+test('a listener for each download on one signal', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const head = d.object('head', 'Object')
+      const signal = d.object('signal', 'AbortSignal', {
+        '<symbol kEvents>': d.object('events', 'Object', { abort: head }),
+      })
+      d.variable('shutdown', d.object('controller', 'AbortController', { '#signal': signal }))
+      let before = head
+      for (let i = 0; i < 60 * (step + 1); i++) {
+        const next = d.object(`node ${i}`, 'Listener', { callback: listener(d, i), previous: before })
+        d.members(before, { next })
+        before = next
+      }
+    },
+  ])
+  expect(finding).toMatchObject({
+    pattern: 'listener-leak',
+    evidence: { kind: 'event target', emitter: 'shutdown.signal', events: ['abort'] },
+  })
+  expect(finding!.advice).toContain('removeEventListener')
+})
+
+const inSet = (name: string) => (d: Drawing, step: number) => {
+  const functions = times(60 * (step + 1), (i) => listener(d, i))
+  d.variable(name, d.map('set', functions, 'Set'))
+}
+
+test('functions in a Set by its name, or because the source calls each', async () => {
+  expect((await findLeaksIn([inSet('observers')]))[0]?.pattern).toBe('listener-leak')
+  expect((await findLeaksIn([inSet('interested')]))[0]?.pattern).not.toBe('listener-leak')
+  const source = 'for (const tell of interested) {\n  tell(change)\n}\n'
+  expect((await findLeaksIn([inSet('interested')], source))[0]?.pattern).toBe('listener-leak')
+})
+
+test('what piles up behind a listener is not a leak of listeners', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const seen = d.array(
+        'seen',
+        times(60 * (step + 1), (i) => payload(d, i)),
+      )
+      emitter(d, { trade: d.closure('one', 'onTrade', d.context('scope', { seen })) })
+    },
+  ])
+  expect(finding).toBeDefined()
+  expect(finding!.pattern).not.toBe('listener-leak')
+})
+
+test('records in a list that is called handlers are none', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const records = times(60 * (step + 1), (i) => payload(d, i))
+      d.variable('handlers', d.array('handlers', records))
+    },
+  ])
+  expect(finding!.pattern).not.toBe('listener-leak')
+})
+
+test('listeners that come and go are silent', async () => {
+  const findings = await findLeaksIn([
+    (d, step) => {
+      const functions = times(60, (i) => listener(d, 60 * step + i))
+      emitter(d, { trade: d.array('listeners', functions) })
+    },
+  ])
+  expect(findings).toEqual([])
+})

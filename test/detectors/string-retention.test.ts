@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest'
+import { type Drawing, findLeaksIn, MODULE, times } from '../support/drawing.ts'
+
+test('pieces that keep the pages they were cut from; the line is the one that cuts', async () => {
+  const source = [
+    'function titleOf(page) {',
+    '  return page.slice(7, 20)',
+    '}',
+    ...Array<string>(9).fill(''),
+    '  headlines.set(number, titleOf(page))',
+  ].join('\n')
+  const [finding, ...others] = await findLeaksIn(
+    [
+      (d, step) => {
+        const titles = times(20 * (step + 1), (i) => d.piece(`title ${i}`, d.text(`page ${i}`, '<html>', 40_000)))
+        d.variable('headlines', d.map('headlines', titles))
+      },
+    ],
+    source,
+  )
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'string-retention',
+    culprit: { url: MODULE, line: 2, function: 'titleOf' },
+    evidence: { kind: 'slices', keptIn: 'headlines', slices: 40, parents: 40, parentBytesPerSlice: 40_000 },
+  })
+})
+
+const pieces = (d: Drawing, step: number, perPage: number, keptBeside: boolean): void => {
+  const pages = times(10 * (step + 1), (i) => d.text(`page ${i}`, '<html>', 4000))
+  const cut = pages.flatMap((page, i) => times(perPage, (k) => d.piece(`piece ${i} ${k}`, page)))
+  d.variable('words', d.array('words', cut))
+  if (keptBeside) d.variable('pages', d.array('pages', pages))
+}
+
+test('pieces of texts that are kept themselves, and texts that are in use piece by piece, are none', async () => {
+  const pattern = async (draw: (d: Drawing, step: number) => void) => (await findLeaksIn([draw]))[0]?.pattern
+  expect(await pattern((d, step) => pieces(d, step, 2, false))).toBe('string-retention')
+  expect(await pattern((d, step) => pieces(d, step, 2, true))).not.toBe('string-retention')
+  expect(await pattern((d, step) => pieces(d, step, 40, false))).not.toBe('string-retention')
+})
+
+test('a text that is added to without end', async () => {
+  const source = 'class Call {\n  heard(word) {\n    this.transcript += word\n  }\n}\n'
+  const [finding] = await findLeaksIn(
+    [
+      (d, step) => {
+        let text = d.text('beginning', 'so ')
+        for (let i = 0; i < 300 * (step + 1); i++)
+          text = d.concatenation(`rope ${i}`, text, d.text(`word ${i}`, `${i} `))
+        d.variable('call', d.object('call', 'Call', { transcript: text }))
+      },
+    ],
+    source,
+  )
+  expect(finding).toMatchObject({
+    pattern: 'string-retention',
+    culprit: { line: 3 },
+    evidence: { kind: 'ropes', keptIn: 'call.transcript', strings: 1 },
+  })
+})
+
+test('many texts of a few parts are lines of a log', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const lines = times(200 * (step + 1), (i) =>
+        d.concatenation(`line ${i}`, d.text(`at ${i}`, `${i}`, 60), d.text(`text ${i}`, 'said', 60)),
+      )
+      d.variable('lines', d.array('lines', lines))
+    },
+  ])
+  expect(finding!.pattern).not.toBe('string-retention')
+})

@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest'
+import { type Drawing, findLeaksIn, MODULE, times } from '../support/drawing.ts'
+
+const TIMERS = 'node:internal/timers'
+
+interface Kind {
+  delayMs?: number
+  repeats?: boolean
+  url?: string
+  /** Delays that differ by a millisecond each: a list for each timer. */
+  spread?: boolean
+  more?: (d: Drawing, i: number) => Record<string, number>
+}
+
+/** Timers that were set 100 ms apart, in Node's lists. */
+function timers(d: Drawing, count: number, kind: Kind = {}): void {
+  const { delayMs = 600_000, repeats = false, url = MODULE, spread = false, more } = kind
+  const each = times(count, (i) =>
+    d.object(
+      `timer ${i}`,
+      'Timeout',
+      {
+        _idleTimeout: d.number(delayMs + (spread ? i : 0)),
+        _idleStart: d.number(100 * i),
+        _onTimeout: d.closure(`callback ${i}`, 'give up', d.context(`scope ${i}`, { order: order(d, i) }), url),
+        ...(repeats && { _repeat: d.number(delayMs) }),
+        ...more?.(d, i),
+      },
+      { size: 120, url: TIMERS },
+    ),
+  )
+  const lists = spread ? each.map((timer) => [timer]) : [each]
+  d.variable(
+    'timerListMap',
+    d.object(
+      'lists',
+      'Object',
+      Object.fromEntries(
+        lists.map((timersOfList, i) => {
+          const list = d.object(`list ${i}`, 'TimersList', {}, { url: TIMERS })
+          timersOfList.forEach((timer, at) => {
+            d.members(timer, { _idlePrev: timersOfList[at + 1] ?? list, _idleNext: timersOfList[at - 1] ?? list })
+          })
+          d.members(list, { _idlePrev: timersOfList[0] ?? list, _idleNext: timersOfList.at(-1) ?? list })
+          return [String(delayMs + i), list]
+        }),
+      ),
+    ),
+  )
+}
+
+const order = (d: Drawing, i: number): number =>
+  d.object(`order ${i}`, 'Order', { note: d.text(`note ${i}`, 'x', 300) })
+
+const findTimers = (kind: Kind, source = '') => findLeaksIn([(d, step) => timers(d, 40 * (step + 1), kind)], source)
+
+test('a deadline for each order that nobody clears, with the time until the first one fires', async () => {
+  const [finding, ...others] = await findTimers({})
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'unbounded-timers',
+    title: '80 pending timers of 10 min 0 s set at service.mjs:10, 5.0 more each second; the first fires in 9 min 48 s',
+    culprit: { url: MODULE, line: 10, basis: 'callback' },
+    evidence: { timers: 80, delayMs: 600_000, repeats: false, firstFiresInMs: 588_100, levelsOffAtTimers: 3000 },
+  })
+  expect(finding!.advice).toContain('clear it in a finally')
+})
+
+test('an interval for each order', async () => {
+  const [finding] = await findTimers({ delayMs: 5000, repeats: true })
+  expect(finding).toMatchObject({ pattern: 'unbounded-timers', evidence: { repeats: true, firstFiresInMs: null } })
+  expect(finding!.title).toContain('80 intervals every 5.0 s')
+  expect(finding!.advice).toContain('clearInterval')
+})
+
+test('delays that all differ are one finding', async () => {
+  const findings = await findTimers({ spread: true })
+  expect(findings.map(({ pattern }) => pattern)).toEqual(['unbounded-timers'])
+  expect(findings[0]!.evidence).toMatchObject({ timers: 80 })
+})
+
+test('the line is where the timer is set, for a callback that is declared elsewhere', async () => {
+  const source = `${'\n'.repeat(20)}  setTimeout(() => 1, 5)\n`
+  expect((await findTimers({}, source))[0]!.culprit).toMatchObject({ line: 10 })
+  const near = `${'\n'.repeat(7)}  setTimeout(\n    // late\n    () => 1, 5)\n`
+  expect((await findTimers({}, near))[0]!.culprit).toMatchObject({ line: 8 })
+})
+
+test('the context of AsyncLocalStorage that a timer keeps is told', async () => {
+  const more = (d: Drawing, i: number) => ({ '<symbol kResourceStore>': order(d, i) })
+  expect((await findTimers({ more }))[0]).toMatchObject({ evidence: { keepsAsyncContext: true } })
+})
+
+test("Node's own timers, and those beside as many sockets, are not this", async () => {
+  expect((await findTimers({ url: 'node:net' }))[0]?.pattern).not.toBe('unbounded-timers')
+  const more = (d: Drawing, i: number) => ({ socket: d.object(`handle ${i}`, 'TCP') })
+  expect((await findTimers({ more }))[0]?.pattern).not.toBe('unbounded-timers')
+})
+
+test('timers that come to little before they fire, or that take something out then, are less sure', async () => {
+  const sure = (await findTimers({}))[0]!.confidence
+  expect((await findTimers({ delayMs: 30_000 }))[0]!.confidence).toBeLessThan(sure)
+  const source = `${'\n'.repeat(9)}    () => { orders.delete(id) }, 5)\n`
+  expect((await findTimers({}, source))[0]!.confidence).toBeLessThan(sure)
+})
