@@ -26,6 +26,8 @@ export interface AppModule {
   readonly calls: readonly Call[]
   /** By a name: the packages (or `node:` modules) that what it stands for comes from. */
   readonly origins: ReadonlyMap<string, ReadonlySet<string>>
+  /** By a variable: what is called for its value; `orders` of `const changes = orders.pipe(…)`. */
+  readonly madeOf: ReadonlyMap<string, readonly string[]>
 }
 
 /** Beyond these nothing more of a program is looked at: bytes of all sources, and calls in one. */
@@ -60,14 +62,16 @@ export class Sources {
   module(url: string): AppModule | undefined {
     if (this.#modules.has(url)) return this.#modules.get(url)
     const outline = this.outline(url)
-    const module = outline && { url, outline, calls: findCalls(outline), origins: findOrigins(outline) }
+    const module = outline && { url, outline, calls: findCalls(outline), ...findOrigins(outline) }
     this.#modules.set(url, module)
     return module
   }
 
   /** The program's own among the scripts. */
   modules(urls: Iterable<string>): AppModule[] {
-    const own = [...new Set(urls)].filter(isOwn).slice(0, MAX.modules)
+    // One that was loaded a hundred times has a hundred URLs, which differ behind the question mark.
+    const plain = new Map([...urls].filter(isOwn).map((url) => [url.replace(/[?#].*$/s, ''), url]))
+    const own = [...plain.values()].slice(0, MAX.modules)
     return own.map((url) => this.module(url)).filter((module) => module !== undefined)
   }
 }
@@ -134,7 +138,7 @@ function indirect(code: string, from: number, to: number): Omit<Call, 'from' | '
 }
 
 /** Imports, and variables that are made of what was imported: `const pool = createPool()` is of the pool's package. */
-function findOrigins({ source, code }: Outline): Map<string, Set<string>> {
+function findOrigins({ source, code }: Outline): Pick<AppModule, 'origins' | 'madeOf'> {
   const origins = new Map<string, Set<string>>()
   const add = (name: string, from: Iterable<string>): void => {
     const known = origins.get(name) ?? new Set()
@@ -153,17 +157,27 @@ function findOrigins({ source, code }: Outline): Map<string, Set<string>> {
     }
   }
   const made = /(?<![\w$])([#\w$]{1,100})\s*(?::[^=;(){}]{1,80})?=\s*(?:await\s+)?(?:new\s+)?([\w$.#]{1,100})\s*\(/g
+  const madeOf = new Map<string, string[]>()
+  for (const [, name, callee] of code.matchAll(made)) {
+    if (madeOf.size < MAX.calls)
+      madeOf.set(
+        name!,
+        callee!
+          .split('.')
+          .concat(madeOf.get(name!) ?? [])
+          .slice(0, MAX.names),
+      )
+  }
   // What is made of what was made: twice is as far as anybody goes.
-  const rows = [...code.matchAll(made)].slice(0, MAX.calls)
   for (let round = 0; round < 2; round++) {
-    for (const [, name, callee] of rows) {
-      for (const part of callee!.split('.')) {
+    for (const [name, parts] of madeOf) {
+      for (const part of parts) {
         const from = origins.get(part)
-        if (from && part !== name) add(name!, from)
+        if (from && part !== name) add(name, from)
       }
     }
   }
-  return origins
+  return { origins, madeOf }
 }
 
 function packageNamed(specifier: string): string | undefined {

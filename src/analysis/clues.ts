@@ -76,7 +76,7 @@ export function gatherClues(blamed: Blamed): Clues {
     names: own,
     home,
     container: isOwns ? own.at(-1) : undefined,
-    inside: [...inside, ...(at > 0 ? [nodeName(graph, container)] : [])],
+    inside: [...inside, ...(at > 0 ? [nodeName(graph, container)] : [])].filter((name) => !COMMON.test(name)),
     origins: weighOrigins(urls, classes),
     classes: weighClasses(graph, suspect, classes),
     functions: functions.filter(({ location }) => isOwn(location.url)),
@@ -188,7 +188,8 @@ function weighClasses(
     if (so !== undefined) counts.set(names[node]!, so + 1)
   }
   const weights = new Map<string, number>()
-  for (const { name, distance, node } of classes) {
+  for (const { name: whole, distance, node } of classes) {
+    const name = whole.replace(/^Node \/ /, '')
     if (COMMON.test(name)) continue
     const share = reached.length === 0 ? 1 : counts.get(names[node]!)! / Math.max(1, count)
     const fit = share >= 0.5 && share <= 2.5 ? 1 : share < 0.02 ? 0.2 : 0.6
