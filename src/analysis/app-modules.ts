@@ -137,6 +137,15 @@ function indirect(code: string, from: number, to: number): Omit<Call, 'from' | '
   return names && { names, at: to - names.at(-1)!.length, isNew: false, isAwaited: false }
 }
 
+/** `const changes = orders.pipe(` */
+const MADE = /(?<![\w$])([#\w$]{1,100})\s*(?::[^=;(){}]{1,80})?=\s*(?:await\s+)?(?:new\s+)?([\w$.#]{1,100})\s*\(/g
+/** `for (const client of room.clients)` */
+const ONE_OF =
+  /\bfor\s*(?:await\s*)?\(\s*(?:const|let|var)\s+(?:\[[\w$\s,]{0,80}?)?([\w$]{1,100})\s*\]?\s+of\s+([\w$.#]{1,100})/g
+/** `server.on('connection', (socket) =>`: what a callback is given is of what it was given to. */
+const GIVEN =
+  /(?<![\w$.])([\w$.#]{1,100}\.[\w$#]{1,60})\s*\(\s*(?:(?:'[^'\n]{0,80}'|"[^"\n]{0,80}")\s*,\s*)?(?:async\s+)?(?:function\b[\s\w$]{0,40})?\(?\s*([\w$]{1,100})(?:\s*,\s*([\w$]{1,100}))?[\w$\s,]{0,100}\)?\s*(?:=>|\{)/g
+
 /** Imports, and variables that are made of what was imported: `const pool = createPool()` is of the pool's package. */
 function findOrigins({ source, code }: Outline): Pick<AppModule, 'origins' | 'madeOf'> {
   const origins = new Map<string, Set<string>>()
@@ -156,20 +165,19 @@ function findOrigins({ source, code }: Outline): Pick<AppModule, 'origins' | 'ma
       if (name !== 'as' && name !== 'default' && name !== 'type') add(name, [origin])
     }
   }
-  const made = /(?<![\w$])([#\w$]{1,100})\s*(?::[^=;(){}]{1,80})?=\s*(?:await\s+)?(?:new\s+)?([\w$.#]{1,100})\s*\(/g
   const madeOf = new Map<string, string[]>()
-  for (const [, name, callee] of code.matchAll(made)) {
-    if (madeOf.size < MAX.calls)
-      madeOf.set(
-        name!,
-        callee!
-          .split('.')
-          .concat(madeOf.get(name!) ?? [])
-          .slice(0, MAX.names),
-      )
+  const derive = (name: string | undefined, chain: string): void => {
+    if (name === undefined || madeOf.size > MAX.calls) return
+    madeOf.set(name, [...(madeOf.get(name) ?? []), ...chain.split('.')].slice(0, MAX.names))
   }
-  // What is made of what was made: twice is as far as anybody goes.
-  for (let round = 0; round < 2; round++) {
+  for (const [, name, callee] of code.matchAll(MADE)) derive(name, callee!)
+  for (const [, name, list] of code.matchAll(ONE_OF)) derive(name, list!)
+  for (const [, callee, first, second] of code.matchAll(GIVEN)) {
+    derive(first, callee!)
+    derive(second, callee!)
+  }
+  // What is made of what was made: so often, and no oftener.
+  for (let round = 0; round < 3; round++) {
     for (const [name, parts] of madeOf) {
       for (const part of parts) {
         const from = origins.get(part)

@@ -13,7 +13,7 @@ export interface Statement {
 
 /** Methods that take out, look up or end. */
 const TAKES =
-  /^(get|has|is|delete|remove|off|un|clear|close|end|destroy|stop|shift|pop|size|keys|values|entries|forEach|map|filter|find|includes|release|free|abort|cancel|dispose|eject|leave|listen|slice|some|every|reduce|toString|setMaxListeners|catch|finally|resolve|prune|evict|sweep)([A-Z].*)?$/
+  /^(get|has|is|delete|remove|off|un|clear|close|end|destroy|stop|shift|pop|size|keys|values|entries|forEach|map|filter|find|includes|release|free|abort|cancel|dispose|eject|leave|listen|slice|some|every|reduce|toString|address|setMaxListeners|then|catch|finally|resolve|prune|evict|sweep)([A-Z].*)?$/
 /** What is done to a container of that name. */
 const VERBS: readonly (readonly [inside: RegExp, verb: RegExp])[] = [
   [
@@ -101,9 +101,11 @@ interface Near {
   readonly blocks: ReadonlyMap<Block, NearFunction>
   /** The innermost call that each is an argument of. */
   readonly handedTo: ReadonlyMap<Call, NearFunction>
+  /** Whether a function calls something of the package that holds the leak. */
+  readonly usesHolder: boolean
 }
 
-function nearIn({ url, outline, calls }: AppModule, { functions }: Clues): Near {
+function nearIn({ url, outline, calls, origins }: AppModule, { functions, holder }: Clues): Near {
   const blocks = new Map<Block, NearFunction>()
   const handedTo = new Map<Call, NearFunction>()
   for (const near of functions) {
@@ -115,7 +117,8 @@ function nearIn({ url, outline, calls }: AppModule, { functions }: Clues): Near 
     const call = handover(outline.code, calls, block, near.name)
     if (call && !handedTo.has(call)) handedTo.set(call, near)
   }
-  return { blocks, handedTo }
+  const isHolders = (name: string): boolean => holder !== undefined && origins.get(name)?.has(holder) === true
+  return { blocks, handedTo, usesHolder: calls.some(({ block, names }) => block && names.some(isHolders)) }
 }
 
 /** The call that a function is given to: where it is written down, or by its name. */
@@ -152,17 +155,24 @@ function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, firs
   const bare = names.length === 1
   const name = named(module, bare ? names : names.slice(0, -1), clues)
   const given = near.handedTo.get(call)
-  const held = (module.url === clues.home ? 6 : 3) * name + (given ? 7 - 0.3 * given.distance : 0)
+  // Far inside of something, the name of that says little.
+  const far = 0.85 ** Math.max(0, clues.inside.length - 4)
+  const held = (module.url === clues.home ? 6 : 3) * name * far + (given ? 7 - 0.3 * given.distance : 0)
   let origin = 0
+  let isHolders = false
   for (const each of names) {
-    for (const from of module.origins.get(each) ?? []) origin = Math.max(origin, clues.origins.get(from) ?? 0)
+    for (const from of module.origins.get(each) ?? []) {
+      origin = Math.max(origin, clues.origins.get(from) ?? 0)
+      isHolders ||= from === clues.holder
+    }
   }
   const made = fitOfMaker(call, clues, first)
   const tie = first === 'made' ? 1.5 * made + 2 * origin + 0.3 * held : made + 4 * origin + held
   if (tie < 1) return 0
 
   let score = tie + within(block, near)
-  score += block ? 2 : -3
+  // A library that is set up once, and gets all it holds without another call of the program's.
+  score += block ? 2 : isHolders && !near.usesHolder ? 3 : -3
   // What is called by a callback is called again and again, what a constructor calls once an instance.
   if (block?.around) score += 0.5
   if (block && /\bconstructor\s*$/.test(code.slice(Math.max(0, block.start - 15), block.start))) score -= 1
@@ -195,9 +205,9 @@ function fitOfMaker({ names, isNew }: Call, clues: Clues, first: 'put' | 'made')
   const isProgramClass = (name: string): boolean =>
     clues.functions.some((each) => each.kind === 'class' && each.name === name)
   // Where a handle is made is the question, not who has it made.
-  if (isNew) return first === 'made' && isProgramClass(verb) ? 0 : 6 * (clues.classes.get(verb) ?? 0)
+  if (isNew && first === 'made' && isProgramClass(verb)) return 0
+  let best = isNew ? 6 * (clues.classes.get(verb) ?? 0) : 0
   const factory = FACTORY.exec(verb)?.[1]?.toLowerCase()
-  let best = 0
   for (const [name, fit] of clues.classes) {
     if (MAKERS.some(([className, maker]) => className.test(name) && maker.test(verb))) best = Math.max(best, 5 * fit)
     else if (factory !== undefined && name.toLowerCase().includes(factory)) best = Math.max(best, 4 * fit)
