@@ -26,6 +26,8 @@ export interface AppModule {
   readonly calls: readonly Call[]
   /** By a name: the packages (or `node:` modules) that what it stands for comes from. */
   readonly origins: ReadonlyMap<string, ReadonlySet<string>>
+  /** By a variable: what is called for its value; `orders` of `const changes = orders.pipe(…)`. */
+  readonly madeOf: ReadonlyMap<string, readonly string[]>
 }
 
 /** Beyond these nothing more of a program is looked at: bytes of all sources, and calls in one. */
@@ -60,14 +62,16 @@ export class Sources {
   module(url: string): AppModule | undefined {
     if (this.#modules.has(url)) return this.#modules.get(url)
     const outline = this.outline(url)
-    const module = outline && { url, outline, calls: findCalls(outline), origins: findOrigins(outline) }
+    const module = outline && { url, outline, calls: findCalls(outline), ...findOrigins(outline) }
     this.#modules.set(url, module)
     return module
   }
 
   /** The program's own among the scripts. */
   modules(urls: Iterable<string>): AppModule[] {
-    const own = [...new Set(urls)].filter(isOwn).slice(0, MAX.modules)
+    // One that was loaded a hundred times has a hundred URLs, which differ behind the question mark.
+    const plain = new Map([...urls].filter(isOwn).map((url) => [url.replace(/[?#].*$/s, ''), url]))
+    const own = [...plain.values()].slice(0, MAX.modules)
     return own.map((url) => this.module(url)).filter((module) => module !== undefined)
   }
 }
@@ -133,8 +137,17 @@ function indirect(code: string, from: number, to: number): Omit<Call, 'from' | '
   return names && { names, at: to - names.at(-1)!.length, isNew: false, isAwaited: false }
 }
 
+/** `const changes = orders.pipe(` */
+const MADE = /(?<![\w$])([#\w$]{1,100})\s*(?::[^=;(){}]{1,80})?=\s*(?:await\s+)?(?:new\s+)?([\w$.#]{1,100})\s*\(/g
+/** `for (const client of room.clients)` */
+const ONE_OF =
+  /\bfor\s*(?:await\s*)?\(\s*(?:const|let|var)\s+(?:\[[\w$\s,]{0,80}?)?([\w$]{1,100})\s*\]?\s+of\s+([\w$.#]{1,100})/g
+/** `server.on('connection', (socket) =>`: what a callback is given is of what it was given to. */
+const GIVEN =
+  /(?<![\w$.])([\w$.#]{1,100}\.[\w$#]{1,60})\s*\(\s*(?:(?:'[^'\n]{0,80}'|"[^"\n]{0,80}")\s*,\s*)?(?:async\s+)?(?:function\b[\s\w$]{0,40})?\(?\s*([\w$]{1,100})(?:\s*,\s*([\w$]{1,100}))?[\w$\s,]{0,100}\)?\s*(?:=>|\{)/g
+
 /** Imports, and variables that are made of what was imported: `const pool = createPool()` is of the pool's package. */
-function findOrigins({ source, code }: Outline): Map<string, Set<string>> {
+function findOrigins({ source, code }: Outline): Pick<AppModule, 'origins' | 'madeOf'> {
   const origins = new Map<string, Set<string>>()
   const add = (name: string, from: Iterable<string>): void => {
     const known = origins.get(name) ?? new Set()
@@ -152,18 +165,27 @@ function findOrigins({ source, code }: Outline): Map<string, Set<string>> {
       if (name !== 'as' && name !== 'default' && name !== 'type') add(name, [origin])
     }
   }
-  const made = /(?<![\w$])([#\w$]{1,100})\s*(?::[^=;(){}]{1,80})?=\s*(?:await\s+)?(?:new\s+)?([\w$.#]{1,100})\s*\(/g
-  // What is made of what was made: twice is as far as anybody goes.
-  const rows = [...code.matchAll(made)].slice(0, MAX.calls)
-  for (let round = 0; round < 2; round++) {
-    for (const [, name, callee] of rows) {
-      for (const part of callee!.split('.')) {
+  const madeOf = new Map<string, string[]>()
+  const derive = (name: string | undefined, chain: string): void => {
+    if (name === undefined || madeOf.size > MAX.calls) return
+    madeOf.set(name, [...(madeOf.get(name) ?? []), ...chain.split('.')].slice(0, MAX.names))
+  }
+  for (const [, name, callee] of code.matchAll(MADE)) derive(name, callee!)
+  for (const [, name, list] of code.matchAll(ONE_OF)) derive(name, list!)
+  for (const [, callee, first, second] of code.matchAll(GIVEN)) {
+    derive(first, callee!)
+    derive(second, callee!)
+  }
+  // What is made of what was made: so often, and no oftener.
+  for (let round = 0; round < 3; round++) {
+    for (const [name, parts] of madeOf) {
+      for (const part of parts) {
         const from = origins.get(part)
-        if (from && part !== name) add(name!, from)
+        if (from && part !== name) add(name, from)
       }
     }
   }
-  return origins
+  return { origins, madeOf }
 }
 
 function packageNamed(specifier: string): string | undefined {

@@ -13,7 +13,7 @@ export interface Statement {
 
 /** Methods that take out, look up or end. */
 const TAKES =
-  /^(get|has|is|delete|remove|off|un|clear|close|end|destroy|stop|shift|pop|size|keys|values|entries|forEach|map|filter|find|includes|release|free|abort|cancel|dispose|eject|leave|listen|slice|some|every|reduce|toString|setMaxListeners|catch|finally|resolve|prune|evict|sweep)([A-Z].*)?$/
+  /^(get|has|is|delete|remove|off|un|clear|close|end|destroy|stop|shift|pop|size|keys|values|entries|forEach|map|filter|find|includes|release|free|abort|cancel|dispose|eject|leave|listen|slice|some|every|reduce|toString|address|setMaxListeners|then|catch|finally|resolve|prune|evict|sweep)([A-Z].*)?$/
 /** What is done to a container of that name. */
 const VERBS: readonly (readonly [inside: RegExp, verb: RegExp])[] = [
   [
@@ -42,45 +42,49 @@ const MAKERS: readonly (readonly [className: RegExp, maker: RegExp])[] = [
   [/^(TCP|Socket|TLSSocket|TCPConnectWrap)$/, /^(connect|createConnection)$/],
   [/^(Server)$/, /^createServer$/],
   [/^(ClientRequest)$/, /^(request|get|fetch)$/],
+  [/^(Message)$/, /^postMessage$/],
   [/^(Worker|MessagePort)$/, /^(Worker|MessageChannel)$/],
   [/^(UDP)$/, /^createSocket$/],
   [/^(ModuleWrap|ModuleJob|ModuleJobSync)$/, /^(import|register)$/],
   [/^(Module)$/, /^require$/],
   [/^(Timeout|TimersList)$/, /^(setTimeout|setInterval)$/],
-  [/^(FileHandle|FSReqCallback)$/, /^(open|readFile|writeFile)$/],
+  [/^(FileHandle|FSReq\w+)$/, /^(open|read|readFile|readdir|write|writeFile|appendFile|stat|access|unlink|copyFile)$/],
   [/^(Promise)$/, /^(race|then|Promise)$/],
   [/^(Zlib|BrotliEncoder|BrotliDecoder)$/, /^(create\w*|gzip|deflate\w*|brotli\w*)$/],
 ]
 const FACTORY = /^(?:create|make|build|open|new|start|init|spawn)([A-Z]\w*)$/
 
 /** The statements that may be to blame, the likeliest first. */
-export function rankStatements(sources: Sources, clues: Clues, most = 5): Statement[] {
+export function rankStatements(sources: Sources, clues: Clues, first: 'put' | 'made' = 'put'): Statement[] {
   const modules = sources.modules(clues.scripts)
   return best(
     modules.map((module) => ({ module, calls: module.calls })),
     clues,
-    LEAST,
-    most,
+    { least: LEAST, most: 5, first },
   )
 }
 
 /** The likeliest in one function, of which it is known that it is to blame. */
-export function statementIn(module: AppModule, block: Block, clues: Clues): Statement | undefined {
+export function statementIn(
+  module: AppModule,
+  block: Block,
+  clues: Clues,
+  first: 'put' | 'made',
+): Statement | undefined {
   const calls = module.calls.filter(({ at }) => at >= block.body && at < block.end)
-  return best([{ module, calls }], clues, 0.1, 1)[0]
+  return best([{ module, calls }], clues, { least: 0.1, most: 1, first })[0]
 }
 
 function best(
   parts: readonly { module: AppModule; calls: readonly Call[] }[],
   clues: Clues,
-  least: number,
-  most: number,
+  { least, most, first }: { least: number; most: number; first: 'put' | 'made' },
 ): Statement[] {
   const best: Statement[] = []
   for (const { module, calls } of parts) {
     const near = nearIn(module, clues)
     for (const call of calls) {
-      const score = scoreCall(module, call, clues, near)
+      const score = scoreCall(module, call, clues, near, first)
       if (score < least || (best.length === most && score <= best.at(-1)!.score)) continue
       best.push({ module, call, score })
       best.sort((a, b) => b.score - a.score)
@@ -97,9 +101,11 @@ interface Near {
   readonly blocks: ReadonlyMap<Block, NearFunction>
   /** The innermost call that each is an argument of. */
   readonly handedTo: ReadonlyMap<Call, NearFunction>
+  /** Whether a function calls something of the package that holds the leak. */
+  readonly usesHolder: boolean
 }
 
-function nearIn({ url, outline, calls }: AppModule, { functions }: Clues): Near {
+function nearIn({ url, outline, calls, origins }: AppModule, { functions, holder }: Clues): Near {
   const blocks = new Map<Block, NearFunction>()
   const handedTo = new Map<Call, NearFunction>()
   for (const near of functions) {
@@ -111,7 +117,8 @@ function nearIn({ url, outline, calls }: AppModule, { functions }: Clues): Near 
     const call = handover(outline.code, calls, block, near.name)
     if (call && !handedTo.has(call)) handedTo.set(call, near)
   }
-  return { blocks, handedTo }
+  const isHolders = (name: string): boolean => holder !== undefined && origins.get(name)?.has(holder) === true
+  return { blocks, handedTo, usesHolder: calls.some(({ block, names }) => block && names.some(isHolders)) }
 }
 
 /** The call that a function is given to: where it is written down, or by its name. */
@@ -141,46 +148,71 @@ export function handover(code: string, calls: readonly Call[], block: Block, nam
   return undefined
 }
 
-function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near): number {
+function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, first: 'put' | 'made'): number {
   const { names, block } = call
+  const { code } = module.outline
   const verb = names.at(-1)!
   const bare = names.length === 1
-  let tie = 0
-
-  // A method of what the path goes through; a function that is called, where it is that itself which holds things.
-  if ((bare ? names : names.slice(0, -1)).some((name) => clues.names.includes(name))) {
-    tie += module.url === clues.home ? 6 : 3
-  }
-  let origin = 0
-  for (const name of names) {
-    for (const from of module.origins.get(name) ?? []) origin = Math.max(origin, clues.origins.get(from) ?? 0)
-  }
-  tie += 4 * origin
-  if (call.isNew) tie += 6 * (clues.classes.get(verb) ?? 0)
-  const factory = FACTORY.exec(verb)?.[1]?.toLowerCase()
-  let made = 0
-  for (const [name, fit] of clues.classes) {
-    const isMaker = MAKERS.some(([className, maker]) => className.test(name) && maker.test(verb))
-    if (isMaker) made = Math.max(made, 5 * fit)
-    else if (factory !== undefined && name.toLowerCase().includes(factory)) made = Math.max(made, 4 * fit)
-  }
-  tie += made
+  const name = named(module, bare ? names : names.slice(0, -1), clues)
   const given = near.handedTo.get(call)
-  if (given) tie += 7 - 0.3 * given.distance
+  // Far inside of something, the name of that says little.
+  const far = 0.85 ** Math.max(0, clues.inside.length - 4)
+  const held = (module.url === clues.home ? 6 : 3) * name * far + (given ? 7 - 0.3 * given.distance : 0)
+  let origin = 0
+  let isHolders = false
+  for (const each of names) {
+    for (const from of module.origins.get(each) ?? []) {
+      origin = Math.max(origin, clues.origins.get(from) ?? 0)
+      isHolders ||= from === clues.holder
+    }
+  }
+  const made = fitOfMaker(call, clues, first)
+  const tie = first === 'made' ? 1.5 * made + 2 * origin + 0.3 * held : made + 4 * origin + held
   if (tie < 1) return 0
 
-  let score = tie
-  const isMethod = block?.kind === 'class' || block !== undefined
-  score += isMethod ? 2 : -3
-  score += within(block, near)
+  let score = tie + within(block, near)
+  // A library that is set up once, and gets all it holds without another call of the program's.
+  score += block ? 2 : isHolders && !near.usesHolder ? 3 : -3
+  // What is called by a callback is called again and again, what a constructor calls once an instance.
+  if (block?.around) score += 0.5
+  if (block && /\bconstructor\s*$/.test(code.slice(Math.max(0, block.start - 15), block.start))) score -= 1
   if (TAKES.test(verb)) score -= 4
   const last = clues.inside.at(-1)
   for (const [inside, verbs] of VERBS) {
     if (!verbs.test(verb)) continue
     if (last !== undefined && inside.test(last)) score += 2
-    else if (clues.inside.some((name) => inside.test(name))) score += 1
+    else if (clues.inside.some((each) => inside.test(each))) score += 1.5
   }
   return score
+}
+
+/** How near to what holds the leak a name is that a method is called of, or of which that was made; 1 is the nearest. */
+function named({ madeOf }: AppModule, names: readonly string[], clues: Clues): number {
+  const worth = (name: string): number => {
+    const at = clues.names.lastIndexOf(name)
+    return at < 0 ? 0 : 0.75 ** (clues.names.length - 1 - at)
+  }
+  let best = 0
+  for (const name of names) {
+    best = Math.max(best, worth(name), ...(madeOf.get(name) ?? []).map((part) => 0.8 * worth(part)))
+  }
+  return best
+}
+
+/** Whether a call makes instances of one of the leak's classes, and how well that fits. */
+function fitOfMaker({ names, isNew }: Call, clues: Clues, first: 'put' | 'made'): number {
+  const verb = names.at(-1)!
+  const isProgramClass = (name: string): boolean =>
+    clues.functions.some((each) => each.kind === 'class' && each.name === name)
+  // Where a handle is made is the question, not who has it made.
+  if (isNew && first === 'made' && isProgramClass(verb)) return 0
+  let best = isNew ? 6 * (clues.classes.get(verb) ?? 0) : 0
+  const factory = FACTORY.exec(verb)?.[1]?.toLowerCase()
+  for (const [name, fit] of clues.classes) {
+    if (MAKERS.some(([className, maker]) => className.test(name) && maker.test(verb))) best = Math.max(best, 5 * fit)
+    else if (factory !== undefined && name.toLowerCase().includes(factory)) best = Math.max(best, 4 * fit)
+  }
+  return best
 }
 
 /** Within a function that waits with what leaked, or came with it, a statement is likelier. */

@@ -4,8 +4,10 @@ import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { nodeName } from '../graph/look.ts'
+import { ROOT } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { packageOf } from '../support/sources.ts'
 import type { Lineage } from './lineage.ts'
 import { isOwn, originOf } from './origins.ts'
 import { lookAround, type NearClass, type NearFunction } from './surroundings.ts'
@@ -38,6 +40,8 @@ export interface Clues {
   readonly container: string | undefined
   /** Names behind the program's, which say what the container is for: `_events`, `outgoingStore`. */
   readonly inside: readonly string[]
+  /** The package inside of which they pile up. */
+  readonly holder: string | undefined
   /** Packages and `node:` modules that what leaks, or what holds it, is of; from 0 to 1, how much of it. */
   readonly origins: ReadonlyMap<string, number>
   /** Names of classes that what leaks is made of; from 0 to 1, how well their number fits. */
@@ -51,8 +55,11 @@ export interface Clues {
 }
 
 const NAME = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
+/** Of what Node holds itself, so many are looked at. */
+const SAMPLES = 6
 /** Classes that everything has. */
-const COMMON = /^(Object|Array|Map|Set|Promise|Function|Error|Date|Generator|system \/|\(|WeakRef|WeakMap|Symbol)/
+const COMMON =
+  /^(Object|Array|Map|Set|Function|Date|RegExp|Symbol|Generator|WeakRef|WeakMap|FinalizationRegistry|URL\w*|\w+Array|ArrayBuffer|DataView|system \/.*|\(.*)$/
 
 export function gatherClues(blamed: Blamed): Clues {
   const { graph, suspect, path, way, lineage } = blamed
@@ -61,7 +68,11 @@ export function gatherClues(blamed: Blamed): Clues {
   const isNew = (node: number): boolean => (born ? born[node]! > 0 : isWithin(graph, node, sample))
   const urlOf = (node: number): string | undefined => graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url
   const held = way.findLastIndex((node) => !isNew(node))
-  const { functions, classes } = lookAround(graph, [...new Set([sample, ...way.slice(held + 1)])], isNew)
+  const { functions, classes } = lookAround(
+    graph,
+    [...new Set([sample, ...way.slice(held + 1), ...others(suspect)])],
+    isNew,
+  )
 
   const urls = path.map(({ ordinal }) => urlOf(ordinal))
   const names = path.map(({ edge }) => NAME.exec(edge)?.[1]?.replace(/^Symbol\((.*)\)$/, '$1'))
@@ -76,7 +87,12 @@ export function gatherClues(blamed: Blamed): Clues {
     names: own,
     home,
     container: isOwns ? own.at(-1) : undefined,
-    inside: [...inside, ...(at > 0 ? [nodeName(graph, container)] : [])],
+    inside: [...inside, ...(at > 0 ? [nodeName(graph, container)] : [])].filter((name) => !COMMON.test(name)),
+    holder:
+      urls
+        .slice(0, last + 1)
+        .map((url) => (url === undefined ? null : packageOf(url)))
+        .findLast((name) => name !== null) ?? undefined,
     origins: weighOrigins(urls, classes),
     classes: weighClasses(graph, suspect, classes),
     functions: functions.filter(({ location }) => isOwn(location.url)),
@@ -86,6 +102,13 @@ export function gatherClues(blamed: Blamed): Clues {
     }),
     scripts: [...new Set([...graph.moduleScopes.values(), ...graph.scriptUrls.values()])].filter(isOwn),
   }
+}
+
+/** A few more of those that leak: what Node holds itself may be of several kinds. */
+function others({ container, count, reached }: Blamed['suspect']): number[] {
+  if (container !== ROOT) return []
+  const all = Math.min(count, reached.length)
+  return Array.from({ length: Math.min(SAMPLES, all) }, (_, i) => reached[Math.floor((i * all) / SAMPLES)]!)
 }
 
 /**
@@ -188,7 +211,8 @@ function weighClasses(
     if (so !== undefined) counts.set(names[node]!, so + 1)
   }
   const weights = new Map<string, number>()
-  for (const { name, distance, node } of classes) {
+  for (const { name: whole, distance, node } of classes) {
+    const name = whole.replace(/^Node \/ /, '')
     if (COMMON.test(name)) continue
     const share = reached.length === 0 ? 1 : counts.get(names[node]!)! / Math.max(1, count)
     const fit = share >= 0.5 && share <= 2.5 ? 1 : share < 0.02 ? 0.2 : 0.6

@@ -90,7 +90,7 @@ export const blame = (blamed: Blamed, options: BlameOptions): Verdict => judgeCl
  * that holds them. Where the sources cannot be had, functions and classes that V8 tells the place of.
  */
 export function judgeClues(clues: Clues, options: BlameOptions): Verdict {
-  const { readSource, mapPosition, allocations = [] } = options
+  const { readSource, mapPosition, allocations = [], first = 'put' } = options
   const sources = readSource && sourcesOf(readSource)
   const mapped = (place: SourceLocation): SourceLocation => mapPosition?.(place.url, place.line, place.column) ?? place
   // A bundle has packages in it.
@@ -100,8 +100,10 @@ export function judgeClues(clues: Clues, options: BlameOptions): Verdict {
     : clues
 
   const ranked = rankSites(allocations, own, isOwnPlace)
-  const guess = fromHeap(own, sources, options.first ?? 'put', isOwnPlace)
-  const found = guess?.sure ? confirmed(guess, ranked, sources) : (fromProfile(guess, ranked, own, sources) ?? guess)
+  const guess = fromHeap(own, sources, first, isOwnPlace)
+  const found = guess?.sure
+    ? confirmed(guess, ranked, sources)
+    : (fromProfile(guess, ranked, own, sources, first) ?? guess)
   if (!found) return { culprit: undefined, sites: [] }
   const place = mapped(found.place)
   return {
@@ -137,7 +139,7 @@ function fromHeap(
     const put = findPut(sources, clues)
     const there = put && ({ url: put.url, ...placeOf(put.outline, put.offset) } satisfies SourceLocation)
     if (there && put.sure && first === 'put') return { name: '', place: there, basis: 'retainer', sure: true }
-    for (const { module, call } of rankStatements(sources, clues)) {
+    for (const { module, call } of rankStatements(sources, clues, first)) {
       const place = { url: module.url, ...placeOf(module.outline, call.at) }
       if (isOwnPlace(place)) return { name: '', place, basis: 'retainer', sure: false }
     }
@@ -170,6 +172,7 @@ function fromProfile(
   ranked: readonly RankedSite[],
   clues: Clues,
   sources: Sources | undefined,
+  first: 'put' | 'made',
 ): Guess | undefined {
   const best = ranked[0]
   if (!best) return undefined
@@ -177,7 +180,7 @@ function fromProfile(
   if (guess && good.some((site) => passes(site, guess.place, sources))) return { ...guess, basis: 'allocation' }
   const module = sources?.module(best.url)
   const block = module && blockFrom(module.outline, offsetOf(module.outline, best.line, best.column))
-  const statement = block && statementIn(module, block, clues)
+  const statement = block && statementIn(module, block, clues, first)
   const place = statement ? { url: best.url, ...placeOf(module!.outline, statement.call.at) } : best
   return { name: best.function ?? '', place, basis: 'allocation', sure: false }
 }

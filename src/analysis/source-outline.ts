@@ -111,40 +111,33 @@ class Reader {
     const source = this.#source
     const at = this.#at
     const char = source[at]!
-    if (char === '\n') {
-      this.#at++
-      this.#endBareAtLine()
-      return
-    }
+    const next = source[at + 1]
     if (isBlank(char)) {
       this.#at++
-      return
-    }
-    const next = source[at + 1]
-    if (char === '/' && (next === '/' || next === '*')) return this.#comment(next)
-    if (char === "'" || char === '"') return this.#string(char)
-    if (char === '`') {
+      if (char === '\n') this.#endBareAtLine()
+    } else if (char === '/' && (next === '/' || next === '*')) this.#comment(next)
+    else if (char === "'" || char === '"') this.#string(char)
+    else if (char === '`') {
       this.#beginBare()
-      return this.#template(at + 1)
-    }
-    if (char === '/' && this.#expectsValue() && this.#expression()) return
-    if (isWord(char)) return this.#readWord()
-    if (char === '=' && next === '>') {
+      this.#template(at + 1)
+    } else if (isWord(char)) this.#readWord()
+    else if (char === '=' && next === '>') {
       this.#arrow = { start: this.#arrowStart(), at }
       this.#last = at + 1
       this.#at += 2
-      return
-    }
+    } else if (char !== '/' || !this.#expectsValue() || !this.#expression()) this.#mark(char)
+  }
+
+  #mark(char: string): void {
+    const at = this.#at
     if (char === '{') this.#beginBrace()
     else {
       this.#beginBare()
       if (char === '(' || char === '[') this.#open.push({ char, at, block: undefined, inTemplate: false })
-      else if (char === ')' || char === ']' || char === '}') {
-        if (this.#close(char)) return
-      } else if (char === ',' || char === ';') {
+      else if (char === ',' || char === ';') {
         this.#endBare(this.#open.length)
         if (char === ';') this.#class = undefined
-      }
+      } else if ((char === ')' || char === ']' || char === '}') && this.#close(char)) return
     }
     this.#last = at
     this.#at++
