@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'file-unreadable'
   | 'snapshot-malformed'
   | 'snapshot-mismatch'
+  | 'program-failed'
+  | 'load-failed'
   | 'cancelled'
 
 export class LeakscopeError extends Error {
