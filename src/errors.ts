@@ -27,6 +27,8 @@ export type ErrorCode =
   | 'snapshot-mismatch'
   | 'profile-malformed'
   | 'profile-mismatch'
+  | 'program-failed'
+  | 'load-failed'
   | 'cancelled'
 
 export class LeakscopeError extends Error {

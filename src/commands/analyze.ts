@@ -5,11 +5,12 @@ import type { Report } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Context } from './context.ts'
 import type { SnapshotInput } from './inputs.ts'
-import { positiveInteger } from './options.ts'
+import { type FormatWish, formatOption, positiveInteger } from './options.ts'
 
 interface Options {
   readonly limit?: number
   readonly index: boolean
+  readonly format: readonly FormatWish[]
   readonly json?: true
   readonly quiet?: true
 }
@@ -27,15 +28,20 @@ export function analyzeCommand(context: Context): Command {
       positiveInteger('--limit'),
     )
     .option('--no-index', 'leave no index for the next time, and use none')
-    .option('--json', 'print the Report as JSON')
+    .addOption(formatOption())
+    .option('--json', 'short for --format json')
     .option('-q, --quiet', 'show no progress')
     .action((file: string, options: Options) => run(context, file, options))
 }
 
 async function run(context: Context, path: string, options: Options): Promise<void> {
-  const [{ inputsOf }, { emptyReport, printReport }] = await Promise.all([import('./inputs.ts'), import('./report.ts')])
-  const json = options.json ?? false
-  const limit = options.limit ?? (json ? JSON_LIMIT : DEFAULT_LIMIT)
+  const [{ inputsOf }, { emptyReport }, { outputsOf, printReport }] = await Promise.all([
+    import('./inputs.ts'),
+    import('./report.ts'),
+    import('./output.ts'),
+  ])
+  const outputs = outputsOf(options)
+  const limit = options.limit ?? (outputs.detailed ? JSON_LIMIT : DEFAULT_LIMIT)
   const inputs = await inputsOf(path)
 
   const progress = context.progress(options.quiet ?? false)
@@ -61,7 +67,7 @@ async function run(context: Context, path: string, options: Options): Promise<vo
         duplicateStrings: heaps.flatMap(({ duplicateStrings }) => duplicateStrings),
       },
     }
-    await printReport(context, report, { json, limit })
+    await printReport(context, report, { outputs, limit: options.limit ?? DEFAULT_LIMIT })
   } finally {
     progress.end()
   }

@@ -16,7 +16,17 @@ import type { Target } from '../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from './capturing.ts'
 import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
-import { duration, type FailOn, failOnOption, positiveInteger, size } from './options.ts'
+import {
+  baselineOptions,
+  duration,
+  type FailOn,
+  type FormatWish,
+  failOnOption,
+  formatOption,
+  positiveInteger,
+  size,
+} from './options.ts'
+import type { Outputs } from './output.ts'
 
 interface Options {
   readonly duration?: number
@@ -30,6 +40,9 @@ interface Options {
   readonly atAnyPrice?: true
   readonly limit?: number
   readonly failOn: FailOn
+  readonly baseline?: string
+  readonly updateBaseline?: true
+  readonly format: readonly FormatWish[]
   readonly json?: true
   readonly quiet?: true
 }
@@ -44,7 +57,7 @@ const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
 const LIVE = { findings: 5, pauseMs: 1500 }
 
 export function diagnoseCommand(context: Context): Command {
-  return new Command('diagnose')
+  const command = new Command('diagnose')
     .description('find what is leaking in a running process: its pattern, its line, what holds it, what to change')
     .argument(
       '<target>',
@@ -83,25 +96,34 @@ export function diagnoseCommand(context: Context): Command {
     .option('--at-any-price', 'refuse nothing, whatever it costs')
     .option('--limit <n>', `findings to show (default: ${DEFAULT_LIMIT}; all with --json)`, positiveInteger('--limit'))
     .addOption(failOnOption())
-    .option('--json', 'print the Report as JSON')
+    .addOption(formatOption())
+    .option('--json', 'short for --format json')
     .option('-q, --quiet', 'show no progress, and no price')
     .action((target: TargetName, options: Options) => run(context, target, options))
+  for (const option of baselineOptions()) command.addOption(option)
+  return command
 }
 
 async function run(context: Context, target: TargetName, options: Options): Promise<void> {
-  const { snapshots, light = false, json = false, quiet = false } = options
+  const { snapshots, light = false, quiet = false } = options
   if (!light && snapshots < 2) {
     throw new LeakscopeError('usage-invalid', '--snapshots takes 2 or more: one has nothing to be compared with', {
       hint: 'Three or more tell a leak from something that fills up. --light takes none.',
     })
   }
-  const { emptyReport, printReport } = await import('./report.ts')
+  const [{ emptyReport }, { outputsOf, printReport }, { baselineWish }] = await Promise.all([
+    import('./report.ts'),
+    import('./output.ts'),
+    import('./baseline-file.ts'),
+  ])
+  const outputs = outputsOf(options)
+  const baseline = baselineWish(options)
   const progress = context.progress(quiet)
   const kept = options.output
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { visited, vitals, compared } = await visit(context, progress, target, options, folder)
+    const { visited, vitals, compared } = await visit(context, progress, target, options, folder, outputs)
     progress.end()
     const report: Report = {
       ...emptyReport('diagnose'),
@@ -112,8 +134,8 @@ async function run(context: Context, target: TargetName, options: Options): Prom
         activeResources: activeResources && { ...activeResources },
       })),
     }
-    const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
-    await printReport(context, report, { json, limit, failOn: options.failOn })
+    const limit = options.limit ?? DEFAULT_LIMIT
+    await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
     if (kept !== undefined && !light) context.note(`leakscope: the snapshots are in ${kept}; leakscope diff ${kept}`)
   } finally {
     progress.end()
@@ -134,6 +156,7 @@ async function visit(
   target: TargetName,
   options: Options,
   folder: string,
+  outputs: Outputs,
 ): Promise<Visited> {
   const [{ withInspector }, { readVitals }] = await Promise.all([
     import('../target/attach.ts'),
@@ -155,7 +178,7 @@ async function visit(
     const vitals = await readVitals(session, { pid, samples: LIGHT.samples, everyMs, signal: context.signal })
     if (light) return { visited, vitals, compared: undefined }
     await capture(context, progress, session, visited, target, options, folder, durationMs)
-    const compared = await compare(context, progress, folder, options)
+    const compared = await compare(context, progress, folder, options, outputs.detailed)
     progress.stage('looking at what was found')
     const findings = await lookAgain(session, compared.findings, context.signal)
     progress.stage('leaving')
@@ -227,8 +250,13 @@ async function capture(
   })
 }
 
-async function compare(context: Context, progress: Progress, folder: string, options: Options): Promise<Compared> {
-  const json = options.json ?? false
+async function compare(
+  context: Context,
+  progress: Progress,
+  folder: string,
+  options: Options,
+  json: boolean,
+): Promise<Compared> {
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
   const [{ readLocalSource }, { comparisonOf }, { compareAll }] = await Promise.all([
     import('../analysis/culprit.ts'),

@@ -4,7 +4,14 @@ import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import { SORTS } from './comparison.ts'
 import type { Context } from './context.ts'
-import { type FailOn, failOnOption, positiveInteger } from './options.ts'
+import {
+  baselineOptions,
+  type FailOn,
+  type FormatWish,
+  failOnOption,
+  formatOption,
+  positiveInteger,
+} from './options.ts'
 
 interface Options {
   readonly limit?: number
@@ -13,6 +20,9 @@ interface Options {
   readonly acrossProcesses?: true
   readonly index: boolean
   readonly failOn: FailOn
+  readonly baseline?: string
+  readonly updateBaseline?: true
+  readonly format: readonly FormatWish[]
   readonly json?: true
   readonly quiet?: true
 }
@@ -20,7 +30,7 @@ interface Options {
 const DEFAULT_LIMIT = 15
 
 export function diffCommand(context: Context): Command {
-  return new Command('diff')
+  const command = new Command('diff')
     .description('compare heap snapshots: known leaks, and what grew, by class and by what holds it')
     .argument('<before>', 'the earlier .heapsnapshot, or a bundle, which may be enough by itself')
     .argument('[after]', 'a later one of the same process')
@@ -35,22 +45,30 @@ export function diffCommand(context: Context): Command {
     .option('--across-processes', 'compare snapshots of different processes, by class and place')
     .option('--no-index', 'leave no indexes for the next time, and use none')
     .addOption(failOnOption())
-    .option('--json', 'print the Report as JSON')
+    .addOption(formatOption())
+    .option('--json', 'short for --format json')
     .option('-q, --quiet', 'show no progress')
     .action((before: string, after: string | undefined, more: string[], options: Options) =>
       run(context, [before, ...(after === undefined ? [] : [after]), ...more], options),
     )
+  for (const option of baselineOptions()) command.addOption(option)
+  return command
 }
 
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
-  const [{ readLocalSource }, { comparisonOf }, { compareAll }, { emptyReport, printReport }] = await Promise.all([
-    import('../analysis/culprit.ts'),
-    import('./inputs.ts'),
-    import('./comparison.ts'),
-    import('./report.ts'),
-  ])
+  const [{ readLocalSource }, { comparisonOf }, { compareAll }, { emptyReport }, output, { baselineWish }] =
+    await Promise.all([
+      import('../analysis/culprit.ts'),
+      import('./inputs.ts'),
+      import('./comparison.ts'),
+      import('./report.ts'),
+      import('./output.ts'),
+      import('./baseline-file.ts'),
+    ])
   if (options.filter === '') throw new LeakscopeError('usage-invalid', '--filter takes a part of a name, not nothing')
-  const json = options.json ?? false
+  const outputs = output.outputsOf(options)
+  const baseline = baselineWish(options)
+  const json = outputs.detailed
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
   const comparison = await comparisonOf(paths)
 
@@ -61,7 +79,11 @@ async function run(context: Context, paths: string[], options: Options): Promise
       ...{ json, limit, readSource: readLocalSource, signal: context.signal },
     })
     progress.end()
-    await printReport(context, { ...emptyReport('diff'), ...compared }, { json, limit, failOn: options.failOn })
+    await output.printReport(
+      context,
+      { ...emptyReport('diff'), ...compared },
+      { outputs, limit: options.limit ?? DEFAULT_LIMIT, failOn: options.failOn, baseline },
+    )
   } finally {
     progress.end()
   }

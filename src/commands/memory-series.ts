@@ -10,7 +10,8 @@ import { showTarget, type TargetName } from '../target/target.ts'
 import { attachWorkers } from '../target/workers.ts'
 import { noteBeside } from './capturing.ts'
 import type { Context } from './context.ts'
-import { emptyReport, printReport } from './report.ts'
+import { outputsOf, printReport } from './output.ts'
+import { emptyReport } from './report.ts'
 
 export interface MemoryWanted {
   readonly everyMs: number
@@ -31,6 +32,7 @@ interface Sample {
 export async function runMemory(context: Context, name: TargetName, wanted: MemoryWanted): Promise<void> {
   const { everyMs, count, waitMs, limit, json } = wanted
   const pid = name.kind === 'process' ? name.pid : undefined
+  const outputs = outputsOf({ format: [], ...(json && { json }) })
   const progress = context.progress(json)
   const { signal } = context
   progress.stage(`attaching to ${showTarget(name)}`)
@@ -42,7 +44,7 @@ export async function runMemory(context: Context, name: TargetName, wanted: Memo
       const show = (shown: readonly Sample[]) => {
         const about = { pid: target.pid, nodeVersion, command: target.command.join(' ') }
         const report = { ...emptyReport('memory'), target: about, process: reportProcess(shown, pid) }
-        return printReport(context, report, { json, limit })
+        return printReport(context, report, { outputs, limit })
       }
       progress.end()
       try {

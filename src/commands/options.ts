@@ -2,6 +2,7 @@
 
 import { Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
+import { FORMAT_NAMES, type FormatName } from '../report/format-names.ts'
 
 /** A whole number from 1; commander passes the raw text. */
 export function positiveInteger(name: string): (text: string) => number {
@@ -76,7 +77,41 @@ export function isolateChoice(name: string): (text: string) => IsolateChoice {
 export const FAIL_ON = ['note', 'warning', 'error', 'never'] as const
 export type FailOn = (typeof FAIL_ON)[number]
 
-export const failOnOption = (): Option =>
+export const failOnOption = (preset: FailOn = 'never'): Option =>
   new Option('--fail-on <severity>', 'exit with 1 if there is a finding of this severity or a higher one')
     .choices(FAIL_ON)
-    .default('never')
+    .default(preset)
+
+/** An output format, and the file that it goes to; to standard output where there is none. */
+export interface FormatWish {
+  readonly format: FormatName
+  readonly file: string | undefined
+}
+
+export const formatOption = (): Option =>
+  new Option('--format <name[=file]>', `${FORMAT_NAMES.join(', ')}; to a file, which is replaced; may be repeated`)
+    .default([], 'terminal')
+    .argParser((text: string, earlier: readonly FormatWish[]) => [...earlier, formatWish(text)])
+
+function formatWish(text: string): FormatWish {
+  const [, name = '', file] = /^([^=]*)(?:=(.*))?$/s.exec(text) ?? []
+  const format = FORMAT_NAMES.find((it) => it === name)
+  if (!format || file === '') {
+    const problem = format ? `--format ${format}= lacks the name of a file` : `there is no format called '${name}'`
+    throw new LeakscopeError('usage-invalid', problem, {
+      hint: `There are ${FORMAT_NAMES.join(', ')}; --format sarif=out.sarif writes one to a file.`,
+    })
+  }
+  return { format, file }
+}
+
+/** The file of a baseline, where a command takes one. */
+export const DEFAULT_BASELINE = 'leakscope.baseline.json'
+
+export const baselineOptions = (): Option[] => [
+  new Option('--baseline <file>', 'tell new findings from those that this file knows; only new ones fail'),
+  new Option(
+    '--update-baseline',
+    `write the findings to the baseline (default: ${DEFAULT_BASELINE}): they are known then`,
+  ),
+]

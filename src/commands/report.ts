@@ -1,13 +1,9 @@
-// Turns what an analysis found into the Report, and prints it the way that was asked for.
+// Turns what an analysis found into the Report.
 
 import { statSync } from 'node:fs'
 import type { Report, ReportPathStep } from '../findings/report.ts'
 import type { PathStep } from '../graph/describe.ts'
-import { reportJson } from '../report/json.ts'
-import { reportTerminal } from '../report/terminal.ts'
 import { toolVersion } from '../support/version.ts'
-import type { Context } from './context.ts'
-import { FAIL_ON, type FailOn } from './options.ts'
 
 /** A Report about files with everything empty that a command does not fill. */
 export function emptyReport(command: string): Report {
@@ -23,6 +19,8 @@ export function emptyReport(command: string): Report {
     findings: [],
     explained: null,
     vitals: null,
+    baseline: null,
+    check: null,
   }
 }
 
@@ -50,19 +48,4 @@ export function reportSnapshot(
 
 export function reportPath(path: readonly PathStep[]): ReportPathStep[] {
   return path.map(({ edge, node, nodeId, times }) => ({ edge, node, nodeId, times }))
-}
-
-export async function printReport(
-  context: Context,
-  report: Report,
-  options: { json: boolean; limit: number; failOn?: FailOn },
-): Promise<void> {
-  const { failOn = 'never' } = options
-  const rank = FAIL_ON.indexOf(failOn)
-  if (report.findings.some(({ severity }) => FAIL_ON.indexOf(severity) >= rank)) context.fail()
-  context.out(
-    options.json
-      ? reportJson(report)
-      : reportTerminal(report, { color: await context.colors(), width: context.width, limit: options.limit }),
-  )
 }

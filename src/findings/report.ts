@@ -1,6 +1,8 @@
 // The Report: the public JSON of every command that analyses, schema version 1; fields are only ever added.
 
 import { z } from 'zod'
+import { BaselineOutcomeSchema } from './baseline.ts'
+import { CheckSchema } from './check.ts'
 
 const bytes = z.number()
 const count = z.number().int()
@@ -185,6 +187,8 @@ export const FindingSchema = z.object({
   pattern: z.string(),
   /** 16 hex digits, the same for the same leak in every run. */
   fingerprint: z.string().regex(/^[0-9a-f]{16}$/),
+  /** By a baseline; not there when there is none. */
+  status: z.enum(['new', 'known', 'suppressed']).optional(),
   severity: z.enum(['note', 'warning', 'error']),
   confidence: z.number().min(0).max(1),
   /** Why it is so sure, or not surer. */
@@ -249,6 +253,10 @@ export const ReportSchema = z.object({
   explained: ExplainedSchema.nullable(),
   /** Samples of the main thread in order of time; null for files. */
   vitals: z.array(VitalsSchema).nullable(),
+  /** What a baseline says of the findings beyond their status; null where there is none. */
+  baseline: BaselineOutcomeSchema.nullable(),
+  /** What `leakscope check` measured; null for all other commands, and when it was given files. */
+  check: CheckSchema.nullable(),
 })
 
 export type Report = z.infer<typeof ReportSchema>

@@ -2,7 +2,8 @@
 
 import type { ChalkInstance } from 'chalk'
 import type { Report, ReportFinding, ReportLeakPathStep } from '../findings/report.ts'
-import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
+import { formatBytes, formatCount, printable } from '../support/format.ts'
+import { verdictOf } from './verdict.ts'
 
 type Options = { readonly color: ChalkInstance; readonly width: number; readonly limit: number }
 
@@ -25,22 +26,13 @@ export function findingsText(report: Report, options: Options): string {
 
 const severalIsolates = ({ snapshots }: Report): boolean => new Set(snapshots.map(({ isolate }) => isolate)).size > 1
 
-function verdict({ findings, growth, explained, snapshots }: Report, color: ChalkInstance): string {
-  const span = growth && growth.elapsedMs > 0 ? ` in ${formatDuration(growth.elapsedMs)}` : ''
-  const many = snapshots.filter(({ isolate }) => isolate === snapshots[0]!.isolate).length
-  if (findings.length === 0) {
-    const grew =
-      growth && growth.totalShallowBytes > 0
-        ? `the heap grew by ${formatBytes(growth.totalShallowBytes)}${span}, but nothing in it`
-        : `nothing${span}`
-    const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''
-    return `${color.bold.green('No leak found:')} ${grew} rose the way a leak does.${unsure}`
-  }
-  const share =
-    explained && explained.growthBytes > 0
-      ? `, which ${findings.length === 1 ? 'explains' : 'explain'} ${Math.round((100 * explained.bytes) / explained.growthBytes)} % of the ${formatBytes(explained.growthBytes)} that came and stayed${span}`
-      : ''
-  return `${color.bold.red(`${formatCount(findings.length)} ${findings.length === 1 ? 'leak' : 'leaks'} found`)}${share}.`
+function verdict(report: Report, color: ChalkInstance): string {
+  const it = verdictOf(report)
+  if (!it) return ''
+  const { good, headline, rest } = it
+  return good
+    ? `${color.bold.green(`${headline}${rest.slice(0, 1)}`)}${rest.slice(1)}`
+    : color.bold.red(headline) + rest
 }
 
 function findingText(
@@ -53,10 +45,11 @@ function findingText(
     finding
   const sure = `${Math.round(confidence * 100)} % sure`
   const paint = severity === 'error' ? color.red : severity === 'warning' ? color.yellow : color.dim
+  const status = finding.status === undefined ? '' : `  ${color.dim(finding.status)}`
   const where = severalIsolates ? `  ${color.inverse(` ${printable(isolate)} `)}` : ''
   const perHour = growth.bytesPerSecond > 0 ? `, ${formatBytes(growth.bytesPerSecond * 3600)} an hour` : ''
   const lines = [
-    `${`${rank}`.padStart(3)}  ${paint.bold(pattern)}  ${color.bold(printable(title))}${where}`,
+    `${`${rank}`.padStart(3)}  ${paint.bold(pattern)}  ${color.bold(printable(title))}${status}${where}`,
     `${INDENT}${color.dim(`${severity}, ${sure}: ${printable(reason)}`)}`,
     `${INDENT}holds ${formatBytes(growth.retainedBytes)}${perHour}`,
   ]

@@ -11,6 +11,8 @@ import {
   printable,
 } from '../support/format.ts'
 import { renderTable } from '../support/table.ts'
+import { baselineLines } from './baseline-lines.ts'
+import { checkText } from './check-text.ts'
 import { findingsText } from './findings-terminal.ts'
 import { processText } from './process.ts'
 import { vitalsText } from './vitals-terminal.ts'
@@ -28,7 +30,9 @@ type Heap = NonNullable<Report['heap']>
 
 export function reportTerminal(report: Report, options: TerminalOptions): string {
   const isolates = [...new Set(report.snapshots.map(({ isolate }) => isolate))]
-  const leaks = report.explained === null ? [] : [findingsText(report, options)]
+  const baseline = report.baseline ? [baselineLines(report.baseline).join('\n')] : []
+  const leaks = [...(report.explained === null ? [] : [findingsText(report, options)]), ...baseline]
+  if (report.check) return [...checkParts(report.check, options), ...leaks].join('\n\n')
   if (report.command === 'diagnose') {
     return [...leaks, vitalsText(report), ...notComparedParts(report, options)]
       .filter((part) => part !== '')
@@ -45,6 +49,16 @@ export function reportTerminal(report: Report, options: TerminalOptions): string
   return [...leaks, ...parts, ...notComparedParts(report, options), ...ofProcess]
     .filter((part) => part !== '')
     .join('\n\n')
+}
+
+function checkParts(check: NonNullable<Report['check']>, { color }: TerminalOptions): string[] {
+  const { headline, details, head, rows } = checkText(check)
+  const paint = { steady: color.green, growing: color.red, undecided: color.yellow }[check.verdict]
+  const table = renderTable(
+    head.map(() => 'right'),
+    [head.map((title) => color.dim(title)), ...rows],
+  )
+  return [[paint.bold(headline), ...details.map((line) => `  ${line}`)].join('\n'), indented(table)]
 }
 
 function isolateParts(report: Report, options: TerminalOptions): string[] {

@@ -1,0 +1,60 @@
+// What `leakscope check` measured, as a part of the Report.
+
+import { z } from 'zod'
+
+const bytes = z.number()
+
+export const RoundReadingSchema = z.object({
+  /** From 1; 0 is the state after warm-up. */
+  round: z.number().int(),
+  /** Units of work done in this round. */
+  work: z.number(),
+  /** Units of work since the end of the warm-up, this round's among them. */
+  workSoFar: z.number(),
+  durationMs: z.number(),
+  /** Of the main isolate, after a full garbage collection, as are the two that follow. */
+  heapUsedBytes: bytes,
+  externalBytes: bytes,
+  /** Part of `externalBytes`. */
+  arrayBuffersBytes: bytes,
+  /** Of the whole process. */
+  rssBytes: bytes,
+  /** What keeps the event loop alive; null where that cannot be had, as the two that follow. */
+  handles: z.number().int().nullable(),
+  threads: z.number().int().nullable(),
+  /** Open file descriptors. */
+  files: z.number().int().nullable(),
+})
+
+export const MeasuredGrowthSchema = z.object({
+  measure: z.enum(['heap', 'external']),
+  verdict: z.enum(['steady', 'growing', 'undecided']),
+  /** Why that is said. */
+  reason: z.string(),
+  /** Bytes for each unit of work, the best guess and what it lies between with the given confidence. */
+  perUnit: z.number(),
+  lower: z.number(),
+  upper: z.number(),
+  confidence: z.number(),
+  /** What a unit of work may cost, in bytes. */
+  budgetPerUnit: z.number(),
+})
+
+export const CheckSchema = z.object({
+  /** `growing` if any measure is, `steady` if all are. */
+  verdict: z.enum(['steady', 'growing', 'undecided']),
+  /** One sentence. */
+  reason: z.string(),
+  /** What work was counted in: `iteration`, or `second` where there was no load. */
+  unit: z.enum(['iteration', 'second']),
+  /** As it was asked for, or the default. */
+  budget: z.string(),
+  warmupRounds: z.number().int(),
+  durationMs: z.number(),
+  rounds: z.array(RoundReadingSchema),
+  measures: z.array(MeasuredGrowthSchema),
+})
+
+export type ReportCheck = z.infer<typeof CheckSchema>
+export type RoundReading = z.infer<typeof RoundReadingSchema>
+export type MeasuredGrowth = z.infer<typeof MeasuredGrowthSchema>

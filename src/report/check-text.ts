@@ -1,0 +1,71 @@
+// What `leakscope check` measured, as a sentence and a table: for a terminal and for Markdown.
+
+import type { MeasuredGrowth, ReportCheck, RoundReading } from '../findings/check.ts'
+import { formatBytes, formatBytesDelta, formatCount, formatDuration } from '../support/format.ts'
+
+export interface CheckText {
+  /** The verdict in a few words. */
+  readonly headline: string
+  readonly details: readonly string[]
+  readonly head: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
+
+const NAMES: Readonly<Record<MeasuredGrowth['measure'], string>> = { heap: 'heap', external: 'external memory' }
+
+const HEADLINES: Readonly<Record<ReportCheck['verdict'], string>> = {
+  steady: 'Passed: memory does not grow with the work',
+  growing: 'Failed: memory grows with the work',
+  undecided: 'Undecided: the rounds do not tell whether memory grows',
+}
+
+export function checkText({
+  verdict,
+  reason,
+  unit,
+  budget,
+  warmupRounds,
+  durationMs,
+  rounds,
+  measures,
+}: ReportCheck): CheckText {
+  const work = rounds.at(-1)?.workSoFar ?? 0
+  const many = rounds.length - 1
+  return {
+    headline: HEADLINES[verdict],
+    details: [
+      reason,
+      ...measures.map((it) => measureLine(it, unit)),
+      `${formatCount(many)} rounds, ${formatCount(round(work))} ${unit}s, after ${formatCount(warmupRounds)} rounds of warm-up; ${formatDuration(durationMs)} in all; budget: ${budget}.`,
+    ],
+    head: ['round', `${unit}s`, 'heap after GC', '', 'external', 'resident', 'handles', 'threads', 'files'],
+    rows: rounds.map((it, i) => row(it, rounds[i - 1])),
+  }
+}
+
+function measureLine(it: MeasuredGrowth, unit: string): string {
+  const percent = Math.round(100 * it.confidence)
+  return `${NAMES[it.measure]}: ${rate(it.perUnit)} each ${unit} (${percent} % sure: ${rate(it.lower)} to ${rate(it.upper)}; may be ${rate(it.budgetPerUnit)}): ${it.reason}`
+}
+
+/** A byte a thousand times is a kilobyte: digits behind the point count here. */
+function rate(bytes: number): string {
+  return Math.abs(bytes) < 100 ? `${Number(bytes.toPrecision(2))} B` : formatBytes(bytes)
+}
+
+const round = (value: number): number => (value < 10 ? Number(value.toFixed(1)) : Math.round(value))
+
+function row(now: RoundReading, before: RoundReading | undefined): string[] {
+  const count = (value: number | null) => (value === null ? '' : formatCount(value))
+  return [
+    `${now.round}`,
+    formatCount(round(now.work)),
+    formatBytes(now.heapUsedBytes),
+    before ? formatBytesDelta(now.heapUsedBytes - before.heapUsedBytes) : '',
+    formatBytes(now.externalBytes),
+    formatBytes(now.rssBytes),
+    count(now.handles),
+    count(now.threads),
+    count(now.files),
+  ]
+}

@@ -1,0 +1,33 @@
+// The first sentence about the findings, for whichever format.
+
+import type { Report } from '../findings/report.ts'
+import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
+
+export interface Verdict {
+  readonly good: boolean
+  /** The words that must not be missed. */
+  readonly headline: string
+  /** What follows them, with what separates the two. */
+  readonly rest: string
+}
+
+/** Undefined where nobody has looked for leaks. */
+export function verdictOf({ findings, growth, explained, snapshots }: Report): Verdict | undefined {
+  if (explained === null) return undefined
+  const span = growth && growth.elapsedMs > 0 ? ` in ${formatDuration(growth.elapsedMs)}` : ''
+  const many = snapshots.filter(({ isolate }) => isolate === snapshots[0]!.isolate).length
+  if (findings.length === 0) {
+    const grew =
+      growth && growth.totalShallowBytes > 0
+        ? `the heap grew by ${formatBytes(growth.totalShallowBytes)}${span}, but nothing in it`
+        : `nothing${span}`
+    const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''
+    return { good: true, headline: 'No leak found', rest: `: ${grew} rose the way a leak does.${unsure}` }
+  }
+  const share =
+    explained.growthBytes > 0
+      ? `, which ${findings.length === 1 ? 'explains' : 'explain'} ${Math.round((100 * explained.bytes) / explained.growthBytes)} % of the ${formatBytes(explained.growthBytes)} that came and stayed${span}`
+      : ''
+  const count = `${formatCount(findings.length)} ${findings.length === 1 ? 'leak' : 'leaks'} found`
+  return { good: false, headline: count, rest: `${share}.` }
+}
