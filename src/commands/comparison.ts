@@ -1,12 +1,13 @@
 // What several snapshots of each isolate say: what grew, by class and by what holds it, and which known leaks are in that.
 
+import type { AllocationStack } from '../analysis/allocations.ts'
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import type { IsolateHeap } from '../detectors/detector.ts'
 import type { Report } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
-import type { Comparison } from './inputs.ts'
+import type { Comparison, SnapshotInput } from './inputs.ts'
 
 export const SORTS = ['retained', 'shallow', 'count'] as const
 
@@ -66,11 +67,13 @@ export async function compareAll(
       parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, options) })
       const seconds = rows.map(({ takenAt }) => Date.parse(takenAt) / 1000)
       if (heap.matching === 'id' || !options.acrossProcesses) {
-        heaps.push(await lookForSuspects(isolate, heap, seconds, signal))
+        const allocations = await readProfiles(snapshots)
+        heaps.push(await lookForSuspects(isolate, heap, seconds, { allocations, signal }))
       }
     }
     progress.stage('looking for leaks')
-    const { findings, explained } = findLeaks({ isolates: heaps, readSource })
+    const { mapPosition } = await import('../support/source-maps.ts')
+    const { findings, explained } = findLeaks({ isolates: heaps, readSource, mapPosition })
     return {
       snapshots: parts.flatMap(({ snapshots }) => snapshots),
       growth: { ...joinGrowth(parts.map(({ growth }) => growth)), notCompared: [...notCompared] },
@@ -79,6 +82,22 @@ export async function compareAll(
     }
   } finally {
     await Promise.all(open.map((opened) => opened.close()))
+  }
+}
+
+/** What was allocated from one snapshot to the next, where a profile was read with each. */
+async function readProfiles(snapshots: readonly SnapshotInput[]): Promise<AllocationStack[] | undefined> {
+  const files = snapshots.map(({ profile }) => profile).filter((profile) => profile !== undefined)
+  if (files.length < snapshots.length) return undefined
+  const [{ readFile }, { readAllocations }] = await Promise.all([
+    import('node:fs/promises'),
+    import('../analysis/allocations.ts'),
+  ])
+  try {
+    return readAllocations(await Promise.all(files.map(async (file) => JSON.parse(await readFile(file, 'utf8')))))
+  } catch {
+    // Good to have, but no reason to fail.
+    return undefined
   }
 }
 

@@ -53,6 +53,8 @@ const DEFAULT_WAIT_MS = 600_000
 const DEFAULT_LIMIT = 5
 /** The look that costs nothing: so many samples, so far apart. */
 const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
+/** Of what is allocated meanwhile, one allocation in so many bytes has its stack noted: little is held up by it. */
+const SAMPLING = { intervalBytes: 32_768 }
 /** The look at living objects: of how many findings, and how long between the two. */
 const LIVE = { findings: 5, pauseMs: 1500 }
 
@@ -236,7 +238,7 @@ async function capture(
   let show = showProgress(progress, '')
   await captureBundle(session, folder, {
     pid: target.kind === 'process' ? pid : undefined,
-    ...{ signal: context.signal, force, count, everyMs },
+    ...{ signal: context.signal, force, count, everyMs, sampling: SAMPLING },
     approve: (isolates: readonly QuotedIsolate[]) =>
       agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates),
     onBegin({ round, isolate }) {

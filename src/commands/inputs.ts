@@ -9,6 +9,8 @@ export interface SnapshotInput {
   readonly file: string
   /** ISO 8601; undefined when nobody has written it down. */
   readonly takenAt: string | undefined
+  /** The sampling heap profile that was read with it. */
+  readonly profile?: string | undefined
 }
 
 /** Snapshots of one isolate, in order of time. */
@@ -84,7 +86,12 @@ async function mergeSeries(opened: readonly OpenedBundle[]): Promise<Series[]> {
   for (const { path, bundle } of opened) {
     for (const [isolate, captures] of seriesOf(bundle)) {
       const snapshots = merged.get(isolate)?.snapshots ?? []
-      snapshots.push(...captures.map(({ file, startedAt }) => ({ file: join(path, file!), takenAt: startedAt })))
+      snapshots.push(
+        ...captures.map(({ file, startedAt, profile }) => ({
+          ...{ file: join(path, file!), takenAt: startedAt },
+          profile: profile === null ? undefined : join(path, profile),
+        })),
+      )
       merged.set(isolate, { threadId: captures[0]!.threadId, snapshots })
     }
   }

@@ -101,10 +101,8 @@ function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   if (!culprit) return undefined
   const called = culprit.function ?? 'a function'
   const needs = uses(readSource, culprit, heaviest.name)
-  // What a function works with it may keep: then it is the number of functions that is wrong.
-  if (needs !== false) return undefined
-  const why =
-    needs === false ? `: ${called} does not use it, but functions of one scope share all that any of them uses` : ''
+  // What a function works with it may keep, as a library's must: then it is the number of functions that is wrong.
+  if (needs !== false || culprit.package !== null) return undefined
   return {
     title: `${formatCount(suspect.count)} functions (${called} at ${shortPlace(culprit)}) in ${name} keep '${heaviest.name}' of the scope they were made in, ${formatBytes(average)} each, ${suspect.perSecond.toFixed(1)} more each second`,
     culprit,
@@ -119,7 +117,7 @@ function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
       scopeBytesEach: Math.round(average),
       usesVariable: needs,
     },
-    advice: `Make ${called} where '${heaviest.name}' is out of sight (a function of its own that is given what it needs), or set '${heaviest.name}' to null when it is done with${why}. And give ${name} a bound.`,
+    advice: `Make ${called} where '${heaviest.name}' is out of sight (a function of its own that is given what it needs), or set '${heaviest.name}' to null when it is done with: ${called} does not use it, but functions of one scope share all that any of them uses. And give ${name} a bound.`,
   }
 }
 

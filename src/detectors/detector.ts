@@ -1,7 +1,8 @@
 // What a detector is given, and what it says.
 
+import type { AllocationStack } from '../analysis/allocations.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
-import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { Culprit, MapPosition, ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspects.ts'
 import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -15,6 +16,8 @@ export interface IsolateHeap {
   readonly seconds: readonly number[]
   /** All, biggest first, also those whose growth looks healthy. */
   readonly suspects: readonly Suspect[]
+  /** What was allocated meanwhile and stayed, by stack, where a profile was recorded; by isolate. */
+  readonly allocations?: readonly AllocationStack[] | undefined
   /** Bytes by which the heap has grown from the first snapshot to the last. */
   readonly growthBytes: number
 }
@@ -24,6 +27,8 @@ export interface Captures {
   readonly isolates: readonly IsolateHeap[]
   /** Reads a source file by URL; undefined where it cannot be had. */
   readonly readSource: ReadSource
+  /** From scripts to the sources that they were made of. */
+  readonly mapPosition?: MapPosition | undefined
 }
 
 /** A suspect that may be a leak by its trend, with how it is held. */

@@ -1,7 +1,8 @@
 // From a series of captures to findings: every lead goes to the most specific detector that knows it, one cause is told once.
 
+import type { AllocationStack } from '../analysis/allocations.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
-import { culpritFor, type ReadSource } from '../analysis/culprit.ts'
+import { blame, type Culprit, type MapPosition, type ReadSource } from '../analysis/culprit.ts'
 import { findSuspects, type Suspect, wayIn } from '../analysis/suspects.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
@@ -9,6 +10,7 @@ import { describeWay, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { pathTo } from '../graph/paths.ts'
 import { breathing } from '../support/breathing.ts'
+import { packageOf } from '../support/sources.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
@@ -33,12 +35,12 @@ export async function lookForSuspects(
   isolate: string,
   heap: HeapSeries,
   seconds: readonly number[],
-  signal?: AbortSignal,
+  { allocations, signal }: { allocations?: readonly AllocationStack[] | undefined; signal?: AbortSignal } = {},
 ): Promise<IsolateHeap> {
   const [first, last] = [heap.series[0]!, heap.series.at(-1)!]
   const suspects = await breathing(findSuspects(heap, seconds), signal)
   const growthBytes = last.totals.totalShallowBytes - first.totals.totalShallowBytes
-  return { isolate, heap, graph: heap.opened.graph, seconds, suspects, growthBytes }
+  return { isolate, heap, graph: heap.opened.graph, seconds, suspects, allocations, growthBytes }
 }
 
 /** Judges what is suspect in all isolates together. Pure, but for reading sources. */
@@ -55,7 +57,7 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
       const diagnosis = detector.diagnose(lead, captures)
       if (!diagnosis) continue
       taken.add(lead)
-      const finding = tell(detector.pattern, lead, diagnosis, captures.readSource)
+      const finding = tell(detector.pattern, lead, diagnosis, captures)
       if (finding.confidence < LEAST_CONFIDENCE) continue
       account.take(lead.suspect)
       const cause = `${detector.pattern} ${diagnosis.cause ?? finding.fingerprint}`
@@ -179,12 +181,14 @@ function moduleOf(graph: HeapGraph, way: readonly number[]): string | undefined 
   return undefined
 }
 
-function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, readSource: ReadSource): ReportFinding {
+function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, { readSource, mapPosition }: Captures): ReportFinding {
   const { suspect, of, path } = lead
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
-  const culprit =
-    diagnosis.culprit ?? culpritFor({ ...lead, graph: of.graph, lineage: of.heap.lineage }, { readSource }) ?? null
+  const blamed = { ...lead, graph: of.graph, lineage: of.heap.lineage }
+  const verdict = blame(blamed, { readSource, mapPosition, allocations: of.allocations })
+  const known = diagnosis.culprit && mapped(diagnosis.culprit, mapPosition)
+  const culprit = known ?? verdict.culprit ?? null
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path)]),
@@ -203,10 +207,17 @@ function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, readSource: Rea
     culprit,
     codeFrame: culprit ? codeFrame(readSource(culprit.url), culprit.line) : [],
     retainingPath: steps,
-    evidence: { ...diagnosis.evidence },
+    evidence: { ...diagnosis.evidence, ...(verdict.sites.length > 0 && { allocationSites: [...verdict.sites] }) },
     explains: [],
     advice: diagnosis.advice,
   }
+}
+
+function mapped(culprit: Culprit, mapPosition: MapPosition | undefined): Culprit {
+  const place = mapPosition?.(culprit.url, culprit.line, culprit.column)
+  if (!place) return culprit
+  const { url, line, column } = place
+  return { ...culprit, url, line, column, package: packageOf(url) }
 }
 
 const FRAME = { before: 2, after: 2, width: 200 }

@@ -25,7 +25,7 @@ export const growingCollection: Detector = {
         counts: [...counts],
         stayedPerStep: [...survivors],
       },
-      advice: `${ADVICE[container] ?? ADVICE.list}`.replaceAll('{}', name) + ` Each takes ${formatBytes(bytesEach)}.`,
+      advice: `${String(ADVICE[container] ?? ADVICE.list).replaceAll('{}', name)} Each takes ${formatBytes(bytesEach)}.`,
     }
   },
 }
