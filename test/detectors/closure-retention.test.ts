@@ -22,9 +22,10 @@ test('functions that are kept, with a variable of their scope that they do not u
   })
 })
 
-test('a function that does use it is told as one that does', async () => {
-  const source = `${'\n'.repeat(9)}    () => {\n  return rows.length }\n`
-  expect((await findLeaksIn([kept('finished')], source))[0]!.evidence).toMatchObject({ usesVariable: true })
+test('functions that use what their scope keeps are too many, and no more', async () => {
+  const source = `${'\n'.repeat(9)}    () => {\n  return rows.length }`
+  expect((await findLeaksIn([kept('finished')], source)).map(({ pattern }) => pattern)).toEqual(['growing-collection'])
+})
 })
 
 test('states each of which holds the one before by a function', async () => {
