@@ -60,7 +60,7 @@ export function rankStatements(sources: Sources, clues: Clues, first: 'put' | 'm
   return best(
     modules.map((module) => ({ module, calls: module.calls })),
     clues,
-    { least: LEAST, most: 5, first },
+    { least: LEAST, most: MOST, first },
   )
 }
 
@@ -94,7 +94,9 @@ function best(
   return best
 }
 
+/** Less likely ones are none. */
 const LEAST = 5
+const MOST = 20
 
 interface Near {
   /** Functions that came with the leak, by where they stand: each once, the nearest. */

@@ -73,10 +73,11 @@ export function findCulprit(
   path: readonly PathStep[],
   readSource: ReadSource | undefined,
   lineage?: Lineage,
+  mapPosition?: MapPosition,
 ): Culprit | undefined {
   const unknown = { count: 1, className: '', bytes: 0, survivors: [], reached: new Uint32Array(0) }
   const suspect = { ...unknown, sample: node, container: path.at(-2)?.ordinal ?? node }
-  return culpritFor({ graph, suspect, path, way: pathTo(graph.paths, node), lineage }, { readSource })
+  return culpritFor({ graph, suspect, path, way: pathTo(graph.paths, node), lineage }, { readSource, mapPosition })
 }
 
 /** The line to blame for a leak; undefined where nothing of the program's, nor of a package's, is near. */
@@ -124,7 +125,7 @@ interface Guess {
   readonly name: string
   readonly place: SourceLocation
   readonly basis: Culprit['basis']
-  /** Whether the program's own names lead there, rather than likelihood. */
+  /** Whether it is better than what a profile can tell. */
   readonly sure: boolean
 }
 
@@ -137,11 +138,13 @@ function fromHeap(
   if (clues.callback && isOwnPlace(clues.callback.location)) return ofFunction(clues.callback, sources, true)
   if (sources) {
     const put = findPut(sources, clues)
-    const there = put && ({ url: put.url, ...placeOf(put.outline, put.offset) } satisfies SourceLocation)
-    if (there && put.sure && first === 'put') return { name: '', place: there, basis: 'retainer', sure: true }
+    const where = put && ({ url: put.url, ...placeOf(put.outline, put.offset) } satisfies SourceLocation)
+    const there = where && isOwnPlace(where) ? where : undefined
+    if (there && put?.sure && first === 'put') return { name: '', place: there, basis: 'retainer', sure: true }
     for (const { module, call } of rankStatements(sources, clues, first)) {
       const place = { url: module.url, ...placeOf(module.outline, call.at) }
-      if (isOwnPlace(place)) return { name: '', place, basis: 'retainer', sure: false }
+      // A library that is only set up keeps what others allocate.
+      if (isOwnPlace(place)) return { name: '', place, basis: 'retainer', sure: call.block === undefined }
     }
     if (there) return { name: '', place: there, basis: 'retainer', sure: false }
   }
@@ -175,7 +178,8 @@ function fromProfile(
   first: 'put' | 'made',
 ): Guess | undefined {
   const best = ranked[0]
-  if (!best) return undefined
+  // Without sources, the function itself is nearer to the mark than where that begins in which it was made.
+  if (!best || (guess?.basis === 'callback' && !sources)) return undefined
   const good = ranked.filter(({ fit }) => fit >= AS_GOOD * best.fit)
   if (guess && good.some((site) => passes(site, guess.place, sources))) return { ...guess, basis: 'allocation' }
   const module = sources?.module(best.url)

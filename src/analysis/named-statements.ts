@@ -31,7 +31,7 @@ export function findPut(sources: Sources, clues: Clues): Put | undefined {
   const it = `(?<![\\w$#])${name.replace(/[$.]/g, '\\$&')}(?![\\w$])`
   const kinds: readonly (readonly [pattern: RegExp, sure: boolean, inside: boolean])[] = [
     [new RegExp(`${it}\\s*(?:\\?\\.|\\.)\\s*(?:${PUTS})\\s*\\(`, 'g'), true, false],
-    [new RegExp(`${it}\\s*\\[[^\\]]+\\]\\s*(?:\\?\\?|\\|\\|)?=(?![=>])`, 'g'), true, false],
+    [new RegExp(`${it}\\s*\\[[^\\]]{1,200}\\]\\s*(?:\\?\\?|\\|\\|)?=(?![=>])`, 'g'), true, false],
     [new RegExp(`${it}\\s*(?:\\+|\\?\\?|\\|\\|)?=(?![=>])`, 'g'), true, true],
     [new RegExp(`${it}\\s*(?:\\?\\.|\\.)\\s*(?:then|catch|finally|concat|write|on|once)\\s*\\(`, 'g'), true, true],
     [new RegExp(`\\bawait\\s+${it}|[(,[]\\s*(?:this\\s*\\.\\s*)?${it}\\s*[,)\\]]`, 'g'), true, true],

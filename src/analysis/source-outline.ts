@@ -40,7 +40,7 @@ type Draft = { -readonly [key in keyof Block]: Block[key] }
 /** Longer regular expressions are taken for something else. */
 const MAX_EXPRESSION = 5000
 /** Functions in functions that are looked at. */
-const MAX_DEPTH = 1000
+const MAX_DEPTH = 200
 /** Words in front of a parenthesis and a brace that are no function. */
 const STATEMENTS = new Set(['if', 'for', 'while', 'switch', 'catch', 'with', 'await'])
 /** Words behind which a slash begins a regular expression. */
