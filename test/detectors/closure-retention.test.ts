@@ -26,7 +26,6 @@ test('functions that use what their scope keeps are too many, and no more', asyn
   const source = `${'\n'.repeat(9)}    () => {\n  return rows.length }`
   expect((await findLeaksIn([kept('finished')], source)).map(({ pattern }) => pattern)).toEqual(['growing-collection'])
 })
-})
 
 test('states each of which holds the one before by a function', async () => {
   const [finding] = await findLeaksIn([
