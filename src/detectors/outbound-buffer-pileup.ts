@@ -1,10 +1,12 @@
 // `outbound-buffer-pileup`: what is written waits for a reader that is too slow, in a stream's buffer or in a client's own queue.
 
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
+import { findDoing, lineAsCulprit } from './source.ts'
 import {
   isNew,
   membersOf,
@@ -33,7 +35,7 @@ const MANY = 5000
 
 export const outboundBufferPileup: Detector = {
   pattern: 'outbound-buffer-pileup',
-  diagnose: (lead) => inStreams(lead) ?? inClient(lead),
+  diagnose: (lead, { readSource }) => inStreams(lead, readSource) ?? inWrites(lead, readSource) ?? inClient(lead),
 }
 
 /** A stream of which something waits. */
@@ -43,7 +45,7 @@ interface Backlog {
 }
 
 /** Writes that wait in Node's own streams. */
-function inStreams(lead: Lead): Diagnosis | undefined {
+function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const { of, path, suspect } = lead
   const { graph, seconds } = of
   const at = path.findLastIndex(({ ordinal }) => isState(graph, ordinal))
@@ -66,6 +68,7 @@ function inStreams(lead: Lead): Diagnosis | undefined {
   return {
     title: `${amount} to be sent in ${streams}${where && ` of ${where}`}, ${perSecond.toFixed(1)} writes more each second${said}`,
     cause: `${of.isolate} ${kind} ${where}`,
+    culprit: writingLine(lead, at, readSource),
     evidence: {
       streams: backlogs.length,
       stream: kind,
@@ -81,6 +84,32 @@ function inStreams(lead: Lead): Diagnosis | undefined {
     advice: `Heed what write() returns: when it is false, write nothing more to that ${kind} until 'drain' (skip or drop messages meanwhile), and destroy ${one} that stays behind${where && `, taking it out of ${where}`}; where the data can wait, use pipeline().`,
   }
 }
+
+/** What one write of many pieces, which the system does not take, holds on to. */
+function inWrites(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
+  const { of, path, suspect } = lead
+  const at = path.findLastIndex(({ node }) => node === 'WriteWrap')
+  if (at < 0 || !path.slice(at).some(({ edge }) => /^\.(_chunks|buffer|handle)$/.test(edge))) return undefined
+  return {
+    title: `${formatCount(suspect.count)} pieces (${formatBytes(suspect.bytes)}) are in writes that the other side does not take, ${suspect.perSecond.toFixed(1)} more each second`,
+    culprit: writingLine(lead, at, readSource),
+    evidence: { newWrites: suspect.count, newWritesPerSecond: round(suspect.perSecond), counts: [...suspect.counts] },
+    advice: `Heed what write() returns: when it is false, write nothing more until 'drain' (skip or drop messages meanwhile), and destroy a stream that stays behind (${of.isolate}); where the data can wait, use pipeline().`,
+  }
+}
+
+/** The program's line that writes: to what the path calls the stream, or else to anything that is no answer to a request. */
+function writingLine({ of, path }: Lead, at: number, readSource: ReadSource): Culprit | undefined {
+  const names = path.slice(1, at + 1).flatMap(({ edge }) => nameOfEdge(edge) ?? [])
+  const line = findDoing(of.graph, readSource, [
+    ...names.toReversed().map((name) => new RegExp(`this\\.${escaped(name)}\\s*\\.\\s*(write|send)\\s*\\(`)),
+    ...names.toReversed().map((name) => new RegExp(`(?<![\\w$.])${escaped(name)}\\s*\\.\\s*(write|send)\\s*\\(`)),
+    /(?<![\w$.])(?!(res|response|reply|console|process|log|logger)\b)[\w$]+\s*\.\s*(send|write|publish)\s*\(/,
+  ])
+  return line && lineAsCulprit(line)
+}
+
+const escaped = (name: string): string => name.replace(/[$#.]/g, '\\$&')
 
 const isState = (graph: HeapGraph, node: number): boolean =>
   isObject(graph, node) &&

@@ -50,8 +50,12 @@ function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | und
   }
 }
 
+/** So many may wait at any moment in a thread that is busy. */
+const FEW_MESSAGES = 250
+
 /** Few messages that happen to wait at the last look are no pile. */
 function steadily({ suspect: { counts }, likelihood }: Lead): Likelihood {
+  if (counts.at(-1)! < FEW_MESSAGES) return { confidence: 0.2, reason: 'few messages wait, as in any busy thread' }
   const gains = counts.slice(1).map((count, step) => count - counts[step]!)
   const average = gains.reduce((sum, gain) => sum + gain, 0) / gains.length
   return gains.length > 1 && gains.some((gain) => gain < 0.4 * average)
