@@ -7,7 +7,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { behind, placeOf, shortPlace } from './functions.ts'
-import { held, isNew, mostCommon, nameUpTo, ownersOnWay, piledUp } from './piled-up.ts'
+import { held, isNew, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { escaped, textOf } from './statements.ts'
 
@@ -78,7 +78,7 @@ const keyOf = (place: Culprit | undefined): string | undefined => place && `${pl
 function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
   const { suspect, of } = lead
   const { graph } = of
-  if (suspect.trend !== 'steady' && suspect.trend !== 'unknown') return undefined
+  if (!onlyGains(lead)) return undefined
   if (ownersOnWay(lead).at(-2) !== suspect.container) return undefined
   const name = nameUpTo(lead, suspect.container) ?? lead.name
   if (QUEUES.test(name)) return undefined

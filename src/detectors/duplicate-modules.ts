@@ -132,10 +132,12 @@ function whereLoaded(lead: Lead, loader: Copies['loader'], name: string, readSou
   const file = escaped(name)
   const stem = escaped(name.replace(/\.[^.]*$/, ''))
   if (loader === 'import()') {
+    // What is imported under one constant name is there once.
+    const varies = `(?<![\\w$.])import\\s*\\((?!\\s*(['"])[^'"?#]*\\1\\s*\\))`
     return (
-      findLine(readSource, urls, new RegExp(`(?<![\\w$])import\\s*\\(.*${file}`)) ??
-      findLine(readSource, urls, /(?<![\w$])import\s*\(.*[?#]/) ??
-      findLine(readSource, urls, /(?<![\w$.])import\s*\((?!\s*['"][^'"]*['"]\s*\))/)
+      findLine(readSource, urls, new RegExp(`${varies}.*${file}`)) ??
+      findLine(readSource, urls, new RegExp(`${varies}.*[?#]`)) ??
+      findLine(readSource, urls, new RegExp(varies))
     )
   }
   const load = new RegExp(`(?<![\\w$])(?:require|[\\w$]*(?:fresh|uncached|reload)[\\w$]*)\\s*\\(.*${stem}`, 'i')

@@ -7,7 +7,16 @@ import { EdgeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
-import { countPiledUp, edgeLabel, elementsOf, mostCommon, nameUpTo, ownersOnWay, piledUp } from './piled-up.ts'
+import {
+  countPiledUp,
+  edgeLabel,
+  elementsOf,
+  mostCommon,
+  nameUpTo,
+  onlyGains,
+  ownersOnWay,
+  piledUp,
+} from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { escaped, findLine, modulesOf, whereGiven, whereUsed } from './statements.ts'
 
@@ -72,7 +81,7 @@ export const listenerLeak: Detector = {
         : ''
     return {
       title: `${formatCount(count)} ${what}${forWhat} on ${name}, ${perSecond.toFixed(1)} more each second${
-        suspect.trend === 'steady' ? ', none removed' : ''
+        onlyGains(lead) ? ', none removed' : ''
       }`,
       culprit,
       evidence: {
@@ -145,7 +154,7 @@ function amongObservers(lead: Lead, readSource: ReadSource): Place | undefined {
   const { suspect, of, path } = lead
   const { graph } = of
   // What is taken out again is a queue.
-  if (suspect.trend !== 'steady' && suspect.trend !== 'unknown') return undefined
+  if (!onlyGains(lead)) return undefined
   const owners = ownersOnWay(lead)
   const list = owners.at(-2)
   if (list === undefined || list !== suspect.container || !listens(graph, suspect.sample)) return undefined

@@ -69,6 +69,16 @@ export function* held(graph: HeapGraph, node: number): Generator<{ edge: number;
   }
 }
 
+/** Whether nothing is taken out again, as far as can be seen: from a queue it is. */
+export function onlyGains({ suspect, of }: Lead): boolean {
+  const { trend, counted, counts, container, count } = suspect
+  if (trend === 'steady' || trend === 'unknown') return true
+  if (trend !== 'turning' || counted !== 'references') return false
+  // Came by fits and starts. V8 writes two references for each element of an array.
+  const perElement = counts.at(-1)! / (elementsOf(of.graph, container) ?? counts.at(-1)!)
+  return (counts.at(-1)! - counts[0]!) / perElement >= 0.95 * count
+}
+
 /** How many elements an array has; undefined for what is none. */
 export function elementsOf(graph: HeapGraph, node: number): number | undefined {
   if (nodeName(graph, node) !== 'Array') return undefined
@@ -80,7 +90,7 @@ export function elementsOf(graph: HeapGraph, node: number): number | undefined {
   return count
 }
 
-const NAMED = /^(?:\.|context variable '|\["?|\[symbol |entry ")(.+?)(?:'|"?\]|")?$/
+const NAMED = /^(?:\.|context variable '|\[symbol |\["?|entry ")(.+?)(?:'|"?\]|")?$/
 
 /** What a step of a path is called in the program: `trade` for `.trade`, `["trade"]` or `entry "trade"`. */
 export const edgeLabel = (edge: string): string | undefined =>

@@ -1,10 +1,12 @@
 // `promise-pileup`: promises that nobody settles, with those who wait for them.
 
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { internal, referencesOf } from '../graph/look.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { functionsFrom, shortPlace } from './functions.ts'
-import { countPiledUp, isNew, nameUpTo, ownersOnWay, piledUp } from './piled-up.ts'
+import { countPiledUp, isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { isAwaited, isPromise, promiseIn } from './promises.ts'
 import { escaped, findLine, modulesOf, wherePut } from './statements.ts'
 
@@ -28,7 +30,10 @@ export const promisePileup: Detector = {
     // The last of the old promises has one reaction more, and all that is new hangs on that.
     if (reacting === 1 && suspect.counted === 'class' && isPromise(graph, suspect.holders[0]!))
       return chain(lead, readSource)
-    return unsettled(lead, readSource)
+    if (suspect.counted !== 'class') return unsettled(lead, readSource)
+    return isPromise(graph, suspect.sample) && chainFrom(graph, suspect.sample) >= CHAIN
+      ? chain(lead, readSource)
+      : undefined
   },
 }
 
@@ -74,6 +79,21 @@ function newReactions(lead: Lead, promise: number): number {
   return count
 }
 
+/** How many promises wait for one another, as far as it matters. */
+function chainFrom(graph: HeapGraph, promise: number): number {
+  let length = 0
+  let at: number | undefined = promise
+  while (at !== undefined && length++ < CHAIN) {
+    const reaction = internal(graph, at, 'reactions_or_result')
+    const next: number | undefined =
+      reaction === undefined
+        ? undefined
+        : [...referencesOf(graph, reaction, 20)].find(({ target }) => isPromise(graph, target))?.target
+    at = next
+  }
+  return length
+}
+
 /** Each promise waits for the one before. */
 function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
   const { suspect, of } = lead
@@ -108,7 +128,7 @@ function unsettled(lead: Lead, readSource: ReadSource): ReturnType<Detector['dia
   const { graph } = of
   const name = nameUpTo(lead, suspect.container) ?? lead.name
   // What is taken out again is a queue.
-  if (suspect.trend !== 'steady' && suspect.trend !== 'unknown') return undefined
+  if (!onlyGains(lead)) return undefined
   const piled = piledUp(lead, 200)
   const promises = piled.map((node) => promiseIn(graph, node))
   const waiting = promises.filter((promise) => promise !== undefined && isAwaited(graph, promise)).length
