@@ -25,7 +25,7 @@ export const growingCollection: Detector = {
         counts: [...counts],
         stayedPerStep: [...survivors],
       },
-      advice: `${String(ADVICE[container] ?? ADVICE.list).replaceAll('{}', name)} Each takes ${formatBytes(bytesEach)}.`,
+      advice: `${(ADVICE[container] ?? ADVICE.list).replaceAll('{}', name)} Each takes ${formatBytes(bytesEach)}.`,
     }
   },
 }
@@ -49,4 +49,4 @@ function containerOf({ of: { graph }, suspect: { container } }: Lead): string {
 
 /** `Object` tells nothing to somebody who is tired, nor does `(string)`. */
 const thingsIn = (className: string): string =>
-  className === 'Object' ? 'objects' : className === 'Function' ? 'functions' : className.replace(/^\((\w+)\)$/, '$1s')
+  className === 'Object' ? 'objects' : className === 'Function' ? 'functions' : className.replace(/^\((.+)\)$/, '$1s')

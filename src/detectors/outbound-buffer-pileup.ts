@@ -1,11 +1,12 @@
 // `outbound-buffer-pileup`: what is written waits for a reader that is too slow, in a stream's buffer or in a client's own queue.
 
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import { describePath } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, Diagnosis, Lead } from './detector.ts'
+import type { Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
 import { findDoing, lineAsCulprit } from './source.ts'
 import {
   isNew,
@@ -35,7 +36,7 @@ const MANY = 5000
 
 export const outboundBufferPileup: Detector = {
   pattern: 'outbound-buffer-pileup',
-  diagnose: (lead, { readSource }) => inStreams(lead, readSource) ?? inWrites(lead, readSource) ?? inClient(lead),
+  diagnose: (lead, { readSource }) => inStreams(lead, readSource) ?? inClient(lead),
 }
 
 /** A stream of which something waits. */
@@ -46,21 +47,25 @@ interface Backlog {
 
 /** Writes that wait in Node's own streams. */
 function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { of, path, suspect } = lead
+  const { of, suspect } = lead
   const { graph, seconds } = of
-  const at = path.findLastIndex(({ ordinal }) => isState(graph, ordinal))
-  if (at < 1 || isNew(of, path[at]!.ordinal)) return undefined
+  const inQueue = lead.path.some(({ ordinal }) => isState(graph, ordinal) && !isNew(of, ordinal))
+  // What the system has been given, and has not taken yet, hangs on the request for it.
+  if (!inQueue && !lead.path.some(({ ordinal }) => isWrite(graph, ordinal))) return undefined
   const backlogs = findBacklogs(lead)
   if (backlogs.length === 0) return undefined
+  const path = inQueue ? lead.path : describePath(graph, backlogs[0]!.state)
+  const at = path.findLastIndex(({ ordinal }) => isState(graph, ordinal))
+  if (at < 1) return undefined
   const waiting = backlogs.reduce((sum, { elements }) => sum + elements.length, 0)
   const perSecond = waiting / (seconds.at(-1)! - seconds[0]!)
   const { shared, most } = sharedChunks(graph, backlogs)
   const kind = path[at - 1]!.node
-  const states = backlogs.map(({ state }) => state)
+  const states = [...new Set(backlogs.map(({ state }) => state))]
   const bytes = sum(states.map((state) => numberAt(graph, state, 'length', 'outputSize')))
   const bounds = states.map((state) => numberAt(graph, state, 'highWaterMark')).filter((bound) => bound !== undefined)
-  const where = collectionAbove(lead, at)
-  const streams = `${formatCount(backlogs.length)} ${plural(backlogs.length, kind)}`
+  const where = collectionAbove(of, path, at)
+  const streams = `${formatCount(states.length)} ${plural(states.length, kind)}`
   const isBroadcast = most > 1 && shared > 0.5
   const amount = bytes === undefined ? `${formatCount(waiting)} writes wait` : `${formatBytes(bytes)} wait`
   const said = isBroadcast ? `, the same in up to ${formatCount(most)} of them: a broadcast to slow readers` : ''
@@ -68,9 +73,9 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   return {
     title: `${amount} to be sent in ${streams}${where && ` of ${where}`}, ${perSecond.toFixed(1)} writes more each second${said}`,
     cause: `${of.isolate} ${kind} ${where}`,
-    culprit: writingLine(lead, at, readSource),
+    culprit: writingLine(of, path, at, readSource),
     evidence: {
-      streams: backlogs.length,
+      streams: states.length,
       stream: kind,
       newWrites: waiting,
       newWritesPerSecond: round(perSecond),
@@ -85,23 +90,15 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   }
 }
 
-/** What one write of many pieces, which the system does not take, holds on to. */
-function inWrites(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { of, path, suspect } = lead
-  const at = path.findLastIndex(({ node }) => node === 'WriteWrap')
-  if (at < 0 || !path.slice(at).some(({ edge }) => /^\.(_chunks|buffer|handle)$/.test(edge))) return undefined
-  return {
-    title: `${formatCount(suspect.count)} pieces (${formatBytes(suspect.bytes)}) are in writes that the other side does not take, ${suspect.perSecond.toFixed(1)} more each second`,
-    culprit: writingLine(lead, at, readSource),
-    evidence: { newWrites: suspect.count, newWritesPerSecond: round(suspect.perSecond), counts: [...suspect.counts] },
-    advice: `Heed what write() returns: when it is false, write nothing more until 'drain' (skip or drop messages meanwhile), and destroy a stream that stays behind (${of.isolate}); where the data can wait, use pipeline().`,
-  }
-}
-
 /** The program's line that writes: to what the path calls the stream, or else to anything that is no answer to a request. */
-function writingLine({ of, path }: Lead, at: number, readSource: ReadSource): Culprit | undefined {
+function writingLine(
+  { graph }: IsolateHeap,
+  path: Lead['path'],
+  at: number,
+  readSource: ReadSource,
+): Culprit | undefined {
   const names = path.slice(1, at + 1).flatMap(({ edge }) => nameOfEdge(edge) ?? [])
-  const line = findDoing(of.graph, readSource, [
+  const line = findDoing(graph, readSource, [
     ...names.toReversed().map((name) => new RegExp(`this\\.${escaped(name)}\\s*\\.\\s*(write|send)\\s*\\(`)),
     ...names.toReversed().map((name) => new RegExp(`(?<![\\w$.])${escaped(name)}\\s*\\.\\s*(write|send)\\s*\\(`)),
     /(?<![\w$.])(?!(res|response|reply|console|process|log|logger)\b)[\w$]+\s*\.\s*(send|write|publish)\s*\(/,
@@ -116,34 +113,60 @@ const isState = (graph: HeapGraph, node: number): boolean =>
   (nodeName(graph, node) === 'WritableState' ||
     (property(graph, node, 'outputData') !== undefined && property(graph, node, '_header', 'outputSize') !== undefined))
 
+/** Node's request to write, which a stream has made of its system's handle. */
+const isWrite = (graph: HeapGraph, node: number): boolean =>
+  isObject(graph, node) && nodeName(graph, node) === 'WriteWrap'
+
 /** All streams in which something new waits, the fullest first: those that one lead is about are a part of them. */
 function findBacklogs({ of, suspect }: Lead): Backlog[] {
   const { graph } = of
   const { nodeCount, nodeType, strings } = graph.snapshot
   const names = graph.snapshot.nodeName
   const named = strings.indexOf('WritableState')
+  const writes = strings.indexOf('WriteWrap')
   const backlogs: Backlog[] = []
   const reached = new Set(suspect.reached)
-  const look = (state: number): void => {
-    const queue = property(graph, state, 'kBufferedValue', 'buffered', 'outputData')
+  const look = (state: number, queue: number | undefined): void => {
     if (queue === undefined) return
     const elements: number[] = []
     let own = 0
     for (const { type, target } of referencesOf(graph, queue, MANY)) {
       if (type !== EdgeType.element || !isNew(of, target) || !isObject(graph, target)) continue
       elements.push(target)
-      if (reached.has(target) || reached.has(property(graph, target, 'chunk', 'data') ?? -1)) own++
+      if (reached.has(target) || reached.has(chunkOf(graph, target))) own++
     }
     if (elements.length > 2 && own > 0) backlogs.push({ state, elements })
   }
   for (let node = 0; node < nodeCount; node++) {
-    if (names[node] === named && nodeType[node] === NodeType.object) look(node)
+    if (nodeType[node] !== NodeType.object) continue
+    if (names[node] === named) look(node, queueOf(graph, node))
+    else if (names[node] === writes) {
+      const state = stateOfWrite(graph, node)
+      if (state !== undefined) look(state, property(graph, node, '_chunks', 'buffer'))
+    }
   }
-  if (backlogs.length === 0) for (const holder of suspect.holders.slice(0, 100)) look(graph.immediateDominator(holder))
+  if (backlogs.length === 0) {
+    for (const holder of suspect.holders.slice(0, 100)) {
+      const state = graph.immediateDominator(holder)
+      look(state, queueOf(graph, state))
+    }
+  }
   const fullest = Math.max(0, ...backlogs.map(({ elements }) => elements.length))
   return backlogs
     .filter(({ elements }) => elements.length >= 0.05 * fullest)
     .sort((a, b) => b.elements.length - a.elements.length)
+}
+
+const queueOf = (graph: HeapGraph, state: number): number | undefined =>
+  property(graph, state, 'kBufferedValue', 'buffered', 'outputData')
+
+/** What an entry of a queue is about; what is handed over at once are the chunks themselves. */
+const chunkOf = (graph: HeapGraph, entry: number): number => property(graph, entry, 'chunk', 'data') ?? entry
+
+function stateOfWrite(graph: HeapGraph, write: number): number | undefined {
+  const handle = property(graph, write, 'handle')
+  const socket = handle === undefined ? undefined : property(graph, handle, 'owner_symbol')
+  return socket === undefined ? undefined : property(graph, socket, '_writableState')
 }
 
 /** Which part of what waits, in bytes, stands in several streams at once, and in how many. */
@@ -151,8 +174,8 @@ function sharedChunks(graph: HeapGraph, backlogs: readonly Backlog[]): { shared:
   const streams = new Map<number, Set<number>>()
   for (const { state, elements } of backlogs) {
     for (const element of elements) {
-      const chunk = property(graph, element, 'chunk', 'data')
-      if (chunk === undefined || graph.shallowSize(chunk) === 0) continue
+      const chunk = chunkOf(graph, element)
+      if (graph.shallowSize(chunk) === 0) continue
       const seen = streams.get(chunk)
       if (seen) seen.add(state)
       else streams.set(chunk, new Set([state]))
@@ -171,8 +194,7 @@ function sharedChunks(graph: HeapGraph, backlogs: readonly Backlog[]): { shared:
 }
 
 /** What the program keeps the streams in, as it calls that. */
-function collectionAbove(lead: Lead, at: number): string {
-  const { of, path } = lead
+function collectionAbove(of: Lead['of'], path: Lead['path'], at: number): string {
   for (let i = at - 1; i > 0; i--) {
     const name = nameOfEdge(path[i]!.edge)
     const isCollection = /^(Map|Set|Array\b|Object$)/.test(path[i]!.node)

@@ -127,9 +127,8 @@ function inQueue(lead: Lead): Diagnosis | undefined {
   const item = itemOf(lead, place)
   const perSecond = item.count / (of.seconds.at(-1)! - of.seconds[0]!)
   const queue = `${ownerOf(lead, place)}.${place.name}`
-  const what = /^(Object|Array|Function|\(.*\))$/.test(item.name) ? 'tasks' : item.name
   return {
-    title: `${formatCount(item.count)} ${what} more wait in ${queue}, ${perSecond.toFixed(1)} more each second than are done`,
+    title: `${formatCount(item.count)} tasks more wait in ${queue}, ${perSecond.toFixed(1)} more each second than are done`,
     cause: `${of.isolate} ${graph.snapshot.nodeId[place.host]} ${place.name}`,
     evidence: {
       queue,

@@ -70,3 +70,16 @@ test('a history that stands beside a socket is not waiting to be sent', async ()
   ])
   expect(finding?.pattern).not.toBe('outbound-buffer-pileup')
 })
+
+test('what the system was given and has not taken yet waits as well', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const chunks = times(40 * (step + 1), (i) => d.object(`chunk ${i}`, 'Uint8Array', {}, { size: 500 }))
+      d.variable('printers', d.map('printers', [socket(d, 'printer', [], false)], 'Set'))
+      const handle = d.handle('tcp', 'TCP', 'TCPSocketWrap', d.object('printer', 'Socket'))
+      d.handle('write', 'WriteWrap', 'WriteWrap', handle)
+      d.members(d.object('write', 'WriteWrap'), { handle, _chunks: d.array('given', chunks) })
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'outbound-buffer-pileup', evidence: { stream: 'Socket', streams: 1 } })
+})
