@@ -54,6 +54,8 @@ export interface Clues {
   readonly scripts: readonly string[]
 }
 
+type UrlOf = (location: SourceLocation) => string
+
 const NAME = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 /** Of what Node holds itself, so many are looked at. */
 const SAMPLES = 6
@@ -61,12 +63,14 @@ const SAMPLES = 6
 const COMMON =
   /^(Object|Array|Map|Set|Function|Date|RegExp|Symbol|Generator|WeakRef|WeakMap|FinalizationRegistry|URL\w*|\w+Array|ArrayBuffer|DataView|system \/.*|\(.*)$/
 
-export function gatherClues(blamed: Blamed): Clues {
+/** @param urlOf which source a place in a script is of, where that was made of several, some of them packages' */
+export function gatherClues(blamed: Blamed, urlOf: UrlOf = ({ url }) => url): Clues {
   const { graph, suspect, path, way, lineage } = blamed
   const { sample, container } = suspect
   const born = lineage?.born
   const isNew = (node: number): boolean => (born ? born[node]! > 0 : isWithin(graph, node, sample))
-  const urlOf = (node: number): string | undefined => graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url
+  // Of a module's scope only the script is known, which is the program's where it is a bundle.
+  const scripts = path.map(({ ordinal }) => graph.moduleScopes.get(ordinal) ?? graph.sourceLocation(ordinal)?.url)
   const held = way.findLastIndex((node) => !isNew(node))
   const { functions, classes } = lookAround(
     graph,
@@ -74,18 +78,22 @@ export function gatherClues(blamed: Blamed): Clues {
     isNew,
   )
 
-  const urls = path.map(({ ordinal }) => urlOf(ordinal))
+  const urls = path.map(({ ordinal }, i) => {
+    const location = graph.moduleScopes.has(ordinal) ? undefined : graph.sourceLocation(ordinal)
+    return location ? urlOf(location) : scripts[i]
+  })
   const names = path.map(({ edge }) => NAME.exec(edge)?.[1]?.replace(/^Symbol\((.*)\)$/, '$1'))
   const at = path.findLastIndex(({ ordinal }) => ordinal === container)
   const last = at > 0 ? at : Math.max(path.length - 2, 0)
   const { own, inside, home, isOwns } = followNames(urls, names, last)
+  const ownFunctions = functions.filter(({ location }) => isOwn(urlOf(location)))
   return {
     className: suspect.className,
     bytes: suspect.bytes,
     survivors: suspect.survivors,
-    callback: findCallback(graph, sample) ?? scopeOwner(graph, sample, functions),
+    callback: findCallback(graph, sample, urlOf) ?? scopeOwner(graph, sample, ownFunctions),
     names: own,
-    home,
+    home: home < 0 ? undefined : scripts[home],
     container: isOwns ? own.at(-1) : undefined,
     inside: [...inside, ...(at > 0 ? [nodeName(graph, container)] : [])].filter((name) => !COMMON.test(name)),
     holder:
@@ -93,9 +101,9 @@ export function gatherClues(blamed: Blamed): Clues {
         .slice(0, last + 1)
         .map((url) => (url === undefined ? null : packageOf(url)))
         .findLast((name) => name !== null) ?? undefined,
-    origins: weighOrigins(urls, classes),
+    origins: weighOrigins(urls, classes, urlOf),
     classes: weighClasses(graph, suspect, classes),
-    functions: functions.filter(({ location }) => isOwn(location.url)),
+    functions: ownFunctions,
     steps: path.toReversed().flatMap(({ ordinal }) => {
       const location = graph.sourceLocation(ordinal)
       return location && !location.url.startsWith('node:') ? [{ name: nodeName(graph, ordinal), location }] : []
@@ -115,15 +123,16 @@ function others({ container, count, reached }: Blamed['suspect']): number[] {
  * Which names on a path are the program's: those behind its modules, functions and classes, up to where a library's or
  * Node's begin. A path that starts at the global object may be the program's.
  * @param last the step to the container
+ * @returns also the step to the last thing of the program's in front of that, or -1
  */
 function followNames(
   urls: readonly (string | undefined)[],
   names: readonly (string | undefined)[],
   last: number,
-): { own: string[]; inside: string[]; home: string | undefined; isOwns: boolean } {
+): { own: string[]; inside: string[]; home: number; isOwns: boolean } {
   const own: string[] = []
   const inside: string[] = []
-  let home: string | undefined
+  let home = -1
   let isOwns = true
   for (let i = 0; i <= last; i++) {
     const name = names[i]
@@ -132,7 +141,7 @@ function followNames(
     if (url === undefined) continue
     const was = isOwns
     isOwns = isOwn(url)
-    if (isOwns) home = url
+    if (isOwns) home = i
     // What a library calls by its names has led to the program's again.
     if (isOwns && !was) inside.length = 0
   }
@@ -146,7 +155,7 @@ function scopeOwner(
   functions: readonly NearFunction[],
 ): NearFunction | undefined {
   if (!snapshot.strings.get(snapshot.nodeName[sample]!).startsWith('system / Context')) return undefined
-  return functions.find(({ kind, distance, location }) => kind === 'callback' && distance <= 1 && isOwn(location.url))
+  return functions.find(({ kind, distance }) => kind === 'callback' && distance <= 1)
 }
 
 /** Whether only `sample` leads to a node, over a few others at most. */
@@ -161,11 +170,11 @@ function isWithin(graph: HeapGraph, node: number, sample: number): boolean {
 }
 
 /** The object itself if it is a function, or, for an object of one of Node's own classes, what it is to call. */
-function findCallback(graph: HeapGraph, node: number): NearFunction | undefined {
+function findCallback(graph: HeapGraph, node: number, urlOf: UrlOf): NearFunction | undefined {
   const { nodeType, firstEdge, edges } = graph.snapshot
   const own = (closure: number): NearFunction | undefined => {
     const location = graph.sourceLocation(closure)
-    if (!location || !isOwn(location.url)) return undefined
+    if (!location || !isOwn(urlOf(location))) return undefined
     return { name: nodeName(graph, closure), location, distance: 0, kind: 'callback' }
   }
   if (nodeType[node] === NodeType.closure) return own(node)
@@ -182,7 +191,11 @@ function findCallback(graph: HeapGraph, node: number): NearFunction | undefined 
 }
 
 /** What is nearer to what leaks counts more; Node's own modules, which everything uses, count half. */
-function weighOrigins(urls: readonly (string | undefined)[], classes: readonly NearClass[]): Map<string, number> {
+function weighOrigins(
+  urls: readonly (string | undefined)[],
+  classes: readonly NearClass[],
+  urlOf: UrlOf,
+): Map<string, number> {
   const origins = new Map<string, number>()
   const add = (url: string | undefined, weight: number): void => {
     const origin = url === undefined ? undefined : originOf(url)
@@ -193,7 +206,9 @@ function weighOrigins(urls: readonly (string | undefined)[], classes: readonly N
   urls.forEach((url, i) => {
     add(url, Math.max(0.5, 1 - 0.1 * (urls.length - 1 - i)))
   })
-  for (const { url, distance } of classes) add(url, Math.max(0.2, 0.9 - 0.07 * distance))
+  for (const { location, distance } of classes) {
+    add(location && urlOf(location), Math.max(0.2, 0.9 - 0.07 * distance))
+  }
   return origins
 }
 

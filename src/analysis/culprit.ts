@@ -83,7 +83,11 @@ export function findCulprit(
 /** The line to blame for a leak; undefined where nothing of the program's, nor of a package's, is near. */
 export const culpritFor = (blamed: Blamed, options: BlameOptions): Culprit | undefined => blame(blamed, options).culprit
 
-export const blame = (blamed: Blamed, options: BlameOptions): Verdict => judgeClues(gatherClues(blamed), options)
+export function blame(blamed: Blamed, options: BlameOptions): Verdict {
+  const { mapPosition } = options
+  const clues = gatherClues(blamed, ({ url, line, column }) => mapPosition?.(url, line, column)?.url ?? url)
+  return judgeClues(clues, options)
+}
 
 /**
  * The program's own lines first: where a function that leaks is handed over; where the program puts things into what is
@@ -96,15 +100,12 @@ export function judgeClues(clues: Clues, options: BlameOptions): Verdict {
   const mapped = (place: SourceLocation): SourceLocation => mapPosition?.(place.url, place.line, place.column) ?? place
   // A bundle has packages in it.
   const isOwnPlace = (place: SourceLocation): boolean => isOwn(mapped(place).url)
-  const own: Clues = mapPosition
-    ? { ...clues, functions: clues.functions.filter(({ location }) => isOwnPlace(location)) }
-    : clues
 
-  const ranked = rankSites(allocations, own, isOwnPlace)
-  const guess = fromHeap(own, sources, first, isOwnPlace)
+  const ranked = rankSites(allocations, clues, isOwnPlace)
+  const guess = fromHeap(clues, sources, first, isOwnPlace)
   const found = guess?.sure
     ? confirmed(guess, ranked, sources)
-    : (fromProfile(guess, ranked, own, sources, first) ?? guess)
+    : (fromProfile(guess, ranked, clues, sources, first) ?? guess)
   if (!found) return { culprit: undefined, sites: [] }
   const place = mapped(found.place)
   return {
@@ -135,7 +136,7 @@ function fromHeap(
   first: 'put' | 'made',
   isOwnPlace: (place: SourceLocation) => boolean,
 ): Guess | undefined {
-  if (clues.callback && isOwnPlace(clues.callback.location)) return ofFunction(clues.callback, sources, true)
+  if (clues.callback) return ofFunction(clues.callback, sources, true)
   if (sources) {
     const put = findPut(sources, clues)
     const where = put && ({ url: put.url, ...placeOf(put.outline, put.offset) } satisfies SourceLocation)

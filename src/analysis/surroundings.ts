@@ -21,8 +21,8 @@ export interface NearFunction {
 
 export interface NearClass {
   readonly name: string
-  /** Of the script that defines it, as far as V8 says. */
-  readonly url: string | undefined
+  /** Where it is defined, as far as V8 says. */
+  readonly location: SourceLocation | undefined
   readonly distance: number
   /** Stands for its instances. */
   readonly node: number
@@ -106,7 +106,7 @@ function note(
   const name = nodeName(graph, node)
   if (type !== NodeType.closure) {
     const key = `${name} ${location?.url}`
-    if (!classes.has(key)) classes.set(key, { name, url: location?.url, distance, node })
+    if (!classes.has(key)) classes.set(key, { name, location, distance, node })
   }
   if (!location || type === NodeType.native) return
   const key = `${location.url}:${location.line}:${location.column}`
