@@ -3,7 +3,7 @@
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
-import type { IsolateHeap } from '../detectors/detector.ts'
+import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
 import type { Report } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Comparison } from './inputs.ts'
@@ -19,6 +19,8 @@ export interface CompareOptions {
   readonly json: boolean
   readonly readSource: ReadSource
   readonly signal: AbortSignal
+  /** Asks views of buffers how much they show, by V8's id, where the process is still at hand; those that are gone are left out. */
+  readonly askViews?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveView>>
 }
 
 /** Clusters with paths in JSON unless --limit says otherwise; beyond that they are crumbs. */
@@ -32,12 +34,14 @@ export async function compareAll(
   progress: Progress,
   options: CompareOptions,
 ): Promise<Compared> {
-  const [{ openSeries }, { tellGrowth }, { reportSnapshot }, { findLeaks, lookForSuspects }] = await Promise.all([
-    import('../analysis/compare.ts'),
-    import('../analysis/growth.ts'),
-    import('./report.ts'),
-    import('../detectors/find-leaks.ts'),
-  ])
+  const [{ openSeries }, { tellGrowth }, { reportSnapshot }, { findLeaks, lookForSuspects }, { viewsToAsk }] =
+    await Promise.all([
+      import('../analysis/compare.ts'),
+      import('../analysis/growth.ts'),
+      import('./report.ts'),
+      import('../detectors/find-leaks.ts'),
+      import('../detectors/buffer-slab-retention.ts'),
+    ])
   const { limit, filter, json, readSource, signal } = options
   const parts: GrowthPart[] = []
   const heaps: IsolateHeap[] = []
@@ -66,7 +70,9 @@ export async function compareAll(
       parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, options) })
       const seconds = rows.map(({ takenAt }) => Date.parse(takenAt) / 1000)
       if (heap.matching === 'id' || !options.acrossProcesses) {
-        heaps.push(await lookForSuspects(isolate, heap, seconds, signal))
+        const found = await lookForSuspects(isolate, heap, seconds, signal)
+        const views = options.askViews ? viewsToAsk(found) : []
+        heaps.push(views.length > 0 ? { ...found, live: await options.askViews!(isolate, views) } : found)
       }
     }
     progress.stage('looking for leaks')
