@@ -430,7 +430,7 @@ function grownSuspects(heap: HeapSeries, seconds: readonly number[]): Suspect[] 
         counts: [before, ...steps.map((_, i) => before + (bytes * (i + 1)) / steps.length)],
         counted: 'references',
         bytes,
-        trend: steps.every((grew) => grew === 1) ? 'steady' : 'swinging',
+        trend: steps.length < 2 ? 'unknown' : steps.every((grew) => grew === 1) ? 'steady' : 'swinging',
         perSecond: count / span,
         bytesPerSecond: bytes / span,
         reached: new Uint32Array(0),

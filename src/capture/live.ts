@@ -18,28 +18,60 @@ const SIZE = `function () {
   return Object.keys(this).length
 }`
 
+/** The getters of V8 itself: whatever the program has put in their place is not asked. */
+const VIEW = `function () {
+  const kind = this instanceof DataView ? DataView : Object.getPrototypeOf(Uint8Array)
+  const ask = (name) => Object.getOwnPropertyDescriptor(kind.prototype, name).get.call(this)
+  const buffer = ask('buffer')
+  const whole = buffer instanceof ArrayBuffer ? ArrayBuffer : SharedArrayBuffer
+  return {
+    byteLength: ask('byteLength'),
+    byteOffset: ask('byteOffset'),
+    bufferByteLength: Object.getOwnPropertyDescriptor(whole.prototype, 'byteLength').get.call(buffer)
+  }
+}`
+
+const BYTES = z.number().int().nonnegative()
+const LIVE_VIEW = z.object({ byteLength: BYTES, byteOffset: BYTES, bufferByteLength: BYTES })
+const OF_VIEW = z.object({ result: z.object({ type: z.literal('object'), value: LIVE_VIEW }) })
+
+/** Which part of its buffer a view shows. */
+export type LiveView = z.infer<typeof LIVE_VIEW>
+
 /**
  * How many things each of these objects holds now; undefined for one that is gone, or whose size cannot be had without
  * running the program's own code: V8 stops whatever has side effects.
  */
-export async function sizesNow(client: ProtocolClient, nodeIds: readonly number[]): Promise<(number | undefined)[]> {
-  const sizes: (number | undefined)[] = []
+export const sizesNow = (client: ProtocolClient, nodeIds: readonly number[]): Promise<(number | undefined)[]> =>
+  askEach(client, nodeIds, SIZE, (answer) => NUMBER.safeParse(answer).data?.result.value)
+
+/** How much of their buffers views show; undefined for one that is gone, or is no view. */
+export const viewsNow = (client: ProtocolClient, nodeIds: readonly number[]): Promise<(LiveView | undefined)[]> =>
+  askEach(client, nodeIds, VIEW, (answer) => OF_VIEW.safeParse(answer).data?.result.value)
+
+async function askEach<T>(
+  client: ProtocolClient,
+  nodeIds: readonly number[],
+  question: string,
+  read: (answer: unknown) => T | undefined,
+): Promise<(T | undefined)[]> {
+  const answers: (T | undefined)[] = []
   try {
-    for (const nodeId of nodeIds) sizes.push(await sizeNow(client, nodeId).catch(() => undefined))
+    for (const nodeId of nodeIds) answers.push(await askOne(client, nodeId, question).then(read, () => undefined))
   } finally {
     // What is looked at is kept alive until then.
     await client.send('Runtime.releaseObjectGroup', { objectGroup: GROUP }, { timeoutMs: TIMEOUT_MS }).catch(() => {})
   }
-  return sizes
+  return answers
 }
 
-async function sizeNow(client: ProtocolClient, nodeId: number): Promise<number | undefined> {
+async function askOne(client: ProtocolClient, nodeId: number, question: string): Promise<unknown> {
   const options = { timeoutMs: TIMEOUT_MS }
   const found = REMOTE.safeParse(
     await client.send('HeapProfiler.getObjectByHeapObjectId', { objectId: `${nodeId}`, objectGroup: GROUP }, options),
   )
   if (!found.success) return undefined
   const { objectId } = found.data.result
-  const call = { functionDeclaration: SIZE, objectId, returnByValue: true, silent: true, throwOnSideEffect: true }
-  return NUMBER.safeParse(await client.send('Runtime.callFunctionOn', call, options)).data?.result.value
+  const call = { functionDeclaration: question, objectId, returnByValue: true, silent: true, throwOnSideEffect: true }
+  return client.send('Runtime.callFunctionOn', call, options)
 }

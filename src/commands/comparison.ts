@@ -4,7 +4,7 @@ import type { AllocationStack } from '../analysis/allocations.ts'
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
-import type { IsolateHeap } from '../detectors/detector.ts'
+import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
 import type { Report } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Comparison, SnapshotInput } from './inputs.ts'
@@ -20,6 +20,8 @@ export interface CompareOptions {
   readonly json: boolean
   readonly readSource: ReadSource
   readonly signal: AbortSignal
+  /** Asks views of buffers how much they show, by V8's id, where the process is still at hand; those that are gone are left out. */
+  readonly askViews?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveView>>
 }
 
 /** Clusters with paths in JSON unless --limit says otherwise; beyond that they are crumbs. */
@@ -33,12 +35,14 @@ export async function compareAll(
   progress: Progress,
   options: CompareOptions,
 ): Promise<Compared> {
-  const [{ openSeries }, { tellGrowth }, { reportSnapshot }, { findLeaks, lookForSuspects }] = await Promise.all([
-    import('../analysis/compare.ts'),
-    import('../analysis/growth.ts'),
-    import('./report.ts'),
-    import('../detectors/find-leaks.ts'),
-  ])
+  const [{ openSeries }, { tellGrowth }, { reportSnapshot }, { findLeaks, lookForSuspects }, { viewsToAsk }] =
+    await Promise.all([
+      import('../analysis/compare.ts'),
+      import('../analysis/growth.ts'),
+      import('./report.ts'),
+      import('../detectors/find-leaks.ts'),
+      import('../detectors/buffer-slab-retention.ts'),
+    ])
   const { limit, filter, json, readSource, signal } = options
   const parts: GrowthPart[] = []
   const heaps: IsolateHeap[] = []
@@ -68,7 +72,9 @@ export async function compareAll(
       const seconds = rows.map(({ takenAt }) => Date.parse(takenAt) / 1000)
       if (heap.matching === 'id' || !options.acrossProcesses) {
         const allocations = await readProfiles(snapshots)
-        heaps.push(await lookForSuspects(isolate, heap, seconds, { allocations, signal }))
+        const found = await lookForSuspects(isolate, heap, seconds, { allocations, signal })
+        const views = options.askViews ? viewsToAsk(found) : []
+        heaps.push(views.length > 0 ? { ...found, live: await options.askViews!(isolate, views) } : found)
       }
     }
     progress.stage('looking for leaks')

@@ -180,7 +180,7 @@ async function visit(
     const vitals = await readVitals(session, { pid, samples: LIGHT.samples, everyMs, signal: context.signal })
     if (light) return { visited, vitals, compared: undefined }
     await capture(context, progress, session, visited, target, options, folder, durationMs)
-    const compared = await compare(context, progress, folder, options, outputs.detailed)
+    const compared = await compare(context, progress, session, folder, options, outputs.detailed)
     progress.stage('looking at what was found')
     const findings = await lookAgain(session, compared.findings, context.signal)
     progress.stage('leaving')
@@ -255,17 +255,24 @@ async function capture(
 async function compare(
   context: Context,
   progress: Progress,
+  session: InspectorSession,
   folder: string,
   options: Options,
   json: boolean,
 ): Promise<Compared> {
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
-  const [{ readLocalSource }, { comparisonOf }, { compareAll }] = await Promise.all([
+  const [{ readLocalSource }, { comparisonOf }, { compareAll }, { viewsNow }] = await Promise.all([
     import('../analysis/culprit.ts'),
     import('./inputs.ts'),
     import('./comparison.ts'),
+    import('../capture/live.ts'),
   ])
+  // Workers are no longer attached to by now.
+  const askViews = async (isolate: string, ids: readonly number[]) => {
+    const views = isolate === 'main' ? await viewsNow(session, ids) : []
+    return new Map(ids.flatMap((id, i) => (views[i] ? [[id, views[i]] as const] : [])))
+  }
   return compareAll(await comparisonOf([folder]), progress, {
-    ...{ sort: 'retained', index: false, json, limit, readSource: readLocalSource, signal: context.signal },
+    ...{ sort: 'retained', index: false, json, limit, readSource: readLocalSource, signal: context.signal, askViews },
   })
 }

@@ -20,6 +20,15 @@ export interface IsolateHeap {
   readonly allocations?: readonly AllocationStack[] | undefined
   /** Bytes by which the heap has grown from the first snapshot to the last. */
   readonly growthBytes: number
+  /** What the process was asked of single views of buffers while it still ran, by V8's id; a snapshot does not tell it. */
+  readonly live?: ReadonlyMap<number, LiveView>
+}
+
+/** Which part of its buffer a view shows. */
+export interface LiveView {
+  readonly byteLength: number
+  readonly byteOffset: number
+  readonly bufferByteLength: number
 }
 
 /** A series of captures of one process. */

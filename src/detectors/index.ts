@@ -9,6 +9,7 @@ import { growingCollection } from './growing-collection.ts'
 import { growingLogArray } from './growing-log-array.ts'
 import { handleLeak } from './handle-leak.ts'
 import { listenerLeak } from './listener-leak.ts'
+import { offHeapGrowth } from './off-heap-growth.ts'
 import { outboundBufferPileup } from './outbound-buffer-pileup.ts'
 import { promisePileup } from './promise-pileup.ts'
 import { stringRetention } from './string-retention.ts'
@@ -30,5 +31,6 @@ export const DETECTORS: readonly Detector[] = [
   stringRetention,
   closureRetention,
   growingLogArray,
+  offHeapGrowth,
   growingCollection,
 ]

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSeries } from '../../src/analysis/compare.ts'
-import type { IsolateHeap } from '../../src/detectors/detector.ts'
+import { viewsToAsk } from '../../src/detectors/buffer-slab-retention.ts'
+import type { IsolateHeap, LiveView } from '../../src/detectors/detector.ts'
 import { findLeaks, type Leaks, lookForSuspects } from '../../src/detectors/find-leaks.ts'
 import { type EdgeSketch, type HeapSketch, heapText, type NodeSketch } from './heaps.ts'
 
@@ -204,6 +205,11 @@ export class Drawing {
     return buffer
   }
 
+  /** A WebAssembly memory of so many bytes, which is one and the same whatever its size. */
+  memory(key: string, bytes: number): number {
+    return this.object(key, 'Memory', { buffer: this.buffer(`${key} buffer`, bytes) })
+  }
+
   view(key: string, buffer: number): number {
     const view = this.#add(key, { name: 'Buffer', size: 96 })
     this.#link(view, buffer, 'internal', 'buffer')
@@ -257,8 +263,15 @@ export class Drawing {
 /** An isolate's heap at three times, as `draw` makes it. */
 export type Sketch = (drawing: Drawing, step: number) => void
 
-/** What the detectors make of isolates; the first is the main thread's. */
-export async function findLeaksIn(sketches: readonly Sketch[], source = ''): Promise<Leaks['findings']> {
+/**
+ * What the detectors make of isolates; the first is the main thread's.
+ * @param live what views in it answer that are asked while it runs
+ */
+export async function findLeaksIn(
+  sketches: readonly Sketch[],
+  source = '',
+  live?: LiveView,
+): Promise<Leaks['findings']> {
   const folder = mkdtempSync(join(tmpdir(), 'leakscope-detectors-'))
   const isolates: IsolateHeap[] = []
   try {
@@ -272,7 +285,8 @@ export async function findLeaksIn(sketches: readonly Sketch[], source = ''): Pro
         return file
       })
       const heap = await openSeries(files, { index: false })
-      isolates.push(await lookForSuspects(i === 0 ? 'main' : `worker:${i}`, heap, [0, SECONDS, 2 * SECONDS]))
+      const found = await lookForSuspects(i === 0 ? 'main' : `worker:${i}`, heap, [0, SECONDS, 2 * SECONDS])
+      isolates.push(live ? { ...found, live: new Map(viewsToAsk(found).map((id) => [id, live])) } : found)
     }
     return findLeaks({ isolates, readSource: (url) => (url === MODULE && source !== '' ? source : undefined) }).findings
   } finally {

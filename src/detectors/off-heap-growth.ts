@@ -1,0 +1,142 @@
+// `off-heap-growth`: what grows is memory outside the JavaScript heap, in few big pieces: buffers, WebAssembly memories, native objects.
+
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { nodeName } from '../graph/look.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Detector, Diagnosis, Lead } from './detector.ts'
+import { escaped, findLine, modulesOf } from './statements.ts'
+import { plural } from './surroundings.ts'
+
+/** V8's and Node's names for what lies outside of the heap. */
+const OUTSIDE = /^(system \/ (JSArrayBufferData|ExternalStringData)|Node \/ .*)$/
+/** So much of a lead must be outside, in pieces of so many bytes. */
+const LEAST = { share: 0.8, bytesEach: 4096, grownBytes: 262_144 }
+/** A memory may grow for a while before it has the size that it needs. */
+const GROWN = 0.85
+
+export const offHeapGrowth: Detector = {
+  pattern: 'off-heap-growth',
+  diagnose: (lead, { readSource }) =>
+    lead.suspect.kind === 'grown' ? grown(lead, readSource) : added(lead, readSource),
+}
+
+/** More and more pieces. */
+function added(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
+  const { of, suspect, name } = lead
+  const { graph } = of
+  const pieces = suspect.reached.filter((node) => isOutside(graph, node))
+  const bytes = pieces.reduce((sum, node) => sum + graph.shallowSize(node), 0)
+  if (pieces.length === 0 || bytes < LEAST.share * suspect.bytes) return undefined
+  // The bytes are in the big ones: whatever has a small piece of its own beside them changes nothing.
+  const big = pieces.filter((node) => graph.shallowSize(node) >= LEAST.bytesEach)
+  const bigBytes = big.reduce((sum, node) => sum + graph.shallowSize(node), 0)
+  if (bigBytes < LEAST.share * suspect.bytes) return undefined
+  const bytesEach = bigBytes / big.length
+  const { words, kind } = kindOf(graph, big[0]!)
+  const perSecond = (suspect.perSecond * big.length) / suspect.count
+  return {
+    title: `${formatCount(big.length)} more ${plural(big.length, words)} of ${formatBytes(bytesEach)} each in ${name}, outside the JavaScript heap: ${formatBytes(suspect.bytesPerSecond)} more each second`,
+    culprit: whereAllocated(lead, readSource),
+    evidence: {
+      keptIn: name,
+      kind,
+      pieces: big.length,
+      piecesPerSecond: round(perSecond),
+      bytesEach: Math.round(bytesEach),
+      offHeapBytes: bytes,
+      offHeapBytesPerSecond: Math.round(suspect.bytesPerSecond),
+      offHeapShare: round(bytes / suspect.bytes),
+      counts: [...suspect.counts],
+    },
+    advice: `Give what ${name} keeps back when it is done with (in finally, on every way out), or give ${name} a bound and use its memory again; the heap's limit does not stop this, only the memory of the machine does.`,
+  }
+}
+
+/** One piece that is made bigger and bigger. */
+function grown(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
+  const { of, suspect, name, likelihood } = lead
+  const { graph } = of
+  if (!isOutside(graph, suspect.sample) || suspect.bytes < LEAST.grownBytes) return undefined
+  const { words, kind } = lead.path.some(({ node }) => node === 'Memory')
+    ? { words: 'WebAssembly memory', kind: 'WebAssembly.Memory' }
+    : kindOf(graph, suspect.sample)
+  const named = name.startsWith('a system / ') ? `a ${words}` : `${name} (a ${words})`
+  return {
+    title: `${named} grew by ${formatBytes(suspect.bytes)} to ${formatBytes(graph.shallowSize(suspect.sample))}, ${formatBytes(suspect.bytesPerSecond)} more each second, outside the JavaScript heap`,
+    likelihood: { ...likelihood, confidence: likelihood.confidence * GROWN },
+    culprit: whereGrown(lead, readSource),
+    evidence: {
+      keptIn: name,
+      kind,
+      pieces: 1,
+      bytesBefore: graph.shallowSize(suspect.sample) - suspect.bytes,
+      offHeapBytes: graph.shallowSize(suspect.sample),
+      offHeapBytesPerSecond: Math.round(suspect.bytesPerSecond),
+      offHeapShare: 1,
+    },
+    advice:
+      kind === 'WebAssembly.Memory'
+        ? `What is allocated in it has to be handed back (free(), delete(), destroy(), or the allocator's mark set back) on every way out: a WebAssembly memory never shrinks. A new instance now and then bounds what cannot be mended.`
+        : `Use again what is in it instead of making it bigger, and set a bound to it.`,
+  }
+}
+
+const isOutside = (graph: HeapGraph, node: number): boolean =>
+  graph.snapshot.nodeType[node] === NodeType.native && OUTSIDE.test(nodeName(graph, node))
+
+function kindOf(graph: HeapGraph, piece: number): { words: string; kind: string } {
+  const name = nodeName(graph, piece)
+  if (name.endsWith('ExternalStringData')) return { words: 'external string', kind: 'external string' }
+  if (!name.endsWith('JSArrayBufferData')) return { words: `${name.replace('Node / ', '')} object`, kind: name }
+  const holder = nodeName(graph, graph.immediateDominator(piece))
+  return { words: 'buffer', kind: holder === 'SharedArrayBuffer' ? holder : 'ArrayBuffer' }
+}
+
+/** Statements that take memory. */
+const ALLOCATES =
+  /\b(Buffer\s*\.\s*(alloc\w*|from|concat)|new\s+(Shared)?ArrayBuffer|new\s+(Uint|Int|Float|BigInt|BigUint)\d+(Clamped)?Array|new\s+DataView)\s*\(/
+/** From where a thing is kept, in lines, to the statement that makes it. */
+const NEAR = 6
+
+/** The statement that allocates what is put into the container, if it is near to that. */
+function whereAllocated(lead: Lead, readSource: ReadSource): Culprit | undefined {
+  const name = lead.name.replace(/^.*\./, '')
+  const it = new RegExp(`(?<![\\w$#])${escaped(name)}(?![\\w$])`)
+  const puts = new RegExp(
+    `${it.source}\\s*(\\??\\.\\s*(push|unshift|set|add|append|enqueue)\\s*\\(|\\[[^\\]]+\\]\\s*=(?!=))`,
+  )
+  for (const url of modulesOf(lead).slice(0, 1)) {
+    const put = findLine(readSource, [url], puts)
+    if (!put) continue
+    const here = findLine(readSource, [url], ALLOCATES, { from: put.line, to: put.line })
+    if (here) return here
+    // The nearest above: what is put there has been made before.
+    for (let line = put.line - 1; line >= Math.max(1, put.line - NEAR); line--) {
+      const made = findLine(readSource, [url], ALLOCATES, { from: line, to: line })
+      if (made) return made
+    }
+  }
+  return undefined
+}
+
+/** The statement that makes it bigger: by its own name, then by any. */
+function whereGrown(lead: Lead, readSource: ReadSource): Culprit | undefined {
+  const urls = modulesOf(lead)
+  const name = lead.name.replace(/^.*\./, '')
+  const patterns = [
+    `(?<![\\w$#])${escaped(name)}\\s*\\.\\s*(grow|resize)\\s*\\(`,
+    '\\.\\s*memory\\s*\\.\\s*grow\\s*\\(',
+    '(?<![\\w$])(exports|instance|wasm)\\w*\\s*\\.\\s*\\w*alloc\\w*\\s*\\(',
+    '\\.\\s*_?malloc\\s*\\(',
+    '\\.\\s*(grow|resize)\\s*\\(',
+  ]
+  for (const pattern of patterns) {
+    const found = findLine(readSource, urls, new RegExp(pattern))
+    if (found) return found
+  }
+  return undefined
+}
+
+const round = (number: number): number => Math.round(number * 100) / 100

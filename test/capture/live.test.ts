@@ -1,0 +1,59 @@
+import { Session } from 'node:inspector/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sizesNow, viewsNow } from '../../src/capture/live.ts'
+import type { ProtocolClient } from '../../src/target/session.ts'
+
+// A process may look into itself, which is as good as another for what an object answers.
+const session = new Session()
+beforeAll(() => session.connect())
+afterAll(() => session.disconnect())
+const client = {
+  send: (method: string, params?: object) => session.post(method as 'Runtime.enable', params as undefined),
+} as unknown as ProtocolClient
+
+const KEPT = 'leakscopeTest'
+
+async function idsOf(...objects: readonly object[]): Promise<number[]> {
+  const ids: number[] = []
+  for (const object of objects) {
+    Reflect.set(globalThis, KEPT, object)
+    const { result } = await session.post('Runtime.evaluate', { expression: KEPT })
+    const found = await session.post('HeapProfiler.getHeapObjectId', { objectId: result.objectId! })
+    ids.push(Number(found.heapSnapshotObjectId))
+  }
+  Reflect.deleteProperty(globalThis, KEPT)
+  return ids
+}
+
+test('views tell which part of their buffer they show, whatever kind they are', async () => {
+  const block = Buffer.alloc(65_536)
+  const shared = new SharedArrayBuffer(1024)
+  const views = [block.subarray(100, 140), new DataView(block.buffer, 8, 16), new Float64Array(shared, 8, 4)]
+  expect(await viewsNow(client, await idsOf(...views))).toEqual([
+    { byteLength: 40, byteOffset: block.byteOffset + 100, bufferByteLength: block.buffer.byteLength },
+    { byteLength: 16, byteOffset: 8, bufferByteLength: block.buffer.byteLength },
+    { byteLength: 32, byteOffset: 8, bufferByteLength: 1024 },
+  ])
+})
+
+test("what the program has put in the place of V8's getters is not run", async () => {
+  let ran = 0
+  class Odd extends Uint8Array {
+    override get byteLength(): number {
+      return ++ran
+    }
+  }
+  expect(await viewsNow(client, await idsOf(new Odd(new ArrayBuffer(64), 4, 8)))).toEqual([
+    { byteLength: 8, byteOffset: 4, bufferByteLength: 64 },
+  ])
+  expect(ran).toBe(0)
+})
+
+test('what is no view, or is gone, answers nothing', async () => {
+  expect(await viewsNow(client, [...(await idsOf({ byteLength: 3 })), 999_999_999])).toEqual([undefined, undefined])
+})
+
+test('collections tell how much is in them', async () => {
+  const things = [[1, 2, 3], new Map([[1, 2]]), new Set([1, 2]), { a: 1, b: 2, c: 3, d: 4 }]
+  expect(await sizesNow(client, await idsOf(...things))).toEqual([3, 1, 2, 4])
+})
