@@ -15,7 +15,6 @@ const CUT =
   /\.(subarray|slice)\s*\(|new\s+(Uint8Array|Int8Array|DataView|\w+Array)\s*\(\s*[\w.]+\s*,|Buffer\.from\s*\(\s*[\w.]+\.buffer\s*,/
 const COPIED =
   /(Buffer\.(from|copyBytesFrom)|Uint8Array\.from|new Uint8Array|structuredClone)\s*\(\s*[\w.]+\.(subarray|slice)\s*\(/
-const MADE = /Buffer\.alloc\w*\s*\(|new (Shared)?ArrayBuffer\s*\(/
 /** Buffers that are smaller than this waste little. */
 const LARGE_BYTES = 2048
 const VIEWS = /^(Buffer|FastBuffer|DataView|(Ui|I)nt(8|16|32)Array|Uint8ClampedArray|Float(32|64)Array)$/
@@ -160,23 +159,9 @@ function findCut({ of, path }: Lead, view: number, readSource: ReadSource): Sour
   }
   for (const url of urls) {
     const source = readSource(url)
-<<<<<<< HEAD
     const cuts = source === undefined ? [] : linesOf(url, source, CUT).filter(({ text }) => !COPIED.test(text))
     const lines = source?.split('\n') ?? []
     const cut = cuts.find((each) => isKept(each, lines, container, field))
-=======
-    if (source === undefined) continue
-    const ofItself = new RegExp(`(?<![\\w$])${escaped(name ?? '')}\\s*\\.\\s*slice`)
-    const cuts = linesOf(url, source, CUT).filter(
-      ({ text }) => !COPIED.test(text) && !(name !== undefined && ofItself.test(text)),
-    )
-    const named = name === undefined ? [] : linesOf(url, source, new RegExp(`(?<![\\w$])${escaped(name)}(?![\\w$])`))
-    const both = cuts.find(({ line }) => named.some((each) => each.line === line))
-    const near = cuts.find(({ line }) => named.some((each) => Math.abs(each.line - line) <= 6))
-    // Whole buffers that are made beside where they are kept are what is kept.
-    const made = linesOf(url, source, MADE).some(({ line }) => named.some((each) => Math.abs(each.line - line) <= 1))
-    const cut = both ?? (made ? undefined : near)
->>>>>>> det2
     if (cut) return cut
   }
   return undefined

@@ -5,9 +5,6 @@ const CUTTING = 'const headers = new Map()\nfunction keep(block) {\n  headers.se
 const COPYING =
   'const headers = new Map()\nfunction keep(block) {\n  headers.set(n++, Buffer.from(block.subarray(0, 40)))\n}\n'
 
-const ARENA =
-  'const part = chunk.subarray(0, 40)\nconst chunk = Buffer.alloc(65_536)\nheaders.set(n++, chunk)\nconst headers = new Map()\n'
-
 /** Views, one of each buffer, or all of one. */
 function headers(d: Drawing, count: number, shared = false): void {
   const slab = shared ? d.buffer('slab', 65_536) : 0
@@ -25,13 +22,8 @@ test('one view of each large buffer, and a line that cuts views', async () => {
   })
 })
 
-<<<<<<< HEAD
 test('whole buffers, which nothing cuts, are memory outside the heap like any other', async () => {
   for (const source of ['', COPYING, 'const headers = new Map()\n']) {
-=======
-test('whole buffers, which nothing cuts, are a collection like any other', async () => {
-  for (const source of ['', COPYING, ARENA, 'const headers = new Map()\n']) {
->>>>>>> det2
     const [finding] = await findLeaksIn([(d, step) => headers(d, 10 * (step + 1))], source)
     expect(finding?.pattern).toBe('off-heap-growth')
   }
