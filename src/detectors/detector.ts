@@ -67,6 +67,8 @@ export interface Diagnosis {
   readonly likelihood?: Likelihood
   /** Where the detector knows better than a look along the path. */
   readonly culprit?: Culprit | undefined
+  /** The way to tell instead of the lead's own: ordinals, to one of the objects. */
+  readonly way?: readonly number[] | undefined
   /** Numbers and names that the judgement rests on; specific to the pattern. */
   readonly evidence: Readonly<Record<string, unknown>>
   /** One or two sentences on what to change, in the words of this program. */

@@ -182,7 +182,8 @@ function moduleOf(graph: HeapGraph, way: readonly number[]): string | undefined 
 }
 
 function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, { readSource, mapPosition }: Captures): ReportFinding {
-  const { suspect, of, path } = lead
+  const { suspect, of } = lead
+  const path = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
   const blamed = { ...lead, graph: of.graph, lineage: of.heap.lineage }

@@ -4,6 +4,7 @@ import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { describePath } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { pathTo } from '../graph/paths.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
@@ -74,6 +75,7 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
     title: `${amount} to be sent in ${streams}${where && ` of ${where}`}, ${perSecond.toFixed(1)} writes more each second${said}`,
     cause: `${of.isolate} ${kind} ${where}`,
     culprit: writingLine(of, path, at, readSource),
+    ...(inQueue ? {} : { way: wayToWrites(of, backlogs[0]!) }),
     evidence: {
       streams: states.length,
       stream: kind,
@@ -104,6 +106,12 @@ function writingLine(
     /(?<![\w$.])(?!(res|response|reply|console|process|log|logger)\b)[\w$]+\s*\.\s*(send|write|publish)\s*\(/,
   ])
   return line && lineAsCulprit(line)
+}
+
+/** Through what the program keeps the stream in, rather than through the request that the system has. */
+function wayToWrites({ graph }: IsolateHeap, { state, elements }: Backlog): number[] {
+  const queue = property(graph, state, 'kBufferedValue', 'buffered', 'outputData')
+  return [...pathTo(graph.paths, state), ...(queue === undefined ? [] : [queue, elements[0]!])]
 }
 
 const escaped = (name: string): string => name.replace(/[$#.]/g, '\\$&')
