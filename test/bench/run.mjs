@@ -20,6 +20,7 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { agreementOf } from './agreement.mjs'
 import { comparers, openers } from './contestants/list.mjs'
+import { detectorCost } from './detectors.mjs'
 import { growthOf } from './growth.mjs'
 import { hugeHeap, pairOfHeaps, SIZES, serviceHeap, sizeOf } from './heaps.mjs'
 import { measure } from './measure.mjs'
@@ -94,6 +95,12 @@ async function benchEngine() {
   }
   if (!values.file) {
     results.comparing = await compare(await pairOfHeaps())
+    const { readMs, detectMs, share } = detectorCost((await pairOfHeaps()).slice(0, 2), rounds)
+    results.detectors = { readMs, detectMs, share }
+    console.log(
+      `DETECTORS: all together ${Math.round(detectMs)} ms beside ${Math.round(readMs)} ms for reading the pair: ${Math.round(100 * share)} %\n`,
+    )
+    check(share < 0.25)
     console.log('START-UP: whole processes; analyze reads the smallest heap\n')
     results.startUp = startUp(await serviceHeap(28), 15)
     console.log(`${startUpTable(results.startUp)}\n`)
