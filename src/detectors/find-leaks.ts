@@ -115,6 +115,7 @@ const weight = ({ growth, confidence }: ReportFinding): number => growth.bytesPe
 class Account {
   readonly of: IsolateHeap
   readonly #known: Uint8Array
+  readonly #shares = new Map<Suspect, { readonly share: number; readonly bytes: number }>()
   bytes = 0
 
   constructor(of: IsolateHeap) {
@@ -123,7 +124,11 @@ class Account {
   }
 
   /** Of the bytes that a suspect stands for. */
-  shareKnown({ reached }: Suspect): number {
+  shareKnown(suspect: Suspect): number {
+    const { reached } = suspect
+    // Every detector asks, and there is nothing new until one has taken something.
+    const before = this.#shares.get(suspect)
+    if (before?.bytes === this.bytes) return before.share
     let known = 0
     let all = 0
     for (const node of reached) {
@@ -131,7 +136,9 @@ class Account {
       all += bytes
       if (this.#known[node] === 1) known += bytes
     }
-    return all === 0 ? 0 : known / all
+    const share = all === 0 ? 0 : known / all
+    this.#shares.set(suspect, { share, bytes: this.bytes })
+    return share
   }
 
   take({ reached, bytes }: Suspect): void {

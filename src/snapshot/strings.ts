@@ -4,6 +4,21 @@ import { LeakscopeError } from '../errors.ts'
 
 const QUOTE = 0x22
 
+/** Names that are asked for before they are worth a table. */
+const MANY_ASKED = 24
+/** Bytes of the longest name that the table has. */
+const MAX_NAME = 64
+
+/** Another one in each process: strings that all fall on one slot cannot be chosen beforehand. */
+const SEED = Math.floor(Math.random() * 2 ** 32)
+
+/** FNV-1a. */
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5 ^ SEED
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
+  return (hash ^ (hash >>> 15)) >>> 0
+}
+
 export interface RawStrings {
   /** The section's bytes as they stand in the file, from behind `[` on; JSON, so with quotes, commas and escapes. */
   readonly stringBytes: Uint8Array
@@ -23,6 +38,8 @@ export class StringTable {
   readonly count: number
   /** What was asked of {@link indexOf}, which takes long where the answer is -1: a few names, again and again. */
   readonly #asked = new Map<string, number>()
+  /** By hash of a short string: its index and 1, or 0; open addressing. */
+  #slots: Uint32Array | undefined
 
   /** @param bytes what {@link RawStrings.stringBytes} are, or what gives them when they are first asked for */
   constructor(bytes: Uint8Array | (() => Uint8Array), starts: Uint32Array | Float64Array) {
@@ -95,6 +112,8 @@ export class StringTable {
   }
 
   #find(text: string): number {
+    // Who asks for so many names pays for a table once, instead of a search through all bytes each time.
+    if (this.#asked.size >= MANY_ASKED && text.length <= MAX_NAME) return this.#lookUp(text)
     const haystack = this.#bytes
     const needle = `"${text}"`
     for (let at = haystack.indexOf(needle); at >= 0; at = haystack.indexOf(needle, at + 1)) {
@@ -103,6 +122,41 @@ export class StringTable {
       if (this.#starts[index] === at + 1 && this.get(index) === text) return index
     }
     return -1
+  }
+
+  #lookUp(text: string): number {
+    const slots = this.#slots ?? this.#buildSlots()
+    this.#slots = slots
+    const bytes = Buffer.from(text, 'latin1')
+    for (let slot = hashOf(bytes, 0, bytes.length) & (slots.length - 1); ; slot = (slot + 1) & (slots.length - 1)) {
+      const index = slots[slot]! - 1
+      if (index < 0) return -1
+      const start = this.#starts[index]!
+      if (this.#bytes[start + bytes.length] === QUOTE && this.get(index) === text) return index
+    }
+  }
+
+  /** The short strings by their bytes; of those alike the first. */
+  #buildSlots(): Uint32Array {
+    const { count } = this
+    let size = 16
+    while (size < 2 * count) size *= 2
+    const slots = new Uint32Array(size)
+    const bytes = this.#bytes
+    for (let index = 0; index < count; index++) {
+      const start = this.#starts[index]!
+      if (this.#starts[index + 1]! - start > MAX_NAME + 8) continue
+      const end = this.#end(index)
+      let slot = hashOf(bytes, start, end) & (size - 1)
+      while (slots[slot] !== 0 && !this.#isSame(slots[slot]! - 1, start, end)) slot = (slot + 1) & (size - 1)
+      if (slots[slot] === 0) slots[slot] = index + 1
+    }
+    return slots
+  }
+
+  #isSame(index: number, start: number, end: number): boolean {
+    const own = this.#starts[index]!
+    return this.#bytes.compare(this.#bytes, start, end, own, this.#end(index)) === 0
   }
 
   /** Where the closing quote of the string stands: the last one in front of the next string's opening quote. */

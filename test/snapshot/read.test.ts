@@ -81,6 +81,12 @@ describe('reading a snapshot', () => {
     expect(strings.get(strings.indexOf('a'))).toBe('a')
     expect(strings.get(strings.indexOf('aa'))).toBe('aa')
     expect(strings.indexOf('b')).toBe(-1)
+    // Asked for many names, it looks them up in a table, with the same answers.
+    for (let i = 0; i < 100; i++) expect(strings.indexOf(`nothing ${i}`)).toBe(-1)
+    for (let i = 0; i < strings.count; i++) {
+      const text = strings.get(i)
+      if (/^[ !#-[\]-~]+$/.test(text)) expect(strings.get(strings.indexOf(text))).toBe(text)
+    }
     expect([...strings.startingWith('system / Context')].map((i) => strings.get(i))).toEqual(['system / Context / x'])
     expect([...strings.containing('a')]).toHaveLength(3)
   })
