@@ -21,7 +21,7 @@ const SOURCE = `
 
 interface Way {
   readonly name: string
-  start(): Promise<SpawnedTarget>
+  start(source: string): Promise<SpawnedTarget>
   /** What to call the target on the command line. */
   target(of: SpawnedTarget): string
   /** Ports of an inspector that it had before. */
@@ -29,19 +29,19 @@ interface Way {
 }
 
 const WAYS: readonly Way[] = [
-  { name: 'by signal', start: () => spawnTarget(SOURCE), target: ({ pid }) => String(pid), ports: 0 },
+  { name: 'by signal', start: (source) => spawnTarget(source), target: ({ pid }) => String(pid), ports: 0 },
   {
     name: 'by an inspector that is open',
-    start: () => spawnTarget(SOURCE, { args: ['--inspect=127.0.0.1:0'] }),
+    start: (source) => spawnTarget(source, { args: ['--inspect=127.0.0.1:0'] }),
     target: ({ pid }) => `127.0.0.1:${portsOf(pid)[0]}`,
     ports: 1,
   },
-  { name: 'by the agent', start: () => spawnAgent(SOURCE), target: ({ pid }) => String(pid), ports: 0 },
+  { name: 'by the agent', start: (source) => spawnAgent(source), target: ({ pid }) => String(pid), ports: 0 },
 ]
 
 describe.each(WAYS)('a process reached $name', ({ start, target: nameOf, ports }) => {
   test('gives the heaps of its main thread and its worker, and is left as it was found', async () => {
-    const target = await start()
+    const target = await start(SOURCE)
     await until(() => target.output().includes('all run'), 'the worker to run')
     expect(portsOf(target.pid)).toHaveLength(ports)
     const cwd = temporaryFolder()
