@@ -31,8 +31,9 @@ const ATTACHED = z.object({ sessionId: z.string(), workerInfo: z.object({ title:
 const DETACHED = z.object({ sessionId: z.string() })
 const CARRIED = z.object({ params: z.object({ sessionId: z.string(), message: z.string() }) })
 
-/** How long letting go may take; the end of the visit does it anyhow. */
+/** How long letting go may take; what was asked for is done even if nobody waits for the answer. */
 const LEAVE_MS = 5000
+const CANCELLED_LEAVE_MS = 500
 
 /**
  * Opens a conversation with every worker thread, and with those that start later. Node's main thread knows them all,
@@ -65,8 +66,12 @@ export async function attachWorkers(session: InspectorSession): Promise<Workers>
     list: () => [...known.values()].map(({ thread }) => thread).sort((a, b) => a.threadId - b.threadId),
     async leave() {
       for (const end of off) end()
-      // Nothing more is sent to who does not answer; that the connection ends has the same effect.
-      await session.send('NodeWorker.disable', {}, { timeoutMs: LEAVE_MS }).catch(() => {})
+      // One by one: only that ends a worker's session, and with it the sampling and whatever else was begun there. It
+      // outlives `NodeWorker.disable` and the connection (seen on Node 18 to 26), so it is ended after Ctrl-C as well.
+      const timeoutMs = session.signal.aborted ? CANCELLED_LEAVE_MS : LEAVE_MS
+      const options = { signal: AbortSignal.timeout(LEAVE_MS), timeoutMs }
+      const detached = [...known.keys()].map((sessionId) => session.send('NodeWorker.detach', { sessionId }, options))
+      await Promise.allSettled([...detached, session.send('NodeWorker.disable', {}, options)])
     },
   }
 }
