@@ -102,10 +102,7 @@ export function judgeClues(clues: Clues, options: BlameOptions): Verdict {
   const isOwnPlace = (place: SourceLocation): boolean => isOwn(mapped(place).url)
 
   const ranked = rankSites(allocations, clues, isOwnPlace)
-  const guess = fromHeap(clues, sources, first, isOwnPlace)
-  const found = guess?.sure
-    ? confirmed(guess, ranked, sources)
-    : (fromProfile(guess, ranked, clues, sources, first) ?? guess)
+  const found = decide(fromHeap(clues, sources, first, isOwnPlace), ranked, clues, sources, first)
   if (!found) return { culprit: undefined, sites: [] }
   const place = mapped(found.place)
   return {
@@ -126,68 +123,78 @@ interface Guess {
   readonly name: string
   readonly place: SourceLocation
   readonly basis: Culprit['basis']
-  /** Whether it is better than what a profile can tell. */
-  readonly sure: boolean
+  /** How likely; above `SURE`, a profile cannot tell better. */
+  readonly score: number
 }
 
+/** Where the program's own names lead: a statement that puts things, a function that leaks itself. */
+const CERTAIN = 100
+/** V8's profiles name the outermost of functions that were compiled as one, so a statement that fits well is more to go by. */
+const SURE = 8
+/** Of the best score, so much is as good. */
+const TIED = 0.9
+
+/** The likeliest first, and those that are about as likely. */
 function fromHeap(
   clues: Clues,
   sources: Sources | undefined,
   first: 'put' | 'made',
   isOwnPlace: (place: SourceLocation) => boolean,
-): Guess | undefined {
-  if (clues.callback) return ofFunction(clues.callback, sources, true)
+): Guess[] {
+  if (clues.callback) return [ofFunction(clues.callback, sources, CERTAIN)]
   if (sources) {
     const put = findPut(sources, clues)
     const where = put && ({ url: put.url, ...placeOf(put.outline, put.offset) } satisfies SourceLocation)
     const there = where && isOwnPlace(where) ? where : undefined
-    if (there && put?.sure && first === 'put') return { name: '', place: there, basis: 'retainer', sure: true }
-    for (const { module, call } of rankStatements(sources, clues, first)) {
+    if (there && put?.sure && first === 'put') return [{ name: '', place: there, basis: 'retainer', score: CERTAIN }]
+    const calls = rankStatements(sources, clues, first).flatMap(({ module, call, score }): Guess[] => {
       const place = { url: module.url, ...placeOf(module.outline, call.at) }
       // A library that is only set up keeps what others allocate.
-      if (isOwnPlace(place)) return { name: '', place, basis: 'retainer', sure: call.block === undefined }
-    }
-    if (there) return { name: '', place: there, basis: 'retainer', sure: false }
+      const certain = call.block === undefined ? CERTAIN : score
+      return isOwnPlace(place) ? [{ name: '', place, basis: 'retainer', score: certain }] : []
+    })
+    if (calls[0]) return calls.filter(({ score }) => score >= TIED * calls[0]!.score)
+    if (there) return [{ name: '', place: there, basis: 'retainer', score: 0 }]
   }
   const near = clues.functions.find(({ kind, distance }) => kind !== 'shared' && distance <= NEAR)
-  if (near) return ofFunction(near, sources, false)
+  // Without sources, the function itself is nearer to the mark than where that begins in which it was made.
+  if (near) return [ofFunction(near, sources, near.kind === 'callback' && !sources ? CERTAIN : 0)]
   const step = clues.steps.find(({ location }) => isOwnPlace(location)) ?? clues.steps[0]
-  return step && { name: step.name, place: step.location, basis: 'retainer', sure: false }
+  return step ? [{ name: step.name, place: step.location, basis: 'retainer', score: 0 }] : []
 }
 
 /** Where a function is handed over, or else where it begins. */
-function ofFunction({ name, location, kind }: NearFunction, sources: Sources | undefined, sure: boolean): Guess {
+function ofFunction({ name, location, kind }: NearFunction, sources: Sources | undefined, score: number): Guess {
   const basis = kind === 'callback' ? 'callback' : 'retainer'
   const module = kind === 'callback' ? sources?.module(location.url) : undefined
   const block = module && blockFrom(module.outline, offsetOf(module.outline, location.line, location.column))
   const call = block && handover(module.outline.code, module.calls, block, name)
   const place = call ? { url: location.url, ...placeOf(module.outline, call.at) } : location
-  return { name, place, basis, sure }
+  return { name, place, basis, score }
 }
 
-/** A guess is on allocation's ground, too, where the profile's best stack has passed its function. */
-function confirmed(guess: Guess, ranked: readonly RankedSite[], sources: Sources | undefined): Guess {
-  return ranked[0] && passes(ranked[0], guess.place, sources) ? { ...guess, basis: 'allocation' } : guess
-}
-
-/** The guess if a stack that fits well has passed there; else the statement in the function that the best stack has innermost. */
-function fromProfile(
-  guess: Guess | undefined,
+/**
+ * Of guesses that are as good, the one in a function that a stack which fits well has passed; where none is, and none is
+ * sure, the statement in the function that the best stack has innermost.
+ */
+function decide(
+  guesses: readonly Guess[],
   ranked: readonly RankedSite[],
   clues: Clues,
   sources: Sources | undefined,
   first: 'put' | 'made',
 ): Guess | undefined {
   const best = ranked[0]
-  // Without sources, the function itself is nearer to the mark than where that begins in which it was made.
-  if (!best || (guess?.basis === 'callback' && !sources)) return undefined
+  if (!best) return guesses[0]
   const good = ranked.filter(({ fit }) => fit >= AS_GOOD * best.fit)
-  if (guess && good.some((site) => passes(site, guess.place, sources))) return { ...guess, basis: 'allocation' }
+  const passed = guesses.find(({ place }) => good.some((site) => passes(site, place, sources)))
+  if (passed) return { ...passed, basis: 'allocation' }
+  if (guesses[0] && guesses[0].score >= SURE) return guesses[0]
   const module = sources?.module(best.url)
   const block = module && blockFrom(module.outline, offsetOf(module.outline, best.line, best.column))
   const statement = block && statementIn(module, block, clues, first)
   const place = statement ? { url: best.url, ...placeOf(module!.outline, statement.call.at) } : best
-  return { name: best.function ?? '', place, basis: 'allocation', sure: false }
+  return { name: best.function ?? '', place, basis: 'allocation', score: 0 }
 }
 
 /** Whether one of the functions on a stack is around a place. */

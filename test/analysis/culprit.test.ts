@@ -276,6 +276,21 @@ function second(item) {
     ])
   })
 
+  it('a statement that fits well stays, as V8 may have named a function that calls its own', () => {
+    const allocations = [stack('(item) {\n  const', 90_000)]
+    const functions = [functionAt(source, '(item) {\n  queue', { kind: 'frame', distance: 1 })]
+    const { culprit } = judgeClues({ ...nothing, ...clues, functions }, { readSource: () => source, allocations })
+    expect(culprit).toMatchObject({ line: 5, basis: 'retainer' })
+  })
+
+  it('where nothing else is known, something in the function that allocates is to blame', () => {
+    const unknown = { ...nothing, classes: new Map([['Queue', 0.2]]), home: undefined }
+    const allocations = [stack('(item) {\n  const', 90_000)]
+    const { culprit } = judgeClues(unknown, { readSource: () => source, allocations })
+    expect(culprit).toMatchObject({ line: 7, basis: 'allocation' })
+    expect(judgeClues(unknown, { readSource: () => source }).culprit).toBeUndefined()
+  })
+
   it('names the function where there is no source', () => {
     const allocations = [stack('(item) {\n  const', 90_000)]
     expect(judgeClues({ ...nothing, ...clues }, { allocations }).culprit).toMatchObject({
