@@ -18,16 +18,17 @@ const SIZE = `function () {
   return Object.keys(this).length
 }`
 
-/** The getters of V8 itself: whatever the program has put in their place is not asked. */
+/**
+ * The getters of V8 itself: whatever the program has put in their place is not asked. That of a SharedArrayBuffer's
+ * length counts as having side effects, so views of such give no answer.
+ */
 const VIEW = `function () {
   const kind = this instanceof DataView ? DataView : Object.getPrototypeOf(Uint8Array)
-  const ask = (name) => Object.getOwnPropertyDescriptor(kind.prototype, name).get.call(this)
-  const buffer = ask('buffer')
-  const whole = buffer instanceof ArrayBuffer ? ArrayBuffer : SharedArrayBuffer
+  const ask = (owner, name, of) => Object.getOwnPropertyDescriptor(owner.prototype, name).get.call(of)
   return {
-    byteLength: ask('byteLength'),
-    byteOffset: ask('byteOffset'),
-    bufferByteLength: Object.getOwnPropertyDescriptor(whole.prototype, 'byteLength').get.call(buffer)
+    byteLength: ask(kind, 'byteLength', this),
+    byteOffset: ask(kind, 'byteOffset', this),
+    bufferByteLength: ask(ArrayBuffer, 'byteLength', ask(kind, 'buffer', this))
   }
 }`
 

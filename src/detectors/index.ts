@@ -15,6 +15,7 @@ import { promisePileup } from './promise-pileup.ts'
 import { stringRetention } from './string-retention.ts'
 import { taskQueuePileup } from './task-queue-pileup.ts'
 import { threadGrowth } from './thread-growth.ts'
+import { threadPoolSaturation } from './thread-pool-saturation.ts'
 import { unboundedTimers } from './unbounded-timers.ts'
 
 export const DETECTORS: readonly Detector[] = [
@@ -22,6 +23,7 @@ export const DETECTORS: readonly Detector[] = [
   outboundBufferPileup,
   crossThreadRelease,
   threadGrowth,
+  threadPoolSaturation,
   handleLeak,
   unboundedTimers,
   listenerLeak,

@@ -59,11 +59,11 @@ export class Drawing {
     this.#edges.push({ from, to, type, name })
   }
 
-  /** An object with properties; one of a class that a script defines has the script's URL. */
-  object(key: string, name: string, members: Members = {}, { size = 48, url = '' } = {}): number {
+  /** An object with properties; one of a class that a script defines, or a function that waits, has the script's URL. */
+  object(key: string, name: string, members: Members = {}, { size = 48, url = '', line = 4 } = {}): number {
     const isNew = !this.#made.has(key)
     const node = this.#add(key, { name, size })
-    if (isNew && url !== '') this.#locations.push({ node, script: this.#script(url), line: 3, column: 1 })
+    if (isNew && url !== '') this.#locations.push({ node, script: this.#script(url), line: line - 1, column: 1 })
     return this.members(node, members)
   }
 

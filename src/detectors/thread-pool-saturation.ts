@@ -1,0 +1,203 @@
+// `thread-pool-saturation`: work for the threads of libuv's pool waits, and more comes than they get done.
+
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { internal, nodeName, referencesOf } from '../graph/look.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import { formatCount } from '../support/format.ts'
+import type { Detector, IsolateHeap } from './detector.ts'
+import { isWaiting, placeOf, shortPlace } from './functions.ts'
+import { findLine, textOf, whereGiven } from './statements.ts'
+import { isNew, plural } from './surroundings.ts'
+
+/** Node's objects for one piece of work each that a thread of the pool is to do; c-ares and sockets need none. */
+const KINDS: readonly { readonly names: RegExp; readonly what: string }[] = [
+  { names: /^(FSReqCallback|FSReqPromise)$/, what: 'file system' },
+  { names: /^(GetAddrInfoReqWrap|GetNameInfoReqWrap)$/, what: 'dns.lookup' },
+  { names: /^\w+Job$/, what: 'crypto' },
+]
+/** The pool has four threads unless UV_THREADPOOL_SIZE says otherwise: fewer requests are under way, and wait for nothing. */
+const POOL = 4
+const LEAST = { more: 8, waiting: 2 * POOL }
+/** Requests that are looked at for who made them, and how far from each. */
+const MOST = { requests: 600, nodes: 600 }
+
+export const threadPoolSaturation: Detector = {
+  pattern: 'thread-pool-saturation',
+  diagnose(lead, { readSource }) {
+    const { of, suspect, way, likelihood } = lead
+    const { graph } = of
+    if (!way.some((node) => isNew(of, node) && isRequest(graph, node))) return undefined
+    const requests = requestsOf(of)
+    const counts = countsOf(of, requests)
+    const gains = counts.slice(1).map((count, step) => count - counts[step]!)
+    const more = counts.at(-1)! - counts[0]!
+    if (more < LEAST.more || requests.length < LEAST.waiting || gains.some((gain) => gain <= 0)) return undefined
+    const perSecond = more / (of.seconds.at(-1)! - of.seconds[0]!)
+    const makers = makersOf(of, requests)
+    const submitter = makers.reduce<Maker | undefined>(
+      (best, each) => (each.fresh > (best?.fresh ?? 0) ? each : best),
+      undefined,
+    )
+    // They wait since before the first look, and those who make them wait for them, so that no more come.
+    const waiting = makers.filter((each) => each !== submitter && each.fresh === 0)
+    const areTaken = waiting.reduce((sum, { old }) => sum + old, 0) >= POOL
+    const stuck = areTaken ? waiting[0] : undefined
+    const blocks = stuck && statementOf(readSource, stuck)
+    const submits = submitter && statementOf(readSource, submitter)
+    const kinds = countKinds(graph, requests)
+    const who = submits ? `, most by ${submits.function ?? 'a function'} (${shortPlace(submits)})` : ''
+    return {
+      title: `${formatCount(requests.length)} requests wait for libuv's thread pool, ${perSecond.toFixed(1)} more each second than it answers${who}`,
+      culprit: blocks ?? submits,
+      likelihood: {
+        confidence: likelihood.confidence,
+        reason: `${likelihood.reason}; requests that the pool has not answered: ${counts.map((count) => formatCount(count)).join(', ')}`,
+      },
+      cause: of.isolate,
+      evidence: {
+        waiting: requests.length,
+        perSecond: Math.round(perSecond * 10) / 10,
+        counts,
+        kinds,
+        submittedBy: makers
+          .slice(0, 5)
+          .map(({ place, fresh, old }) => ({ at: shortPlace(place), requests: fresh + old, new: fresh })),
+        stuckSinceFirstLook: stuck ? { at: shortPlace(blocks!), requests: stuck.old } : null,
+        bytesEach: Math.round(suspect.bytes / Math.max(1, suspect.count)),
+      },
+      advice: blocks
+        ? `The threads (four, unless UV_THREADPOOL_SIZE says otherwise) are taken: ${formatCount(stuck!.old)} ${plural(stuck!.old, 'request')} of ${blocks.function ?? 'the function'} at ${shortPlace(blocks)} ${plural(stuck!.old, 'has', 'have')} not come back since the first look. Do not let the pool wait for what may never come: a pipe or a device is read with net.Socket or tty, and what may hang on a network drive belongs in a process of its own; what waits behind it goes on by itself then.`
+        : `More is asked of the pool's threads (four, unless UV_THREADPOOL_SIZE says otherwise) than they do: bound how much is under way at once${submits ? ` at ${shortPlace(submits)}` : ''}, make each piece smaller, and for ${busiest(kinds)} work that is really needed give the process a larger UV_THREADPOOL_SIZE, or worker threads.`,
+    }
+  },
+}
+
+const busiest = (kinds: Readonly<Record<string, number>>): string =>
+  Object.entries(kinds).sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'such'
+
+const kindOf = (name: string): string | undefined => KINDS.find(({ names }) => names.test(name))?.what
+
+/** One of Node's own, rather than some class of the program's that is called a job. */
+const isRequest = (graph: HeapGraph, node: number): boolean =>
+  graph.snapshot.nodeType[node] === NodeType.object &&
+  kindOf(nodeName(graph, node)) !== undefined &&
+  nodeName(graph, internal(graph, node, 'javascript_to_native') ?? node).startsWith('Node / ')
+
+function requestsOf({ graph }: IsolateHeap): number[] {
+  const { nodeCount, nodeName: names, strings } = graph.snapshot
+  const known = new Map<number, boolean>()
+  const requests: number[] = []
+  for (let node = 0; node < nodeCount; node++) {
+    const name = names[node]!
+    if (!known.has(name)) known.set(name, kindOf(strings.get(name)) !== undefined)
+    if (known.get(name) && isRequest(graph, node)) requests.push(node)
+  }
+  return requests
+}
+
+/** How many there were in each snapshot. */
+function countsOf({ heap }: IsolateHeap, requests: readonly number[]): number[] {
+  const { classes } = heap.opened
+  const keys = [...new Set(requests.map((node) => classes.keys[classes.of[node]!]!))]
+  return heap.series.map((each) => keys.reduce((sum, key) => sum + (each.classes.get(key)?.count ?? 0), 0))
+}
+
+function countKinds(graph: HeapGraph, requests: readonly number[]): Record<string, number> {
+  const kinds: Record<string, number> = {}
+  for (const node of requests) {
+    const kind = kindOf(nodeName(graph, node))!
+    kinds[kind] = (kinds[kind] ?? 0) + 1
+  }
+  return kinds
+}
+
+/** A function of the program's that has asked for something, and how often. */
+interface Maker {
+  readonly place: Culprit
+  /** Since the first snapshot. */
+  fresh: number
+  old: number
+}
+
+/** Who has made the requests, whoever has most first. */
+function makersOf(of: IsolateHeap, requests: readonly number[]): Maker[] {
+  const makers = new Map<string, Maker>()
+  // All old ones if they are not too many: what is stuck is among them.
+  const old = requests.filter((node) => !isNew(of, node)).slice(0, MOST.requests)
+  const fresh = requests.filter((node) => isNew(of, node)).slice(0, MOST.requests)
+  for (const node of [...old, ...fresh]) {
+    const place = makerOf(of.graph, node)
+    if (!place) continue
+    const key = `${place.url}:${place.line}:${place.column}`
+    const maker = makers.get(key) ?? { place, fresh: 0, old: 0 }
+    makers.set(key, maker)
+    if (isNew(of, node)) maker.fresh++
+    else maker.old++
+  }
+  return [...makers.values()].sort((a, b) => b.fresh + b.old - a.fresh - a.old)
+}
+
+/** What leads away from those who wait for one request, to all that they know. */
+const ELSEWHERE = new Set([
+  '__proto__',
+  'constructor',
+  'prototype',
+  'map',
+  'previous',
+  'shared',
+  'feedback_cell',
+  'code',
+])
+
+/** The function nearest to a request that waits for it, or is called by it: the program's own, else a package's. */
+function makerOf(graph: HeapGraph, request: number): Culprit | undefined {
+  const { nodeType } = graph.snapshot
+  const seen = new Set([request])
+  const queue = [request]
+  let ofPackage: Culprit | undefined
+  for (let i = 0; i < queue.length && i < MOST.nodes; i++) {
+    const node = queue[i]!
+    const isClosure = nodeType[node] === NodeType.closure
+    if (i > 0 && (isClosure || isWaiting(graph, node))) {
+      const place = placeOf(graph, node, isClosure ? 'callback' : 'retainer')
+      if (place?.package === null) return place
+      ofPackage ??= place
+    }
+    if (graph.moduleScopes.has(node)) continue
+    for (const { name, target } of referencesOf(graph, node, 50)) {
+      const type = nodeType[target]
+      if (seen.has(target) || ELSEWHERE.has(name) || type === NodeType.code || type === NodeType.objectShape) continue
+      if (graph.moduleScopes.has(target) || /^(system \/ NativeContext|global.*)$/.test(nodeName(graph, target)))
+        continue
+      seen.add(target)
+      queue.push(target)
+    }
+  }
+  return ofPackage
+}
+
+/** Calls that end up in the pool. */
+const SUBMITS =
+  'readFile|writeFile|appendFile|copyFile|open|openAsBlob|read|readv|write|writev|l?stat|statfs|access|opendir|readdir|mkdir|mkdtemp|rm|rmdir|unlink|rename|realpath|readlink|symlink|truncate|utimes|fsync|cp|createReadStream|createWriteStream|pbkdf2|scrypt|hkdf|randomBytes|randomFill|randomInt|generateKey\\w*|generatePrime|checkPrime|sign|verify|hash|compare|digest|lookup|lookupService'
+
+/** The statement in the function that asks, as far as its text tells; where the function stands, or is handed over, if not. */
+function statementOf(readSource: ReadSource, { place }: Maker): Culprit {
+  if (place.basis === 'callback') return whereGiven(readSource, place, SUBMITS)
+  const lines = textOf(readSource, place)?.split('\n').length
+  if (lines === undefined) return place
+  const within = { from: place.line, to: place.line + lines - 1 }
+  const call =
+    findLine(readSource, [place.url], new RegExp(`\\bawait\\b.*(?<![\\w$])(?:${SUBMITS})\\s*\\(`), within) ??
+    findLine(readSource, [place.url], new RegExp(`(?<![\\w$])(?:${SUBMITS})\\s*\\(`), within) ??
+    findLine(readSource, [place.url], /\bawait\b/, within)
+  const name = place.function ?? nameAt(readSource, place)
+  return call ? { ...call, function: name, basis: 'retainer' } : { ...place, function: name }
+}
+
+/** What a function is called that waits: V8 tells its place alone. */
+function nameAt(readSource: ReadSource, { url, line }: Culprit): string | null {
+  const text = readSource(url)?.split('\n')[line - 1] ?? ''
+  const found = /\bfunction\s*\*?\s*([\w$]+)|([\w$#]+)\s*[:=]\s*async\b|\basync\s+\*?\s*([\w$#]+)\s*\(/.exec(text)
+  return found?.[1] ?? found?.[2] ?? found?.[3] ?? null
+}
