@@ -2,7 +2,9 @@
 
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal, referencesOf } from '../graph/look.ts'
+import { internal, isObject, referencesOf } from '../graph/look.ts'
+import { NOT_REACHED, pathTo } from '../graph/paths.ts'
+import { EdgeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { functionsFrom, shortPlace } from './functions.ts'
@@ -94,6 +96,23 @@ function chainFrom(graph: HeapGraph, promise: number): number {
   return length
 }
 
+/** The end of a chain is what the program has hold of; its front only hangs on what it waits for. */
+function wayToEnd({ suspect, of }: Lead): number[] | undefined {
+  const { graph } = of
+  const end = suspect.reached.find((node) => {
+    const holder = graph.paths.via[node]!
+    if (!isPromise(graph, node) || holder >= NOT_REACHED || !isObject(graph, holder) || isPromise(graph, holder))
+      return false
+    return (
+      of.heap.lineage?.born[holder] === 0 &&
+      [...referencesOf(graph, holder, 1000)].some(
+        ({ type, target }) => target === node && (type === EdgeType.property || type === EdgeType.context),
+      )
+    )
+  })
+  return end === undefined ? undefined : pathTo(graph.paths, end)
+}
+
 /** Each promise waits for the one before. */
 function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
   const { suspect, of } = lead
@@ -111,6 +130,7 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
   return {
     title: `A chain of promises grew by ${formatCount(count)}, ${perSecond.toFixed(1)} more each second: what they wait for comes more slowly`,
     culprit,
+    way: wayToEnd(lead),
     evidence: {
       kind: 'chain',
       promises: count,
