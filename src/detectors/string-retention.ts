@@ -5,6 +5,7 @@ import { stringText } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { retains } from '../snapshot/snapshot.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
@@ -65,16 +66,16 @@ function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   }
 }
 
-/** Whether nothing but pieces of it, or V8's flattened version of it, refers to a text. */
+/** Whether nothing but pieces of it, or V8's flattened version of it, keeps a text; a profiler's weak handles do not. */
 function isHeldBySlicesOnly(graph: HeapGraph, parent: number): boolean {
-  const { nodeType } = graph.snapshot
-  return graph.retainers(parent).every(({ node }) => {
-    if (nodeType[node] === NodeType.slicedString) return true
-    return (
-      nodeType[node] === NodeType.consString &&
-      graph.retainers(node).every((each) => nodeType[each.node] === NodeType.slicedString)
-    )
-  })
+  const { nodeType, edges } = graph.snapshot
+  const keepers = (node: number) => graph.retainers(node).filter(({ edge }) => retains(edges[edge]!))
+  return keepers(parent).every(
+    ({ node }) =>
+      nodeType[node] === NodeType.slicedString ||
+      (nodeType[node] === NodeType.consString &&
+        keepers(node).every((each) => nodeType[each.node] === NodeType.slicedString)),
+  )
 }
 
 /** The statement that cuts: beside what puts it there, in the function that is called there, or else anywhere. */
