@@ -30,7 +30,9 @@ export function reportTerminal(report: Report, options: TerminalOptions): string
   const isolates = [...new Set(report.snapshots.map(({ isolate }) => isolate))]
   const leaks = report.explained === null ? [] : [findingsText(report, options)]
   if (report.command === 'diagnose') {
-    return [...leaks, vitalsText(report), ...notComparedParts(report, options)]
+    // Without snapshots the process's memory is all that there is to see.
+    const memory = report.explained === null && report.process ? [processText(report.process, options)] : []
+    return [...leaks, vitalsText(report), ...memory, ...notComparedParts(report, options)]
       .filter((part) => part !== '')
       .join('\n\n')
   }
