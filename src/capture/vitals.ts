@@ -22,10 +22,19 @@ export interface Vitals {
   readonly files: number | null
 }
 
-/** @param pid on this machine; undefined when the process runs elsewhere */
+interface VitalsWanted {
+  /** On this machine; undefined when the process runs elsewhere. */
+  readonly pid: number | undefined
+  readonly samples: number
+  readonly everyMs: number
+  readonly signal: AbortSignal
+  /** Done beside each sample. */
+  readonly onSample?: () => Promise<void>
+}
+
 export async function readVitals(
   session: InspectorSession,
-  { pid, samples, everyMs, signal }: { pid: number | undefined; samples: number; everyMs: number; signal: AbortSignal },
+  { pid, samples, everyMs, signal, onSample }: VitalsWanted,
 ): Promise<Vitals[]> {
   const taken: Vitals[] = []
   let before: { idle: number; active: number } | null = null
@@ -47,6 +56,7 @@ export async function readVitals(
       files: sum(os?.files),
     })
     before = eventLoop
+    await onSample?.()
   }
   return taken
 }

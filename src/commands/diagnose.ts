@@ -27,6 +27,7 @@ import {
   size,
 } from './options.ts'
 import type { Outputs } from './output.ts'
+import type { Sample } from './process-samples.ts'
 
 interface Options {
   readonly duration?: number
@@ -125,7 +126,8 @@ async function run(context: Context, target: TargetName, options: Options): Prom
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { visited, vitals, compared } = await visit(context, progress, target, options, folder, outputs)
+    const { visited, vitals, samples, compared } = await visit(context, progress, target, options, folder, outputs)
+    const { reportProcess } = await import('./process-samples.ts')
     progress.end()
     const report: Report = {
       ...emptyReport('diagnose'),
@@ -135,6 +137,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
         ...rest,
         activeResources: activeResources && { ...activeResources },
       })),
+      process: reportProcess(samples, target.kind === 'process' ? visited.pid : undefined),
     }
     const limit = options.limit ?? DEFAULT_LIMIT
     await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
@@ -148,6 +151,8 @@ async function run(context: Context, target: TargetName, options: Options): Prom
 interface Visited {
   readonly visited: Target
   readonly vitals: readonly Vitals[]
+  /** At least one, from before the first snapshot. */
+  readonly samples: readonly Sample[]
   /** Undefined where no snapshots were taken. */
   readonly compared: Compared | undefined
 }
@@ -160,9 +165,11 @@ async function visit(
   folder: string,
   outputs: Outputs,
 ): Promise<Visited> {
-  const [{ withInspector }, { readVitals }] = await Promise.all([
+  const [{ withInspector }, { readVitals }, { attachWorkers }, { takeSample }] = await Promise.all([
     import('../target/attach.ts'),
     import('../capture/vitals.ts'),
+    import('../target/workers.ts'),
+    import('./process-samples.ts'),
   ])
   const { light = false, wait, duration: durationMs = DEFAULT_DURATION_MS } = options
   progress.stage(`attaching to ${showTarget(target)}`)
@@ -177,14 +184,31 @@ async function visit(
     const everyMs = light
       ? durationMs / (LIGHT.samples - 1)
       : Math.min(LIGHT.everyMs, (LIGHT.share * durationMs) / LIGHT.samples)
-    const vitals = await readVitals(session, { pid, samples: LIGHT.samples, everyMs, signal: context.signal })
-    if (light) return { visited, vitals, compared: undefined }
+    const samples: Sample[] = []
+    const look = async () => {
+      const workers = await attachWorkers(session)
+      try {
+        samples.push(await takeSample({ session, workers, pid, nodeVersion: visited.nodeVersion }))
+      } finally {
+        await workers.leave()
+      }
+    }
+    const vitals = await readVitals(session, {
+      ...{ pid, samples: LIGHT.samples, everyMs, signal: context.signal },
+      ...(light && { onSample: look }),
+    })
+    if (light) return { visited, vitals, samples, compared: undefined }
+    await look()
     await capture(context, progress, session, visited, target, options, folder, durationMs)
+    // What has been captured is worth its comparison, even if the process should be gone by now.
+    await look().catch((error: unknown) => {
+      if (!(error instanceof LeakscopeError)) throw error
+    })
     const compared = await compare(context, progress, session, folder, options, outputs.detailed)
     progress.stage('looking at what was found')
     const findings = await lookAgain(session, compared.findings, context.signal)
     progress.stage('leaving')
-    return { visited, vitals, compared: { ...compared, findings } }
+    return { visited, vitals, samples, compared: { ...compared, findings } }
   })
 }
 

@@ -34,7 +34,9 @@ export function reportTerminal(report: Report, options: TerminalOptions): string
   const leaks = [...(report.explained === null ? [] : [findingsText(report, options)]), ...baseline]
   if (report.check) return [...checkParts(report.check, options), ...leaks].join('\n\n')
   if (report.command === 'diagnose') {
-    return [...leaks, vitalsText(report), ...notComparedParts(report, options)]
+    // Without snapshots the process's memory is all that there is to see.
+    const memory = report.explained === null && report.process ? [processText(report.process, options)] : []
+    return [...leaks, vitalsText(report), ...memory, ...notComparedParts(report, options)]
       .filter((part) => part !== '')
       .join('\n\n')
   }
