@@ -105,6 +105,7 @@ const withGrowth = (finding: ReportFinding, more: ReportFinding['growth']): Repo
     retainedBytes: finding.growth.retainedBytes + more.retainedBytes,
     perSecond: Math.round((finding.growth.perSecond + more.perSecond) * 10) / 10,
     bytesPerSecond: finding.growth.bytesPerSecond + more.bytesPerSecond,
+    holders: finding.growth.holders + more.holders,
   },
 })
 
@@ -211,6 +212,7 @@ function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, { readSource, m
       retainedBytes: suspect.bytes,
       perSecond: Math.round(suspect.perSecond * 10) / 10,
       bytesPerSecond: Math.round(suspect.bytesPerSecond),
+      holders: suspect.holders.length,
     },
     culprit,
     codeFrame: culprit ? codeFrame(readSource(culprit.url), culprit.line) : [],

@@ -9,8 +9,11 @@ export interface LiveSizes {
   readonly seconds: number
 }
 
-/** Emptied below this part of what a finding says came and stayed, it was a batch that waits for its turn. */
-const EMPTIED = 0.5
+/**
+ * Emptied below this part of what came and stayed in each of the holders, it was a batch that waits for its turn. An entry
+ * of a Map may be two objects that came.
+ */
+const EMPTIED = 0.25
 
 /** V8's id of what gains, where that is a collection whose size says how much is in it. */
 export function gainingNode({ retainingPath }: ReportFinding): number | undefined {
@@ -22,7 +25,7 @@ export function confirm(finding: ReportFinding, { first, second, seconds }: Live
   if (first === undefined || second === undefined) return finding
   const evidence = { ...finding.evidence, liveSize: first, liveSizeLater: second, liveSeconds: seconds }
   const least = Math.min(first, second)
-  if (least < EMPTIED * finding.growth.count && least < first + second) {
+  if (least < (EMPTIED * finding.growth.count) / Math.max(1, finding.growth.holders)) {
     const reason = `${finding.reason}; but looked at afterwards it held only ${least.toLocaleString('en-US')}: it is emptied now and then`
     return { ...finding, evidence, reason, confidence: Math.min(finding.confidence, 0.4), severity: 'note' }
   }

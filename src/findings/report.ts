@@ -203,6 +203,8 @@ export const FindingSchema = z.object({
     /** Objects a second. */
     perSecond: z.number(),
     bytesPerSecond: z.number(),
+    /** How many objects that were there before gained them. */
+    holders: count,
   }),
   culprit: CulpritSchema.nullable(),
   /** Lines of source around the culprit; empty where the source could not be read. */

@@ -7,7 +7,7 @@ const finding = {
   severity: 'error',
   confidence: 0.9,
   reason: 'it gained',
-  growth: { count: 1000, shallowBytes: 0, retainedBytes: 0, perSecond: 1, bytesPerSecond: 1 },
+  growth: { count: 1000, shallowBytes: 0, retainedBytes: 0, perSecond: 1, bytesPerSecond: 1, holders: 1 },
   evidence: {},
 } as unknown as ReportFinding
 
@@ -22,6 +22,10 @@ describe('a look at what is alive', () => {
       severity: 'note',
       confidence: 0.4,
     })
+  })
+  it('knows that what came is spread over all that hold it', () => {
+    const spread = { ...finding, growth: { ...finding.growth, holders: 10 } }
+    expect(confirm(spread, { first: 110, second: 111, seconds: 2 }).severity).toBe('error')
   })
   it('says nothing where there is nothing to see', () => {
     expect(confirm(finding, { first: undefined, second: undefined, seconds: 2 })).toBe(finding)

@@ -16,7 +16,14 @@ export const FINDING: ReportFinding = {
   reason: 'it gained at a steady rate',
   title: 'sessions gained 1,204 Session, 40.1 more each second',
   isolate: 'main',
-  growth: { count: 1204, shallowBytes: 9632, retainedBytes: 120_400, perSecond: 40.1, bytesPerSecond: 4010 },
+  growth: {
+    count: 1204,
+    shallowBytes: 9632,
+    retainedBytes: 120_400,
+    perSecond: 40.1,
+    bytesPerSecond: 4010,
+    holders: 1,
+  },
   culprit: {
     function: 'open',
     url: 'file:///srv/app/src/a%20b/chat.mjs',
