@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander'
 import { analyzeCommand } from './commands/analyze.ts'
+import { checkCommand } from './commands/check.ts'
 import { type Context, createContext } from './commands/context.ts'
 import { diagnoseCommand } from './commands/diagnose.ts'
 import { diffCommand } from './commands/diff.ts'
@@ -47,7 +48,7 @@ function buildProgram(context: Context): Command {
     .showHelpAfterError('(leakscope --help shows what there is)')
   const commands = [
     ...[psCommand, diagnoseCommand, snapshotCommand, diffCommand, analyzeCommand],
-    ...[explainCommand, redactCommand, indexCommand],
+    ...[checkCommand, explainCommand, redactCommand, indexCommand],
   ]
   for (const create of commands) program.addCommand(create(context))
   // commander exits by itself on a usage error unless each command is told to throw instead.

@@ -69,7 +69,10 @@ function culpritText({ codeFrame }: ReportFinding, culprit: ReportCulprit, { roo
   const head = `${where}${name ? ` in ${code(name)}` : ''}${from ? ` (package ${code(from)})` : ''}`
   if (codeFrame.length === 0) return head
   const width = `${codeFrame.at(-1)!.line}`.length
-  const lines = codeFrame.map((it) => `${it.line === line ? '>' : ' '} ${`${it.line}`.padStart(width)}  ${printable(it.text.replace(/\t/g, '  '))}`)
+  const lines = codeFrame.map(
+    (it) =>
+      `${it.line === line ? '>' : ' '} ${`${it.line}`.padStart(width)}  ${printable(it.text.replace(/\t/g, '  '))}`,
+  )
   return `${head}\n\n${fenced(lines.join('\n'), 'js')}`
 }
 

@@ -51,7 +51,9 @@ describe('Markdown', () => {
       reportWith({ findings: [{ ...EVIL_FINDING, title: `${EVIL} https://evil.example` }] }),
       OPTIONS,
     )
-    const outside = text.replace(/^(`{3,})[^`]*?\n[\s\S]*?^\1$/gm, '').replace(/(?<!\\)(`+)[^`][\s\S]*?(?<!`)\1(?!`)/g, '')
+    const outside = text
+      .replace(/^(`{3,})[^`]*?\n[\s\S]*?^\1$/gm, '')
+      .replace(/(?<!\\)(`+)[^`][\s\S]*?(?<!`)\1(?!`)/g, '')
     expect(outside).not.toMatch(/(?<!\\)<b|(?<!\\)\*\*@|@you|https:\/\//)
     expect(text).not.toMatch(/[\u0000\u001b]/)
   })
