@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander'
 import { analyzeCommand } from './commands/analyze.ts'
+import { checkCommand } from './commands/check.ts'
 import { type Context, createContext } from './commands/context.ts'
 import { diagnoseCommand } from './commands/diagnose.ts'
 import { diffCommand } from './commands/diff.ts'
@@ -58,6 +59,7 @@ function buildProgram(context: Context): Command {
     diffCommand,
     analyzeCommand,
     topCommand,
+    checkCommand,
     memoryCommand,
     watchCommand,
     trendCommand,

@@ -33,8 +33,9 @@ export const MeasuredGrowthSchema = z.object({
   reason: z.string(),
   /** Bytes for each unit of work, the best guess and what it lies between with the given confidence. */
   perUnit: z.number(),
-  lower: z.number(),
-  upper: z.number(),
+  /** Null where there is no bound, as is the upper one. */
+  lower: z.number().nullable(),
+  upper: z.number().nullable(),
   confidence: z.number(),
   /** What a unit of work may cost, in bytes. */
   budgetPerUnit: z.number(),
@@ -43,6 +44,8 @@ export const MeasuredGrowthSchema = z.object({
 export const CheckSchema = z.object({
   /** `growing` if any measure is, `steady` if all are. */
   verdict: z.enum(['steady', 'growing', 'undecided']),
+  /** What follows for the exit code: growth passes if a baseline knows its leaks, `undecided` fails with --strict. */
+  outcome: z.enum(['passed', 'failed', 'undecided']),
   /** One sentence. */
   reason: z.string(),
   /** What work was counted in: `iteration`, or `second` where there was no load. */

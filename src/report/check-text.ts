@@ -13,26 +13,25 @@ export interface CheckText {
 
 const NAMES: Readonly<Record<MeasuredGrowth['measure'], string>> = { heap: 'heap', external: 'external memory' }
 
-const HEADLINES: Readonly<Record<ReportCheck['verdict'], string>> = {
-  steady: 'Passed: memory does not grow with the work',
-  growing: 'Failed: memory grows with the work',
-  undecided: 'Undecided: the rounds do not tell whether memory grows',
+function headlineOf({ verdict, outcome }: ReportCheck): string {
+  if (verdict === 'steady') return 'Passed: memory does not grow with the work'
+  if (verdict === 'undecided') {
+    return `${outcome === 'failed' ? 'Failed' : 'Undecided'}: the rounds do not tell whether memory grows`
+  }
+  return outcome === 'failed'
+    ? 'Failed: memory grows with the work'
+    : 'Passed: memory grows with the work, but only by leaks that are known'
 }
 
-export function checkText({
-  verdict,
-  reason,
-  unit,
-  budget,
-  warmupRounds,
-  durationMs,
-  rounds,
-  measures,
-}: ReportCheck): CheckText {
+/** How bad it is, in the words of those who read annotations. */
+export const CHECK_LEVELS = { passed: 'note', failed: 'error', undecided: 'warning' } as const
+
+export function checkText(check: ReportCheck): CheckText {
+  const { reason, unit, budget, warmupRounds, durationMs, rounds, measures } = check
   const work = rounds.at(-1)?.workSoFar ?? 0
   const many = rounds.length - 1
   return {
-    headline: HEADLINES[verdict],
+    headline: headlineOf(check),
     details: [
       reason,
       ...measures.map((it) => measureLine(it, unit)),
@@ -45,7 +44,9 @@ export function checkText({
 
 function measureLine(it: MeasuredGrowth, unit: string): string {
   const percent = Math.round(100 * it.confidence)
-  return `${NAMES[it.measure]}: ${rate(it.perUnit)} each ${unit} (${percent} % sure: ${rate(it.lower)} to ${rate(it.upper)}; may be ${rate(it.budgetPerUnit)}): ${it.reason}`
+  const sure =
+    it.lower === null || it.upper === null ? '' : `${percent} % sure: ${rate(it.lower)} to ${rate(it.upper)}; `
+  return `${NAMES[it.measure]}: ${rate(it.perUnit)} each ${unit} (${sure}may be ${rate(it.budgetPerUnit)}): ${it.reason}`
 }
 
 /** A byte a thousand times is a kilobyte: digits behind the point count here. */

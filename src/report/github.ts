@@ -2,7 +2,7 @@
 // https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions#setting-an-error-message
 
 import type { Report, ReportFinding } from '../findings/report.ts'
-import { checkText } from './check-text.ts'
+import { CHECK_LEVELS, checkText } from './check-text.ts'
 import type { FormatOptions } from './formats.ts'
 import { placeOf } from './places.ts'
 import { verdictOf } from './verdict.ts'
@@ -27,8 +27,8 @@ export function reportGithub(report: Report, options: FormatOptions): string {
 function checkCommands({ check }: Report): string[] {
   if (!check) return []
   const { headline, details } = checkText(check)
-  const level = { steady: 'notice', growing: 'error', undecided: 'warning' } as const
-  return [command(level[check.verdict], { title: 'leakscope check' }, [headline, ...details].join('\n'))]
+  const level = CHECK_LEVELS[check.outcome]
+  return [command(level === 'note' ? 'notice' : level, { title: 'leakscope check' }, [headline, ...details].join('\n'))]
 }
 
 function annotation(finding: ReportFinding, { root, fails }: FormatOptions): string {

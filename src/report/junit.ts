@@ -24,7 +24,7 @@ export function reportJunit(report: Report, options: FormatOptions): string {
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="leakscope" ${counts}>`,
-    `  <testsuite name="leakscope ${escaped(report.command)}" ${counts}>`,
+    `  <testsuite name="leakscope ${xml(report.command)}" ${counts}>`,
     ...cases.map(caseText),
     '  </testsuite>',
     '</testsuites>',
@@ -34,13 +34,13 @@ export function reportJunit(report: Report, options: FormatOptions): string {
 function checkCases({ check }: Report): Case[] {
   if (!check) return []
   const { headline, details } = checkText(check)
-  const outcome = { steady: 'passed', growing: 'failure', undecided: 'skipped' } as const
+  const outcome = { passed: 'passed', failed: 'failure', undecided: 'skipped' } as const
   return [
     {
       suite: 'leakscope.check',
       name: 'memory does not grow with the work',
       file: undefined,
-      outcome: outcome[check.verdict],
+      outcome: outcome[check.outcome],
       message: headline,
       text: details.join('\n'),
     },
@@ -76,14 +76,14 @@ function findingText(finding: ReportFinding, root: string): string {
 }
 
 function caseText({ suite, name, file, outcome, message, text }: Case): string {
-  const where = file === undefined ? '' : ` file="${escaped(file)}"`
-  const head = `    <testcase classname="${escaped(suite)}" name="${escaped(name)}"${where} time="0"`
+  const where = file === undefined ? '' : ` file="${xml(file)}"`
+  const head = `    <testcase classname="${xml(suite)}" name="${xml(name)}"${where} time="0"`
   if (outcome === 'passed')
-    return text === '' ? `${head}/>` : `${head}>\n      <system-out>${escaped(text)}</system-out>\n    </testcase>`
-  const type = outcome === 'failure' ? ` type="${escaped(suite)}"` : ''
+    return text === '' ? `${head}/>` : `${head}>\n      <system-out>${xml(text)}</system-out>\n    </testcase>`
+  const type = outcome === 'failure' ? ` type="${xml(suite)}"` : ''
   return outcome === 'failure'
-    ? `${head}>\n      <failure message="${escaped(message)}"${type}>${escaped(text)}</failure>\n    </testcase>`
-    : `${head}>\n      <skipped message="${escaped(message)}"/>\n      <system-out>${escaped(text)}</system-out>\n    </testcase>`
+    ? `${head}>\n      <failure message="${xml(message)}"${type}>${xml(text)}</failure>\n    </testcase>`
+    : `${head}>\n      <skipped message="${xml(message)}"/>\n      <system-out>${xml(text)}</system-out>\n    </testcase>`
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -95,7 +95,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 }
 
 /** What XML 1.0 has no way to write (https://www.w3.org/TR/xml/#charsets) becomes the sign for that; half a surrogate pair too. */
-function escaped(text: string): string {
+function xml(text: string): string {
   return text
     .replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd')
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')

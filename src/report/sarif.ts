@@ -3,7 +3,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Report, ReportFinding } from '../findings/report.ts'
-import { checkText } from './check-text.ts'
+import { CHECK_LEVELS, checkText } from './check-text.ts'
 import type { FormatOptions, Rule } from './formats.ts'
 import { type Place, placeOf } from './places.ts'
 
@@ -55,8 +55,7 @@ function rulesFor(findings: readonly ReportFinding[], known: readonly Rule[]): R
 
 function checkNotification(check: NonNullable<Report['check']>) {
   const { headline, details } = checkText(check)
-  const level = { steady: 'note', growing: 'error', undecided: 'warning' } as const
-  return { level: level[check.verdict], message: { text: [headline, ...details].join('\n') } }
+  return { level: CHECK_LEVELS[check.outcome], message: { text: [headline, ...details].join('\n') } }
 }
 
 const BASELINE_STATE = { new: 'new', known: 'unchanged', suppressed: 'unchanged' } as const

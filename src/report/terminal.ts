@@ -55,7 +55,7 @@ export function reportTerminal(report: Report, options: TerminalOptions): string
 
 function checkParts(check: NonNullable<Report['check']>, { color }: TerminalOptions): string[] {
   const { headline, details, head, rows } = checkText(check)
-  const paint = { steady: color.green, growing: color.red, undecided: color.yellow }[check.verdict]
+  const paint = { passed: color.green, failed: color.red, undecided: color.yellow }[check.outcome]
   const table = renderTable(
     head.map(() => 'right'),
     [head.map((title) => color.dim(title)), ...rows],

@@ -73,7 +73,7 @@ describe('JUnit XML', () => {
     const [failed] = junit(reportWith({ check: CHECK }))
     expect(failed!.children[0]!.name).toBe('failure')
     expect(failed!.children[0]!.text).toContain('The heap grew in each of 2 rounds.')
-    const [undecided] = junit(reportWith({ check: { ...CHECK, verdict: 'undecided' } }))
+    const [undecided] = junit(reportWith({ check: { ...CHECK, verdict: 'undecided', outcome: 'undecided' } }))
     expect(undecided!.children[0]!.name).toBe('skipped')
   })
 })

@@ -103,6 +103,7 @@ const reading = {
 
 export const CHECK: ReportCheck = {
   verdict: 'growing',
+  outcome: 'failed',
   reason: 'The heap grew in each of 2 rounds.',
   unit: 'iteration',
   budget: '1 KB each iteration',

@@ -1,0 +1,159 @@
+// What a failed check does to name the leak: snapshots while the work goes on, compared, and kept if that is wanted.
+
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { readLocalSource } from '../analysis/culprit.ts'
+import { type Bundle, BundleSchema, readBundle } from '../capture/bundle.ts'
+import { holdsBundle, MANIFEST } from '../capture/bundle-folder.ts'
+import { captureBundle } from '../capture/capture-bundle.ts'
+import type { Driver } from '../check/driver.ts'
+import type { Measured } from '../check/rounds.ts'
+import { LeakscopeError } from '../errors.ts'
+import { redactFile } from '../snapshot/redaction/redact-file.ts'
+import { createPartialFile } from '../support/files.ts'
+import { createPartialFolder } from '../support/folders.ts'
+import type { Progress } from '../support/progress.ts'
+import type { InspectorSession } from '../target/session.ts'
+import type { Target } from '../target/visit.ts'
+import { noteBeside, showProgress, type Wanted } from './capturing.ts'
+import type { CheckOptions } from './check.ts'
+import { type Compared, compareAll } from './comparison.ts'
+import type { Context } from './context.ts'
+import { comparisonOf, type Series } from './inputs.ts'
+import { redactionKey } from './redaction-key.ts'
+import { agreeOnPrice } from './snapshot-price.ts'
+
+const SNAPSHOTS = 3
+/** From one snapshot to the next, a leak should grow by so many bytes to stand out. */
+const STANDS_OUT = 64 * 1024
+const BETWEEN_MS = { least: 1000, most: 15_000 }
+
+/** Takes snapshots into `folder`; returns whether there are any. That there are none does not change the verdict. */
+export async function captureWhileWorking(
+  context: Context,
+  progress: Progress,
+  session: InspectorSession,
+  { pid, nodeVersion }: Target,
+  driver: Driver,
+  measured: Measured,
+  options: CheckOptions,
+  folder: string,
+): Promise<boolean> {
+  const { amount, everyMs } = workBetween(measured)
+  const { maxPause: maxPauseMs, memoryLimit: memoryLimitBytes, atAnyPrice = false, quiet = false } = options
+  const wanted: Wanted = {
+    ...{ name: folder, isolate: 'all', count: SNAPSHOTS, every: everyMs, waitMs: undefined, redactor: undefined },
+    ...{ force: false, maxPauseMs, memoryLimitBytes, atAnyPrice, dryRun: false, json: false, quiet: true },
+  }
+  const target = { kind: 'process' as const, pid }
+  const work = workInSteps(driver, amount, context.signal)
+  let show = showProgress(progress, '')
+  try {
+    await captureBundle(session, folder, {
+      ...{ pid, signal: context.signal, count: SNAPSHOTS, everyMs },
+      approve: (isolates) => agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates),
+      onBegin({ round, isolate }) {
+        const which = ` (${round} of ${SNAPSHOTS})`
+        if (isolate === null) work.step()
+        progress.stage(isolate === null ? `the work goes on${which}` : `walking the heap of ${isolate}${which}`)
+        show = showProgress(progress, ` ${isolate}${which}`)
+      },
+      onProgress: (now) => show(now),
+    })
+    return true
+  } catch (error) {
+    if (!(error instanceof LeakscopeError) || context.signal.aborted) throw error
+    const hint = error.hint && !quiet ? ` ${error.hint}` : ''
+    noteBeside(context, progress)(`the leak could not be looked into: ${error.message}.${hint}`)
+    return false
+  } finally {
+    await work.done()
+  }
+}
+
+/** By the measured rate, the work that loses enough, and how long it takes. */
+function workBetween({ measures, rounds, base }: Measured): { amount: number; everyMs: number } {
+  const msPerUnit = rounds.reduce((sum, { durationMs }) => sum + durationMs, 0) / rounds.at(-1)!.workSoFar
+  const perUnit = Math.max(...measures.filter(({ verdict }) => verdict === 'growing').map((it) => it.perUnit))
+  const amount = Math.min(Math.max(base, STANDS_OUT / perUnit), Math.max(base, BETWEEN_MS.most / msPerUnit))
+  return { amount, everyMs: Math.min(Math.max(1.2 * msPerUnit * amount, BETWEEN_MS.least), BETWEEN_MS.most) }
+}
+
+/** Work while nobody waits for it. A load may lose patience with a program whose heap is walked: that does not matter. */
+function workInSteps(driver: Driver, amount: number, signal: AbortSignal) {
+  let work: Promise<unknown> = Promise.resolve()
+  return {
+    step() {
+      work = work.then(() => driver.run(amount, signal)).catch(() => {})
+    },
+    done: () => work,
+  }
+}
+
+export async function compareCapture(
+  context: Context,
+  progress: Progress,
+  folder: string,
+  { limit }: CheckOptions,
+  json: boolean,
+): Promise<Compared> {
+  const { series, notCompared } = await comparisonOf([folder])
+  const compared = await compareAll({ series: series.map(byWork), notCompared }, progress, {
+    ...{ sort: 'retained', index: false, json, readSource: readLocalSource, signal: context.signal },
+    limit: json ? Number.POSITIVE_INFINITY : limit,
+  })
+  // Where they were is gone by the time that anybody reads of them.
+  const name = (file: string) => file.slice(folder.length + 1)
+  return { ...compared, snapshots: compared.snapshots.map((it) => ({ ...it, file: name(it.file) })) }
+}
+
+/** The same work was done between any two: told by that, and not by how long it took, what leaks rises steadily. */
+function byWork({ isolate, snapshots }: Series): Series {
+  const times = snapshots.map(({ takenAt }) => Date.parse(takenAt!))
+  const stepMs = (times.at(-1)! - times[0]!) / Math.max(1, times.length - 1)
+  return {
+    isolate,
+    snapshots: snapshots.map(({ file }, i) => ({ file, takenAt: new Date(times[0]! + i * stepMs).toISOString() })),
+  }
+}
+
+/** Copies a capture to where it is to be kept: packed, and, unless that was declined, without the program's texts. */
+export async function keepCapture(
+  context: Context,
+  progress: Progress,
+  from: string,
+  to: string,
+  options: CheckOptions,
+): Promise<void> {
+  const { redact, force = false } = options
+  const bundle = readBundle(from)
+  const folder = createPartialFolder(to, force, holdsBundle)
+  try {
+    const key = redactionKey(undefined)
+    for (const { file } of bundle.captures) {
+      if (file === null) continue
+      progress.stage(`keeping ${file}`)
+      if (redact) {
+        const how = { key, signal: context.signal, onProgress: (part: number) => progress.update(part) }
+        await redactFile(join(from, file), join(folder.path, `${file}.gz`), how)
+      } else cpSync(join(from, file), join(folder.path, file))
+    }
+    const kept: Bundle = redact
+      ? {
+          ...bundle,
+          process: { ...bundle.process, argv: bundle.process.argv?.slice(0, 2) ?? null },
+          captures: bundle.captures.map((it) => ({ ...it, file: it.file && `${it.file}.gz` })),
+        }
+      : bundle
+    const manifest = createPartialFile(join(folder.path, MANIFEST), false)
+    try {
+      manifest.write(`${JSON.stringify(BundleSchema.parse(kept), null, 2)}\n`)
+      manifest.commit()
+    } finally {
+      manifest.discard()
+    }
+    folder.commit()
+  } finally {
+    folder.discard()
+  }
+}

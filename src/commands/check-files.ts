@@ -1,0 +1,34 @@
+// `leakscope check` on heap snapshots that were taken before: fails on the leaks in them.
+
+import { readLocalSource } from '../analysis/culprit.ts'
+import { baselineWish } from './baseline-file.ts'
+import type { CheckOptions } from './check.ts'
+import { compareAll } from './comparison.ts'
+import type { Context } from './context.ts'
+import { comparisonOf } from './inputs.ts'
+import { outputsOf, printReport } from './output.ts'
+import { emptyReport } from './report.ts'
+
+export async function checkFiles(context: Context, files: readonly string[], options: CheckOptions): Promise<void> {
+  const outputs = outputsOf(options)
+  const baseline = baselineWish(options, true)
+  const comparison = await comparisonOf(files)
+  const progress = context.progress(options.quiet ?? false)
+  try {
+    const compared = await compareAll(comparison, progress, {
+      ...{
+        sort: 'retained',
+        index: false,
+        json: outputs.detailed,
+        readSource: readLocalSource,
+        signal: context.signal,
+      },
+      limit: outputs.detailed ? Number.POSITIVE_INFINITY : options.limit,
+    })
+    progress.end()
+    const { limit, failOn } = options
+    await printReport(context, { ...emptyReport('check'), ...compared }, { outputs, limit, failOn, baseline })
+  } finally {
+    progress.end()
+  }
+}
