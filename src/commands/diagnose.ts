@@ -44,6 +44,10 @@ const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
 /** The look at living objects: of how many findings, and how long between the two. */
 const LIVE = { findings: 5, pauseMs: 1500 }
 
+/** V8 builds a snapshot in native memory, and the allocator keeps that. */
+const OF_SNAPSHOTS =
+  'the snapshots were taken meanwhile, which leaves memory idle in the allocator that was not there before'
+
 export function diagnoseCommand(context: Context): Command {
   return new Command('diagnose')
     .description('find what is leaking in a running process: its pattern, its line, what holds it, what to change')
@@ -104,6 +108,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
     const folder = kept ?? join(scratch ?? '', 'capture')
     const { visited, vitals, samples, compared } = await visit(context, progress, target, options, folder)
     const { reportProcess } = await import('./process-samples.ts')
+    const memory = reportProcess(samples, target.kind === 'process' ? visited.pid : undefined)
     progress.end()
     const report: Report = {
       ...emptyReport('diagnose'),
@@ -113,7 +118,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
         ...rest,
         activeResources: activeResources && { ...activeResources },
       })),
-      process: reportProcess(samples, target.kind === 'process' ? visited.pid : undefined),
+      process: light ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
     }
     const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
     await printReport(context, report, { json, limit, failOn: options.failOn })
