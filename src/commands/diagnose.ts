@@ -59,6 +59,10 @@ const SAMPLING = { intervalBytes: 65_536 }
 /** The look at living objects: of how many findings, and how long between the two. */
 const LIVE = { findings: 5, pauseMs: 1500 }
 
+/** V8 builds a snapshot in native memory, and the allocator keeps that. */
+const OF_SNAPSHOTS =
+  'the snapshots were taken meanwhile, which leaves memory idle in the allocator that was not there before'
+
 export function diagnoseCommand(context: Context): Command {
   const command = new Command('diagnose')
     .description('find what is leaking in a running process: its pattern, its line, what holds it, what to change')
@@ -128,6 +132,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
     const folder = kept ?? join(scratch ?? '', 'capture')
     const { visited, vitals, samples, compared } = await visit(context, progress, target, options, folder, outputs)
     const { reportProcess } = await import('./process-samples.ts')
+    const memory = reportProcess(samples, target.kind === 'process' ? visited.pid : undefined)
     progress.end()
     const report: Report = {
       ...emptyReport('diagnose'),
@@ -137,7 +142,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
         ...rest,
         activeResources: activeResources && { ...activeResources },
       })),
-      process: reportProcess(samples, target.kind === 'process' ? visited.pid : undefined),
+      process: light ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
     }
     const limit = options.limit ?? DEFAULT_LIMIT
     await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
