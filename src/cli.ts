@@ -1,6 +1,6 @@
 // Builds the program, runs it, and turns its outcome into an exit code: the only place that sets one.
 
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help } from 'commander'
 import { analyzeCommand } from './commands/analyze.ts'
 import { checkCommand } from './commands/check.ts'
 import { type Context, createContext } from './commands/context.ts'
@@ -71,6 +71,11 @@ function buildProgram(context: Context): Command {
   // commander exits by itself on a usage error unless each command is told to throw instead.
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)]) {
     command.exitOverride()
+    command.configureHelp({
+      // commander adds the value that a default has in the program; where ours is told in words, that is enough.
+      optionDescription: (option) =>
+        option.description.includes('(default: ') ? option.description : Help.prototype.optionDescription(option),
+    })
   }
   return program
 }
