@@ -50,7 +50,7 @@ function added(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
       offHeapShare: round(bytes / suspect.bytes),
       counts: [...suspect.counts],
     },
-    advice: `Give what ${name} keeps back when it is done with (in finally, on every way out), or give ${name} a bound and use its memory again; the heap's limit does not stop this, only the memory of the machine does.`,
+    advice: `Take out of ${name} what is done with, or mark it as free again, on every way out (in finally), or give ${name} a bound in bytes; the heap's limit does not stop this, only the memory of the machine does.`,
   }
 }
 
