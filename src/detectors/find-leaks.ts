@@ -200,7 +200,7 @@ function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, { readSource, m
   const culprit = known ?? verdict.culprit ?? null
   return {
     pattern,
-    fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path)]),
+    fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path), ...ownFile(path, culprit)]),
     severity: confidence >= 0.7 ? 'error' : confidence >= 0.5 ? 'warning' : 'note',
     confidence: Math.round(confidence * 100) / 100,
     reason,
@@ -221,6 +221,12 @@ function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, { readSource, m
     explains: [],
     advice: diagnosis.advice,
   }
+}
+
+/** What Node holds looks alike in all programs: there the file that is to blame tells leaks apart. */
+function ownFile([first]: readonly PathStep[], culprit: Culprit | null): string[] {
+  const ofProgram = first?.node.startsWith('module ') && !first.node.startsWith('module node:')
+  return ofProgram || !culprit ? [] : [culprit.url.replace(/[?#].*$/, '').replace(/^.*\//, '')]
 }
 
 function mapped(culprit: Culprit, mapPosition: MapPosition | undefined): Culprit {

@@ -58,9 +58,17 @@ export const unboundedTimers: Detector = {
         : ` ${repeats ? 'every' : 'of'} ${shortest < 0.9 * longest ? `up to ${formatDuration(longest)}` : formatDuration(longest)}`
     const what = repeats ? 'intervals' : source === 'sleep' ? 'sleeps' : 'pending timers'
     const bytesEach = Math.round(suspect.bytes / suspect.count)
+    // Other lines that set timers as well, and are no crumbs.
+    const others = groups
+      .slice(1, 4)
+      .filter(([place, { length }]) => place !== '' && length >= 0.1 * group.length)
+      .map(
+        ([place, { length }]) =>
+          `${formatCount(Math.round((suspect.count * length) / timers.length))} by ${shortOf(place)}`,
+      )
     const context = group.filter(({ node }) => keepsContext(graph, node)).length >= 0.5 * group.length
     return {
-      title: `${formatCount(count)} ${what}${delay}${at ? ` set at ${at}` : ''}, ${perSecond.toFixed(1)} more each second${
+      title: `${formatCount(count)} ${what}${delay}${at ? ` set at ${at}` : ''}, ${perSecond.toFixed(1)} more each second${others.length > 0 ? ` (and ${others.join(', ')})` : ''}${
         firstInMs === undefined ? ', none cleared' : `; the first fires in ${formatDuration(firstInMs)}`
       }`,
       likelihood: judge(lead, repeats ? undefined : delayMs, clears),
@@ -120,6 +128,9 @@ function sourceOf(graph: HeapGraph, callback: number): string {
 }
 
 /** By where their callback stands, most first; Node's own have the empty name. */
+/** `chat.mjs:65` of a place with its whole URL, line and column. */
+const shortOf = (place: string): string => place.replace(/^.*\//, '').replace(/:\d+$/, '')
+
 function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
   const groups = new Map<string, Timer[]>()
   for (const timer of timers) groups.set(timer.source, [...(groups.get(timer.source) ?? []), timer].slice(-5000))
