@@ -133,7 +133,11 @@ const shortOf = (place: string): string => place.replace(/^.*\//, '').replace(/:
 
 function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
   const groups = new Map<string, Timer[]>()
-  for (const timer of timers) groups.set(timer.source, [...(groups.get(timer.source) ?? []), timer].slice(-5000))
+  for (const timer of timers) {
+    const group = groups.get(timer.source)
+    if (group) group.push(timer)
+    else groups.set(timer.source, [timer])
+  }
   return [...groups].sort((a, b) => b[1].length - a[1].length)
 }
 

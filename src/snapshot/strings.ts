@@ -156,6 +156,8 @@ export class StringTable {
 
   #isSame(index: number, start: number, end: number): boolean {
     const own = this.#starts[index]!
+    // Most that fall on one slot differ at once.
+    if (this.#bytes[own] !== this.#bytes[start] || this.#bytes[own + end - start] !== QUOTE) return false
     return this.#bytes.compare(this.#bytes, start, end, own, this.#end(index)) === 0
   }
 
