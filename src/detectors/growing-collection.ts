@@ -4,12 +4,15 @@ import { isObject, nodeName } from '../graph/look.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 
+/** A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. */
+const isFew = ({ count, bytesPerSecond }: Suspect): boolean => count < 20 && bytesPerSecond < 8000
+
 export const growingCollection: Detector = {
   pattern: 'growing-collection',
   diagnose(lead) {
     const { suspect, name, likelihood } = lead
     const { count, perSecond, survivors, counts, bytes } = suspect
-    if (suspect.kind === 'grown') return undefined
+    if (suspect.kind === 'grown' || isFew(suspect)) return undefined
     const container = containerOf(lead)
     const what = thingsIn(suspect.className)
     const bytesEach = Math.round(bytes / Math.max(1, count))
