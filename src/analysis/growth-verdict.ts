@@ -41,7 +41,7 @@ const WITH_TREND = 0.25
 /** What fills up gains less in the second half of the work than this part of what it gained in the first. */
 const LEVELLING = 0.6
 /** How much of the series, at its end, must say the same as the whole. */
-const TAIL = 0.6
+const TAIL = 0.5
 
 /**
  * Growth is told by three things that must agree, for each by itself is fooled by something healthy: a line through all

@@ -48,9 +48,12 @@ export interface RoundsOptions {
 const BASE_MS = 400
 /** A probe of the work that takes longer tells enough. */
 const PROBE_MS = 100
-/** A leak of a byte for a unit of work would stand out already; more would only fill memory. */
-const MOST_UNITS = 4000
-const MOST_WARMUP_ROUNDS = 8
+/** A leak of a few bytes for a unit of work would stand out already; more would only fill memory. */
+const MOST_UNITS = 2000
+/** A large leak stands out by less work: what as much work may lose, in bytes. */
+const MOST_BYTES = 1 << 20
+/** Functions are compiled anew, and better, after thousands of calls: the first rounds of short work do not show that. */
+const WARMUP_ROUNDS = { least: 3, leastOfLong: 2, most: 8 }
 /** Of all time, what the warm-up may take. */
 const WARMUP_SHARE = 0.4
 /** Work that takes longer than this at the least grows by smaller steps. */
@@ -65,15 +68,25 @@ export async function measureRounds(
   const elapsedMs = () => performance.now() - startedMs
 
   onStage('finding out how long the work takes')
-  const { base, leastMs } = await findBase(driver, signal)
+  const found = await findBase(driver, signal)
+  const { leastMs } = found
+  let { base } = found
   const warmup = [{ work: 0, bytes: total(await settleAndRead(session, pid, signal)) }]
   let reading: Reading
+  const isLong = leastMs > LONG_MS
+  const least = isLong ? WARMUP_ROUNDS.leastOfLong : WARMUP_ROUNDS.least
   do {
     onStage(`warming up (round ${warmup.length})`)
-    const work = await driver.run(2 * base, signal)
+    const work = await driver.run(isLong ? base : 2 * base * warmup.length, signal)
     reading = await settleAndRead(session, pid, signal)
-    warmup.push({ work: warmup.at(-1)!.work + work, bytes: total(reading) })
-  } while (!isSettled(warmup) && warmup.length <= MOST_WARMUP_ROUNDS && elapsedMs() < WARMUP_SHARE * maxDurationMs)
+    const before = warmup.at(-1)!
+    warmup.push({ work: before.work + work, bytes: total(reading) })
+    const lostByBase = (base * (total(reading) - before.bytes)) / work
+    if (lostByBase > MOST_BYTES) base = Math.max(driver.least, Math.floor((base * MOST_BYTES) / lostByBase))
+  } while (
+    elapsedMs() < WARMUP_SHARE * maxDurationMs &&
+    (warmup.length <= least || (!isSettled(warmup) && warmup.length <= WARMUP_ROUNDS.most))
+  )
 
   const rounds: Round[] = [{ round: 0, work: 0, workSoFar: 0, durationMs: 0, ...reading }]
   let measures = judge(rounds, budget)
@@ -82,7 +95,7 @@ export async function measureRounds(
   for (let round = 1; grewBefore || elapsedMs() < maxDurationMs; round++) {
     onStage(`round ${round}`)
     const roundStartedMs = performance.now()
-    const amount = base * (leastMs > LONG_MS ? Math.ceil(round / 3) : round + 1)
+    const amount = base * (isLong ? Math.ceil(round / 3) : round + 1)
     const work = await driver.run(amount, signal)
     const durationMs = performance.now() - roundStartedMs
     const now = await settleAndRead(session, pid, signal)

@@ -28,7 +28,10 @@ const SNAPSHOTS = 3
 const STANDS_OUT = 64 * 1024
 const BETWEEN_MS = { least: 1000, most: 15_000 }
 
-/** Takes snapshots into `folder`; returns whether there are any. That there are none does not change the verdict. */
+/**
+ * Takes snapshots into `folder`; returns how many bytes should have been lost meanwhile, by the measured rate, or
+ * undefined where there are none, which does not change the verdict.
+ */
 export async function captureWhileWorking(
   context: Context,
   progress: Progress,
@@ -38,8 +41,8 @@ export async function captureWhileWorking(
   measured: Measured,
   options: CheckOptions,
   folder: string,
-): Promise<boolean> {
-  const { amount, everyMs } = workBetween(measured)
+): Promise<number | undefined> {
+  const { amount, everyMs, lostBytes } = workBetween(measured)
   const { maxPause: maxPauseMs, memoryLimit: memoryLimitBytes, atAnyPrice = false, quiet = false } = options
   const wanted: Wanted = {
     ...{ name: folder, isolate: 'all', count: SNAPSHOTS, every: everyMs, waitMs: undefined, redactor: undefined },
@@ -60,23 +63,28 @@ export async function captureWhileWorking(
       },
       onProgress: (now) => show(now),
     })
-    return true
+    return lostBytes * (SNAPSHOTS - 1)
   } catch (error) {
     if (!(error instanceof LeakscopeError) || context.signal.aborted) throw error
     const hint = error.hint && !quiet ? ` ${error.hint}` : ''
     noteBeside(context, progress)(`the leak could not be looked into: ${error.message}.${hint}`)
-    return false
+    return undefined
   } finally {
     await work.done()
   }
 }
 
 /** By the measured rate, the work that loses enough, and how long it takes. */
-function workBetween({ measures, rounds, base }: Measured): { amount: number; everyMs: number } {
+function workBetween({ measures, rounds, base }: Measured): {
+  amount: number
+  everyMs: number
+  lostBytes: number
+} {
   const msPerUnit = rounds.reduce((sum, { durationMs }) => sum + durationMs, 0) / rounds.at(-1)!.workSoFar
   const perUnit = Math.max(...measures.filter(({ verdict }) => verdict === 'growing').map((it) => it.perUnit))
   const amount = Math.min(Math.max(base, STANDS_OUT / perUnit), Math.max(base, BETWEEN_MS.most / msPerUnit))
-  return { amount, everyMs: Math.min(Math.max(1.2 * msPerUnit * amount, BETWEEN_MS.least), BETWEEN_MS.most) }
+  const everyMs = Math.min(Math.max(1.2 * msPerUnit * amount, BETWEEN_MS.least), BETWEEN_MS.most)
+  return { amount, everyMs, lostBytes: perUnit * amount }
 }
 
 /** Work while nobody waits for it. A load may lose patience with a program whose heap is walked: that does not matter. */

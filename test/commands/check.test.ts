@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ReportSchema } from '../../src/findings/report.ts'
 import { serviceHeap } from '../support/service.ts'
-import { filesIn, runCli, startCli, temporaryFolder, until } from '../support/target.ts'
+import { filesIn, portsOf, runCli, spawnTarget, startCli, temporaryFolder, until } from '../support/target.ts'
 
 let cwd: string
 
@@ -132,6 +132,27 @@ describe('leakscope check on a program', () => {
     expect(report.findings[0]!.culprit!.url).toMatch(/leaky-server\.mjs$/)
     expect(code).toBe(1)
     expect(isAlive(report.target!.pid)).toBe(false)
+  })
+
+  test('measures one that is running, and leaves it running', async () => {
+    const source =
+      'globalThis.kept = []; setInterval(() => kept.push({ at: Date.now(), text: "kept " + kept.length }), 0.2)'
+    const target = await spawnTarget(source)
+    const { code, stdout, stderr } = await check(
+      '--pid',
+      `${target.pid}`,
+      '--max-growth',
+      '100B/second',
+      '--max-duration',
+      '1s',
+    )
+    expect(stderr).toBe('')
+    // Five rounds do not fit into a second: there is nothing to be told, and that is what it says.
+    expect(stdout).toMatch(/^Undecided/)
+    expect(stdout).toMatch(/budget: 100B\/second\./)
+    expect(code).toBe(0)
+    expect(await target.answers()).toBe(true)
+    expect(portsOf(target.pid)).toEqual([])
   })
 
   test('ends it on Ctrl-C', async () => {
