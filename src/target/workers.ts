@@ -1,5 +1,6 @@
 // The worker threads of a target: a conversation with each, carried inside the one with its main thread.
 
+import { setMaxListeners } from 'node:events'
 import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
 import { unescapeJson } from '../support/unescape.ts'
@@ -69,7 +70,10 @@ export async function attachWorkers(session: InspectorSession): Promise<Workers>
       // One by one: only that ends a worker's session, and with it the sampling and whatever else was begun there. It
       // outlives `NodeWorker.disable` and the connection (seen on Node 18 to 26), so it is ended after Ctrl-C as well.
       const timeoutMs = session.signal.aborted ? CANCELLED_LEAVE_MS : LEAVE_MS
-      const options = { signal: AbortSignal.timeout(LEAVE_MS), timeoutMs }
+      const signal = AbortSignal.timeout(LEAVE_MS)
+      // All of them wait for it.
+      setMaxListeners(0, signal)
+      const options = { signal, timeoutMs }
       const detached = [...known.keys()].map((sessionId) => session.send('NodeWorker.detach', { sessionId }, options))
       await Promise.allSettled([...detached, session.send('NodeWorker.disable', {}, options)])
     },
