@@ -69,7 +69,7 @@ describe('on GitHub Actions', () => {
       GITHUB_STEP_SUMMARY: join(cwd, 'summary.md'),
     })
     expect(ReportSchema.parse(JSON.parse(stdout)).findings).toHaveLength(1)
-    expect(stderr).toMatch(/^::error .*title=growing-collection::/)
+    expect(stderr).toMatch(/^::error .*title=growing-log-array::/)
     expect(read('summary.md')).toContain('## leakscope diff')
   })
 })
@@ -80,7 +80,7 @@ describe('--baseline', () => {
     const first = await diff(['--fail-on', 'warning', '--update-baseline'])
     expect(first.code).toBe(0)
     const [entry] = JSON.parse(read('leakscope.baseline.json')).findings
-    expect(entry).toMatchObject({ pattern: 'growing-collection', since: expect.stringMatching(/^\d{4}-\d\d-\d\d$/) })
+    expect(entry).toMatchObject({ pattern: 'growing-log-array', since: expect.stringMatching(/^\d{4}-\d\d-\d\d$/) })
 
     const again = await diff(['--fail-on', 'warning', '--baseline', 'leakscope.baseline.json'])
     expect(again.code).toBe(0)
