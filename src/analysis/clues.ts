@@ -11,7 +11,7 @@ import { packageOf } from '../support/sources.ts'
 import type { Lineage } from './lineage.ts'
 import { isOwn, originOf } from './origins.ts'
 import { lookAround, type NearClass, type NearFunction } from './surroundings.ts'
-import type { Suspect } from './suspects.ts'
+import type { Suspect } from './suspect.ts'
 
 /** A leak as it is seen in the heap; a lead is one. */
 export interface Blamed {

@@ -3,7 +3,7 @@
 import type { AllocationStack } from '../analysis/allocations.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import type { Culprit, MapPosition, ReadSource } from '../analysis/culprit.ts'
-import type { Suspect } from '../analysis/suspects.ts'
+import type { Suspect } from '../analysis/suspect.ts'
 import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 

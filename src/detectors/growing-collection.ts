@@ -1,6 +1,6 @@
 // `growing-collection`: a Map, Set, array, dictionary or list that gains and never loses. The last resort of all detectors.
 
-import type { Suspect } from '../analysis/suspects.ts'
+import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'

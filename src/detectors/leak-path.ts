@@ -1,7 +1,7 @@
 // The path to what leaks, as a story: which objects are as they should be, which are too many, and which reference is to blame.
 
 import { packageOf } from '../analysis/culprit.ts'
-import type { Suspect } from '../analysis/suspects.ts'
+import type { Suspect } from '../analysis/suspect.ts'
 import type { ReportLeakPathStep } from '../findings/report.ts'
 import type { PathStep } from '../graph/describe.ts'
 import { describeNode } from '../graph/describe.ts'

@@ -1,7 +1,7 @@
 // How likely growth is a leak, whatever its kind: by its trend, by a bound or a lifetime beside it, by what the source says.
 
 import type { ReadSource } from '../analysis/culprit.ts'
-import type { Suspect } from '../analysis/suspects.ts'
+import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, numberOf, referencesOf } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'

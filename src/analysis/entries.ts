@@ -1,0 +1,191 @@
+// The ways from what was there before to what is new.
+
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { property } from '../graph/look.ts'
+import { SHARED } from '../graph/ownership.ts'
+import { ROOT } from '../graph/roots.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
+import { TupleInterner } from '../support/tuple-interner.ts'
+import type { HeapSeries } from './compare.ts'
+import { embeddedNodes } from './embedded.ts'
+import type { Lineage } from './lineage.ts'
+import { LEAST, type Suspect } from './suspect.ts'
+
+/** Names of references that lead from a thing to its neighbours rather than to what belongs to it. */
+const NEIGHBOURS = ['_idleNext', '_idlePrev', '__proto__', 'constructor', 'prototype']
+
+/** Roots that hold what is being worked on at the moment of the snapshot. */
+const MOMENTARY = ['(Stack roots)', '(Handle scope)', '(Relocatable)']
+
+/** References from old objects to new ones that are alike. */
+export interface Entry {
+  readonly holders: Map<number, number>
+  readonly targets: number[]
+  /** By step. */
+  readonly survivors: number[]
+  bytes: number
+}
+
+export const isOfV8 = (type: number): boolean =>
+  type === NodeType.code ||
+  type === NodeType.hidden ||
+  type === NodeType.objectShape ||
+  type === NodeType.number ||
+  type === NodeType.synthetic
+/** The references from old objects to new ones, those alike together: from the same place, by the same name. */
+export function findEntries({ opened, placed }: HeapSeries, { born, steps }: Lineage, newBytes: Float64Array): Entry[] {
+  const { graph } = opened
+  const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
+  const names = graph.snapshot.nodeName
+  const { owner } = graph.ownership
+  const momentary = new Set(MOMENTARY.map((name) => strings.indexOf(name)))
+  const embedded = embeddedNodes(graph)
+  const groups = new TupleInterner(2)
+  const entries: Entry[] = []
+  /** By node ordinal: the group that it was last counted in, and one more. */
+  const countedIn = new Uint32Array(nodeCount)
+  for (let node = 0; node < nodeCount; node++) {
+    const from = owner[node]! < SHARED ? owner[node]! : node
+    const isV8s = nodeType[from] !== NodeType.synthetic ? isOfV8(nodeType[from]!) : momentary.has(names[from]!)
+    // What Node holds by itself, such as open handles, has no other holder.
+    const byNode = embedded[from] === 1
+    if ((born[from]! > 0 && !byNode) || isV8s) continue
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      const packed = edges[edge]!
+      const target = edgeTarget(packed)
+      if (born[target] === 0 || owner[target] === from || !retains(packed) || isOfV8(nodeType[target]!)) continue
+      if (byNode && (nodeType[target] !== NodeType.object || embeddedIn(graph, from))) continue
+      const type = edgeType(packed)
+      const named = (type === EdgeType.property || type === EdgeType.context) && node === from
+      const group = groups.intern(placed.of[from]!, named ? 1 + edgeNameOrIndex[edge]! : 0)
+      let entry = entries[group]
+      if (!entry) {
+        entry = { holders: new Map(), targets: [], survivors: Array<number>(steps).fill(0), bytes: 0 }
+        entries[group] = entry
+      }
+      if (countedIn[target] === group + 1) continue
+      countedIn[target] = group + 1
+      const holder = byNode ? ROOT : from
+      entry.holders.set(holder, (entry.holders.get(holder) ?? 0) + 1)
+      entry.targets.push(target)
+      entry.survivors[born[target]! - 1]!++
+      entry.bytes += newBytes[target]!
+    }
+  }
+  entries.push(...timerEntries(graph, born, steps, newBytes))
+  return entries
+}
+
+/** Whether a JavaScript object holds Node's: then what that refers to is that object's. */
+function embeddedIn({ snapshot, dominators }: HeapGraph, node: number): boolean {
+  return snapshot.nodeType[dominators.immediate[node]!] === NodeType.object
+}
+
+/** Lists of timers with fewer new ones than this are told together: the delay of each differs a little. */
+const FEW_TIMERS = 50
+
+/** Node links timers of one duration to a list, in which each refers to its neighbours: here the list holds all of them. */
+function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number, newBytes: Float64Array): Entry[] {
+  const { nodeCount, nodeType, strings } = graph.snapshot
+  const names = graph.snapshot.nodeName
+  const lists = new Set([strings.indexOf('TimersList')])
+  const empty = (): Entry => ({ holders: new Map(), targets: [], survivors: Array<number>(steps).fill(0), bytes: 0 })
+  const entries: Entry[] = []
+  const others = empty()
+  for (let list = 0; list < nodeCount && lists.size > 0; list++) {
+    if (nodeType[list] !== NodeType.object || !lists.has(names[list]!)) continue
+    const found: number[] = []
+    const seen = new Set([list])
+    for (let at = property(graph, list, '_idleNext'); at !== undefined && !seen.has(at); ) {
+      seen.add(at)
+      if (born[at]! > 0) found.push(at)
+      at = property(graph, at, '_idleNext')
+    }
+    const entry = found.length < FEW_TIMERS ? others : empty()
+    for (const timer of found) {
+      entry.targets.push(timer)
+      entry.survivors[born[timer]! - 1]!++
+      entry.bytes += newBytes[timer]!
+    }
+    if (entry !== others) entries.push(entry)
+    // Of few timers in each of many lists, all lists together are the holder: one of them stands for it.
+    if (entry !== others || others.holders.size === 0) entry.holders.set(list, entry.targets.length)
+  }
+  return [...entries, others].filter(({ targets }) => targets.length >= LEAST.count)
+}
+
+/** Walks over what is new. */
+export class Reach {
+  readonly #graph: HeapGraph
+  readonly #born: Uint16Array
+  readonly #stamp: Uint32Array
+  readonly #neighbours: ReadonlySet<number>
+  #round = 0
+
+  constructor(graph: HeapGraph, { born }: Lineage) {
+    this.#graph = graph
+    this.#born = born
+    this.#stamp = new Uint32Array(born.length)
+    this.#neighbours = new Set(NEIGHBOURS.map((name) => graph.snapshot.strings.indexOf(name)))
+  }
+
+  /** All new nodes that can be reached from these without passing an old one; these first. */
+  from(targets: readonly number[]): Uint32Array {
+    const { firstEdge, edges, edgeNameOrIndex } = this.#graph.snapshot
+    const round = ++this.#round
+    let reached = new Uint32Array(Math.max(1024, 2 * targets.length))
+    let length = 0
+    const add = (node: number): void => {
+      if (this.#stamp[node] === round || this.#born[node] === 0) return
+      this.#stamp[node] = round
+      if (length === reached.length) {
+        const larger = new Uint32Array(2 * length)
+        larger.set(reached)
+        reached = larger
+      }
+      reached[length++] = node
+    }
+    for (const node of targets) add(node)
+    for (let i = 0; i < length; i++) {
+      const node = reached[i]!
+      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+        const packed = edges[edge]!
+        if (!retains(packed)) continue
+        if (edgeType(packed) === EdgeType.property && this.#neighbours.has(edgeNameOrIndex[edge]!)) continue
+        add(edgeTarget(packed))
+      }
+    }
+    return reached.slice(0, length)
+  }
+}
+
+/**
+ * The way from what was there before to the sample, through what is new: ordinals, a holder first. The sample alone
+ * where there is none.
+ */
+export function wayIn(graph: HeapGraph, lineage: Lineage | undefined, { holders, sample }: Suspect): number[] {
+  const { firstEdge, edges } = graph.snapshot
+  const { owner } = graph.ownership
+  const via = new Map<number, number>()
+  const queue = holders.slice(0, 1000)
+  for (const holder of queue) via.set(holder, -1)
+  for (let i = 0; i < queue.length && queue.length < 1_000_000; i++) {
+    const node = queue[i]!
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      const packed = edges[edge]!
+      const target = edgeTarget(packed)
+      if (via.has(target) || !retains(packed)) continue
+      const own = owner[target] !== target && owner[target]! < SHARED && via.has(owner[target]!)
+      if (target !== sample && !own && (lineage === undefined || lineage.born[target] === 0)) continue
+      via.set(target, node)
+      if (target === sample) {
+        const way = [target]
+        for (let at = node; at >= 0; at = via.get(at)!) way.push(at)
+        return way.reverse()
+      }
+      queue.push(target)
+    }
+  }
+  return [sample]
+}
