@@ -9,6 +9,8 @@ import { countsOver } from './surroundings.ts'
 
 /** Fewer threads than these more are a pool that is getting to its size. */
 const LEAST = 5
+/** Ports, and listeners of its output, that Node has for each thread. */
+const MOST_EACH = 6
 
 export const threadGrowth: Detector = {
   pattern: 'thread-growth',
@@ -27,6 +29,7 @@ export const threadGrowth: Detector = {
       likelihood: { confidence: likelihood.confidence * (started / (started + 3)), reason: likelihood.reason },
       culprit: line && lineAsCulprit(line),
       cause: 'threads',
+      covers: (other) => other.of === of && /^(MessagePort|MessageChannel|Worker)$/.test(other.suspect.className),
       evidence: {
         threadsStarted: started,
         perSecond: Math.round(perSecond * 10) / 10,
@@ -39,15 +42,15 @@ export const threadGrowth: Detector = {
   },
 }
 
-/** One of the Worker objects that came, if that is what the lead is about. */
+/** One of the Worker objects that came, where there are about as many of them as of what the lead is about. */
 function findWorker({ of, suspect }: Lead): number | undefined {
   const { graph } = of
   const { nodeType } = graph.snapshot
-  const isAbout = /^(MessagePort|MessageChannel|Worker)$/.test(suspect.className)
   const isWorker = (node: number): boolean =>
     nodeType[node] === NodeType.object &&
     nodeName(graph, node) === 'Worker' &&
-    property(graph, node, 'kPublicPort', 'kPort', 'kHandle') !== undefined
-  if (isAbout) for (const node of suspect.reached) if (isWorker(node)) return node
-  return undefined
+    (property(graph, node, 'kPublicPort', 'kPort', 'kHandle') !== undefined ||
+      graph.sourceLocation(node)?.url === 'node:internal/worker')
+  const workers = [...suspect.reached].filter(isWorker)
+  return workers.length >= LEAST && suspect.count <= MOST_EACH * workers.length ? workers[0] : undefined
 }
