@@ -192,7 +192,7 @@ async function breath(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted()
 }
 
-function remember({ graph, classRows }: OpenedSnapshot): Remembered {
+export function remember({ graph, classRows }: OpenedSnapshot): Remembered {
   const { snapshot } = graph
   const { file, fileBytes, nodeCount, edgeCount } = snapshot
   const totalShallowBytes = graph.retainedSize(ROOT) + snapshot.extraNativeBytes

@@ -86,7 +86,7 @@ function embeddedIn({ snapshot, dominators }: HeapGraph, node: number): boolean 
 const FEW_TIMERS = 50
 
 /** Node links timers of one duration to a list, in which each refers to its neighbours: here the list holds all of them. */
-function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number, newBytes: Float64Array): Entry[] {
+export function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number, newBytes: Float64Array): Entry[] {
   const { nodeCount, nodeType, strings } = graph.snapshot
   const names = graph.snapshot.nodeName
   const lists = new Set([strings.indexOf('TimersList')])

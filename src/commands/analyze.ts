@@ -58,6 +58,7 @@ async function run(context: Context, path: string, options: Options): Promise<vo
     const heaps = parts.map(({ heap }) => heap)
     const report = {
       ...emptyReport('analyze'),
+      findings: parts.flatMap(({ findings }) => findings),
       snapshots: parts.map(({ snapshot }) => snapshot),
       heap: {
         kinds: heaps.flatMap(({ kinds }) => kinds),
@@ -79,6 +80,7 @@ type ReportHeap = NonNullable<Report['heap']>
 interface HeapPart {
   readonly snapshot: Report['snapshots'][number]
   readonly heap: ReportHeap
+  readonly findings: Report['findings']
 }
 
 async function analyzeOne(
@@ -87,12 +89,15 @@ async function analyzeOne(
   limit: number,
   { progress, signal, index, of }: { progress: Progress; signal: AbortSignal; index: boolean; of: string },
 ): Promise<HeapPart> {
-  const [{ openSnapshot }, { overview }, { ROOT }, { reportPath, reportSnapshot }] = await Promise.all([
-    import('../analysis/open-snapshot.ts'),
-    import('../analysis/overview.ts'),
-    import('../graph/roots.ts'),
-    import('./report.ts'),
-  ])
+  const [{ openSnapshot }, { overview }, { findPiles }, { readLocalSource }, { ROOT }, { reportPath, reportSnapshot }] =
+    await Promise.all([
+      import('../analysis/open-snapshot.ts'),
+      import('../analysis/overview.ts'),
+      import('../detectors/find-piles.ts'),
+      import('../support/sources.ts'),
+      import('../graph/roots.ts'),
+      import('./report.ts'),
+    ])
   progress.stage(`reading${of}`)
   const opened = await openSnapshot(file, {
     index,
@@ -104,9 +109,11 @@ async function analyzeOne(
   await opened.preparePaths(signal)
   const { fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
   const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, opened.classRows, limit)
+  const findings = findPiles(isolate, opened, readLocalSource)
   // Its index may take a moment longer than the report.
   opened.close()
   return {
+    findings,
     snapshot: reportSnapshot(
       { file, fileBytes, nodeCount, edgeCount, totalShallowBytes: graph.retainedSize(ROOT) + extraNativeBytes },
       { isolate, takenAt },

@@ -155,19 +155,21 @@ class Account {
 }
 
 function leadsOf(of: IsolateHeap, readSource: ReadSource): Lead[] {
-  const { graph, heap, suspects, growthBytes } = of
+  const { suspects, growthBytes } = of
   const likely = suspects.filter(({ trend }) => trend === 'steady' || trend === 'turning' || trend === 'unknown')
   return likely
     .filter(({ bytes }) => bytes >= Math.max(LEAST.bytes, LEAST.share * growthBytes))
-    .map((suspect): Lead => {
-      const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
-      const way = [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside]
-      const path = describeWay(graph, way)
-      const { full, last } = nameOf(path)
-      const module = moduleOf(graph, way)
-      const likelihood = judgeLead(of, suspect, way, last, module, readSource)
-      return { suspect, of, way, path, name: full ?? `a ${suspect.className}`, likelihood }
-    })
+    .map((suspect) => leadOf(of, suspect, readSource))
+}
+
+export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource): Lead {
+  const { graph, heap } = of
+  const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
+  const way = [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside]
+  const path = describeWay(graph, way)
+  const { full, last } = nameOf(path)
+  const likelihood = judgeLead(of, suspect, way, last, moduleOf(graph, way), readSource)
+  return { suspect, of, way, path, name: full ?? `a ${suspect.className}`, likelihood }
 }
 
 const NAMED = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
@@ -191,7 +193,12 @@ function moduleOf(graph: HeapGraph, way: readonly number[]): string | undefined 
   return undefined
 }
 
-function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, { readSource, mapPosition }: Captures): ReportFinding {
+export function tell(
+  pattern: string,
+  lead: Lead,
+  diagnosis: Diagnosis,
+  { readSource, mapPosition }: Captures,
+): ReportFinding {
   const { suspect, of } = lead
   const path = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood

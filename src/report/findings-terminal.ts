@@ -28,7 +28,7 @@ const severalIsolates = ({ snapshots }: Report): boolean => new Set(snapshots.ma
 
 function verdict(report: Report, color: ChalkInstance): string {
   const it = verdictOf(report)
-  if (!it) return ''
+  if (!it) return color.bold('Piles of the kind that known leaks make; two snapshots or more tell whether they grow:')
   const { good, headline, rest } = it
   return good
     ? `${color.bold.green(`${headline}${rest.slice(0, 1)}`)}${rest.slice(1)}`

@@ -31,7 +31,8 @@ type Heap = NonNullable<Report['heap']>
 export function reportTerminal(report: Report, options: TerminalOptions): string {
   const isolates = [...new Set(report.snapshots.map(({ isolate }) => isolate))]
   const baseline = report.baseline ? [baselineLines(report.baseline).join('\n')] : []
-  const leaks = [...(report.explained === null ? [] : [findingsText(report, options)]), ...baseline]
+  const told = report.explained !== null || report.findings.length > 0
+  const leaks = [...(told ? [findingsText(report, options)] : []), ...baseline]
   if (report.check) return [...checkParts(report.check, options), ...leaks].join('\n\n')
   if (report.command === 'diagnose') {
     // Without snapshots the process's memory is all that there is to see.

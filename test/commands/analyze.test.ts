@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ReportSchema } from '../../src/findings/report.ts'
 import { goldenCases } from '../golden/load.ts'
-import { runCli, temporaryFolder } from '../support/target.ts'
+import { runCli, spawnTarget, temporaryFolder } from '../support/target.ts'
 
 const real = goldenCases().find(({ name }) => name === 'app-node24')!
 let cwd: string
@@ -48,4 +48,18 @@ describe('leakscope analyze', () => {
     expect(result.stderr).toMatch(says)
     expect(result).toMatchObject({ code, stdout: '' })
   })
+})
+
+test('one snapshot shows piles that known leaks make, as notes, and says that it cannot tell whether they grow', async () => {
+  const target = await spawnTarget(`
+    const later = (text) => setTimeout(() => text.length, 3_600_000)
+    for (let i = 0; i < 3000; i++) later('x'.repeat(100) + i)`)
+  const folder = temporaryFolder()
+  expect((await runCli(['snapshot', target.pid, '-q', '-o', 'a.heapsnapshot'], { cwd: folder })).code).toBe(0)
+  const { findings } = ReportSchema.parse(
+    JSON.parse((await runCli(['analyze', 'a.heapsnapshot', '--json'], { cwd: folder })).stdout),
+  )
+  expect(findings).toMatchObject([{ pattern: 'unbounded-timers', severity: 'note', growth: { perSecond: 0 } }])
+  expect(findings[0]!.growth.count).toBeGreaterThanOrEqual(3000)
+  expect((await runCli(['analyze', 'a.heapsnapshot'], { cwd: folder })).stdout).toContain('two snapshots or more tell')
 })

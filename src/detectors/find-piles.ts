@@ -1,0 +1,142 @@
+// What one snapshot can show: piles of the kind that known leaks make. Whether they grow it cannot tell.
+
+import { remember } from '../analysis/compare.ts'
+import { referenceCounts } from '../analysis/contents.ts'
+import { timerEntries } from '../analysis/entries.ts'
+import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
+import { Places } from '../analysis/places.ts'
+import type { Suspect } from '../analysis/suspect.ts'
+import type { ReportFinding } from '../findings/report.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isObject } from '../graph/look.ts'
+import { ROOT } from '../graph/roots.ts'
+import { edgeTarget, retains } from '../snapshot/snapshot.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Captures, IsolateHeap } from './detector.ts'
+import { leadOf, tell } from './find-leaks.ts'
+import { growingCollection } from './growing-collection.ts'
+import { growingLogArray } from './growing-log-array.ts'
+import { DETECTORS } from './index.ts'
+
+/** Smaller piles are in every program. */
+const LEAST = { count: 300, share: 0.01, bytes: 200_000 }
+/** Piles that are looked at, the biggest. */
+const MOST = 12
+/** No snapshot by itself is a reason to be surer. */
+const CONFIDENCE = 0.4
+
+/** Patterns that every large collection would have. */
+const GENERIC = new Set([growingCollection, growingLogArray])
+
+/** @param opened with its paths worked out */
+export function findPiles(
+  isolate: string,
+  opened: OpenedSnapshot,
+  readSource: Captures['readSource'],
+): ReportFinding[] {
+  const { graph } = opened
+  const placed = { of: new Uint32Array(0), holder: new Uint32Array(0) }
+  const { nodeId: ids } = graph.snapshot
+  const { shallowSize: sizes } = graph.ownership
+  const series = [remember(opened)]
+  // A pile is looked at as if it had come since: what it holds is new, and all else was there before.
+  const heapWith = (suspect: Suspect): IsolateHeap => {
+    const born = new Uint16Array(ids.length)
+    for (const node of suspect.reached) born[node] = 1
+    const lineage = { steps: 1, ids, sizes, born, firstSizes: sizes, grew: [new Uint32Array(ids.length)] }
+    const heap = { opened, matching: 'id', series, growths: [], places: new Places(), placed, lineage } as const
+    return { isolate, heap, graph, seconds: [0, 1], suspects: [suspect], growthBytes: suspect.bytes }
+  }
+  const told = new Set<string>()
+  return piles(opened).flatMap((suspect): ReportFinding[] => {
+    const of = heapWith(suspect)
+    const captures: Captures = { isolates: [of], readSource }
+    const lead = leadOf(of, suspect, readSource)
+    if (lead.likelihood.confidence < CONFIDENCE) return []
+    for (const detector of DETECTORS) {
+      const diagnosis = GENERIC.has(detector) ? undefined : detector.diagnose(lead, captures)
+      if (!diagnosis) continue
+      const finding = tell(detector.pattern, lead, diagnosis, captures)
+      const cause = `${detector.pattern} ${diagnosis.cause ?? finding.fingerprint}`
+      if (told.has(cause)) return []
+      told.add(cause)
+      return [
+        {
+          ...finding,
+          title: `${formatCount(suspect.count)} ${suspect.className} in ${lead.name}, ${formatBytes(suspect.bytes)} with all that they hold`,
+          severity: 'note',
+          confidence: CONFIDENCE,
+          reason: 'there is one snapshot, which shows that there are many, and not whether they become more',
+          evidence: { count: suspect.count, retainedBytes: suspect.bytes },
+          growth: { ...finding.growth, perSecond: 0, bytesPerSecond: 0 },
+        },
+      ]
+    }
+    return []
+  })
+}
+
+/** Objects that hold many things by themselves, and Node's lists of timers. */
+function piles({ graph, classes }: OpenedSnapshot): Suspect[] {
+  const { nodeCount, firstEdge } = graph.snapshot
+  const { owner } = graph.ownership
+  const references = referenceCounts(firstEdge, owner)
+  const least = Math.max(LEAST.bytes, LEAST.share * graph.retainedSize(ROOT))
+  const found: { container: number; things: number[]; bytes: number }[] = []
+  for (let node = 1; node < nodeCount; node++) {
+    if (references[node]! < LEAST.count || !isObject(graph, node) || graph.moduleScopes.has(node)) continue
+    if (graph.retainedSize(node) < least) continue
+    const things = thingsOf(graph, node)
+    found.push({ container: node, things, bytes: sumOf(things, (each) => graph.retainedSize(each)) })
+  }
+  const all = new Uint16Array(nodeCount).fill(1)
+  for (const { holders, targets } of timerEntries(graph, all, 1, new Float64Array(nodeCount))) {
+    const bytes = sumOf(targets, (each) => graph.retainedSize(each))
+    found.push({ container: [...holders.keys()][0]!, things: targets, bytes })
+  }
+  return found
+    .filter(({ things, bytes }) => things.length >= LEAST.count && bytes >= least)
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, MOST)
+    .map(({ container, things, bytes }): Suspect => {
+      const sample = things.reduce((best, node) => (graph.retainedSize(node) > graph.retainedSize(best) ? node : best))
+      return {
+        ...{ kind: 'added', holders: [container], container, sample, bytes, count: things.length },
+        className: classes.names[classes.of[sample]!]!,
+        ...{ survivors: [], counts: [0, things.length], counted: 'references', trend: 'unknown' },
+        ...{ perSecond: 0, bytesPerSecond: 0, reached: dominatedBy(graph, things) },
+      }
+    })
+}
+
+const sumOf = (nodes: readonly number[], of: (node: number) => number): number =>
+  nodes.reduce((sum, node) => sum + of(node), 0)
+
+/** What only the node holds, directly or in a store of its own. */
+function thingsOf(graph: HeapGraph, node: number): number[] {
+  const { firstEdge, edges } = graph.snapshot
+  const { owner } = graph.ownership
+  const things = new Set<number>()
+  const stores = [node]
+  for (let store = stores.pop(); store !== undefined; store = stores.pop()) {
+    for (let edge = firstEdge[store]!; edge < firstEdge[store + 1]!; edge++) {
+      const target = edgeTarget(edges[edge]!)
+      if (!retains(edges[edge]!) || target === node || things.has(target)) continue
+      if (owner[target] === node) stores.push(target)
+      else if (owner[target] === target) things.add(target)
+    }
+  }
+  return [...things]
+}
+
+function dominatedBy(graph: HeapGraph, nodes: readonly number[]): Uint32Array {
+  const { order, immediate } = graph.dominators
+  const below = new Uint8Array(order.length)
+  for (const node of nodes) below[node] = 1
+  const reached: number[] = []
+  for (const node of order) {
+    if (node !== ROOT && below[immediate[node]!] === 1) below[node] = 1
+    if (below[node] === 1) reached.push(node)
+  }
+  return Uint32Array.from(reached)
+}
