@@ -20,8 +20,8 @@ import { DETECTORS } from './index.ts'
 
 /** Smaller piles are in every program. */
 const LEAST = { count: 300, share: 0.01, bytes: 200_000 }
-/** Piles that are looked at, the biggest. */
-const MOST = 12
+/** Piles that are looked at, the biggest, and things of each by which it is judged. */
+const MOST = { piles: 5, things: 100 }
 /** No snapshot by itself is a reason to be surer. */
 const CONFIDENCE = 0.4
 
@@ -48,7 +48,7 @@ export function findPiles(
     return { isolate, heap, graph, seconds: [0, 1], suspects: [suspect], growthBytes: suspect.bytes }
   }
   const told = new Set<string>()
-  return piles(opened).flatMap((suspect): ReportFinding[] => {
+  return piles(opened).flatMap(({ suspect, count, bytes }): ReportFinding[] => {
     const of = heapWith(suspect)
     const captures: Captures = { isolates: [of], readSource }
     const lead = leadOf(of, suspect, readSource)
@@ -63,12 +63,12 @@ export function findPiles(
       return [
         {
           ...finding,
-          title: `${formatCount(suspect.count)} ${suspect.className} in ${lead.name}, ${formatBytes(suspect.bytes)} with all that they hold`,
+          title: `${formatCount(count)} ${suspect.className} in ${lead.name}, ${formatBytes(bytes)} with all that they hold`,
           severity: 'note',
           confidence: CONFIDENCE,
           reason: 'there is one snapshot, which shows that there are many, and not whether they become more',
-          evidence: { count: suspect.count, retainedBytes: suspect.bytes },
-          growth: { ...finding.growth, perSecond: 0, bytesPerSecond: 0 },
+          evidence: { count, retainedBytes: bytes },
+          growth: { ...finding.growth, count, retainedBytes: bytes, perSecond: 0, bytesPerSecond: 0 },
         },
       ]
     }
@@ -77,7 +77,7 @@ export function findPiles(
 }
 
 /** Objects that hold many things by themselves, and Node's lists of timers. */
-function piles({ graph, classes }: OpenedSnapshot): Suspect[] {
+function piles({ graph, classes }: OpenedSnapshot): { suspect: Suspect; count: number; bytes: number }[] {
   const { nodeCount, firstEdge } = graph.snapshot
   const { owner } = graph.ownership
   const references = referenceCounts(firstEdge, owner)
@@ -97,15 +97,20 @@ function piles({ graph, classes }: OpenedSnapshot): Suspect[] {
   return found
     .filter(({ things, bytes }) => things.length >= LEAST.count && bytes >= least)
     .sort((a, b) => b.bytes - a.bytes)
-    .slice(0, MOST)
-    .map(({ container, things, bytes }): Suspect => {
-      const sample = things.reduce((best, node) => (graph.retainedSize(node) > graph.retainedSize(best) ? node : best))
-      return {
-        ...{ kind: 'added', holders: [container], container, sample, bytes, count: things.length },
+    .slice(0, MOST.piles)
+    .map(({ container, things, bytes }) => {
+      // Evenly, as those at the front may be older and others than those behind.
+      const step = Math.ceil(things.length / MOST.things)
+      const some = things.filter((_, i) => i % step === 0)
+      const sample = some.reduce((best, node) => (graph.retainedSize(node) > graph.retainedSize(best) ? node : best))
+      const suspect: Suspect = {
+        ...{ kind: 'added', holders: [container], container, sample, count: some.length },
+        bytes: sumOf(some, (each) => graph.retainedSize(each)),
         className: classes.names[classes.of[sample]!]!,
-        ...{ survivors: [], counts: [0, things.length], counted: 'references', trend: 'unknown' },
-        ...{ perSecond: 0, bytesPerSecond: 0, reached: dominatedBy(graph, things) },
+        ...{ survivors: [], counts: [0, some.length], counted: 'references', trend: 'unknown' },
+        ...{ perSecond: 0, bytesPerSecond: 0, reached: dominatedBy(graph, some) },
       }
+      return { suspect, count: things.length, bytes }
     })
 }
 
