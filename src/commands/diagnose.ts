@@ -55,7 +55,7 @@ const DEFAULT_LIMIT = 5
 /** The look that costs nothing: so many samples, so far apart. */
 const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
 /** Of what is allocated meanwhile, one allocation in so many bytes has its stack noted: little is held up by it. */
-const SAMPLING = { intervalBytes: 65_536 }
+const SAMPLING = { intervalBytes: 131_072 }
 /** The look at living objects: of how many findings, and how long between the two. */
 const LIVE = { findings: 5, pauseMs: 1500 }
 
