@@ -15,7 +15,7 @@ import { requireFewSamples, samplingOf } from './sampling.ts'
 interface Options {
   readonly cpu?: true
   readonly heap?: true
-  readonly duration: number
+  readonly duration?: number
   readonly interval?: string
   readonly includeCollected?: true
   readonly isolate: IsolateChoice
@@ -51,9 +51,8 @@ const help = `
 for as long as the object lives: what is left at the end was allocated while it was sampled, and is still held. With
 --include-collected it is all that was allocated, the churn as well (Node 20 and newer).
 
-Ctrl-C ends it before its time; what was sampled until then is written (exit code 130). The process does not stand
-still for it, but for a garbage collection at the beginning of --heap's end. Chrome DevTools, VS Code and speedscope
-open the files.`
+Ctrl-C ends it before its time; what was sampled until then is written (exit code 130). Of --heap, the
+process notices one full garbage collection at the end. Chrome DevTools, VS Code and speedscope open the files.`
 
 export function profileCommand(context: Context): Command {
   return new Command('profile')
@@ -65,12 +64,7 @@ export function profileCommand(context: Context): Command {
     )
     .option('--cpu', 'where its time goes, to a .cpuprofile')
     .option('--heap', 'who allocates what is still alive at the end, to a .heapprofile')
-    .option(
-      '--duration <time>',
-      'for how long: 500ms, 10s, 2min (default: 10s)',
-      duration('--duration'),
-      DEFAULT_DURATION_MS,
-    )
+    .option('--duration <time>', 'for how long: 500ms, 10s, 2min (default: 10s)', duration('--duration'))
     .option(
       '--interval <n>',
       'from one sample to the next; with --cpu microseconds, 100us or 5ms (default: 1ms), with --heap allocated bytes, 64KiB (default: 512KiB)',
@@ -78,7 +72,7 @@ export function profileCommand(context: Context): Command {
     .option('--include-collected', 'with --heap: also what was allocated and is gone')
     .option(
       '--isolate <which>',
-      'main, worker:<thread id>, or all, which makes a folder with a profile of each (default: main)',
+      'main, worker:<thread id>, or all, which makes a folder with a profile of each',
       isolateChoice('--isolate'),
       'main',
     )
@@ -96,7 +90,7 @@ export function profileCommand(context: Context): Command {
 }
 
 function wantedOf(target: TargetName, options: Options): Wanted {
-  const { isolate, duration: durationMs, force = false, json = false, quiet = false } = options
+  const { isolate, duration: durationMs = DEFAULT_DURATION_MS, force = false, json = false, quiet = false } = options
   const sampling = samplingOf(options)
   requireFewSamples(sampling, durationMs)
   return {
