@@ -81,7 +81,7 @@ export function findCulprit(
 }
 
 /** The line to blame for a leak; undefined where nothing of the program's, nor of a package's, is near. */
-export const culpritFor = (blamed: Blamed, options: BlameOptions): Culprit | undefined => blame(blamed, options).culprit
+const culpritFor = (blamed: Blamed, options: BlameOptions): Culprit | undefined => blame(blamed, options).culprit
 
 export function blame(blamed: Blamed, options: BlameOptions): Verdict {
   const { mapPosition } = options

@@ -8,6 +8,7 @@ import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, IsolateHeap, Lead } from './detector.ts'
 import { findDoing, isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
+import { escaped } from './statements.ts'
 import { nameOfEdge, plainName, thingsOf } from './surroundings.ts'
 
 /** What a program calls buffers that wait for their next use, and giving them back. */
@@ -91,7 +92,7 @@ function findRelease(
     const url = of.graph.moduleScopes.get(ordinal) ?? of.graph.sourceLocation(ordinal)?.url
     if (url !== undefined && isProgram(url)) urls.add(url)
   }
-  const put = new RegExp(`(?<![\\w$])${name.replace(/[$#]/g, '\\$&')}\\s*\\.\\s*(push|unshift|add)\\s*\\(`)
+  const put = new RegExp(`(?<![\\w$])${escaped(name)}\\s*\\.\\s*(push|unshift|add)\\s*\\(`)
   for (const url of urls) {
     const source = readSource(url)
     const line = source === undefined ? undefined : linesOf(url, source, put)[0]

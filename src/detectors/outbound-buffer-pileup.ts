@@ -9,6 +9,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
 import { findDoing, lineAsCulprit } from './source.ts'
+import { escaped } from './statements.ts'
 import {
   isNew,
   membersOf,
@@ -113,8 +114,6 @@ function wayToWrites({ graph }: IsolateHeap, { state, elements }: Backlog): numb
   const queue = property(graph, state, 'kBufferedValue', 'buffered', 'outputData')
   return [...pathTo(graph.paths, state), ...(queue === undefined ? [] : [queue, elements[0]!])]
 }
-
-const escaped = (name: string): string => name.replace(/[$#.]/g, '\\$&')
 
 const isState = (graph: HeapGraph, node: number): boolean =>
   isObject(graph, node) &&

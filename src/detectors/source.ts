@@ -2,6 +2,7 @@
 
 import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { escaped } from './statements.ts'
 
 export interface SourceLine {
   readonly url: string
@@ -18,7 +19,7 @@ export function findRemoval(readSource: ReadSource, url: string | undefined, nam
   if (url === undefined || url.startsWith('node:')) return undefined
   const source = readSource(url)
   if (source === undefined) return undefined
-  const it = `(?<![\\w$#])(?:this\\.|self\\.)?${name.replace(/[$#]/g, '\\$&')}(?![\\w$])`
+  const it = `(?<![\\w$#])(?:this\\.|self\\.)?${escaped(name)}(?![\\w$])`
   const patterns = [
     new RegExp(`${it}\\s*(\\?\\.|\\.)\\s*(delete|shift|pop|splice|clear|remove|removeAll|evict|prune)\\s*\\(`),
     new RegExp(`(?<![\\w$])delete\\s+${it}\\s*[.[]`),
