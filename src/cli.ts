@@ -1,21 +1,8 @@
 // Builds the program, runs it, and turns its outcome into an exit code: the only place that sets one.
 
 import { Command, CommanderError, Help } from 'commander'
-import { analyzeCommand } from './commands/analyze.ts'
-import { checkCommand } from './commands/check.ts'
+import { COMMANDS } from './commands/catalogue.ts'
 import { type Context, createContext } from './commands/context.ts'
-import { diagnoseCommand } from './commands/diagnose.ts'
-import { diffCommand } from './commands/diff.ts'
-import { explainCommand } from './commands/explain.ts'
-import { indexCommand } from './commands/index.ts'
-import { memoryCommand } from './commands/memory.ts'
-import { profileCommand } from './commands/profile.ts'
-import { psCommand } from './commands/ps.ts'
-import { redactCommand } from './commands/redact.ts'
-import { snapshotCommand } from './commands/snapshot.ts'
-import { topCommand } from './commands/top.ts'
-import { trendCommand } from './commands/trend.ts'
-import { watchCommand } from './commands/watch.ts'
 import { LeakscopeError } from './errors.ts'
 import { printable } from './support/format.ts'
 import { toolVersion } from './support/version.ts'
@@ -38,36 +25,29 @@ export async function main(argv: readonly string[]): Promise<void> {
 
   try {
     const context = createContext(abort.signal)
-    await buildProgram(context).parseAsync([...argv])
+    const program = await buildProgram(
+      context,
+      argv.slice(2).find((argument) => !argument.startsWith('-')),
+    )
+    await program.parseAsync([...argv])
     if (context.failed) process.exitCode = 1
   } catch (error) {
     process.exitCode = report(error)
   }
 }
 
-function buildProgram(context: Context): Command {
+/** The command called `wanted` is whole; of the others there is what a list of them needs, so that nothing more is loaded. */
+async function buildProgram(context: Context, wanted: string | undefined): Promise<Command> {
   const program = new Command('leakscope')
     .description('Tells what is leaking in a running Node.js process: what grows, who holds it, and from which line.')
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-  const commands = [
-    psCommand,
-    diagnoseCommand,
-    snapshotCommand,
-    profileCommand,
-    diffCommand,
-    analyzeCommand,
-    topCommand,
-    checkCommand,
-    memoryCommand,
-    watchCommand,
-    trendCommand,
-    explainCommand,
-    redactCommand,
-    indexCommand,
-  ]
-  for (const create of commands) program.addCommand(create(context))
+  for (const [name, { summary, takes, load }] of Object.entries(COMMANDS)) {
+    const command = name === wanted ? (await load())(context) : new Command(name)
+    if (name !== wanted && takes) command.arguments(takes)
+    program.addCommand(command.description(summary))
+  }
   // commander exits by itself on a usage error unless each command is told to throw instead.
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)]) {
     command.exitOverride()

@@ -20,7 +20,6 @@ const JSON_LIMIT = 100
 
 export function analyzeCommand(context: Context): Command {
   return new Command('analyze')
-    .description('look into one heap snapshot: what is big, and what holds it')
     .argument('<snapshot>', 'a .heapsnapshot file, or a bundle: the last snapshot of each of its isolates')
     .option(
       '--limit <n>',

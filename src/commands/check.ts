@@ -65,7 +65,6 @@ Exit codes: 0 passed, 1 failed, 2 a mistake in the command line, 3 the program, 
 
 export function checkCommand(context: Context): Command {
   const command = new Command('check')
-    .description('fail when memory grows with the work: for CI')
     .argument('[files-or-program...]', 'heap snapshots in order of time, a bundle, or -- and a command')
     .option('--ready <what>', 'when the program is ready: a port, a URL, or a part of what it writes (default: $PORT)')
     .option('--ready-timeout <time>', 'how long that may take (default: 30s)', duration('--ready-timeout'), READY_MS)

@@ -65,7 +65,6 @@ const OF_SNAPSHOTS =
 
 export function diagnoseCommand(context: Context): Command {
   const command = new Command('diagnose')
-    .description('find what is leaking in a running process: its pattern, its line, what holds it, what to change')
     .argument(
       '<target>',
       'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',

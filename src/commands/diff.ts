@@ -31,7 +31,6 @@ const DEFAULT_LIMIT = 15
 
 export function diffCommand(context: Context): Command {
   const command = new Command('diff')
-    .description('compare heap snapshots: known leaks, and what grew, by class and by what holds it')
     .argument('<before>', 'the earlier .heapsnapshot, or a bundle, which may be enough by itself')
     .argument('[after]', 'a later one of the same process')
     .argument('[more...]', 'still later ones; then only what grew in each step is shown')

@@ -6,7 +6,6 @@ import type { Context } from './context.ts'
 
 export function explainCommand(context: Context): Command {
   return new Command('explain')
-    .description('explain a leak pattern: how to confirm it, how to fix it, what only looks like it')
     .addArgument(new Argument('[pattern]', 'as findings name it; without one, the list of all'))
     .action(async (pattern: string | undefined) => {
       const { listPatterns, readPattern } = await import('../detectors/texts.ts')

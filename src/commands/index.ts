@@ -5,7 +5,7 @@ import { formatBytes, formatCount } from '../support/format.ts'
 import type { Context } from './context.ts'
 
 export function indexCommand(context: Context): Command {
-  const index = new Command('index').description('the indexes that make large snapshots open at once')
+  const index = new Command('index')
   index
     .command('ls')
     .description('list them, the one used last first')

@@ -24,7 +24,6 @@ could tell are "unexplained". The process is asked, not stopped.`
 
 export function memoryCommand(context: Context): Command {
   return new Command('memory')
-    .description('account for the memory of a running process: heap, buffers, malloc, stacks, libraries')
     .argument(
       '<target>',
       'a pid, host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',

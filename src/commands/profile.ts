@@ -56,7 +56,6 @@ process notices one full garbage collection at the end. Chrome DevTools, VS Code
 
 export function profileCommand(context: Context): Command {
   return new Command('profile')
-    .description('sample what a running process spends its time on, or who allocates')
     .argument(
       '<target>',
       'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',

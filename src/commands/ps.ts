@@ -7,7 +7,6 @@ import type { Context } from './context.ts'
 
 export function psCommand(context: Context): Command {
   return new Command('ps')
-    .description('list the Node processes on this machine')
     .option('--json', 'as JSON on standard output')
     .action((options: { json?: true }) => run(context, options.json ?? false))
 }

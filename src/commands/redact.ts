@@ -13,7 +13,6 @@ interface Options {
 
 export function redactCommand(context: Context): Command {
   return new Command('redact')
-    .description('write a copy of a heap snapshot without the passwords and other texts in it')
     .argument('<snapshot>', 'a .heapsnapshot file, plain or packed (.gz, .zst)')
     .argument('<output>', 'where to write it; packed if the name ends in .gz or .zst')
     .option('--key-file <file>', 'the key of the tokens (default: a new one that is forgotten)')

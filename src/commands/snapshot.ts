@@ -38,7 +38,6 @@ snapshot regardless. --dry-run says the price and takes none.`
 
 export function snapshotCommand(context: Context): Command {
   return new Command('snapshot')
-    .description('capture a heap snapshot of a running process')
     .argument(
       '<target>',
       'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',

@@ -32,7 +32,6 @@ const BY: readonly Grouping[] = ['function', 'line', 'file', 'package']
 
 export function topCommand(context: Context): Command {
   return new Command('top')
-    .description('look into a CPU or heap profile: which functions take most')
     .argument('<profile>', 'a .cpuprofile, .heapprofile, pprof (.pb.gz) or folded file')
     .option('--base <file>', 'take this profile off, and show what changed')
     .option('--cum', 'order by what a function took with all that it called')

@@ -8,7 +8,6 @@ import type { Context } from './context.ts'
 
 export function trendCommand(context: Context): Command {
   return new Command('trend')
-    .description('judge a recording of `leakscope watch`: leak, plateau, sawtooth, warm-up, flat or undecided')
     .argument('<recording>', 'what `leakscope watch <target> --record FILE` has written')
     .option('--json', 'as JSON on standard output')
     .action((path: string, options: { json?: true }) => run(context, path, options.json ?? false))

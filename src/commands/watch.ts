@@ -28,7 +28,6 @@ taken then, at the conditions of \`leakscope snapshot\`. \`leakscope trend\` jud
 
 export function watchCommand(context: Context): Command {
   return new Command('watch')
-    .description('look at a running process again and again: memory by the ledger, threads, files, event loop')
     .argument(
       '<target>',
       'a pid, host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
