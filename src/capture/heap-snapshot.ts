@@ -7,6 +7,8 @@ import type { Encoder } from '../support/encoder.ts'
 import { createPartialFile, type PartialFile } from '../support/files.ts'
 import { unescapeJson } from '../support/unescape.ts'
 import { evaluate, type ProtocolClient } from '../target/session.ts'
+import { isCaught } from './endless-loop.ts'
+import { snapshotWithin } from './snapshot-within.ts'
 
 export interface HeapSnapshotOptions {
   /** Replaces a file that is there already. */
@@ -64,7 +66,7 @@ export async function captureHeapSnapshot(
   try {
     const takenAt = new Date()
     const pausedMs = await Promise.race([
-      take(client, signal),
+      take(client, pieces.take, signal),
       pieces.failed,
       requireBeginning(client, pieces.hasBegun, options.beginWithinMs ?? BEGIN_MS, ended.signal),
     ])
@@ -79,26 +81,39 @@ export async function captureHeapSnapshot(
 }
 
 /** Has the target send its snapshot; returns how long it stood still for that. */
-async function take(client: ProtocolClient, signal: AbortSignal | undefined): Promise<number> {
+async function take(
+  client: ProtocolClient,
+  onPiece: (text: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const caught = await isCaught(client)
   const startedMs = performance.now()
-  const [before] = await Promise.all([
+  const [before, isTaken] = await Promise.all([
     readActiveMs(client, signal),
-    // Makes V8 compute each script's line ends once. Without them, Node 18 and 20 walk a script from its beginning for
-    // every closure in it: half a minute for one big bundle.
-    client.send('Debugger.enable', {}, { signal }),
-    client.send('Debugger.disable', {}, { signal }),
-    client.send('HeapProfiler.takeHeapSnapshot', { reportProgress: true, captureNumericValue: true }, { signal }),
+    caught ? snapshotWithin(client, onPiece, signal) : takeByProtocol(client, signal),
   ])
+  if (!isTaken) await takeByProtocol(client, signal)
   const outsideMs = performance.now() - startedMs
   const after = await readActiveMs(client, signal)
   const insideMs = before === null || after === null ? 0 : after - before
   return insideMs > 0 && insideMs < outsideMs ? insideMs : outsideMs
 }
 
+async function takeByProtocol(client: ProtocolClient, signal: AbortSignal | undefined): Promise<true> {
+  await Promise.all([
+    // Makes V8 compute each script's line ends once. Without them, Node 18 and 20 walk a script from its beginning for
+    // every closure in it: half a minute for one big bundle.
+    client.send('Debugger.enable', {}, { signal }),
+    client.send('Debugger.disable', {}, { signal }),
+    client.send('HeapProfiler.takeHeapSnapshot', { reportProgress: true, captureNumericValue: true }, { signal }),
+  ])
+  return true
+}
+
 /**
- * From Node 22 on, V8 takes a snapshot only when no JavaScript is on the stack, which never comes to pass in a program
- * that is caught in a loop. Such a program still answers questions, in between; one that is at its snapshot does not.
- * Rejects when it finds the former, and does nothing else.
+ * From Node 22 on, V8 takes a snapshot only when no JavaScript is on the stack. A program that is caught in a loop from
+ * now on still answers questions, in between; one that is at its snapshot does not. Rejects when it finds the former,
+ * and does nothing else.
  */
 async function requireBeginning(
   client: ProtocolClient,
@@ -141,6 +156,24 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
     fail = reject
   })
 
+  /** Writes a piece; `slice` reads from it, as it came, like a string's. */
+  function take(write: () => void, slice: (start?: number, end?: number) => string): void {
+    begun = true
+    try {
+      write()
+      if (!counts && head.length < LONGEST_HEAD) {
+        head += slice(0, LONGEST_HEAD)
+        counts = readCounts(head)
+      }
+      tail = (tail + slice(-3)).slice(-3)
+      const expected = counts && counts.nodeCount * BYTES_PER_NODE + counts.edgeCount * BYTES_PER_EDGE
+      onProgress({ stage: 'writing', fraction: expected && Math.min(0.99, file.taken / expected), bytes: file.taken })
+    } catch (error) {
+      stop()
+      fail(error)
+    }
+  }
+
   const off = [
     client.on('HeapProfiler.reportHeapSnapshotProgress', (params) => {
       begun = true
@@ -149,21 +182,11 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
       onProgress({ stage: 'walking', fraction, bytes: 0 })
     }),
     client.onRaw('HeapProfiler.addHeapSnapshotChunk', (message) => {
-      begun = true
-      try {
-        writePiece(message, file)
-        const end = message.length - PIECE_END.length
-        if (!counts && head.length < LONGEST_HEAD) {
-          head += message.toString('latin1', PIECE_START.length, end).slice(0, LONGEST_HEAD)
-          counts = readCounts(head)
-        }
-        tail = (tail + message.toString('latin1', Math.max(PIECE_START.length, end - 3), end)).slice(-3)
-        const expected = counts && counts.nodeCount * BYTES_PER_NODE + counts.edgeCount * BYTES_PER_EDGE
-        onProgress({ stage: 'writing', fraction: expected && Math.min(0.99, file.taken / expected), bytes: file.taken })
-      } catch (error) {
-        stop()
-        fail(error)
-      }
+      const piece = message.subarray(PIECE_START.length, message.length - PIECE_END.length)
+      take(
+        () => writePiece(message, file),
+        (start, end) => piece.subarray(start, end).toString('latin1'),
+      )
     }),
   ]
   function stop(): void {
@@ -173,6 +196,12 @@ function receive(client: ProtocolClient, file: PartialFile, onProgress: (progres
   return {
     failed,
     hasBegun: () => begun,
+    take: (text: string) => {
+      take(
+        () => file.write(text),
+        (start, end) => text.slice(start, end),
+      )
+    },
     stop,
     finish() {
       if (!counts || !/\}(\\n)?$/.test(tail)) {

@@ -23,6 +23,7 @@ function playedTarget(
     sent,
     async send(method, params) {
       sent.push(method)
+      if (method === 'Runtime.evaluate' && params && 'awaitPromise' in params) return {} // a turn of the event loop
       if (method === 'Runtime.evaluate') return { result: { value: activeMs.shift() } }
       if (method !== 'HeapProfiler.takeHeapSnapshot') return {}
       expect(params).toEqual({ reportProgress: true, captureNumericValue: true })
