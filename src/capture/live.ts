@@ -32,33 +32,67 @@ const VIEW = `function () {
   }
 }`
 
+/**
+ * What Node's handle of a socket says of its peer, and how much it has passed on. It is asked for by V8's own means, and
+ * is the system's; the getters of the socket would be the program's to replace.
+ */
+const SOCKET = `function () {
+  const own = (object, name) => Object.getOwnPropertyDescriptor(object, name)?.value
+  const inherited = (object, name) => {
+    for (let at = object; at; at = Object.getPrototypeOf(at)) {
+      const found = Object.getOwnPropertyDescriptor(at, name)
+      if (found) return found.value ?? found.get.call(object)
+    }
+  }
+  const handle = own(this, Object.getOwnPropertySymbols(this).find((it) => it.description === 'kHandle') ?? '_handle')
+  const peer = {}
+  inherited(handle, 'getpeername').call(handle, peer)
+  return { address: peer.address, port: peer.port, bytesWritten: inherited(handle, 'bytesWritten') }
+}`
+
 const BYTES = z.number().int().nonnegative()
 const LIVE_VIEW = z.object({ byteLength: BYTES, byteOffset: BYTES, bufferByteLength: BYTES })
+const LIVE_SOCKET = z.object({ address: z.string(), port: z.number(), bytesWritten: BYTES })
+const OF_SOCKET = z.object({ result: z.object({ type: z.literal('object'), value: LIVE_SOCKET }) })
 const OF_VIEW = z.object({ result: z.object({ type: z.literal('object'), value: LIVE_VIEW }) })
 
 /** Which part of its buffer a view shows. */
 export type LiveView = z.infer<typeof LIVE_VIEW>
 
+/** V8's ids; of undefined nothing is asked. */
+type Asked = readonly (number | undefined)[]
+
+/** Who is at the other end of a socket, and what it has written there. */
+export type LiveSocket = z.infer<typeof LIVE_SOCKET>
+
 /**
  * How many things each of these objects holds now; undefined for one that is gone, or whose size cannot be had without
  * running the program's own code: V8 stops whatever has side effects.
  */
-export const sizesNow = (client: ProtocolClient, nodeIds: readonly number[]): Promise<(number | undefined)[]> =>
+export const sizesNow = (client: ProtocolClient, nodeIds: Asked): Promise<(number | undefined)[]> =>
   askEach(client, nodeIds, SIZE, (answer) => NUMBER.safeParse(answer).data?.result.value)
 
 /** How much of their buffers views show; undefined for one that is gone, or is no view. */
-export const viewsNow = (client: ProtocolClient, nodeIds: readonly number[]): Promise<(LiveView | undefined)[]> =>
+export const viewsNow = (client: ProtocolClient, nodeIds: Asked): Promise<(LiveView | undefined)[]> =>
   askEach(client, nodeIds, VIEW, (answer) => OF_VIEW.safeParse(answer).data?.result.value)
+
+/** Whom sockets write to, and how much they have; undefined for one that is gone, closed, or no socket. */
+export const socketsNow = (client: ProtocolClient, nodeIds: Asked): Promise<(LiveSocket | undefined)[]> =>
+  askEach(client, nodeIds, SOCKET, (answer) => OF_SOCKET.safeParse(answer).data?.result.value, true)
 
 async function askEach<T>(
   client: ProtocolClient,
-  nodeIds: readonly number[],
+  nodeIds: Asked,
   question: string,
   read: (answer: unknown) => T | undefined,
+  asksTheSystem = false,
 ): Promise<(T | undefined)[]> {
   const answers: (T | undefined)[] = []
   try {
-    for (const nodeId of nodeIds) answers.push(await askOne(client, nodeId, question).then(read, () => undefined))
+    for (const nodeId of nodeIds) {
+      if (nodeId === undefined) answers.push(undefined)
+      else answers.push(await askOne(client, nodeId, question, asksTheSystem).then(read, () => undefined))
+    }
   } finally {
     // What is looked at is kept alive until then.
     await client.send('Runtime.releaseObjectGroup', { objectGroup: GROUP }, { timeoutMs: TIMEOUT_MS }).catch(() => {})
@@ -66,13 +100,19 @@ async function askEach<T>(
   return answers
 }
 
-async function askOne(client: ProtocolClient, nodeId: number, question: string): Promise<unknown> {
+async function askOne(
+  client: ProtocolClient,
+  nodeId: number,
+  question: string,
+  asksTheSystem: boolean,
+): Promise<unknown> {
   const options = { timeoutMs: TIMEOUT_MS }
   const found = REMOTE.safeParse(
     await client.send('HeapProfiler.getObjectByHeapObjectId', { objectId: `${nodeId}`, objectGroup: GROUP }, options),
   )
   if (!found.success) return undefined
   const { objectId } = found.data.result
-  const call = { functionDeclaration: question, objectId, returnByValue: true, silent: true, throwOnSideEffect: true }
-  return client.send('Runtime.callFunctionOn', call, options)
+  const call = { functionDeclaration: question, objectId, returnByValue: true, silent: true }
+  // To V8, every call into the system has side effects.
+  return client.send('Runtime.callFunctionOn', { ...call, throwOnSideEffect: !asksTheSystem }, options)
 }

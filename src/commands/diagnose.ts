@@ -216,29 +216,37 @@ async function visit(
   })
 }
 
-/** Ids mean the same objects as long as the session lasts: the containers of the main thread are asked what they hold now. */
+/**
+ * Ids mean the same objects as long as the session lasts: the containers of the main thread are asked what they hold now,
+ * and sockets whom they write to.
+ */
 async function lookAgain(
   session: InspectorSession,
   findings: readonly ReportFinding[],
   signal: AbortSignal,
 ): Promise<ReportFinding[]> {
-  const [{ sizesNow }, { confirm, gainingNode }, { pause }] = await Promise.all([
+  const [{ sizesNow, socketsNow }, { confirm, gainingNode, namePeer, socketNode }, { pause }] = await Promise.all([
     import('../capture/live.ts'),
     import('../findings/confirm.ts'),
     import('../capture/pause.ts'),
   ])
   const asked = findings
-    .filter((finding) => finding.isolate === 'main' && gainingNode(finding) !== undefined)
+    .filter((finding) => finding.isolate === 'main' && (gainingNode(finding) ?? socketNode(finding)) !== undefined)
     .slice(0, LIVE.findings)
-  const nodes = asked.map((finding) => gainingNode(finding)!)
+  const look = async () => ({
+    sizes: await sizesNow(session, asked.map(gainingNode)),
+    sockets: await socketsNow(session, asked.map(socketNode)),
+  })
   const startedMs = performance.now()
-  const first = await sizesNow(session, nodes)
-  if (first.some((size) => size !== undefined)) await pause(LIVE.pauseMs, session.closed, signal)
-  const second = await sizesNow(session, nodes)
+  const first = await look()
+  if (asked.length > 0) await pause(LIVE.pauseMs, session.closed, signal)
+  const second = await look()
   const seconds = (performance.now() - startedMs) / 1000
   return findings.map((finding) => {
     const i = asked.indexOf(finding)
-    return i < 0 ? finding : confirm(finding, { first: first[i], second: second[i], seconds })
+    if (i < 0) return finding
+    const sized = confirm(finding, { first: first.sizes[i], second: second.sizes[i], seconds })
+    return namePeer(sized, { first: first.sockets[i], second: second.sockets[i], seconds })
   })
 }
 

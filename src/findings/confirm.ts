@@ -1,5 +1,6 @@
 // What a look at the living objects says of findings: they went on growing, stand still, or were emptied meanwhile.
 
+import { formatBytes } from '../support/format.ts'
 import type { ReportFinding } from './report.ts'
 
 /** What a container held at two moments after the last snapshot; undefined where it could not be had. */
@@ -19,6 +20,36 @@ const EMPTIED = 0.25
 export function gainingNode({ retainingPath }: ReportFinding): number | undefined {
   const step = retainingPath.findLast(({ leaking }) => leaking === 'no')
   return step && /^(Array\[|Map$|Set$)/.test(step.node) ? step.nodeId : undefined
+}
+
+/** V8's id of the socket on the way to what gains, if there is one. */
+export const socketNode = ({ retainingPath }: ReportFinding): number | undefined =>
+  retainingPath.findLast(({ leaking, node }) => leaking === 'no' && /^(TLS)?Socket$/.test(node))?.nodeId
+
+/** What a socket said of itself at two moments; undefined where it could not be asked. */
+export interface LivePeer {
+  readonly first: Peer | undefined
+  readonly second: Peer | undefined
+  readonly seconds: number
+}
+
+interface Peer {
+  readonly address: string
+  readonly port: number
+  readonly bytesWritten: number
+}
+
+/** Names who does not read, and how slow that is. */
+export function namePeer(finding: ReportFinding, { first, second, seconds }: LivePeer): ReportFinding {
+  if (!first || !second) return finding
+  const peer = `${first.address.includes(':') ? `[${first.address}]` : first.address}:${first.port}`
+  const took = Math.max(0, second.bytesWritten - first.bytesWritten)
+  const said = took === 0 ? 'nothing' : formatBytes(took)
+  return {
+    ...finding,
+    evidence: { ...finding.evidence, peer, peerTookBytes: took, peerSeconds: seconds },
+    reason: `${finding.reason}; one of the readers, ${peer}, took ${said} in ${seconds.toFixed(1)} s`,
+  }
 }
 
 export function confirm(finding: ReportFinding, { first, second, seconds }: LiveSizes): ReportFinding {

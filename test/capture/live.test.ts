@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { Session } from 'node:inspector/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sizesNow, viewsNow } from '../../src/capture/live.ts'
+import { sizesNow, socketsNow, viewsNow } from '../../src/capture/live.ts'
 import type { ProtocolClient } from '../../src/target/session.ts'
 
 // A process may look into itself, which is as good as another for what an object answers.
@@ -57,4 +59,26 @@ test('what is no view, or is gone, answers nothing', async () => {
 test('collections tell how much is in them', async () => {
   const things = [[1, 2, 3], new Map([[1, 2]]), new Set([1, 2]), { a: 1, b: 2, c: 3, d: 4 }]
   expect(await sizesNow(client, await idsOf(...things))).toEqual([3, 1, 2, 4])
+})
+
+test('sockets tell whom they write to, and how much they have, without the getters of the program', async () => {
+  const server = createServer((socket) => socket.resume()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  await new Promise((resolve) => socket.write('hello', resolve))
+  let ran = 0
+  Object.defineProperty(socket, 'remoteAddress', { get: () => ++ran })
+  try {
+    const closed = connect(port, '127.0.0.1').destroy()
+    expect(await socketsNow(client, [...(await idsOf(socket, closed, {})), undefined])).toEqual([
+      { address: '127.0.0.1', port, bytesWritten: 5 },
+      ...[undefined, undefined, undefined],
+    ])
+    expect(ran).toBe(0)
+  } finally {
+    socket.destroy()
+    server.close()
+  }
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { confirm } from '../../src/findings/confirm.ts'
+import { confirm, namePeer } from '../../src/findings/confirm.ts'
 import { fingerprint } from '../../src/findings/fingerprint.ts'
 import type { ReportFinding } from '../../src/findings/report.ts'
 
@@ -26,6 +26,14 @@ describe('a look at what is alive', () => {
   it('knows that what came is spread over all that hold it', () => {
     const spread = { ...finding, growth: { ...finding.growth, holders: 10 } }
     expect(confirm(spread, { first: 110, second: 111, seconds: 2 }).severity).toBe('error')
+  })
+  it('names a reader that takes nothing', () => {
+    const peer = { address: '::1', port: 7, bytesWritten: 10 }
+    expect(namePeer(finding, { first: peer, second: peer, seconds: 2 })).toMatchObject({
+      reason: 'it gained; one of the readers, [::1]:7, took nothing in 2.0 s',
+      evidence: { peer: '[::1]:7', peerTookBytes: 0 },
+    })
+    expect(namePeer(finding, { first: peer, second: undefined, seconds: 2 })).toBe(finding)
   })
   it('says nothing where there is nothing to see', () => {
     expect(confirm(finding, { first: undefined, second: undefined, seconds: 2 })).toBe(finding)
