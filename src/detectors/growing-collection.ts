@@ -29,7 +29,7 @@ export const growingCollection: Detector = {
         counts: [...counts],
         stayedPerStep: [...survivors],
       },
-      advice: `${(ADVICE[container] ?? ADVICE.list).replaceAll('{}', name)} Each takes ${formatBytes(bytesEach)}.`,
+      advice: `${adviceFor(container).replaceAll('{}', name)} Each takes ${formatBytes(bytesEach)}.`,
     }
   },
 }
@@ -48,8 +48,11 @@ const ADVICE: Readonly<Record<string, string>> & { list: string } = {
 /** What kind of collection it is, as far as that has a name. */
 function containerOf({ of: { graph }, suspect: { container } }: Lead): string {
   const name = nodeName(graph, container)
-  return isObject(graph, container) || name in ADVICE ? name : 'collection'
+  return isObject(graph, container) || Object.hasOwn(ADVICE, name) ? name : 'collection'
 }
+
+/** Classes may be called anything, `constructor` too. */
+const adviceFor = (container: string): string => (Object.hasOwn(ADVICE, container) ? ADVICE[container]! : ADVICE.list)
 
 /** `Object` tells nothing to somebody who is tired, nor does `(string)`. */
 const thingsIn = (className: string): string =>

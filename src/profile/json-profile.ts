@@ -90,7 +90,7 @@ class V8Profile {
         yield* this.#readSamples()
       } else if (key === 'startTime') start = reader.takeNumber('startTime')
       else if (key === 'endTime') end = reader.takeNumber('endTime')
-      else if (OTHERS[key] !== undefined && body === undefined) throw this.#foreign(OTHERS[key])
+      else if (body === undefined && Object.hasOwn(OTHERS, key)) throw this.#foreign(OTHERS[key]!)
       else yield* this.#skip()
     }
     reader.next()

@@ -31,13 +31,13 @@ const Func = { id: 1, name: 2, systemName: 3, filename: 4, startLine: 5 }
 const BREATHE_EVERY = 1024
 
 /** Units that mean the same as one of ours, and how many of ours they are. */
-const UNITS: Readonly<Record<string, readonly [unit: string, factor: number]>> = {
-  nanoseconds: ['microseconds', 1e-3],
-  milliseconds: ['microseconds', 1e3],
-  seconds: ['microseconds', 1e6],
-  kilobytes: ['bytes', 1024],
-  megabytes: ['bytes', 1024 ** 2],
-}
+const UNITS = new Map<string, readonly [unit: string, factor: number]>([
+  ['nanoseconds', ['microseconds', 1e-3]],
+  ['milliseconds', ['microseconds', 1e3]],
+  ['seconds', ['microseconds', 1e6]],
+  ['kilobytes', ['bytes', 1024]],
+  ['megabytes', ['bytes', 1024 ** 2]],
+])
 
 /**
  * Reads a profile that is unpacked already. Samples of one stack are added up, whatever their labels.
@@ -140,7 +140,7 @@ function* readMessage(file: string, bytes: Buffer): Slices<LooseTree> {
     })
   }
   const scaled = sampleTypes.map(({ name, unit }, i) => {
-    const [ours, factor] = UNITS[unit] ?? [unit, 1]
+    const [ours, factor] = UNITS.get(unit) ?? [unit, 1]
     return { type: { name, unit: ours }, values: self[i]!.view().map((value) => value * factor) }
   })
   // The one to look at stands last, as it does where nothing else is said.

@@ -1,7 +1,7 @@
 // Whether the tables of `analyze` and `diff` add up, and print nothing that a terminal would obey.
 
 import { ok, deepStrictEqual as same } from 'node:assert'
-import { writeFileSync } from 'node:fs'
+import { utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { classify, classRows } from '../../dist/analysis/classes.js'
 import { compareSnapshots } from '../../dist/analysis/compare.js'
@@ -9,11 +9,15 @@ import { overview } from '../../dist/analysis/overview.js'
 import { analyzeCommand } from '../../dist/commands/analyze.js'
 import { createContext } from '../../dist/commands/context.js'
 import { diffCommand } from '../../dist/commands/diff.js'
+import { DETECTORS } from '../../dist/detectors/index.js'
 import { describeNode, describePath } from '../../dist/graph/describe.js'
 import { NODE_TYPES, NodeType } from '../../dist/snapshot/meta.js'
+import { growingSeries } from './grow.mjs'
 
 // What `printable` promises to escape; a line break only ends lines.
 export const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
+
+const PATTERNS = new Set(DETECTORS.map(({ pattern }) => pattern))
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0)
 
@@ -105,6 +109,36 @@ export async function runCommand(command, args, width) {
   return text
 }
 
+function checkText(text) {
+  const match = UNPRINTABLE.exec(text)
+  ok(
+    !match,
+    `${JSON.stringify(match?.[0])} is printed: …${JSON.stringify(text.slice(match?.index - 40, match?.index + 5))}`,
+  )
+  if (text.startsWith('{')) JSON.parse(text)
+}
+
+/** `diff` of a series in which something grows: what it finds is told in numbers, and safe to print. */
+export async function checkGrowth({ bytes, random }, folder) {
+  const files = growingSeries(bytes, random).map((heap, i) => {
+    const file = join(folder, `growing-${i}.heapsnapshot`)
+    writeFileSync(file, heap)
+    // As if a second apart: nothing grows in no time.
+    utimesSync(file, i + 1, i + 1)
+    return file
+  })
+  if (files.length === 0) return
+  checkText(await runCommand(diffCommand, files, random.pick([20, 80, 200])))
+  const json = await runCommand(diffCommand, [...files, '--json'], 80)
+  checkText(json)
+  for (const { pattern, confidence, growth, retainingPath, title } of JSON.parse(json).findings) {
+    ok(PATTERNS.has(pattern), pattern)
+    ok(confidence >= 0 && confidence <= 1, 'a likelihood')
+    ok(Object.values(growth).every(Number.isFinite), 'growth in numbers')
+    ok(retainingPath.length > 0 && title !== '', 'what grows has a place and a name')
+  }
+}
+
 /** `analyze` on the input, and `diff` between the heap it came from and it, both ways. */
 export async function checkCommands(graph, { bytes, before, random }, folder) {
   const file = join(folder, 'input.heapsnapshot')
@@ -119,12 +153,7 @@ export async function checkCommands(graph, { bytes, before, random }, folder) {
     await runCommand(diffCommand, [other, file, ...across], width),
     await runCommand(diffCommand, [file, other, file, '--json', ...across], width),
   ]) {
-    const match = UNPRINTABLE.exec(text)
-    ok(
-      !match,
-      `${JSON.stringify(match?.[0])} is printed: …${JSON.stringify(text.slice(match?.index - 40, match?.index + 5))}`,
-    )
-    if (text.startsWith('{')) JSON.parse(text)
+    checkText(text)
   }
 
   const same2 = await compareSnapshots([file, file])

@@ -10,7 +10,7 @@ import { HeapGraph } from '../../dist/graph/heap-graph.js'
 import { listIndexes } from '../../dist/snapshot/index-cache.js'
 import { parseSource, readSnapshot } from '../../dist/snapshot/read.js'
 import { startSecondThread } from '../../dist/support/second-thread.js'
-import { checkAnalysis, checkCommands } from './check-analysis.mjs'
+import { checkAnalysis, checkCommands, checkGrowth } from './check-analysis.mjs'
 import { checkColumns } from './check-columns.mjs'
 import { checkGraph } from './check-graph.mjs'
 import { mutateBytes } from './mutate-bytes.mjs'
@@ -18,6 +18,8 @@ import { consult } from './oracle.mjs'
 
 /** Of the inputs that are heaps, this share goes through the commands too, with files on disk. */
 const COMMANDS_SHARE = 0.05
+/** And this share is made to leak, so that there is something for the detectors. */
+const GROWING_SHARE = 0.02
 /** This share is read a second time, in other pieces. */
 const PIECES_SHARE = 0.25
 /** And this share is packed, with or without damage to the packed bytes. */
@@ -85,9 +87,13 @@ export async function examine(input, folder) {
   if (random.chance(INDEX_SHARE)) await checkIndex(input, graph, folder)
   checkGraph(graph, random)
   checkAnalysis(graph, random)
-  if (random.chance(COMMANDS_SHARE)) {
+  const commands = [
+    ...(random.chance(COMMANDS_SHARE) ? [() => checkCommands(graph, input, folder)] : []),
+    ...(random.chance(GROWING_SHARE) ? [() => checkGrowth(input, folder)] : []),
+  ]
+  for (const check of commands) {
     try {
-      await checkCommands(graph, input, folder)
+      await check()
     } catch (error) {
       if (!(error instanceof LeakscopeError)) throw error
       ok(REFUSALS.includes(error.code), error.message)
