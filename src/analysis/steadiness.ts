@@ -36,6 +36,8 @@ export function judgeSeries({ counts, survivors, seconds }: Series): Trend {
   const average = gain / spans.reduce((sum, span) => sum + span, 0)
   const rates = gains.map((count, step) => count / spans[step]!)
   if (gains.some((count) => count < 0)) return 'swinging'
+  // Where single objects are not known, what has gained but once is chance, or was all there will be.
+  if (survivors.length === 0 && gains.includes(0)) return gains.at(-1) === 0 ? 'slowing' : 'swinging'
   const noise = Math.sqrt(Math.max(1, average * Math.min(...spans))) / Math.min(...spans)
   if (rates.at(-1)! < ABOUT * average - noise * 0.5) return 'slowing'
   if (rates.some((rate) => rate < ABOUT * average - noise)) return 'swinging'

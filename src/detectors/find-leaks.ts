@@ -17,6 +17,7 @@ import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detecto
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
+import { withArticle } from './surroundings.ts'
 
 export interface Leaks {
   /** The first is the one to mend first. */
@@ -169,7 +170,7 @@ export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource
   const path = describeWay(graph, way)
   const { full, last } = nameOf(path)
   const likelihood = judgeLead(of, suspect, way, last, moduleOf(graph, way), readSource)
-  return { suspect, of, way, path, name: full ?? `a ${suspect.className}`, likelihood }
+  return { suspect, of, way, path, name: full ?? withArticle(suspect.className), likelihood }
 }
 
 const NAMED = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u

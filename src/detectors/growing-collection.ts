@@ -4,6 +4,7 @@ import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
+import { plural } from './surroundings.ts'
 
 /** A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. */
 const isFew = ({ count, bytesPerSecond }: Suspect): boolean => count < 20 && bytesPerSecond < 8000
@@ -15,7 +16,7 @@ export const growingCollection: Detector = {
     const { count, perSecond, survivors, counts, bytes } = suspect
     if (suspect.kind === 'grown' || isFew(suspect)) return undefined
     const container = containerOf(lead)
-    const what = thingsIn(suspect.className)
+    const what = thingsIn(suspect.className, count)
     const bytesEach = Math.round(bytes / Math.max(1, count))
     const loses = /takes things out of it/.test(likelihood.reason) || suspect.trend === 'turning'
     return {
@@ -55,5 +56,7 @@ function containerOf({ of: { graph }, suspect: { container } }: Lead): string {
 const adviceFor = (container: string): string => (Object.hasOwn(ADVICE, container) ? ADVICE[container]! : ADVICE.list)
 
 /** `Object` tells nothing to somebody who is tired, nor does `(string)`. */
-const thingsIn = (className: string): string =>
-  className === 'Object' ? 'objects' : className === 'Function' ? 'functions' : className.replace(/^\((.+)\)$/, '$1s')
+function thingsIn(className: string, count: number): string {
+  const plain = /^(Object|Function)$/.test(className) ? className.toLowerCase() : /^\((.+)\)$/.exec(className)?.[1]
+  return plain === undefined ? className : plural(count, plain)
+}

@@ -19,6 +19,7 @@ import {
 } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { escaped, findLine, modulesOf, whereGiven, whereUsed } from './statements.ts'
+import { withArticle } from './surroundings.ts'
 
 interface Place {
   readonly kind: 'emitter' | 'event target' | 'observers'
@@ -116,7 +117,7 @@ function inEmitter(lead: Lead): Place | undefined {
     const one = edgeLabel(lead.path[at + 1]?.edge ?? '')?.replace(/^~/, '')
     const many = lead.suspect.container === table && lead.suspect.count > 1
     const events = many ? newEvents(lead, table) : one === undefined ? [] : [one]
-    const name = nameUpTo(lead, emitter) ?? `a ${nodeName(graph, emitter)}`
+    const name = nameUpTo(lead, emitter) ?? withArticle(nodeName(graph, emitter))
     return { kind: 'emitter', emitter, name, events }
   }
   return undefined

@@ -20,6 +20,7 @@ import {
   plainName,
   plural,
   thingsOf,
+  withArticle,
 } from './surroundings.ts'
 
 /** What a program calls that which has yet to go out. */
@@ -71,7 +72,6 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const isBroadcast = most > 1 && shared > 0.5
   const amount = bytes === undefined ? `${formatCount(waiting)} writes wait` : `${formatBytes(bytes)} wait`
   const said = isBroadcast ? `, the same in up to ${formatCount(most)} of them: a broadcast to slow readers` : ''
-  const one = `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`
   return {
     title: `${amount} to be sent in ${streams}${where && ` of ${where}`}, ${perSecond.toFixed(1)} writes more each second${said}`,
     cause: `${of.isolate} ${kind} ${where}`,
@@ -89,7 +89,7 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
       remote: states.map((state) => remoteOf(graph, path, state)).filter((peer) => peer !== undefined),
       counts: [...suspect.counts],
     },
-    advice: `Heed what write() returns: when it is false, write nothing more to that ${kind} until 'drain' (skip or drop messages meanwhile), and destroy ${one} that stays behind${where && `, taking it out of ${where}`}; where the data can wait, use pipeline().`,
+    advice: `Heed what write() returns: when it is false, write nothing more to that ${kind} until 'drain' (skip or drop messages meanwhile), and destroy ${withArticle(kind)} that stays behind${where && `, taking it out of ${where}`}; where the data can wait, use pipeline().`,
   }
 }
 

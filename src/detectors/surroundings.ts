@@ -97,4 +97,6 @@ export function countsOver({ heap }: IsolateHeap, node: number): number[] {
 }
 
 /** A word in English for so many of something. */
+export const withArticle = (noun: string): string => `${/^[AEIOU]/i.test(noun) ? 'an' : 'a'} ${noun}`
+
 export const plural = (count: number, one: string, many = `${one}s`): string => (count === 1 ? one : many)

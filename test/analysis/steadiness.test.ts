@@ -28,6 +28,11 @@ describe('the trend of a count', () => {
     expect(judge([5000, 5100, 5200], [2000, 2500])).toBe('level')
     expect(judge([5000, 4000, 3000])).toBe('level')
   })
+  it('is no leak’s where it gained but once, and single objects are not known', () => {
+    expect(judge([0, 1, 1])).toBe('slowing')
+    expect(judge([3, 3, 4])).toBe('swinging')
+    expect(judge([3, 4, 5])).toBe('steady')
+  })
   it('is not told from two snapshots', () => {
     expect(judge([100, 200], [100])).toBe('unknown')
   })
