@@ -66,7 +66,7 @@ export function judgeLead(
       }
     }
   }
-  const matched = heap.matching === 'id' ? base : lessSure(base, 0.85, 'objects could not be told apart one by one')
+  const matched = heap.matching === 'id' ? base : lessSure(base, 0.75, 'objects could not be told apart one by one')
   if (name === undefined) return matched
   const removal = findRemoval(readSource, module, name)
   if (removal) {
