@@ -3,11 +3,13 @@
 import { Command, CommanderError, Help } from 'commander'
 import { analyzeCommand } from './commands/analyze.ts'
 import { checkCommand } from './commands/check.ts'
+import { configure } from './commands/configured.ts'
 import { type Context, createContext } from './commands/context.ts'
 import { diagnoseCommand } from './commands/diagnose.ts'
 import { diffCommand } from './commands/diff.ts'
 import { explainCommand } from './commands/explain.ts'
 import { indexCommand } from './commands/index.ts'
+import { initCommand } from './commands/init.ts'
 import { memoryCommand } from './commands/memory.ts'
 import { profileCommand } from './commands/profile.ts'
 import { psCommand } from './commands/ps.ts'
@@ -51,6 +53,7 @@ function buildProgram(context: Context): Command {
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
+    .hook('preAction', (_, command) => configure(context, command))
   const commands = [
     psCommand,
     diagnoseCommand,
@@ -60,6 +63,7 @@ function buildProgram(context: Context): Command {
     analyzeCommand,
     topCommand,
     checkCommand,
+    initCommand,
     memoryCommand,
     watchCommand,
     trendCommand,

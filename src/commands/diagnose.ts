@@ -7,6 +7,7 @@ import { Command } from 'commander'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
 import { LeakscopeError } from '../errors.ts'
+import type { FailOn } from '../findings/fail-on.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
 import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
@@ -15,11 +16,11 @@ import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Target } from '../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from './capturing.ts'
 import type { Compared } from './comparison.ts'
+import { withConfig } from './configured.ts'
 import type { Context } from './context.ts'
 import {
   baselineOptions,
   duration,
-  type FailOn,
   type FormatWish,
   failOnOption,
   formatOption,
@@ -108,7 +109,7 @@ export function diagnoseCommand(context: Context): Command {
     .option('-q, --quiet', 'show no progress, and no price')
     .action((target: TargetName, options: Options) => run(context, target, options))
   for (const option of baselineOptions()) command.addOption(option)
-  return command
+  return withConfig(command)
 }
 
 async function run(context: Context, target: TargetName, options: Options): Promise<void> {

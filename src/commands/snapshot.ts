@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import { parseTarget, type TargetName } from '../target/target.ts'
 import type { Wanted } from './capturing.ts'
+import { withConfig } from './configured.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
 import { duration, type IsolateChoice, isolateChoice, positiveInteger, size } from './options.ts'
@@ -37,7 +38,7 @@ the objects are counted first, which takes a tenth to a quarter of a snapshot's 
 snapshot regardless. --dry-run says the price and takes none.`
 
 export function snapshotCommand(context: Context): Command {
-  return new Command('snapshot')
+  const command = new Command('snapshot')
     .description('capture a heap snapshot of a running process')
     .argument(
       '<target>',
@@ -111,6 +112,7 @@ export function snapshotCommand(context: Context): Command {
       const { runBundle } = await import('./snapshot-bundle.ts')
       return runBundle(context, target, wanted)
     })
+  return withConfig(command)
 }
 
 /** One key for all files of a run. */

@@ -1,0 +1,97 @@
+// Gives a command what the config file says of its options, where the command line says nothing.
+
+import { statSync } from 'node:fs'
+import { basename, extname, resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import { type FoundConfig, findConfig } from '../config/find.ts'
+import type { Section } from '../config/schema.ts'
+import { LeakscopeError } from '../errors.ts'
+import type { Context } from './context.ts'
+import type { FormatWish } from './options.ts'
+
+/** Runs before the action of any command; does nothing for one that takes no `--config`. */
+export async function configure(context: Context, command: Command): Promise<void> {
+  const { config: named } = command.opts<{ config?: string | false }>()
+  if (!takesConfig(command) || named === false) return
+  const cwd = process.cwd()
+  const found = named === undefined ? findConfig(cwd) : namedConfig(named)
+  if (!found) return
+  const section = command.name() as Section
+  if (named === undefined && section !== 'check') requireOurs(found)
+  const { readConfig } = await import('../config/read.ts')
+  const { file, folder, config } = await readConfig(found, cwd, context.signal)
+  for (const [key, value] of Object.entries(config[section] ?? {})) {
+    if (isGiven(command, key)) continue
+    command.setOptionValueWithSource(key, parse(command, key, value, `${file}: ${section}.${key}`), SOURCE)
+  }
+  command.setOptionValueWithSource('configFolder', folder, SOURCE)
+}
+
+const SOURCE = 'config'
+
+/** Whether an option has its value from the config file. */
+export const isConfigured = (command: Command, key: string): boolean => command.getOptionValueSource(key) === SOURCE
+
+const takesConfig = (command: Command): boolean => command.options.some((it) => it.attributeName() === 'config')
+
+const namedConfig = (name: string): FoundConfig => ({
+  file: resolve(name),
+  inPackage: basename(name) === 'package.json',
+})
+
+/** `check` runs what is in the folder anyway; the others may be run anywhere, by root above all, and run nothing. */
+function requireOurs({ file }: FoundConfig): void {
+  const uid = process.getuid?.()
+  if (uid === undefined || extname(file) === '.json') return
+  const owner = statSync(file).uid
+  if (owner === uid || owner === 0) return
+  throw new LeakscopeError('usage-config', `${file} is another user's program, which we do not run`, {
+    hint: `--config ${file} runs it all the same; --no-config does without.`,
+  })
+}
+
+/** One of these on the command line stands for all of them. */
+const EITHER = ['load', 'script']
+
+function isGiven(command: Command, key: string): boolean {
+  const given = (name: string) => command.getOptionValueSource(name) === 'cli'
+  if (key === 'format') return false
+  return given(key) || (EITHER.includes(key) && EITHER.some(given))
+}
+
+/** As if it had been said on the command line. */
+function parse(command: Command, key: string, value: unknown, where: string): unknown {
+  const option = command.options.find((it) => it.attributeName() === key && !it.negate)
+  if (!option?.parseArg || option.isBoolean()) return value
+  try {
+    if (key !== 'format') return option.parseArg(`${value}`, undefined)
+    const wishes = (value as string[]).reduce<unknown>((all, text) => option.parseArg!(text, all), [])
+    return besideGiven(command, wishes as FormatWish[])
+  } catch (cause) {
+    if (!(cause instanceof LeakscopeError)) throw cause
+    throw new LeakscopeError('usage-config', `${where}: ${cause.message}`, { cause })
+  }
+}
+
+/** The formats of the file go where it says, unless the command line wants one of them elsewhere, or another one there. */
+function besideGiven(command: Command, wishes: readonly FormatWish[]): FormatWish[] {
+  const { format, json = false } = command.opts<{ format: FormatWish[]; json?: true }>()
+  const toStdout = json || format.some(({ file }) => file === undefined)
+  const kept = wishes.filter(
+    (wish) => !format.some((it) => it.format === wish.format) && !(toStdout && wish.file === undefined),
+  )
+  return [...kept, ...format]
+}
+
+/** Adds `--config`, and for each switch its opposite, so that the command line has the last word. */
+export function withConfig(command: Command): Command {
+  for (const { long, negate } of command.options.filter((it) => it.isBoolean() || it.negate)) {
+    command.addOption(new Option(negate ? long!.replace('--no-', '--') : long!.replace('--', '--no-')).hideHelp())
+  }
+  return command
+    .option(
+      '--config <file>',
+      'take defaults from there (default: leakscope.config.json, .js, .mjs or .ts, or the key "leakscope" in package.json)',
+    )
+    .option('--no-config', 'take them from nowhere')
+}
