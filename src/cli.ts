@@ -38,13 +38,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.exit(0)
   })
 
+  const context = createContext(abort.signal)
   try {
-    const context = createContext(abort.signal)
     await buildProgram(context).parseAsync([...argv])
     if (context.failed) process.exitCode = 1
   } catch (error) {
     process.exitCode = report(error)
   }
+  // What was written is still on its way.
+  if (context.endsAtOnce) process.stdout.write('', () => process.stderr.write('', () => process.exit()))
 }
 
 function buildProgram(context: Context): Command {

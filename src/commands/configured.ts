@@ -18,6 +18,7 @@ export async function configure(context: Context, command: Command): Promise<voi
   if (!found) return
   const section = command.name() as Section
   if (named === undefined && section !== 'check') requireOurs(found)
+  if (extname(found.file) !== '.json') context.endAtOnce()
   const { readConfig } = await import('../config/read.ts')
   const { file, folder, config } = await readConfig(found, cwd, context.signal)
   for (const [key, value] of Object.entries(config[section] ?? {})) {
