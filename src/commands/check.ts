@@ -66,6 +66,7 @@ rounds of more and more work are done; after each, garbage is collected and memo
 is told with its 95 % interval; the check fails when all of that lies above the budget and the rounds agree. Then,
 and only then, snapshots are taken while the work goes on, to name the leak; -o keeps them, packed and redacted.
 When the rounds do not tell by --max-duration, the check says "undecided" and passes, unless --strict is given.
+--fail-on never only reports.
 ${DEFAULT_BASELINE} is read if it is there: growth by leaks that it knows does not fail.
 What a config file says, here or further up in the package, need not be said again: leakscope init writes one.
 

@@ -17,7 +17,8 @@ export async function configure(context: Context, command: Command): Promise<voi
   const found = named === undefined ? findConfig(cwd) : namedConfig(named)
   if (!found) return
   const section = command.name() as Section
-  if (named === undefined && section !== 'check') requireOurs(found)
+  const runsTheProject = section === 'check' && command.getOptionValueSource('pid') === undefined
+  if (named === undefined && !runsTheProject) requireOurs(found)
   if (extname(found.file) !== '.json') context.endAtOnce()
   const { readConfig } = await import('../config/read.ts')
   const { file, folder, config } = await readConfig(found, cwd, context.signal)
@@ -40,14 +41,16 @@ const namedConfig = (name: string): FoundConfig => ({
   inPackage: basename(name) === 'package.json',
 })
 
-/** `check` runs what is in the folder anyway; the others may be run anywhere, by root above all, and run nothing. */
+/**
+ * `check` runs what is in the folder anyway. The others may be run anywhere, by root above all: a config that somebody
+ * has left there could run their code, or have reports written over any file.
+ */
 function requireOurs({ file }: FoundConfig): void {
   const uid = process.getuid?.()
-  if (uid === undefined || extname(file) === '.json') return
   const owner = statSync(file).uid
-  if (owner === uid || owner === 0) return
-  throw new LeakscopeError('usage-config', `${file} is another user's program, which we do not run`, {
-    hint: `--config ${file} runs it all the same; --no-config does without.`,
+  if (uid === undefined || owner === uid || owner === 0) return
+  throw new LeakscopeError('usage-config', `${file} is another user's, so we do not go by it`, {
+    hint: `--config ${file} goes by it all the same; --no-config does without.`,
   })
 }
 

@@ -44,6 +44,7 @@ interface Options {
   readonly failOn: FailOn
   readonly baseline?: string
   readonly updateBaseline?: true
+  readonly configFolder?: string
   readonly format: readonly FormatWish[]
   readonly json?: true
   readonly quiet?: true

@@ -17,6 +17,7 @@ interface Options {
   readonly failOn: FailOn
   readonly baseline?: string
   readonly updateBaseline?: true
+  readonly configFolder?: string
   readonly format: readonly FormatWish[]
   readonly json?: true
   readonly quiet?: true

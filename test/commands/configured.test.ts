@@ -58,6 +58,17 @@ describe('a config file', () => {
     expect((await run(['diff', ...paths, '--config', '../other.json'], below)).code).toBe(0)
   })
 
+  test('has its baseline beside it', async () => {
+    write('leakscope.config.json', {})
+    const below = join(project, 'below')
+    const paths = FILES.map((name) => join('..', name))
+    expect((await run(['check', ...paths, '--update-baseline'], below)).code).toBe(0)
+    expect(existsSync(join(project, 'leakscope.baseline.json'))).toBe(true)
+    expect((await run(['check', ...FILES])).code).toBe(0)
+    expect((await run(['check', ...paths], below)).code).toBe(0)
+    expect((await run(['check', ...paths, '--no-config'], below)).code).toBe(1)
+  })
+
   test('names the program and the load, which run in its folder; those of the command line run where one is', async () => {
     const below = join(project, 'below')
     write('server.mjs', `import http from 'node:http'\nhttp.createServer().listen(process.env.PORT)`)
@@ -142,11 +153,11 @@ describe('a config file', () => {
     expect(performance.now() - started).toBeLessThan(30_000)
   })
 
-  test.runIf(process.getuid?.() === 0)('of somebody else is not run on the way to another process', async () => {
+  test.runIf(process.getuid?.() === 0)('of somebody else is not gone by on the way to another process', async () => {
     write('leakscope.config.mjs', `import fs from 'node:fs'; fs.writeFileSync('run', ''); export default {}`)
     chownSync(join(project, 'leakscope.config.mjs'), 65534, 65534)
     const { code, stderr } = await run(['diff', ...FILES])
-    expect(stderr).toMatch(/leakscope\.config\.mjs is another user's program, which we do not run\n.+--no-config/)
+    expect(stderr).toMatch(/leakscope\.config\.mjs is another user's, so we do not go by it\n.+--no-config/)
     expect(code).toBe(2)
     expect(existsSync(join(project, 'run'))).toBe(false)
     expect((await run(['diff', ...FILES, '--config', 'leakscope.config.mjs'])).code).toBe(0)
