@@ -3,7 +3,6 @@
 import { Command, CommanderError, Help } from 'commander'
 import { analyzeCommand } from './commands/analyze.ts'
 import { checkCommand } from './commands/check.ts'
-import { configure } from './commands/configured.ts'
 import { type Context, createContext } from './commands/context.ts'
 import { diagnoseCommand } from './commands/diagnose.ts'
 import { diffCommand } from './commands/diff.ts'
@@ -11,6 +10,7 @@ import { explainCommand } from './commands/explain.ts'
 import { indexCommand } from './commands/index.ts'
 import { initCommand } from './commands/init.ts'
 import { memoryCommand } from './commands/memory.ts'
+import { takesConfig } from './commands/options.ts'
 import { profileCommand } from './commands/profile.ts'
 import { psCommand } from './commands/ps.ts'
 import { redactCommand } from './commands/redact.ts'
@@ -55,7 +55,9 @@ function buildProgram(context: Context): Command {
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
-    .hook('preAction', (_, command) => configure(context, command))
+    .hook('preAction', async (_, command) => {
+      if (takesConfig(command)) await (await import('./commands/configured.ts')).configure(context, command)
+    })
   const commands = [
     psCommand,
     diagnoseCommand,

@@ -3,7 +3,6 @@
 import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
-import { isConfigured, withConfig } from './configured.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_BUDGET, growthBudget, type NamedBudget } from './growth-budget.ts'
 import {
@@ -13,8 +12,10 @@ import {
   type FormatWish,
   failOnOption,
   formatOption,
+  isConfigured,
   positiveInteger,
   size,
+  withConfig,
 } from './options.ts'
 
 export interface CheckOptions {

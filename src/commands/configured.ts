@@ -2,17 +2,17 @@
 
 import { statSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { type FoundConfig, findConfig } from '../config/find.ts'
 import type { Section } from '../config/schema.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { Context } from './context.ts'
-import type { FormatWish } from './options.ts'
+import { type FormatWish, FROM_CONFIG } from './options.ts'
 
-/** Runs before the action of any command; does nothing for one that takes no `--config`. */
+/** Runs before the action of a command that takes `--config`. */
 export async function configure(context: Context, command: Command): Promise<void> {
   const { config: named } = command.opts<{ config?: string | false }>()
-  if (!takesConfig(command) || named === false) return
+  if (named === false) return
   const cwd = process.cwd()
   const found = named === undefined ? findConfig(cwd) : namedConfig(named)
   if (!found) return
@@ -24,17 +24,10 @@ export async function configure(context: Context, command: Command): Promise<voi
   const { file, folder, config } = await readConfig(found, cwd, context.signal)
   for (const [key, value] of Object.entries(config[section] ?? {})) {
     if (isGiven(command, key)) continue
-    command.setOptionValueWithSource(key, parse(command, key, value, `${file}: ${section}.${key}`), SOURCE)
+    command.setOptionValueWithSource(key, parse(command, key, value, `${file}: ${section}.${key}`), FROM_CONFIG)
   }
-  command.setOptionValueWithSource('configFolder', folder, SOURCE)
+  command.setOptionValueWithSource('configFolder', folder, FROM_CONFIG)
 }
-
-const SOURCE = 'config'
-
-/** Whether an option has its value from the config file. */
-export const isConfigured = (command: Command, key: string): boolean => command.getOptionValueSource(key) === SOURCE
-
-const takesConfig = (command: Command): boolean => command.options.some((it) => it.attributeName() === 'config')
 
 const namedConfig = (name: string): FoundConfig => ({
   file: resolve(name),
@@ -85,17 +78,4 @@ function besideGiven(command: Command, wishes: readonly FormatWish[]): FormatWis
     (wish) => !format.some((it) => it.format === wish.format) && !(toStdout && wish.file === undefined),
   )
   return [...kept, ...format]
-}
-
-/** Adds `--config`, and for each switch its opposite, so that the command line has the last word. */
-export function withConfig(command: Command): Command {
-  for (const { long, negate } of command.options.filter((it) => it.isBoolean() || it.negate)) {
-    command.addOption(new Option(negate ? long!.replace('--no-', '--') : long!.replace('--', '--no-')).hideHelp())
-  }
-  return command
-    .option(
-      '--config <file>',
-      'take defaults from there (default: leakscope.config.json, .js, .mjs or .ts, or the key "leakscope" in package.json)',
-    )
-    .option('--no-config', 'take them from nowhere')
 }

@@ -16,7 +16,6 @@ import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Target } from '../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from './capturing.ts'
 import type { Compared } from './comparison.ts'
-import { withConfig } from './configured.ts'
 import type { Context } from './context.ts'
 import {
   baselineOptions,
@@ -26,6 +25,7 @@ import {
   formatOption,
   positiveInteger,
   size,
+  withConfig,
 } from './options.ts'
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'

@@ -4,9 +4,8 @@ import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
 import { SORTS } from './comparison.ts'
-import { withConfig } from './configured.ts'
 import type { Context } from './context.ts'
-import { baselineOptions, type FormatWish, failOnOption, formatOption, positiveInteger } from './options.ts'
+import { baselineOptions, type FormatWish, failOnOption, formatOption, positiveInteger, withConfig } from './options.ts'
 
 interface Options {
   readonly limit?: number

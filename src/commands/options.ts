@@ -1,10 +1,10 @@
 // Parsers of option values that several commands share; each refuses what it does not understand.
 
-import { Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import { FAIL_ON, type FailOn } from '../findings/fail-on.ts'
 import { FORMAT_NAMES, type FormatName } from '../report/format-names.ts'
-import { DURATION, SIZE } from '../support/quantities.ts'
+import { DURATION, SIZE } from '../support/format.ts'
 
 /** A whole number from 1; commander passes the raw text. */
 export function positiveInteger(name: string): (text: string) => number {
@@ -113,3 +113,24 @@ export const baselineOptions = (): Option[] => [
     `write the findings to the baseline (default: ${DEFAULT_BASELINE}): they are known then`,
   ),
 ]
+
+/** Where commander says that a value is from. */
+export const FROM_CONFIG = 'config'
+
+export const isConfigured = (command: Command, key: string): boolean =>
+  command.getOptionValueSource(key) === FROM_CONFIG
+
+export const takesConfig = (command: Command): boolean => command.options.some(({ long }) => long === '--config')
+
+/** Adds `--config`, and for each switch its opposite, so that the command line has the last word. */
+export function withConfig(command: Command): Command {
+  for (const { long, negate } of command.options.filter((it) => it.isBoolean() || it.negate)) {
+    command.addOption(new Option(negate ? long!.replace('--no-', '--') : long!.replace('--', '--no-')).hideHelp())
+  }
+  return command
+    .option(
+      '--config <file>',
+      'take defaults from there (default: leakscope.config.json, .js, .mjs or .ts, or the key "leakscope" in package.json)',
+    )
+    .option('--no-config', 'take them from nowhere')
+}

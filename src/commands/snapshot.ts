@@ -4,10 +4,9 @@ import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import { parseTarget, type TargetName } from '../target/target.ts'
 import type { Wanted } from './capturing.ts'
-import { withConfig } from './configured.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
-import { duration, type IsolateChoice, isolateChoice, positiveInteger, size } from './options.ts'
+import { duration, type IsolateChoice, isolateChoice, positiveInteger, size, withConfig } from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
 
 interface Options {

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { FAIL_ON } from '../findings/fail-on.ts'
 import { FORMAT_NAMES } from '../report/format-names.ts'
-import { DURATION, SIZE } from '../support/quantities.ts'
+import { DURATION, SIZE } from '../support/format.ts'
 
 // A message says what a key takes; who reads the file puts the key before it, and behind it what was there instead.
 const text = (what: string) => z.string({ error: what }).min(1, what)

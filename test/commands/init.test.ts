@@ -54,6 +54,16 @@ describe('leakscope init', () => {
     expect(statSync(join(project, 'leakscope.config.json')).mode & 0o777).toBe(0o666 & ~process.umask())
   })
 
+  test('writes for the sample project what stands in it', async () => {
+    const sample = resolve(CLI, '..', '..', 'fixtures', 'ci')
+    const read = (folder: string, name: string) => readFileSync(join(folder, name), 'utf8')
+    for (const name of ['package.json', 'server.mjs']) write(name, read(sample, name))
+    await init()
+    for (const name of ['leakscope.config.json', 'leak-scenario.mjs']) {
+      expect(read(project, name)).toBe(read(sample, name))
+    }
+  })
+
   test('writes no scenario that would pass by doing nothing', async () => {
     await init()
     const { code, stderr } = await runCli(['check', '-q'], { cwd: project })
