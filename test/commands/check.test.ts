@@ -58,10 +58,12 @@ beforeAll(() => {
 })
 
 const env = { ...process.env, GITHUB_ACTIONS: '', PORT: '', NODE_OPTIONS: '' }
-/** A check waits more than it works, so several run at once, each of which ends by itself. */
+/** A check waits more than it works, so several run at once; on a busy machine each takes its time. */
+const PATIENCE_MS = 240_000
+
 const leakscope = (...args: string[]) =>
   new Promise<CliResult>((done) => {
-    execFile(process.execPath, [CLI, ...args], { cwd, env, timeout: 110_000 }, (error, stdout, stderr) =>
+    execFile(process.execPath, [CLI, ...args], { cwd, env, timeout: PATIENCE_MS }, (error, stdout, stderr) =>
       done({ code: error ? ((error.code as number | undefined) ?? null) : 0, stdout, stderr }),
     )
   })
@@ -75,7 +77,7 @@ const isAlive = (pid: number) => {
   }
 }
 
-describe.concurrent('leakscope check on a scenario', () => {
+describe.concurrent('leakscope check on a scenario', { timeout: PATIENCE_MS }, () => {
   test('fails when it leaks, names the line, and keeps the snapshots without its texts', async () => {
     const { code, stdout, stderr } = await check('--script', 'leaky.mjs', '-o', 'kept', '--format', 'json=out.json')
     expect(stdout).toMatch(/^Failed: memory grows with the work\n/)
@@ -137,7 +139,7 @@ describe.concurrent('leakscope check on a scenario', () => {
   })
 })
 
-describe.concurrent('leakscope check on a program', () => {
+describe.concurrent('leakscope check on a program', { timeout: PATIENCE_MS }, () => {
   test('starts it, drives it, names its leak, and leaves nothing behind', async () => {
     const args = [
       '--load',
