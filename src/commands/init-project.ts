@@ -1,9 +1,10 @@
 // What `leakscope init` sees in a project, and what it writes for it.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { readJson } from '../config/find.ts'
 import type { Config } from '../config/schema.ts'
+import { createPartialFile } from '../support/files.ts'
 
 export const CONFIG_FILE = 'leakscope.config.json'
 export const SCENARIO_FILE = 'leak-scenario.mjs'
@@ -57,6 +58,18 @@ function schemaFrom(folder: string): string | undefined {
         .replace(/^(?!\.)/, './')
     if (at === dirname(at)) return undefined
   }
+}
+
+/** A file for everybody who may read the project, unlike what else we write. */
+export function writeShared(name: string, text: string, force: boolean): void {
+  const file = createPartialFile(name, force)
+  try {
+    file.write(text)
+    file.commit()
+  } finally {
+    file.discard()
+  }
+  chmodSync(name, 0o666 & ~process.umask())
 }
 
 export function configText({ program, port, schema }: Project): string {

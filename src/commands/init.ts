@@ -1,7 +1,9 @@
 // `leakscope init`: writes a config for `leakscope check`, by what a project's package.json says.
 
+import { existsSync, rmSync } from 'node:fs'
 import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
+import { printable } from '../support/format.ts'
 import type { Context } from './context.ts'
 
 interface Options {
@@ -21,17 +23,8 @@ export function initCommand(context: Context): Command {
 }
 
 async function run(context: Context, { force = false }: Options): Promise<void> {
-  const [
-    { configIn },
-    { CONFIG_FILE, configText, readProject, SCENARIO_FILE, scenarioText },
-    { createPartialFile },
-    fs,
-  ] = await Promise.all([
-    import('../config/find.ts'),
-    import('./init-project.ts'),
-    import('../support/files.ts'),
-    import('node:fs'),
-  ])
+  const [{ configIn }, { CONFIG_FILE, configText, readProject, SCENARIO_FILE, scenarioText, writeShared }] =
+    await Promise.all([import('../config/find.ts'), import('./init-project.ts')])
   const folder = process.cwd()
   const there = configIn(folder)
   if (there && (there.inPackage || !there.file.endsWith(CONFIG_FILE))) {
@@ -41,42 +34,20 @@ async function run(context: Context, { force = false }: Options): Promise<void> 
     })
   }
   const project = readProject(folder)
-  const hasScenario = fs.existsSync(SCENARIO_FILE)
-  // Who may not have the one is not to be left with the other.
-  const files = [
-    { name: CONFIG_FILE, text: configText(project), mayReplace: force },
-    ...(hasScenario ? [] : [{ name: SCENARIO_FILE, text: scenarioText(project), mayReplace: false }]),
-  ]
-  const written: string[] = []
+  const hasScenario = existsSync(SCENARIO_FILE)
+  writeShared(CONFIG_FILE, configText(project), force)
   try {
-    for (const { name, text, mayReplace } of files) {
-      const file = createPartialFile(name, mayReplace)
-      try {
-        file.write(text)
-        file.commit()
-      } finally {
-        file.discard()
-      }
-      // It is for everybody who may read the project.
-      fs.chmodSync(name, 0o666 & ~process.umask())
-      if (!mayReplace) written.push(name)
-    }
+    if (!hasScenario) writeShared(SCENARIO_FILE, scenarioText(project), false)
   } catch (error) {
-    for (const name of written) fs.rmSync(name, { force: true })
+    // Who may not have the one is not to be left with the other.
+    if (!there) rmSync(CONFIG_FILE, { force: true })
     throw error
   }
   const { program, because } = project
-  context.out(
-    program
-      ? `${CONFIG_FILE}: leakscope check is to start \`${program.join(' ')}\` (${because})`
-      : `${CONFIG_FILE}: leakscope check is to check the scenario by itself (${because})`,
-  )
-  context.out(
-    hasScenario
-      ? `${SCENARIO_FILE}: was there already, and is kept; its iteration() is called again and again`
-      : `${SCENARIO_FILE}: its iteration() is called again and again; ${program ? 'it asks for / once' : 'what it is to do is not in it yet'}`,
-  )
-  context.out(
-    `Next: ${hasScenario ? '' : `put into ${SCENARIO_FILE} what ${program ? 'your users do' : 'must not leak'}, then `}run\n  npx leakscope check`,
-  )
+  const checks = program ? `start \`${program.join(' ')}\`` : 'check the scenario by itself'
+  context.out(printable(`${CONFIG_FILE}: leakscope check is to ${checks} (${because})`))
+  const state = hasScenario ? 'was there already, and is kept' : program ? 'asks for / once' : 'is to be filled in'
+  context.out(`${SCENARIO_FILE}: its iteration() is called again and again; it ${state}`)
+  const first = `put into ${SCENARIO_FILE} what ${program ? 'your users do' : 'must not leak'}, then `
+  context.out(`Next: ${hasScenario ? '' : first}run\n  npx leakscope check`)
 }

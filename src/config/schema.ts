@@ -133,5 +133,5 @@ export const ConfigSchema = z
 
 export type Config = z.input<typeof ConfigSchema>
 
-/** For editors; what this file exports as a text is in config.schema.json. */
+/** For editors: config.schema.json is this as a text, and a test sees to it. */
 export const jsonSchema = (): object => z.toJSONSchema(ConfigSchema, { io: 'input', target: 'draft-7' })

@@ -88,10 +88,20 @@ describe('leakscope init', () => {
     expect(refused.code).toBe(3)
     expect(readFileSync(join(project, 'leakscope.config.json'), 'utf8')).toBe('{}')
     const forced = await init('--force')
-    expect(forced.stdout).toContain('leak-scenario.mjs: was there already, and is kept')
+    expect(forced.stdout).toContain(
+      'leak-scenario.mjs: its iteration() is called again and again; it was there already, and is kept',
+    )
     expect(forced.code).toBe(0)
     expect(config().check).toEqual({ script: 'leak-scenario.mjs' })
     expect(readFileSync(join(project, 'leak-scenario.mjs'), 'utf8')).toBe('// mine')
+  })
+
+  test('leaves no config without its scenario', async () => {
+    symlinkSync('nowhere', join(project, 'leak-scenario.mjs'))
+    const { code, stderr } = await init()
+    expect(stderr).toContain('leak-scenario.mjs exists already')
+    expect(code).toBe(3)
+    expect(filesIn(project)).toEqual(['leak-scenario.mjs'])
   })
 
   test('makes no second config beside one of another kind', async () => {
