@@ -23,8 +23,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.exit(0)
   })
 
+  const context = createContext(abort.signal)
   try {
-    const context = createContext(abort.signal)
     const program = await buildProgram(
       context,
       argv.slice(2).find((argument) => !argument.startsWith('-')),
@@ -34,6 +34,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = report(error)
   }
+  // What was written is still on its way.
+  if (context.endsAtOnce) process.stdout.write('', () => process.stderr.write('', () => process.exit()))
 }
 
 /** The command called `wanted` is whole; of the others there is what a list of them needs, so that nothing more is loaded. */
@@ -43,6 +45,10 @@ async function buildProgram(context: Context, wanted: string | undefined): Promi
     .version(toolVersion())
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
+    .hook('preAction', async (_, command) => {
+      const { takesConfig } = await import('./commands/options.ts')
+      if (takesConfig(command)) await (await import('./commands/configured.ts')).configure(context, command)
+    })
   for (const [name, { summary, takes, load }] of Object.entries(COMMANDS)) {
     const command = name === wanted ? (await load())(context) : new Command(name)
     if (name !== wanted && takes) command.arguments(takes)

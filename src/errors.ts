@@ -6,6 +6,7 @@
  */
 export type ErrorCode =
   | 'usage-invalid'
+  | 'usage-config'
   | 'target-not-found'
   | 'target-not-permitted'
   | 'target-not-node'
@@ -43,7 +44,7 @@ export class LeakscopeError extends Error {
     this.hint = options.hint
   }
 
-  /** 2 for a mistake in the command line, 130 after Ctrl-C (128 + SIGINT, as shells expect), else 3. */
+  /** 2 for a mistake in the command line or the config, 130 after Ctrl-C (128 + SIGINT, as shells expect), else 3. */
   get exitCode(): 2 | 3 | 130 {
     if (this.code === 'cancelled') return 130
     return this.code.startsWith('usage-') ? 2 : 3

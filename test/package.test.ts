@@ -62,10 +62,21 @@ describe('the package', () => {
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], folder)
     expect(Number(stdout)).toBeGreaterThan(0)
 
-    await writeFile(join(folder, 'user.ts'), "import * as leakscope from 'leakscope'\nexport const all = leakscope\n")
+    const user = `import * as leakscope from 'leakscope'
+      import { defineConfig } from 'leakscope/config'
+      export const all = leakscope
+      export const right = defineConfig({ check: { maxGrowth: '1KB/iteration', program: ['node', 'a.js'] } })
+      // @ts-expect-error: there is no such key
+      export const wrong = defineConfig({ check: { maxGrowht: '1KB/iteration' } })\n`
+    await writeFile(join(folder, 'user.ts'), user)
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', '', 'user.ts']
     await run(process.execPath, [tsc, ...options], folder)
+  })
+
+  it('gives an editor the schema of a config', async () => {
+    const script = "console.log(require('leakscope/config.schema.json').properties.check.type)"
+    expect((await run(process.execPath, ['-e', script], folder)).stdout).toBe('object\n')
   })
 
   it('gives the agent to a program, by either option', async () => {

@@ -30,6 +30,8 @@ export interface BundleOptions {
   readonly count?: number
   /** From the end of one round to the next. */
   readonly everyMs?: number
+  /** Waited for as well, before each round but the first. */
+  readonly until?: () => Promise<void>
   readonly limits?: IsolateLimits
   /** What the bytes of a snapshot go through on their way to its file. */
   readonly encoders?: (path: string) => readonly Encoder[]
@@ -77,6 +79,7 @@ export async function captureBundle(session: InspectorSession, path: string, opt
       if (round > 1) {
         options.onBegin?.({ round, isolate: null })
         await pause(everyMs, session.closed, signal)
+        await options.until?.()
       }
       rounds.push({
         round,

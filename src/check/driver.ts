@@ -26,11 +26,16 @@ export const timeDriver = (): Driver => ({
   close: async () => {},
 })
 
-/**
- * Runs a shell command as many times as are wanted, one after the other.
- * @param iterations how many units of work one run of it stands for
- */
-export function loadDriver(command: string, env: NodeJS.ProcessEnv, iterations: number): Driver {
+export interface LoadOptions {
+  readonly env: NodeJS.ProcessEnv
+  /** How many units of work one run stands for. */
+  readonly iterations: number
+  /** Where to run it; here, if undefined. */
+  readonly folder: string | undefined
+}
+
+/** Runs a shell command as many times as are wanted, one after the other. */
+export function loadDriver(command: string, { env, iterations, folder }: LoadOptions): Driver {
   let current: ProcessGroup | undefined
   return {
     unit: 'iteration',
@@ -39,7 +44,7 @@ export function loadDriver(command: string, env: NodeJS.ProcessEnv, iterations: 
       const times = Math.max(1, Math.round(units / iterations))
       for (let i = 0; i < times; i++) {
         signal.throwIfAborted()
-        const load = startGroup(command, [], { env, shell: true })
+        const load = startGroup(command, [], { env, folder, shell: true })
         current = load
         const stop = () => void load.stop()
         signal.addEventListener('abort', stop, { once: true })

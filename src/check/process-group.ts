@@ -23,6 +23,8 @@ export interface ProcessGroup {
 
 export interface GroupOptions {
   readonly env: NodeJS.ProcessEnv
+  /** Where to run it; here, if undefined. */
+  readonly folder?: string | undefined
   readonly shell?: boolean
   /** Opens a channel for messages. */
   readonly ipc?: boolean
@@ -39,9 +41,9 @@ const endAll = () => {
 
 /** Starts a command in a process group of its own. One that cannot be started has ended at once. */
 export function startGroup(command: string, args: readonly string[], options: GroupOptions): ProcessGroup {
-  const { env, shell = false, ipc = false, onOutput } = options
+  const { env, folder, shell = false, ipc = false, onOutput } = options
   const child = spawn(command, args, {
-    ...{ env, shell, detached: posix, windowsHide: true },
+    ...{ env, cwd: folder, shell, detached: posix, windowsHide: true },
     stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
   })
   let text = ''

@@ -16,6 +16,8 @@ export interface ProgramOptions {
   /** Whether to wait for the port where nothing was said. */
   readonly waits: boolean
   readonly readyTimeoutMs: number
+  /** Where to start it; here, if undefined. */
+  readonly folder: string | undefined
   readonly signal: AbortSignal
 }
 
@@ -23,7 +25,7 @@ export interface ProgramOptions {
 const RUNNERS = new Set(['npm', 'npx', 'yarn', 'pnpm', 'pnpx', 'bun', 'bunx'])
 
 export async function startProgram(command: readonly string[], options: ProgramOptions): Promise<Program> {
-  const { ready, waits, readyTimeoutMs, signal } = options
+  const { ready, waits, readyTimeoutMs, folder, signal } = options
   const [executable, ...args] = command as [string, ...string[]]
   if (RUNNERS.has(basename(executable).replace(/\.(cmd|exe)$/, ''))) {
     throw new LeakscopeError('usage-invalid', `${executable} would be measured instead of the program that it starts`, {
@@ -37,6 +39,7 @@ export async function startProgram(command: readonly string[], options: ProgramO
   const nodeOptions = [process.env.NODE_OPTIONS, '--inspect-port=0'].filter(Boolean).join(' ')
   const group = startGroup(executable, args, {
     env: { ...process.env, PORT: `${port}`, NODE_OPTIONS: nodeOptions },
+    folder,
   })
   try {
     if (ready !== undefined || waits) await waitUntilReady(group, readiness, { timeoutMs: readyTimeoutMs, signal })

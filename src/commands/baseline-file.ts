@@ -1,6 +1,7 @@
 // The baseline on disk: read, held against a Report, and brought up to date.
 
 import { existsSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { LeakscopeError } from '../errors.ts'
 import { type Baseline, BaselineSchema, judgeByBaseline, NO_BASELINE, updatedBaseline } from '../findings/baseline.ts'
 import type { Report } from '../findings/report.ts'
@@ -16,6 +17,8 @@ export interface BaselineWish {
 export interface BaselineOptions {
   readonly baseline?: string
   readonly updateBaseline?: boolean
+  /** Of the config file: there a baseline is looked for that nobody has named. */
+  readonly configFolder?: string
 }
 
 /**
@@ -23,10 +26,10 @@ export interface BaselineOptions {
  * @param byItself takes the default file if it is there, though nobody has named it
  */
 export function baselineWish(
-  { baseline: named, updateBaseline: update = false }: BaselineOptions,
+  { baseline: named, updateBaseline: update = false, configFolder: folder }: BaselineOptions,
   byItself = false,
 ): BaselineWish | undefined {
-  const file = named ?? DEFAULT_BASELINE
+  const file = named ?? (folder === undefined ? DEFAULT_BASELINE : relative('', join(folder, DEFAULT_BASELINE)))
   const there = existsSync(file)
   if (named === undefined && !update && !(byItself && there)) return undefined
   if (!there && !update) {

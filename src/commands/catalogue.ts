@@ -52,6 +52,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'fail when memory grows with the work: for CI',
     load: async () => (await import('./check.ts')).checkCommand,
   },
+  init: {
+    takes: '',
+    summary: 'write leakscope.config.json, and a scenario, for `leakscope check` to be run by',
+    load: async () => (await import('./init.ts')).initCommand,
+  },
   memory: {
     takes: '<target>',
     summary: 'account for the memory of a running process: heap, buffers, malloc, stacks, libraries',

@@ -6,6 +6,7 @@ import { readLocalSource } from '../analysis/culprit.ts'
 import { type Bundle, BundleSchema, readBundle } from '../capture/bundle.ts'
 import { holdsBundle, MANIFEST } from '../capture/bundle-folder.ts'
 import { captureBundle } from '../capture/capture-bundle.ts'
+import { pause } from '../capture/pause.ts'
 import type { Driver } from '../check/driver.ts'
 import type { Measured } from '../check/rounds.ts'
 import { LeakscopeError } from '../errors.ts'
@@ -27,6 +28,8 @@ const SNAPSHOTS = 3
 /** From one snapshot to the next, a leak should grow by so many bytes to stand out. */
 const STANDS_OUT = 64 * 1024
 const BETWEEN_MS = { least: 1000, most: 15_000 }
+/** On a machine that has become busy, work takes longer than it did. */
+const PATIENCE_MS = 60_000
 
 /**
  * Takes snapshots into `folder`; returns how many bytes should have been lost meanwhile, by the measured rate, or
@@ -55,6 +58,7 @@ export async function captureWhileWorking(
     await captureBundle(session, folder, {
       ...{ pid, signal: context.signal, count: SNAPSHOTS, everyMs },
       approve: (isolates) => agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates),
+      until: () => pause(PATIENCE_MS, Promise.race([session.closed, work.done()]), context.signal),
       onBegin({ round, isolate }) {
         const which = ` (${round} of ${SNAPSHOTS})`
         if (isolate === null) work.step()
@@ -94,7 +98,7 @@ function workInSteps(driver: Driver, amount: number, signal: AbortSignal) {
     step() {
       work = work.then(() => driver.run(amount, signal)).catch(() => {})
     },
-    done: () => work,
+    done: () => work.then(() => {}),
   }
 }
 

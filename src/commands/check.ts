@@ -2,21 +2,29 @@
 
 import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
+import type { FailOn } from '../findings/fail-on.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_BUDGET, growthBudget, type NamedBudget } from './growth-budget.ts'
 import {
   baselineOptions,
   DEFAULT_BASELINE,
   duration,
-  type FailOn,
   type FormatWish,
   failOnOption,
   formatOption,
+  isConfigured,
   positiveInteger,
   size,
+  withConfig,
 } from './options.ts'
 
 export interface CheckOptions {
+  /** Only a config file has it, in its folder; on the command line it stands behind `--`. */
+  readonly program?: readonly string[]
+  readonly configFolder?: string
+  /** Where the program, and where the load is to be run; in the current folder if undefined. */
+  readonly programFolder?: string | undefined
+  readonly loadFolder?: string | undefined
   readonly ready?: string
   readonly readyTimeout: number
   readonly load?: string
@@ -59,7 +67,9 @@ rounds of more and more work are done; after each, garbage is collected and memo
 is told with its 95 % interval; the check fails when all of that lies above the budget and the rounds agree. Then,
 and only then, snapshots are taken while the work goes on, to name the leak; -o keeps them, packed and redacted.
 When the rounds do not tell by --max-duration, the check says "undecided" and passes, unless --strict is given.
+--fail-on never only reports.
 ${DEFAULT_BASELINE} is read if it is there: growth by leaks that it knows does not fail.
+What a config file says, here or further up in the package, need not be said again: leakscope init writes one.
 
 Exit codes: 0 passed, 1 failed, 2 a mistake in the command line, 3 the program, its load or a file failed.`
 
@@ -109,28 +119,38 @@ export function checkCommand(context: Context): Command {
     .addHelpText('after', help)
     .action((args: string[], options: CheckOptions, self: Command) => run(context, args, options, self))
   for (const option of baselineOptions()) command.addOption(option)
-  return command
+  return withConfig(command)
 }
 
 async function run(context: Context, args: readonly string[], options: CheckOptions, self: Command): Promise<void> {
-  const { load, script, pid } = options
-  const command = afterDashes(self)
-  const files = args.slice(0, args.length - command.length)
+  const { load, script, pid, configFolder } = options
+  const given = afterDashes(self)
+  const files = args.slice(0, args.length - given.length)
   const refuse = (message: string, hint?: string): never => {
     throw new LeakscopeError('usage-invalid', message, hint === undefined ? {} : { hint })
   }
-  if (load !== undefined && script !== undefined) refuse('--load and --script cannot both do the work')
-  if (pid !== undefined && command.length > 0) refuse('--pid is for a program that runs already')
+  const isWanted = (key: 'load' | 'script') => options[key] !== undefined && !isConfigured(self, key)
+  if (isWanted('load') && isWanted('script')) refuse('--load and --script cannot both do the work')
+  if (pid !== undefined && given.length > 0) refuse('--pid is for a program that runs already')
   if (files.length > 0) {
-    if (command.length > 0 || load !== undefined || script !== undefined || pid !== undefined) {
+    if (given.length > 0 || isWanted('load') || isWanted('script') || pid !== undefined) {
       refuse(`'${files[0]}' is neither an option nor behind --`, 'A program to start stands behind --, all by itself.')
     }
     return (await import('./check-files.ts')).checkFiles(context, files, options)
   }
+  const command = given.length > 0 || pid !== undefined ? given : (options.program ?? [])
   if (command.length === 0 && pid === undefined && script === undefined) {
-    refuse('there is nothing to check', 'Name a program (-- node server.js), a --pid, a --script, or heap snapshots.')
+    refuse(
+      'there is nothing to check',
+      'Name a program (-- node server.js), a --pid, a --script, or heap snapshots; leakscope init writes a config that does.',
+    )
   }
-  return (await import('./check-program.ts')).checkProgram(context, command, options)
+  const { checkProgram } = await import('./check-program.ts')
+  return checkProgram(context, command, {
+    ...options,
+    programFolder: command === options.program ? configFolder : undefined,
+    loadFolder: load !== undefined && isConfigured(self, 'load') ? configFolder : undefined,
+  })
 }
 
 /** commander tells what stands behind `--` from the rest in what it was given only. */

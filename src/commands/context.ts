@@ -17,18 +17,28 @@ export interface Context {
   /** Makes the exit code 1: something was found. */
   fail(): void
   readonly failed: boolean
+  /** Ends the process when the command is done, whatever may still be open: code of the user's has been run in it. */
+  endAtOnce(): void
+  readonly endsAtOnce: boolean
   /** A progress bar on standard error when that is a terminal. */
   progress(quiet: boolean): Progress
 }
 
 export function createContext(signal: AbortSignal): Context {
   let failed = false
+  let endsAtOnce = false
   return {
     fail: () => {
       failed = true
     },
     get failed() {
       return failed
+    },
+    endAtOnce: () => {
+      endsAtOnce = true
+    },
+    get endsAtOnce() {
+      return endsAtOnce
     },
     out: (text) => void process.stdout.write(`${text}\n`),
     note: (text) => void process.stderr.write(`${text}\n`),

@@ -7,6 +7,7 @@ import { Command } from 'commander'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
 import { LeakscopeError } from '../errors.ts'
+import type { FailOn } from '../findings/fail-on.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
 import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
@@ -19,12 +20,12 @@ import type { Context } from './context.ts'
 import {
   baselineOptions,
   duration,
-  type FailOn,
   type FormatWish,
   failOnOption,
   formatOption,
   positiveInteger,
   size,
+  withConfig,
 } from './options.ts'
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
@@ -43,6 +44,7 @@ interface Options {
   readonly failOn: FailOn
   readonly baseline?: string
   readonly updateBaseline?: true
+  readonly configFolder?: string
   readonly format: readonly FormatWish[]
   readonly json?: true
   readonly quiet?: true
@@ -107,7 +109,7 @@ export function diagnoseCommand(context: Context): Command {
     .option('-q, --quiet', 'show no progress, and no price')
     .action((target: TargetName, options: Options) => run(context, target, options))
   for (const option of baselineOptions()) command.addOption(option)
-  return command
+  return withConfig(command)
 }
 
 async function run(context: Context, target: TargetName, options: Options): Promise<void> {

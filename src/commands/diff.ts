@@ -2,16 +2,10 @@
 
 import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
+import type { FailOn } from '../findings/fail-on.ts'
 import { SORTS } from './comparison.ts'
 import type { Context } from './context.ts'
-import {
-  baselineOptions,
-  type FailOn,
-  type FormatWish,
-  failOnOption,
-  formatOption,
-  positiveInteger,
-} from './options.ts'
+import { baselineOptions, type FormatWish, failOnOption, formatOption, positiveInteger, withConfig } from './options.ts'
 
 interface Options {
   readonly limit?: number
@@ -22,6 +16,7 @@ interface Options {
   readonly failOn: FailOn
   readonly baseline?: string
   readonly updateBaseline?: true
+  readonly configFolder?: string
   readonly format: readonly FormatWish[]
   readonly json?: true
   readonly quiet?: true
@@ -51,7 +46,7 @@ export function diffCommand(context: Context): Command {
       run(context, [before, ...(after === undefined ? [] : [after]), ...more], options),
     )
   for (const option of baselineOptions()) command.addOption(option)
-  return command
+  return withConfig(command)
 }
 
 async function run(context: Context, paths: string[], options: Options): Promise<void> {

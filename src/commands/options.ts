@@ -1,8 +1,10 @@
 // Parsers of option values that several commands share; each refuses what it does not understand.
 
-import { Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
+import { FAIL_ON, type FailOn } from '../findings/fail-on.ts'
 import { FORMAT_NAMES, type FormatName } from '../report/format-names.ts'
+import { DURATION, SIZE } from '../support/format.ts'
 
 /** A whole number from 1; commander passes the raw text. */
 export function positiveInteger(name: string): (text: string) => number {
@@ -21,7 +23,7 @@ const MAX_DURATION_MS = 24 * UNIT_MS.h!
 /** A duration such as `500ms`, `10s` (or just `10`), `2min` or `1h`, up to a day; in milliseconds. */
 export function duration(name: string): (text: string) => number {
   return (text) => {
-    const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|min|h)?$/.exec(text) ?? []
+    const [, number, unit = 's'] = DURATION.exec(text) ?? []
     const ms = Number(number) * UNIT_MS[unit]!
     if (ms > MAX_DURATION_MS)
       throw new LeakscopeError('usage-invalid', `${name} takes a day (24h) at most, not '${text}'`)
@@ -50,7 +52,7 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
 /** A size such as `512MB` or `1.5GiB`, in bytes; Kubernetes' `512Mi` is understood as well. */
 export function size(name: string): (text: string) => number {
   return (text) => {
-    const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([KMGT]?i?B|[KMGT]i)$/i.exec(text) ?? []
+    const [, number, unit = ''] = SIZE.exec(text) ?? []
     const bytes = Number(number) * UNIT_BYTES[unit.toUpperCase().replace(/I$/, 'IB')]!
     if (!(bytes > 0)) {
       throw new LeakscopeError('usage-invalid', `${name} takes a size such as 512MB or 1.5GiB, not '${text}'`)
@@ -72,10 +74,6 @@ export function isolateChoice(name: string): (text: string) => IsolateChoice {
     return threadId
   }
 }
-
-/** From which severity on a finding makes the exit code 1. */
-export const FAIL_ON = ['note', 'warning', 'error', 'never'] as const
-export type FailOn = (typeof FAIL_ON)[number]
 
 export const failOnOption = (preset: FailOn = 'never'): Option =>
   new Option('--fail-on <severity>', 'exit with 1 if there is a finding of this severity or a higher one')
@@ -115,3 +113,24 @@ export const baselineOptions = (): Option[] => [
     `write the findings to the baseline (default: ${DEFAULT_BASELINE}): they are known then`,
   ),
 ]
+
+/** Where commander says that a value is from. */
+export const FROM_CONFIG = 'config'
+
+export const isConfigured = (command: Command, key: string): boolean =>
+  command.getOptionValueSource(key) === FROM_CONFIG
+
+export const takesConfig = (command: Command): boolean => command.options.some(({ long }) => long === '--config')
+
+/** Adds `--config`, and for each switch its opposite, so that the command line has the last word. */
+export function withConfig(command: Command): Command {
+  for (const { long, negate } of command.options.filter((it) => it.isBoolean() || it.negate)) {
+    command.addOption(new Option(negate ? long!.replace('--no-', '--') : long!.replace('--', '--no-')).hideHelp())
+  }
+  return command
+    .option(
+      '--config <file>',
+      'take defaults from there (default: leakscope.config.json, .js, .mjs or .ts, or the key "leakscope" in package.json)',
+    )
+    .option('--no-config', 'take them from nowhere')
+}

@@ -2,13 +2,14 @@
 
 import { appendFileSync } from 'node:fs'
 import { LeakscopeError } from '../errors.ts'
+import { FAIL_ON, type FailOn } from '../findings/fail-on.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
 import type { FormatName } from '../report/format-names.ts'
 import { FORMATS, type FormatOptions } from '../report/formats.ts'
 import { createPartialFile, requireWritable } from '../support/files.ts'
 import { type BaselineWish, judge, writeBaseline } from './baseline-file.ts'
 import type { Context } from './context.ts'
-import { FAIL_ON, type FailOn, type FormatWish } from './options.ts'
+import type { FormatWish } from './options.ts'
 
 export interface Outputs {
   readonly stdout: FormatName

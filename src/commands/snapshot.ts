@@ -6,7 +6,7 @@ import { parseTarget, type TargetName } from '../target/target.ts'
 import type { Wanted } from './capturing.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
-import { duration, type IsolateChoice, isolateChoice, positiveInteger, size } from './options.ts'
+import { duration, type IsolateChoice, isolateChoice, positiveInteger, size, withConfig } from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
 
 interface Options {
@@ -37,7 +37,7 @@ the objects are counted first, which takes a tenth to a quarter of a snapshot's 
 snapshot regardless. --dry-run says the price and takes none.`
 
 export function snapshotCommand(context: Context): Command {
-  return new Command('snapshot')
+  const command = new Command('snapshot')
     .argument(
       '<target>',
       'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
@@ -110,6 +110,7 @@ export function snapshotCommand(context: Context): Command {
       const { runBundle } = await import('./snapshot-bundle.ts')
       return runBundle(context, target, wanted)
     })
+  return withConfig(command)
 }
 
 /** One key for all files of a run. */

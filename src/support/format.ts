@@ -1,4 +1,4 @@
-// Numbers and text as a person reads them; nothing here is for machines.
+// Numbers and text as a person reads and writes them; nothing here is for machines.
 
 const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB']
 
@@ -68,3 +68,9 @@ export function jsonText(value: unknown): string {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
+
+/** `500ms`, `10s` (or just `10`), `2min`, `1h`. */
+export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|min|h)?$/
+
+/** `512MB`, `1.5GiB`, and Kubernetes' `512Mi`. A JSON schema's patterns have no flags, so both cases are spelt out. */
+export const SIZE = /^(\d+(?:\.\d+)?) ?([KMGTkmgt]?[Ii]?[Bb]|[KMGTkmgt][Ii])$/

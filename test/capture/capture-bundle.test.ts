@@ -151,6 +151,21 @@ describe('a bundle', () => {
     expect(after!.size).toBeGreaterThan(before!.size)
     for (const id of before!) expect(after).toContain(id)
   })
+
+  test('waits before its later rounds for what it is told to, if only for that', async () => {
+    const target = await spawnTarget()
+    const events: string[] = []
+    await capture(target, {
+      count: 2,
+      everyMs: 1,
+      onBegin: ({ round, isolate }) => void events.push(`${isolate ?? 'wait'} ${round}`),
+      until: async () => {
+        await new Promise((done) => setTimeout(done, 200))
+        events.push('done')
+      },
+    })
+    expect(events).toEqual(['main 1', 'wait 2', 'done', 'main 2'])
+  })
 })
 
 describe('with sampling', () => {

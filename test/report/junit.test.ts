@@ -1,39 +1,11 @@
-import { SaxesParser } from 'saxes'
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/findings/report.ts'
 import { reportJunit } from '../../src/report/junit.ts'
+import { parseXml } from '../support/xml.ts'
 import { CHECK, EVIL_FINDING, FINDING, NOWHERE, OPTIONS, reportWith } from './reports.ts'
 
-interface Element {
-  readonly name: string
-  readonly attributes: Readonly<Record<string, string>>
-  readonly children: Element[]
-  text: string
-}
-
-/** Reads XML strictly: whatever is not well-formed throws. */
-function parse(xml: string): Element {
-  const top: Element = { name: '', attributes: {}, children: [], text: '' }
-  const open = [top]
-  const parser = new SaxesParser()
-  parser.on('error', (error) => {
-    throw error
-  })
-  parser.on('opentag', ({ name, attributes }) => {
-    const element = { name, attributes: attributes as Record<string, string>, children: [], text: '' }
-    open.at(-1)!.children.push(element)
-    open.push(element)
-  })
-  parser.on('text', (text) => {
-    open.at(-1)!.text += text
-  })
-  parser.on('closetag', () => void open.pop())
-  parser.write(xml).close()
-  return top.children[0]!
-}
-
 function junit(report: Report) {
-  const suites = parse(reportJunit(report, OPTIONS))
+  const suites = parseXml(reportJunit(report, OPTIONS))
   const suite = suites.children[0]!
   expect([suites.name, suite.name]).toEqual(['testsuites', 'testsuite'])
   const outcomes = suite.children.map(({ children }) => children.map(({ name }) => name))

@@ -1,31 +1,18 @@
-import { readFileSync } from 'node:fs'
-import { Ajv } from 'ajv'
-import addFormats from 'ajv-formats'
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/findings/report.ts'
 import { reportSarif } from '../../src/report/sarif.ts'
+import { sarifErrors } from '../support/sarif.ts'
 import { CHECK, EVIL_FINDING, FINDING, NOWHERE, OPTIONS, reportWith } from './reports.ts'
-
-// The schema is the one that Microsoft's sarif-js-sdk ships (MIT): https://github.com/microsoft/sarif-js-sdk
-const {
-  $schema: _,
-  id: __,
-  ...schema
-} = JSON.parse(readFileSync(new URL('sarif-2.1.0-rtm.5.json', import.meta.url), 'utf8'))
-const ajv = new Ajv({ strict: false, allErrors: true, unicodeRegExp: false })
-// biome-ignore lint/suspicious/noExplicitAny: its types know no default export of a CommonJS module
-;(addFormats as any)(ajv)
-const validate = ajv.compile(schema)
 
 function sarif(report: Report) {
   const log = JSON.parse(reportSarif(report, OPTIONS))
-  expect(validate(log), JSON.stringify(validate.errors, null, 1)).toBe(true)
+  expect(sarifErrors(log)).toEqual([])
   return log.runs[0]
 }
 
 describe('SARIF', () => {
   it('is refused by its schema when something is wrong with it, so that the check can fail', () => {
-    expect(validate({ version: '2.1.0', runs: [{ tool: {} }] })).toBe(false)
+    expect(sarifErrors({ version: '2.1.0', runs: [{ tool: {} }] })).not.toEqual([])
   })
 
   it('names the rule, the line and the fingerprint of each finding', () => {

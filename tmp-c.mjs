@@ -1,3 +1,0 @@
-import { Command } from 'commander'
-
-new Command('x').description('y')
