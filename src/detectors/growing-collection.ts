@@ -6,8 +6,12 @@ import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { plural } from './surroundings.ts'
 
-/** A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. */
-const isFew = ({ count, bytesPerSecond }: Suspect): boolean => count < 20 && bytesPerSecond < 8000
+/**
+ * A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. Where only
+ * places are known, objects that are held another way now look like new ones.
+ */
+const isFew = ({ count, counted, bytesPerSecond }: Suspect): boolean =>
+  count < (counted === 'place' ? 100 : 20) && bytesPerSecond < 8000
 
 export const growingCollection: Detector = {
   pattern: 'growing-collection',
