@@ -12,7 +12,7 @@ import { type Growth, type GrowthOptions, type Matching, type SnapshotTotals, te
 import { type Identity, identify, idsAgree } from './identity.ts'
 import { callExtendLineage, callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
-import { growthById, growthByPlace, type PlaceGrowth, type PlaceTotals, totalPlaces } from './place-growth.ts'
+import { askedOf, growthById, growthByPlace, type PlaceGrowth, type PlaceTotals, totalPlaces } from './place-growth.ts'
 import { type PlacedNodes, Places } from './places.ts'
 
 /** What is kept of every snapshot; the heap itself is let go. */
@@ -138,16 +138,16 @@ async function compareById(
     const { graph, classes } = opened
     if (!idsAgree(followed!.series.at(-1)!.identity, graph.snapshot)) return undefined
     const { nodeId } = graph.snapshot
-    // All that the second thread can do while this one looks at places.
+    // What the second thread can do while this one looks at places.
     const extending = callExtendLineage(second, followed!.lineage, nodeId, graph.ownership.shallowSize)
     const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
     const duplicates = callHasDuplicates(second, nodeId)
     for (const pending of [extending, paths, duplicates]) pending.catch(() => {})
-    const places = new Places()
-    const placed = await breathing(places.locate(graph, classes), signal)
     const lineage = await unlessAborted(extending, signal)
     if (!lineage) return undefined
     ageEmbedded(graph, lineage.born)
+    const places = new Places()
+    const placed = await breathing(places.locate(graph, classes, askedOf(graph, lineage)), signal)
     const growths = growthById(graph, placed, places, lineage)
     await unlessAborted(paths, signal)
     if (await duplicates) return undefined

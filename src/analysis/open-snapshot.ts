@@ -12,7 +12,7 @@ import { breathing, unlessAborted } from '../support/breathing.ts'
 import { setLazily } from '../support/lazily.ts'
 import { Scratch } from '../support/scratch.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
-import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
+import { sharedCopy, sharedUint32 } from '../support/shared.ts'
 import {
   type Classes,
   type ClassTotals,
@@ -161,8 +161,7 @@ async function workOut(
     // Once they are in the file, the sizes become the shallow ones.
     written = writer.write({ nodeName, selfSize }, second)
   } else {
-    sizes = selfSize instanceof Uint32Array ? sharedUint32(selfSize.length) : sharedFloat64(selfSize.length)
-    sizes.set(selfSize)
+    sizes = sharedCopy(selfSize)
   }
   const moved = all(written, callMoveSizes(second, snapshot, sizes, owner))
   const meanwhile = Promise.all([owners, classified, moved]).then(async ([, , shallowSize]) => {
