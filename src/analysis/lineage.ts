@@ -68,12 +68,3 @@ export const hasDuplicates = (ids: Uint32Array): boolean => new IdTable(ids).dup
 /** {@link hasDuplicates} on the second thread, if there is one. */
 export const callHasDuplicates = async (second: SecondThread | undefined, ids: Uint32Array): Promise<boolean> =>
   second ? second.call(import.meta.url, 'hasDuplicates', ids) : hasDuplicates(ids)
-
-/** {@link extendLineage} on the second thread, if there is one. */
-export const callExtendLineage = async (
-  second: SecondThread | undefined,
-  before: Lineage,
-  ids: Uint32Array,
-  sizes: Sizes,
-): Promise<Lineage | undefined> =>
-  second ? second.call(import.meta.url, 'extendLineage', before, ids, sizes) : extendLineage(before, ids, sizes)

@@ -46,19 +46,12 @@ export class Places {
 
   /**
    * The place of every node of a snapshot, or of some; O(nodes + edges).
+   * @param holder as {@link findHolders} gives it
    * @param asked by node ordinal: 1 for those that somebody will ask about; becomes 1 for those that hold them, too
    */
-  *locate(graph: HeapGraph, classes: Classes, asked?: Uint8Array): Slices<PlacedNodes> {
-    const { snapshot } = graph
-    const { nodeCount } = snapshot
-    const { immediate, order } = graph.dominators
-    const { owner } = graph.ownership
-
-    const holder = new Uint32Array(nodeCount)
-    for (const node of order) {
-      const above = immediate[node]!
-      holder[node] = owner[above] === above || owner[above]! >= SHARED ? above : holder[above]!
-    }
+  *locate(graph: HeapGraph, classes: Classes, holder = findHolders(graph), asked?: Uint8Array): Slices<PlacedNodes> {
+    const { nodeCount } = graph.snapshot
+    const { order } = graph.dominators
     // Each node is behind its holder.
     for (let i = nodeCount - 1; asked && i > 0; i--) if (asked[order[i]!] === 1) asked[holder[order[i]!]!] = 1
     const wanted = asked ?? new Uint8Array(nodeCount).fill(1)
@@ -163,10 +156,22 @@ export class Places {
   }
 }
 
+/** By node ordinal: the owner, the nearest dominator that is no backing store. */
+export function findHolders({ snapshot, dominators, ownership }: HeapGraph): Uint32Array {
+  const { immediate, order } = dominators
+  const { owner } = ownership
+  const holder = new Uint32Array(snapshot.nodeCount)
+  for (const node of order) {
+    const above = immediate[node]!
+    holder[node] = owner[above] === above || owner[above]! >= SHARED ? above : holder[above]!
+  }
+  return holder
+}
+
 export interface PlacedNodes {
   /** By node ordinal: number of its place; of one that nobody was to ask about, anything. */
   readonly of: Uint32Array
-  /** By node ordinal: the owner, the nearest dominator that is no backing store. */
+  /** As {@link findHolders} gives it. */
   readonly holder: Uint32Array
 }
 
