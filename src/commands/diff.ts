@@ -56,9 +56,10 @@ export function diffCommand(context: Context): Command {
 }
 
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
-  const [{ readLocalSource }, { comparisonOf }, { compareAll }, { emptyReport }, output] = await Promise.all([
+  const { comparisonOf, startThreadFor } = await import('./inputs.ts')
+  await startThreadFor(paths, new URL('../analysis/compare.js', import.meta.url))
+  const [{ readLocalSource }, { compareAll }, { emptyReport }, output] = await Promise.all([
     import('../support/sources.ts'),
-    import('./inputs.ts'),
     import('./comparison.ts'),
     import('./report.ts'),
     import('./output.ts'),
