@@ -142,9 +142,10 @@ export interface ClassTotals {
   readonly shallowBytes: Float64Array
 }
 
-export function classTotals({ of, names }: Classes, shallowSize: Ownership['shallowSize']): ClassTotals {
-  const count = new Uint32Array(names.length)
-  const shallowBytes = new Float64Array(names.length)
+/** @param size how many classes there are */
+export function classTotals(of: Classes['of'], size: number, shallowSize: Ownership['shallowSize']): ClassTotals {
+  const count = new Uint32Array(size)
+  const shallowBytes = new Float64Array(size)
   for (let node = 0; node < of.length; node++) {
     const bytes = shallowSize[node]!
     if (bytes === 0) continue
@@ -155,6 +156,13 @@ export function classTotals({ of, names }: Classes, shallowSize: Ownership['shal
   return { count, shallowBytes }
 }
 
+/** {@link classTotals} on the second thread. */
+export const callClassTotals = (
+  second: SecondThread,
+  { of, names }: Classes,
+  shallowSize: Ownership['shallowSize'],
+): Promise<ClassTotals> => second.call(import.meta.url, 'classTotals', of, names.length, shallowSize)
+
 /**
  * One row for each class that has a node with a size, in no particular order; one walk over the dominator tree.
  * @param totals what {@link classTotals} found, if that was done already
@@ -163,7 +171,7 @@ export function classTotals({ of, names }: Classes, shallowSize: Ownership['shal
 export function classRows(
   graph: HeapGraph,
   classes: Classes,
-  totals = classTotals(classes, graph.ownership.shallowSize),
+  totals = classTotals(classes.of, classes.names.length, graph.ownership.shallowSize),
   tree = classTree(graph, classes),
 ): ClassRow[] {
   const size = classes.names.length
