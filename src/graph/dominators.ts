@@ -165,8 +165,8 @@ interface RetainersJob extends Retainers {
   readonly first: Uint32Array
   /** By number: where its list starts; another thread fills them from there. */
   readonly next: Uint32Array
-  /** The crowds as that other thread sees them. */
-  readonly otherCrowds: readonly Uint32Array[]
+  /** Whether no other thread has a part in this. */
+  readonly alone: boolean
   /** How many slices of the nodes are taken. */
   readonly taken: Int32Array
 }
@@ -176,12 +176,11 @@ export const fillFromStarts = (job: RetainersJob): void => atOnce(takeSlices(job
 
 /** Fills lists from their ends or from their starts, with what a slice of the nodes retains, until no slice is left. */
 function* takeSlices(job: RetainersJob, from: 'ends' | 'starts'): Slices<void> {
-  const { first, next, crowds, otherCrowds } = job
-  const [places, ahead, own] = from === 'ends' ? ([first, 1, crowds] as const) : ([next, 0, otherCrowds] as const)
+  const [places, ahead] = from === 'ends' ? ([job.first, 1] as const) : ([job.next, 0] as const)
   for (;;) {
     const node = SMALL_SLICE * Atomics.add(job.taken, 0, 1)
     if (node >= job.nodeCount) return
-    fillRetainers(job, places, ahead, own, node, Math.min(job.nodeCount, node + SMALL_SLICE))
+    fillRetainers(job, places, ahead, node, Math.min(job.nodeCount, node + SMALL_SLICE))
     yield undefined
   }
 }
@@ -190,14 +189,8 @@ function* takeSlices(job: RetainersJob, from: 'ends' | 'starts'): Slices<void> {
  * Puts the nodes `node` to below `last` into the lists of what they retain.
  * @param places by number: where its list goes on; 1 `ahead` of there if it grows downwards, 0 if upwards
  */
-function fillRetainers(
-  { firstEdge, edges, number, lifted, reached, retainers }: RetainersJob,
-  places: Uint32Array,
-  ahead: 0 | 1,
-  crowds: readonly Uint32Array[],
-  node: number,
-  last: number,
-): void {
+function fillRetainers(job: RetainersJob, places: Uint32Array, ahead: 0 | 1, node: number, last: number): void {
+  const { firstEdge, edges, number, lifted, reached, retainers, crowds, alone } = job
   const step = 1 - ahead
   for (; node < last; node++) {
     const v = number[node]!
@@ -213,17 +206,17 @@ function fillRetainers(
       const source = high > w ? high : v
       const at = places[w]!
       if (at >= CROWD) {
-        crowds[at - CROWD]![source >>> 5]! |= 1 << (source & 31)
+        const crowd = crowds[at - CROWD]!
+        const bit = 1 << (source & 31)
+        if (alone) crowd[source >>> 5]! |= bit
+        // The other thread may be at the same word; most bits are there already.
+        else if ((crowd[source >>> 5]! & bit) === 0) Atomics.or(crowd, source >>> 5, bit)
       } else {
         retainers[at - ahead] = source
         places[w] = at - ahead + step
       }
     }
   }
-}
-
-function join(crowd: Uint32Array, other: Uint32Array): void {
-  for (let part = 0; part < crowd.length; part++) crowd[part]! |= other[part]!
 }
 
 /** Turns the numbers of nodes into the nodes of numbers. */
@@ -268,7 +261,6 @@ function* collectRetainers(
   second: SecondThread | undefined,
 ): Slices<RetainerLists> {
   const crowds: Uint32Array[] = []
-  const otherCrowds: Uint32Array[] = []
   let sum = 0
   const counts = new Uint8Array(reached)
   const manyOf = new Map<number, number>()
@@ -276,8 +268,7 @@ function* collectRetainers(
   for (let w = 0; w < reached; w++) {
     const count = first[w]!
     if (32 * count > reached && crowds.length < MAX_CROWDS) {
-      first[w] = CROWD + crowds.push(new Uint32Array(Math.ceil(reached / 32))) - 1
-      if (second) otherCrowds.push(sharedUint32(Math.ceil(reached / 32)))
+      first[w] = CROWD + crowds.push(sharedUint32(Math.ceil(reached / 32))) - 1
       next[w] = first[w]!
     } else {
       counts[w] = Math.min(count, MANY)
@@ -289,13 +280,13 @@ function* collectRetainers(
   }
   const retainers = scratch.takeLong(sum)
   const taken = new Int32Array(new SharedArrayBuffer(4))
-  const ours = { nodeCount, firstEdge, edges, number, lifted, reached, first, next, retainers, otherCrowds, taken }
-  const others = second?.call<void>(import.meta.url, 'fillFromStarts', { ...ours, crowds: [] })
+  const alone = second === undefined
+  const job = { nodeCount, firstEdge, edges, number, lifted, reached, first, next, retainers, crowds, alone, taken }
+  const others = second?.call<void>(import.meta.url, 'fillFromStarts', job)
   // If something else fails first, nobody waits for it.
   others?.catch(() => {})
-  yield* takeSlices({ ...ours, crowds }, 'ends')
+  yield* takeSlices(job, 'ends')
   if (others) yield others
-  for (const [i, other] of otherCrowds.entries()) join(crowds[i]!, other)
   return { retainers, crowds, counts, manyOf }
 }
 
