@@ -48,7 +48,7 @@ export function* computeDominators(
   // All arrays from here on are indexed by depth-first number and hold such numbers.
   // `ancestor` and `label` are the paper's forest: all vertices above the current one are linked to their parents, and
   // label is the least semidominator on the compressed way up.
-  const ancestor = liftSingles(search, scratch)
+  const ancestor = scratch.take()
   if (meanwhile) yield meanwhile
   // Where the second thread puts retainers; then, the numbers' other way round.
   const order = scratch.take()
@@ -140,25 +140,16 @@ export function dominatorsOf(order: Uint32Array, above: Uint32Array): Dominators
   return dominators
 }
 
-/**
- * By depth-first number: the nearest vertex on the way up, itself included, that has more than one retainer. What has
- * only its parent adds nothing to what can be reached around any vertex above the parent, so an edge from it counts as
- * one from there, and fewer ways up have to be gone.
- */
-function liftSingles({ parent, semi, degree, reached }: Search, scratch: Scratch): Uint32Array {
-  const lifted = scratch.take()
-  lifted[0] = 0
-  for (let v = 1; v < reached; v++) {
-    lifted[v] = degree[v] === 0 && semi[v] === parent[v] ? lifted[parent[v]!]! : v
-  }
-  return lifted
-}
-
 interface RetainersJob extends Retainers {
   readonly nodeCount: number
   readonly firstEdge: Uint32Array
   readonly edges: Uint32Array
   readonly number: Uint32Array
+  /**
+   * By number: the nearest vertex on the way up, itself included, that has more than one retainer. What has only its
+   * parent adds nothing to what can be reached around any vertex above the parent, so an edge from it counts as one
+   * from there, and fewer ways up have to be gone.
+   */
   readonly lifted: Uint32Array
   readonly reached: number
   /** By number: where its list ends, or that it has a crowd; one thread fills lists from there to where they start. */
@@ -250,11 +241,12 @@ interface RetainerLists extends Retainers {
  * before; where a bit for each number takes less room than the list, that. Only those need the forest: for the
  * others, among them the tree's own, the semidominator is at most v itself, which the search has seen to. Each of two
  * threads looks at the edges of about half of the nodes, and fills each list from one of its ends, till they meet.
+ * @param lifted memory for {@link RetainersJob.lifted}
  * @param next memory for where the second thread puts what it finds
  */
 function* collectRetainers(
   { nodeCount, firstEdge, edges }: Snapshot,
-  { number, degree: first, reached }: Search,
+  { number, parent, semi, degree: first, reached }: Search,
   lifted: Uint32Array,
   next: Uint32Array,
   scratch: Scratch,
@@ -264,9 +256,11 @@ function* collectRetainers(
   let sum = 0
   const counts = new Uint8Array(reached)
   const manyOf = new Map<number, number>()
+  lifted[0] = 0
   // Each count becomes where its list ends.
   for (let w = 0; w < reached; w++) {
     const count = first[w]!
+    if (w > 0) lifted[w] = count === 0 && semi[w] === parent[w] ? lifted[parent[w]!]! : w
     if (32 * count > reached && crowds.length < MAX_CROWDS) {
       first[w] = CROWD + crowds.push(sharedUint32(Math.ceil(reached / 32))) - 1
       next[w] = first[w]!
