@@ -57,6 +57,18 @@ test('an id table finds each id where it stands first, and no other', () => {
   )
 })
 
+test('an id table knows ids as V8 gives them: odd and small, with a few that are neither', () => {
+  const odd = fc.nat({ max: 600 }).map((n) => 2 * n + 1)
+  const id = fc.oneof({ arbitrary: odd, weight: 20 }, fc.nat({ max: 1200 }), fc.nat({ max: 2 ** 31 }))
+  fc.assert(
+    fc.property(fc.array(id, { maxLength: 500 }), fc.array(id), (ids, others) => {
+      const table = new IdTable(Uint32Array.from(ids))
+      for (const each of [...ids, ...others]) expect(table.position(each)).toBe(ids.indexOf(each))
+      expect(table.duplicates).toBe(ids.length - new Set(ids).size)
+    }),
+  )
+})
+
 test('a tuple interner numbers tuples in order of appearance, the same ones alike', () => {
   const number = fc.integer({ min: 0, max: 20 })
   fc.assert(

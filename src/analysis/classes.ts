@@ -87,7 +87,8 @@ export function classify(snapshot: ClassColumns): Classes {
   const byKey = new Map<string, number>()
 
   function classFor(name: string, row: number): number {
-    const place = row < 0 ? '' : `${locations.script[row]},${locations.line[row]},${locations.column[row]}`
+    const site = row < 0 ? -1 : locations.site[row]!
+    const place = row < 0 ? '' : `${locations.script[site]},${locations.line[site]},${locations.column[site]}`
     const key = `${place},${name}`
     let number = byKey.get(key)
     if (number === undefined) {
@@ -110,7 +111,7 @@ export function classify(snapshot: ClassColumns): Classes {
   /** By string index: class of the objects and native nodes of that name whose place is not known. */
   const byName = new Uint32Array(strings.count).fill(unknown)
   // Place and name together, for objects whose place is known.
-  const placed = new TupleInterner(4)
+  const placed = new TupleInterner(2)
   const classOfPlaced: number[] = []
   for (let node = 0; node < nodeCount; node++) {
     const type = nodeType[node]!
@@ -126,7 +127,7 @@ export function classify(snapshot: ClassColumns): Classes {
   for (let row = 0; row < locations.node.length; row++) {
     const node = locations.node[row]!
     if (nodeType[node] !== NodeType.object) continue
-    const entry = placed.intern(locations.script[row]!, locations.line[row]!, locations.column[row]!, nodeName[node]!)
+    const entry = placed.intern(locations.site[row]!, nodeName[node]!)
     if (entry === classOfPlaced.length) classOfPlaced.push(classFor(strings.get(nodeName[node]!), row))
     of[node] = classOfPlaced[entry]!
   }
@@ -141,9 +142,10 @@ export interface ClassTotals {
   readonly shallowBytes: Float64Array
 }
 
-export function classTotals({ of, names }: Classes, shallowSize: Ownership['shallowSize']): ClassTotals {
-  const count = new Uint32Array(names.length)
-  const shallowBytes = new Float64Array(names.length)
+/** @param size how many classes there are */
+export function classTotals(of: Classes['of'], size: number, shallowSize: Ownership['shallowSize']): ClassTotals {
+  const count = new Uint32Array(size)
+  const shallowBytes = new Float64Array(size)
   for (let node = 0; node < of.length; node++) {
     const bytes = shallowSize[node]!
     if (bytes === 0) continue
@@ -154,6 +156,13 @@ export function classTotals({ of, names }: Classes, shallowSize: Ownership['shal
   return { count, shallowBytes }
 }
 
+/** {@link classTotals} on the second thread. */
+export const callClassTotals = (
+  second: SecondThread,
+  { of, names }: Classes,
+  shallowSize: Ownership['shallowSize'],
+): Promise<ClassTotals> => second.call(import.meta.url, 'classTotals', of, names.length, shallowSize)
+
 /**
  * One row for each class that has a node with a size, in no particular order; one walk over the dominator tree.
  * @param totals what {@link classTotals} found, if that was done already
@@ -162,7 +171,7 @@ export function classTotals({ of, names }: Classes, shallowSize: Ownership['shal
 export function classRows(
   graph: HeapGraph,
   classes: Classes,
-  totals = classTotals(classes, graph.ownership.shallowSize),
+  totals = classTotals(classes.of, classes.names.length, graph.ownership.shallowSize),
   tree = classTree(graph, classes),
 ): ClassRow[] {
   const size = classes.names.length

@@ -4,16 +4,17 @@ import { statSync } from 'node:fs'
 import { LeakscopeError } from '../errors.ts'
 import { ROOT } from '../graph/roots.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
+import { setLazily } from '../support/lazily.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import type { ClassRow } from './classes.ts'
 import { type Contents, countContents } from './contents.ts'
-import { ageEmbedded } from './embedded.ts'
+import { findDescent } from './descent.ts'
 import { type Growth, type GrowthOptions, type Matching, type SnapshotTotals, tellGrowth } from './growth.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
-import { callExtendLineage, callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
+import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
 import { growthById, growthByPlace, type PlaceGrowth, type PlaceTotals, totalPlaces } from './place-growth.ts'
-import { type PlacedNodes, Places } from './places.ts'
+import { findHolders, type PlacedNodes, Places } from './places.ts'
 
 /** What is kept of every snapshot; the heap itself is let go. */
 export interface Remembered {
@@ -136,22 +137,22 @@ async function compareById(
       opened = await openSnapshot(files.at(-1)!, openOptions(options, earlier.length, files.length))
     }
     const { graph, classes } = opened
-    if (!idsAgree(followed!.series.at(-1)!.identity, graph.snapshot)) return undefined
-    const { nodeId } = graph.snapshot
-    // All that the second thread can do while this one looks at places.
-    const extending = callExtendLineage(second, followed!.lineage, nodeId, graph.ownership.shallowSize)
+    const { identity } = followed!.series.at(-1)!
+    // What the second thread can do while this one looks at places.
+    const descending = findDescent({ identity, lineage: followed!.lineage }, graph, second)
     const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
-    const duplicates = callHasDuplicates(second, nodeId)
-    for (const pending of [extending, paths, duplicates]) pending.catch(() => {})
+    const duplicates = callHasDuplicates(second, graph.snapshot.nodeId)
+    for (const pending of [descending, paths, duplicates]) pending.catch(() => {})
+    const holder = findHolders(graph)
+    const descent = await unlessAborted(descending, signal)
+    if (!descent) return undefined
+    const { lineage, asked } = descent
     const places = new Places()
-    const placed = await breathing(places.locate(graph, classes), signal)
-    const lineage = await unlessAborted(extending, signal)
-    if (!lineage) return undefined
-    ageEmbedded(graph, lineage.born)
+    const placed = await breathing(places.locate(graph, classes, holder, asked), signal)
     const growths = growthById(graph, placed, places, lineage)
     await unlessAborted(paths, signal)
     if (await duplicates) return undefined
-    const series = [...followed!.series, remember(opened)]
+    const series = [...followed!.series, rememberOpen(opened)]
     found = { opened, matching: 'id', series, growths, places, placed, lineage }
     return found
   } finally {
@@ -192,16 +193,21 @@ async function breath(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted()
 }
 
-export function remember({ graph, classRows }: OpenedSnapshot): Remembered {
+/** All that is to be known once the heap is let go. */
+const remember = (opened: OpenedSnapshot): Remembered => ({ ...rememberOpen(opened) })
+
+/** The same as long as the heap is there; what takes time only when it is asked for. */
+export function rememberOpen({ graph, classRows }: OpenedSnapshot): Remembered {
   const { snapshot } = graph
   const { file, fileBytes, nodeCount, edgeCount } = snapshot
   const totalShallowBytes = graph.retainedSize(ROOT) + snapshot.extraNativeBytes
-  return {
+  const known = {
     totals: { file, fileBytes, nodeCount, edgeCount, totalShallowBytes },
-    identity: identify(snapshot),
     classes: new Map(classRows.map((row) => [row.key, row])),
-    contents: countContents(snapshot.nodeId, snapshot.firstEdge, graph.ownership.owner),
-  }
+  } as Remembered
+  setLazily(known, 'identity', () => identify(snapshot))
+  setLazily(known, 'contents', () => countContents(snapshot.nodeId, snapshot.firstEdge, graph.ownership.owner))
+  return known
 }
 
 function requireOneProcess(series: readonly Remembered[]): void {

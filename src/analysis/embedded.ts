@@ -8,11 +8,14 @@ import { NodeType } from '../snapshot/meta.ts'
 /** By node ordinal: whether it is one of the nodes that Node itself adds to a snapshot. */
 export function embeddedNodes({ snapshot }: HeapGraph): Uint8Array {
   const { nodeCount, nodeType, nodeName, strings } = snapshot
-  const names = new Set(strings.startingWith('Node / '))
+  const isNodes = new Uint8Array(strings.count)
+  for (const name of strings.startingWith('Node / ')) isNodes[name] = 1
   const embedded = new Uint8Array(nodeCount)
   for (let node = 0; node < nodeCount; node++) {
     const type = nodeType[node]
-    if ((type === NodeType.native || type === NodeType.synthetic) && names.has(nodeName[node]!)) embedded[node] = 1
+    if ((type === NodeType.native || type === NodeType.synthetic) && isNodes[nodeName[node]!] === 1) {
+      embedded[node] = 1
+    }
   }
   return embedded
 }

@@ -58,6 +58,7 @@ export async function writeIndex(
       firstEdge,
       edges,
       locationNode: locations.node,
+      locationSite: locations.site,
       locationScript: locations.script,
       locationLine: locations.line,
       locationColumn: locations.column,
@@ -111,6 +112,7 @@ export function fromIndex(file: string, fileBytes: number, index: IndexReader): 
   }
   setLazily(snapshot, 'locations', () => ({
     node: uint32('locationNode'),
+    site: index.load('locationSite') as Snapshot['locations']['site'],
     script: uint32('locationScript'),
     line: uint32('locationLine'),
     column: uint32('locationColumn'),

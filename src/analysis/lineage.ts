@@ -2,11 +2,12 @@
 
 import { IdTable } from '../support/id-table.ts'
 import type { SecondThread } from '../support/second-thread.ts'
+import { sharedCopy, sharedUint16, sharedUint32 } from '../support/shared.ts'
 
 type Sizes = Uint32Array | Float64Array
 
 /**
- * What the latest snapshot's objects have behind them; an object that is gone is forgotten. Some 20 bytes a node.
+ * What the latest snapshot's objects have behind them, in shared memory; an object that is gone is forgotten. Some 20 bytes a node.
  * V8 gives no id twice as long as ids last, so an object that is there again was there all the time.
  */
 export interface Lineage {
@@ -28,7 +29,7 @@ export const startLineage = (ids: Uint32Array, sizes: Sizes): Lineage => ({
   steps: 0,
   ids,
   sizes,
-  born: new Uint16Array(ids.length),
+  born: sharedUint16(ids.length),
   firstSizes: sizes,
   grew: [],
 })
@@ -39,9 +40,9 @@ export function extendLineage(before: Lineage, ids: Uint32Array, sizes: Sizes): 
   if (table.duplicates > 0) return undefined
   const { length } = ids
   const step = before.steps
-  const born = new Uint16Array(length)
-  const firstSizes = sizes.slice()
-  const grew = Array.from({ length: Math.ceil((step + 1) / 32) }, () => new Uint32Array(length))
+  const born = sharedUint16(length)
+  const firstSizes = sharedCopy(sizes)
+  const grew = Array.from({ length: Math.ceil((step + 1) / 32) }, () => sharedUint32(length))
   // Two snapshots name most objects in the same order.
   for (let node = 0, was = -1, last = -1; node < length; node++) {
     was = before.ids[last + 1] === ids[node] ? last + 1 : table.position(ids[node]!)
@@ -67,12 +68,3 @@ export const hasDuplicates = (ids: Uint32Array): boolean => new IdTable(ids).dup
 /** {@link hasDuplicates} on the second thread, if there is one. */
 export const callHasDuplicates = async (second: SecondThread | undefined, ids: Uint32Array): Promise<boolean> =>
   second ? second.call(import.meta.url, 'hasDuplicates', ids) : hasDuplicates(ids)
-
-/** {@link extendLineage} on the second thread, if there is one. */
-export const callExtendLineage = async (
-  second: SecondThread | undefined,
-  before: Lineage,
-  ids: Uint32Array,
-  sizes: Sizes,
-): Promise<Lineage | undefined> =>
-  second ? second.call(import.meta.url, 'extendLineage', before, ids, sizes) : extendLineage(before, ids, sizes)

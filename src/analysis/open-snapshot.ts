@@ -12,16 +12,16 @@ import { breathing, unlessAborted } from '../support/breathing.ts'
 import { setLazily } from '../support/lazily.ts'
 import { Scratch } from '../support/scratch.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
-import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
+import { sharedCopy, sharedUint32 } from '../support/shared.ts'
 import {
   type Classes,
   type ClassTotals,
   type ClassTree,
   callClassify,
+  callClassTotals,
   callClassTree,
   classify,
   classRows,
-  classTotals,
 } from './classes.ts'
 import { fromIndex, type Heap, writeIndex } from './heap-index.ts'
 
@@ -161,17 +161,18 @@ async function workOut(
     // Once they are in the file, the sizes become the shallow ones.
     written = writer.write({ nodeName, selfSize }, second)
   } else {
-    sizes = selfSize instanceof Uint32Array ? sharedUint32(selfSize.length) : sharedFloat64(selfSize.length)
-    sizes.set(selfSize)
+    sizes = sharedCopy(selfSize)
   }
   const moved = all(written, callMoveSizes(second, snapshot, sizes, owner))
-  const meanwhile = Promise.all([owners, classified, moved]).then(async ([, , shallowSize]) => {
-    if (!writer) return
+  const meanwhile = Promise.all([owners, classified, moved]).then(async ([, classes, shallowSize]) => {
+    const totals = callClassTotals(second, classes, shallowSize)
+    if (!writer) return totals
     await writer.write({ owner, shallowSize }, second)
     setLazily(snapshot, 'nodeName', () => writer.load('nodeName') as Uint32Array)
     setLazily(snapshot, 'selfSize', () => writer.load('selfSize') as typeof selfSize)
     // What is in the file leaves its memory to the dominators; side by side, names and sizes are worth most.
     scratch.give(nodeName, selfSize, owner)
+    return totals
   })
   // If something else fails first, nobody waits for it.
   meanwhile.catch(() => {})
@@ -187,8 +188,7 @@ async function workOut(
   const grown = callClassTree(second, scratch, dominators, ownership, classes)
   const retainedSizes = computeRetainedSizes(dominators, ownership.shallowSize, scratch)
   const graph = new HeapGraph(snapshot, { ownership, dominators, retainedSizes }, scratch)
-  const totals = classTotals(classes, ownership.shallowSize)
-  return { graph, classes, totals, tree: await grown }
+  return { graph, classes, totals: await meanwhile, tree: await grown }
 }
 
 /** The last one's value, once both are there. */

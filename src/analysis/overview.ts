@@ -48,11 +48,20 @@ export interface Overview {
   readonly duplicateStrings: readonly DuplicateString[]
 }
 
+/** An overview in which objects are ordinals: what can be found out while the paths to them are being worked out. */
+export interface Found extends Omit<Overview, 'dominators' | 'largestStrings'> {
+  readonly dominators: readonly number[]
+  readonly largestStrings: readonly number[]
+}
+
 /**
  * @param rows the class table
  * @param limit how many rows of each kind, the biggest first
  */
-export function overview(graph: HeapGraph, rows: readonly ClassRow[], limit: number): Overview {
+export const overview = (graph: HeapGraph, rows: readonly ClassRow[], limit: number): Overview =>
+  tellOverview(graph, findOverview(graph, rows, limit))
+
+export function tellOverview(graph: HeapGraph, found: Found): Overview {
   const { snapshot } = graph
   const big = (node: number): BigObject => ({
     node: describeNode(graph, node),
@@ -61,6 +70,15 @@ export function overview(graph: HeapGraph, rows: readonly ClassRow[], limit: num
     retainedBytes: graph.retainedSize(node),
     path: describePath(graph, node),
   })
+  return {
+    ...found,
+    dominators: found.dominators.map(big),
+    largestStrings: found.largestStrings.map((node) => ({ ...big(node), node: stringText(graph, node) })),
+  }
+}
+
+export function findOverview(graph: HeapGraph, rows: readonly ClassRow[], limit: number): Found {
+  const { snapshot } = graph
   return {
     kinds: sumKinds(graph),
     classes: [...rows]
@@ -73,8 +91,8 @@ export function overview(graph: HeapGraph, rows: readonly ClassRow[], limit: num
         retainedBytes,
         location: location < 0 ? undefined : locationAt(snapshot, graph.scriptUrls, location),
       })),
-    dominators: accumulationPoints(graph, limit).map(big),
-    largestStrings: largestStrings(graph, limit).map((node) => ({ ...big(node), node: stringText(graph, node) })),
+    dominators: accumulationPoints(graph, limit),
+    largestStrings: largestStrings(graph, limit),
     duplicateStrings: duplicateStrings(graph, limit),
   }
 }

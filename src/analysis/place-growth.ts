@@ -3,6 +3,8 @@
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { edgeTarget } from '../snapshot/snapshot.ts'
+import { sharedUint8 } from '../support/shared.ts'
 import { grewIn, type Lineage } from './lineage.ts'
 import type { PlacedNodes, Places } from './places.ts'
 
@@ -29,6 +31,22 @@ export interface PlaceGrowth {
   readonly perStep: number[]
 }
 
+/** By node ordinal: 1 where it is of interest in which place a node stands: it is new, has grown, or refers to new ones. */
+export function askedOf(graph: HeapGraph, { born, firstSizes }: Lineage): Uint8Array {
+  const { nodeCount, firstEdge, edges } = graph.snapshot
+  const { owner, shallowSize } = graph.ownership
+  const asked = sharedUint8(nodeCount)
+  for (let node = 0; node < nodeCount; node++) {
+    if (born[node]! > 0 || shallowSize[node]! > firstSizes[node]!) asked[node] = 1
+    const from = owner[node]! < SHARED ? owner[node]! : node
+    const end = firstEdge[node + 1]!
+    for (let edge = firstEdge[node]!; edge < end && asked[from] === 0; edge++) {
+      if (born[edgeTarget(edges[edge]!)]! > 0) asked[from] = 1
+    }
+  }
+  return asked
+}
+
 /**
  * An object is **new** if the first snapshot does not have its id. Only those are counted that an old object holds:
  * what a new object brings along belongs to it, and its bytes to that object's.
@@ -43,7 +61,7 @@ export function growthById(graph: HeapGraph, placed: PlacedNodes, places: Places
   for (let i = order.length - 1; i > 0; i--) {
     const node = order[i]!
     if (born[node]! > 0) newBytes[node]! += shallowSize[node]!
-    newBytes[immediate[node]!]! += newBytes[node]!
+    if (newBytes[node]! > 0) newBytes[immediate[node]!]! += newBytes[node]!
   }
 
   const added = new Map<number, PlaceGrowth>()

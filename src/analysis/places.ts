@@ -44,27 +44,26 @@ export class Places {
     return this.#places.part(place, 0)
   }
 
-  /** The place of every node of a snapshot; O(nodes + edges). */
-  *locate(graph: HeapGraph, classes: Classes): Slices<PlacedNodes> {
-    const { snapshot } = graph
-    const { nodeCount } = snapshot
-    const { immediate, order } = graph.dominators
-    const { owner } = graph.ownership
-
-    const holder = new Uint32Array(nodeCount)
-    for (const node of order) {
-      const above = immediate[node]!
-      holder[node] = owner[above] === above || owner[above]! >= SHARED ? above : holder[above]!
-    }
+  /**
+   * The place of every node of a snapshot, or of some; O(nodes + edges).
+   * @param holder as {@link findHolders} gives it
+   * @param asked by node ordinal: 1 for those that somebody will ask about; becomes 1 for those that hold them, too
+   */
+  *locate(graph: HeapGraph, classes: Classes, holder = findHolders(graph), asked?: Uint8Array): Slices<PlacedNodes> {
+    const { nodeCount } = graph.snapshot
+    const { order } = graph.dominators
+    // Each node is behind its holder.
+    for (let i = nodeCount - 1; asked && i > 0; i--) if (asked[order[i]!] === 1) asked[holder[order[i]!]!] = 1
+    const wanted = asked ?? new Uint8Array(nodeCount).fill(1)
     yield undefined
-    const label = this.#labelNodes(graph, holder)
+    const label = this.#labelNodes(graph, holder, wanted)
     yield undefined
-    const kind = this.#kindsOf(graph, classes, holder)
+    const kind = this.#kindsOf(graph, classes, holder, wanted)
     yield undefined
 
     const of = new Uint32Array(nodeCount)
     for (const node of order) {
-      if (node === ROOT) continue
+      if (wanted[node] === 0 || node === ROOT) continue
       const place = of[holder[node]!]!
       const nodeLabel = label[node]!
       const nodeClass = kind[node]!
@@ -79,22 +78,21 @@ export class Places {
    * By node ordinal: number of the node's class, in which functions are told apart by where they stand in the source,
    * and objects of Node's own classes (timers, requests) by the function of the program's that they hold.
    */
-  #kindsOf(graph: HeapGraph, classes: Classes, holder: Uint32Array): Uint32Array {
+  #kindsOf(graph: HeapGraph, classes: Classes, holder: Uint32Array, wanted: Uint8Array): Uint32Array {
     const { locations, nodeType } = graph.snapshot
     const shared = Uint32Array.from(classes.keys, (key) => numberFor(this.#classes, key))
     const kind = new Uint32Array(classes.of.length)
     for (let node = 0; node < kind.length; node++) kind[node] = shared[classes.of[node]!]!
-    const known = new TupleInterner(3)
-    const urlOfRow: string[] = []
+    const urlOfSite: string[] = []
     const kindOfSite: number[] = []
     for (let row = 0; row < locations.node.length; row++) {
       const node = locations.node[row]!
-      if (nodeType[node] !== NodeType.closure) continue
-      const site = known.intern(locations.script[row]!, locations.line[row]!, locations.column[row]!)
-      urlOfRow[site] ??= graph.scriptUrls.get(locations.script[row]!) ?? ''
-      const url = urlOfRow[site]!
+      if (nodeType[node] !== NodeType.closure || (wanted[node] === 0 && wanted[holder[node]!] === 0)) continue
+      const site = locations.site[row]!
+      urlOfSite[site] ??= graph.scriptUrls.get(locations.script[site]!) ?? ''
+      const url = urlOfSite[site]!
       if (url === '' || url.startsWith('node:')) continue
-      const place = () => `${url}:${locations.line[row]}:${locations.column[row]}`
+      const place = () => `${url}:${locations.line[site]}:${locations.column[site]}`
       kindOfSite[site] ??= numberFor(this.#classes, place())
       kind[node] = kindOfSite[site]!
       const caller = holder[node]!
@@ -106,7 +104,7 @@ export class Places {
   }
 
   /** By node ordinal: number of the label that its holder's reference to it has. */
-  #labelNodes(graph: HeapGraph, holder: Uint32Array): Uint32Array {
+  #labelNodes(graph: HeapGraph, holder: Uint32Array, wanted: Uint8Array): Uint32Array {
     const { snapshot } = graph
     const { nodeCount, firstEdge, edges, edgeNameOrIndex } = snapshot
     const { owner } = graph.ownership
@@ -122,9 +120,8 @@ export class Places {
       let properties = -1
       for (let edge = firstEdge[node]!; edge < end; edge++) {
         const packed = edges[edge]!
-        if (!retains(packed)) continue
         const target = edgeTarget(packed)
-        if (owner[target] !== target) continue
+        if (wanted[target] === 0 || !retains(packed) || owner[target] !== target) continue
         const type = edgeType(packed)
         if (holder[target] !== from) {
           if (type === EdgeType.context || type === EdgeType.property) {
@@ -159,10 +156,22 @@ export class Places {
   }
 }
 
+/** By node ordinal: the owner, the nearest dominator that is no backing store. */
+export function findHolders({ snapshot, dominators, ownership }: HeapGraph): Uint32Array {
+  const { immediate, order } = dominators
+  const { owner } = ownership
+  const holder = new Uint32Array(snapshot.nodeCount)
+  for (const node of order) {
+    const above = immediate[node]!
+    holder[node] = owner[above] === above || owner[above]! >= SHARED ? above : holder[above]!
+  }
+  return holder
+}
+
 export interface PlacedNodes {
-  /** By node ordinal: number of its place. */
+  /** By node ordinal: number of its place; of one that nobody was to ask about, anything. */
   readonly of: Uint32Array
-  /** By node ordinal: the owner, the nearest dominator that is no backing store. */
+  /** As {@link findHolders} gives it. */
   readonly holder: Uint32Array
 }
 

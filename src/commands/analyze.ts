@@ -88,15 +88,21 @@ async function analyzeOne(
   limit: number,
   { progress, signal, index, of }: { progress: Progress; signal: AbortSignal; index: boolean; of: string },
 ): Promise<HeapPart> {
-  const [{ openSnapshot }, { overview }, { findPiles }, { readLocalSource }, { ROOT }, { reportPath, reportSnapshot }] =
-    await Promise.all([
-      import('../analysis/open-snapshot.ts'),
-      import('../analysis/overview.ts'),
-      import('../detectors/find-piles.ts'),
-      import('../support/sources.ts'),
-      import('../graph/roots.ts'),
-      import('./report.ts'),
-    ])
+  const [
+    { openSnapshot },
+    { findOverview, tellOverview },
+    { findPiles },
+    { readLocalSource },
+    { ROOT },
+    { reportPath, reportSnapshot },
+  ] = await Promise.all([
+    import('../analysis/open-snapshot.ts'),
+    import('../analysis/overview.ts'),
+    import('../detectors/find-piles.ts'),
+    import('../support/sources.ts'),
+    import('../graph/roots.ts'),
+    import('./report.ts'),
+  ])
   progress.stage(`reading${of}`)
   const opened = await openSnapshot(file, {
     index,
@@ -105,9 +111,13 @@ async function analyzeOne(
   })
   const { graph } = opened
   progress.stage(`working out paths${of && ` in${of}`}`)
-  await opened.preparePaths(signal)
+  const paths = opened.preparePaths(signal)
+  // If something else fails first, nobody waits for it.
+  paths.catch(() => {})
+  const found = findOverview(graph, opened.classRows, limit)
+  await paths
   const { fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
-  const { kinds, classes, dominators, largestStrings, duplicateStrings } = overview(graph, opened.classRows, limit)
+  const { kinds, classes, dominators, largestStrings, duplicateStrings } = tellOverview(graph, found)
   const findings = findPiles(isolate, opened, readLocalSource)
   // Its index may take a moment longer than the report.
   opened.close()

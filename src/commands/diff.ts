@@ -50,18 +50,17 @@ export function diffCommand(context: Context): Command {
 }
 
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
-  const [{ readLocalSource }, { comparisonOf }, { compareAll }, { emptyReport }, output, { baselineWish }] =
-    await Promise.all([
-      import('../analysis/culprit.ts'),
-      import('./inputs.ts'),
-      import('./comparison.ts'),
-      import('./report.ts'),
-      import('./output.ts'),
-      import('./baseline-file.ts'),
-    ])
+  const { comparisonOf, startThreadFor } = await import('./inputs.ts')
+  await startThreadFor(paths, new URL('../analysis/compare.js', import.meta.url))
+  const [{ readLocalSource }, { compareAll }, { emptyReport }, output] = await Promise.all([
+    import('../support/sources.ts'),
+    import('./comparison.ts'),
+    import('./report.ts'),
+    import('./output.ts'),
+  ])
   if (options.filter === '') throw new LeakscopeError('usage-invalid', '--filter takes a part of a name, not nothing')
   const outputs = output.outputsOf(options)
-  const baseline = baselineWish(options)
+  const baseline = await output.wishedBaseline(options)
   const json = outputs.detailed
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
   const comparison = await comparisonOf(paths)

@@ -1,5 +1,6 @@
 // What the arguments of `diff` and `analyze` stand for: snapshots, sorted by the isolate that they are of.
 
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Bundle, BundleCapture } from '../capture/bundle.ts'
 import { isBundle } from '../capture/bundle-folder.ts'
@@ -23,6 +24,17 @@ export interface Comparison {
   readonly series: readonly Series[]
   /** Isolates that have nothing to be compared with, and why. */
   readonly notCompared: readonly { readonly isolate: string; readonly reason: string }[]
+}
+
+/** From which size on, in bytes, a snapshot is opened by two threads. */
+const WORTH_A_THREAD_BYTES = 16e6
+
+/** If the files are large, starts the second thread before the command has loaded what it runs itself. */
+export async function startThreadFor(paths: readonly string[], module: URL): Promise<void> {
+  const sizes = paths.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
+  if (Math.max(...sizes) < WORTH_A_THREAD_BYTES) return
+  const { startAhead } = await import('../support/second-thread.ts')
+  startAhead(module.href)
 }
 
 /** Files in order of time, or bundles, of which each isolate is compared with itself. */

@@ -7,7 +7,7 @@ import type { Report, ReportFinding } from '../findings/report.ts'
 import type { FormatName } from '../report/format-names.ts'
 import { FORMATS, type FormatOptions } from '../report/formats.ts'
 import { createPartialFile, requireWritable } from '../support/files.ts'
-import { type BaselineWish, judge, writeBaseline } from './baseline-file.ts'
+import type { BaselineOptions, BaselineWish } from './baseline-file.ts'
 import type { Context } from './context.ts'
 import type { FormatWish } from './options.ts'
 
@@ -41,6 +41,12 @@ export function outputsOf({ json, format }: { readonly json?: true; readonly for
   return { stdout: onStdout[0] ?? 'terminal', files, detailed: wishes.some((it) => it.format === 'json') }
 }
 
+/** What a baseline is to be asked, if one is wished for: what reads them takes longer to load than many a snapshot. */
+export async function wishedBaseline(options: BaselineOptions): Promise<BaselineWish | undefined> {
+  if (options.baseline === undefined && !options.updateBaseline) return undefined
+  return (await import('./baseline-file.ts')).baselineWish(options)
+}
+
 export interface PrintOptions {
   readonly outputs: Outputs
   /** Rows of each table in formats for people. */
@@ -54,7 +60,8 @@ export async function printReport(context: Context, found: Report, options: Prin
   const { outputs, limit, failOn = 'never', baseline } = options
   // Where nobody has looked, nothing is fixed.
   const looked = found.explained !== null || found.check?.verdict === 'steady'
-  const report = baseline && looked ? judge(found, baseline) : found
+  const kept = baseline && looked ? await import('./baseline-file.ts') : undefined
+  const report = baseline && kept ? kept.judge(found, baseline) : found
   if (!baseline?.update && report.findings.some((finding) => isReason(finding, failOn))) context.fail()
   const formatOptions: FormatOptions = {
     ...{ color: await context.colors(), width: context.width, limit },
@@ -67,7 +74,7 @@ export async function printReport(context: Context, found: Report, options: Prin
     (await FORMATS[format]())(report, { ...formatOptions, ...more })
   for (const { format, file } of outputs.files) writeWhole(file, await render(format, { color: await noColors() }))
   context.out(await render(outputs.stdout))
-  if (baseline?.update && looked) writeBaseline(report, baseline)
+  if (baseline?.update) kept?.writeBaseline(report, baseline)
   if (process.env.GITHUB_ACTIONS === 'true' && (looked || report.check)) await tellGithub(context, outputs, render)
   return report
 }

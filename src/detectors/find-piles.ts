@@ -1,6 +1,6 @@
 // What one snapshot can show: piles of the kind that known leaks make. Whether they grow it cannot tell.
 
-import { remember } from '../analysis/compare.ts'
+import { rememberOpen } from '../analysis/compare.ts'
 import { referenceCounts } from '../analysis/contents.ts'
 import { timerEntries } from '../analysis/entries.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
@@ -38,7 +38,7 @@ export function findPiles(
   const placed = { of: new Uint32Array(0), holder: new Uint32Array(0) }
   const { nodeId: ids } = graph.snapshot
   const { shallowSize: sizes } = graph.ownership
-  const series = [remember(opened)]
+  const series = [rememberOpen(opened)]
   // A pile is looked at as if it had come since: what it holds is new, and all else was there before.
   const heapWith = (suspect: Suspect): IsolateHeap => {
     const born = new Uint16Array(ids.length)

@@ -29,21 +29,32 @@ export function findRemoval(readSource: ReadSource, url: string | undefined, nam
       `^(?!\\s*(?:export\\s+)?(?:const|let|var)\\b).*${it}\\s*=\\s*(\\[|new\\s|\\{|null|undefined|${it}\\s*\\.\\s*(slice|filter))`,
     ),
   ]
-  for (const [i, text] of source.split('\n').entries()) {
-    if (/^\s*(\/\/|\*)/.test(text)) continue
-    // A field that is declared, or set up by the constructor, is no removal.
+  let isSetUp = false
+  for (const { line, text } of linesWith(source, name)) {
+    const isComment = /^\s*(\/\/|\*)/.test(text)
     const found = patterns.findIndex((pattern) => pattern.test(text))
-    if (found < 0 || (found === 4 && isFirst(source, i, patterns[4]!))) continue
-    return { url, line: i + 1, text: text.trim().slice(0, 80) }
+    // A field that is declared, or set up by the constructor, is no removal.
+    if (!isComment && found >= 0 && (found < 4 || isSetUp)) return { url, line, text: text.trim().slice(0, 80) }
+    isSetUp ||= patterns[4]!.test(text)
   }
   return undefined
 }
 
-const isFirst = (source: string, line: number, pattern: RegExp): boolean =>
-  !source
-    .split('\n')
-    .slice(0, line)
-    .some((text) => pattern.test(text))
+/** The lines that have `text` in them; a source may be megabytes in which it stands twice. */
+function* linesWith(source: string, text: string): Generator<{ line: number; text: string }> {
+  let line = 1
+  let counted = 0
+  for (let at = source.indexOf(text); at >= 0 && at < source.length; ) {
+    const start = source.lastIndexOf('\n', at - 1) + 1
+    for (let end = source.indexOf('\n', counted); end >= 0 && end < start; end = source.indexOf('\n', counted)) {
+      line++
+      counted = end + 1
+    }
+    const end = source.indexOf('\n', at)
+    yield { line, text: source.slice(start, end < 0 ? source.length : end) }
+    at = end < 0 ? -1 : source.indexOf(text, end + 1)
+  }
+}
 
 /** Whether a script is the program's own, neither Node's nor a dependency's. */
 export const isProgram = (url: string): boolean => !url.startsWith('node:') && packageOf(url) === null

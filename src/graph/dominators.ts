@@ -48,7 +48,7 @@ export function* computeDominators(
   // All arrays from here on are indexed by depth-first number and hold such numbers.
   // `ancestor` and `label` are the paper's forest: all vertices above the current one are linked to their parents, and
   // label is the least semidominator on the compressed way up.
-  const ancestor = liftSingles(search, scratch)
+  const ancestor = scratch.take()
   if (meanwhile) yield meanwhile
   // Where the second thread puts retainers; then, the numbers' other way round.
   const order = scratch.take()
@@ -140,31 +140,24 @@ export function dominatorsOf(order: Uint32Array, above: Uint32Array): Dominators
   return dominators
 }
 
-/**
- * By depth-first number: the nearest vertex on the way up, itself included, that has more than one retainer. What has
- * only its parent adds nothing to what can be reached around any vertex above the parent, so an edge from it counts as
- * one from there, and fewer ways up have to be gone.
- */
-function liftSingles({ parent, semi, degree, reached }: Search, scratch: Scratch): Uint32Array {
-  const lifted = scratch.take()
-  lifted[0] = 0
-  for (let v = 1; v < reached; v++) {
-    lifted[v] = degree[v] === 0 && semi[v] === parent[v] ? lifted[parent[v]!]! : v
-  }
-  return lifted
-}
-
 interface RetainersJob extends Retainers {
   readonly nodeCount: number
   readonly firstEdge: Uint32Array
   readonly edges: Uint32Array
   readonly number: Uint32Array
+  /**
+   * By number: the nearest vertex on the way up, itself included, that has more than one retainer. What has only its
+   * parent adds nothing to what can be reached around any vertex above the parent, so an edge from it counts as one
+   * from there, and fewer ways up have to be gone.
+   */
   readonly lifted: Uint32Array
   readonly reached: number
   /** By number: where its list ends, or that it has a crowd; one thread fills lists from there to where they start. */
   readonly first: Uint32Array
   /** By number: where its list starts; another thread fills them from there. */
   readonly next: Uint32Array
+  /** Whether no other thread has a part in this. */
+  readonly alone: boolean
   /** How many slices of the nodes are taken. */
   readonly taken: Int32Array
 }
@@ -188,7 +181,7 @@ function* takeSlices(job: RetainersJob, from: 'ends' | 'starts'): Slices<void> {
  * @param places by number: where its list goes on; 1 `ahead` of there if it grows downwards, 0 if upwards
  */
 function fillRetainers(job: RetainersJob, places: Uint32Array, ahead: 0 | 1, node: number, last: number): void {
-  const { firstEdge, edges, number, lifted, reached, retainers, crowds } = job
+  const { firstEdge, edges, number, lifted, reached, retainers, crowds, alone } = job
   const step = 1 - ahead
   for (; node < last; node++) {
     const v = number[node]!
@@ -206,8 +199,9 @@ function fillRetainers(job: RetainersJob, places: Uint32Array, ahead: 0 | 1, nod
       if (at >= CROWD) {
         const crowd = crowds[at - CROWD]!
         const bit = 1 << (source & 31)
+        if (alone) crowd[source >>> 5]! |= bit
         // The other thread may be at the same word; most bits are there already.
-        if ((crowd[source >>> 5]! & bit) === 0) Atomics.or(crowd, source >>> 5, bit)
+        else if ((crowd[source >>> 5]! & bit) === 0) Atomics.or(crowd, source >>> 5, bit)
       } else {
         retainers[at - ahead] = source
         places[w] = at - ahead + step
@@ -247,11 +241,12 @@ interface RetainerLists extends Retainers {
  * before; where a bit for each number takes less room than the list, that. Only those need the forest: for the
  * others, among them the tree's own, the semidominator is at most v itself, which the search has seen to. Each of two
  * threads looks at the edges of about half of the nodes, and fills each list from one of its ends, till they meet.
+ * @param lifted memory for {@link RetainersJob.lifted}
  * @param next memory for where the second thread puts what it finds
  */
 function* collectRetainers(
   { nodeCount, firstEdge, edges }: Snapshot,
-  { number, degree: first, reached }: Search,
+  { number, parent, semi, degree: first, reached }: Search,
   lifted: Uint32Array,
   next: Uint32Array,
   scratch: Scratch,
@@ -261,9 +256,11 @@ function* collectRetainers(
   let sum = 0
   const counts = new Uint8Array(reached)
   const manyOf = new Map<number, number>()
+  lifted[0] = 0
   // Each count becomes where its list ends.
   for (let w = 0; w < reached; w++) {
     const count = first[w]!
+    if (w > 0) lifted[w] = count === 0 && semi[w] === parent[w] ? lifted[parent[w]!]! : w
     if (32 * count > reached && crowds.length < MAX_CROWDS) {
       first[w] = CROWD + crowds.push(sharedUint32(Math.ceil(reached / 32))) - 1
       next[w] = first[w]!
@@ -277,7 +274,8 @@ function* collectRetainers(
   }
   const retainers = scratch.takeLong(sum)
   const taken = new Int32Array(new SharedArrayBuffer(4))
-  const job = { nodeCount, firstEdge, edges, number, lifted, reached, first, next, retainers, crowds, taken }
+  const alone = second === undefined
+  const job = { nodeCount, firstEdge, edges, number, lifted, reached, first, next, retainers, crowds, alone, taken }
   const others = second?.call<void>(import.meta.url, 'fillFromStarts', job)
   // If something else fails first, nobody waits for it.
   others?.catch(() => {})

@@ -1,12 +1,13 @@
 // One snapshot with everything that follows from its edges, each part worked out when it is first asked for.
 
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { type RawStrings, StringTable } from '../snapshot/strings.ts'
 import { atOnce } from '../support/breathing.ts'
 import { IdTable } from '../support/id-table.ts'
 import { Scratch } from '../support/scratch.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { computeDistances, type Distances, UNREACHABLE } from './distances.ts'
-import { computeDominators, computeRetainedSizes, type Dominators } from './dominators.ts'
+import { computeDominators, computeRetainedSizes, type Dominators, dominatorsOf } from './dominators.ts'
 import { locationAt, type SourceLocation, scriptUrls } from './locations.ts'
 import { findModuleScopes } from './modules.ts'
 import { computeOwnership, type Ownership } from './ownership.ts'
@@ -19,6 +20,26 @@ export interface KnownParts {
   readonly ownership?: Ownership
   readonly dominators?: Dominators
   readonly retainedSizes?: Uint32Array | Float64Array
+}
+
+/** What a graph is made of, as another thread can be handed it: columns that stand in shared memory. */
+export interface GraphParts {
+  readonly snapshot: Omit<Snapshot, 'strings' | 'peekAt'>
+  readonly strings: RawStrings
+  readonly ownership: Ownership
+  readonly order: Uint32Array
+  readonly above: Uint32Array
+}
+
+export function partsOf({ snapshot, ownership, dominators }: HeapGraph): GraphParts {
+  const { strings, peekAt: _, ...columns } = snapshot
+  return { snapshot: columns, strings: strings.raw, ownership, order: dominators.order, above: dominators.above }
+}
+
+export function graphOf({ snapshot, strings, ownership, order, above }: GraphParts): HeapGraph {
+  const { stringBytes, stringStarts } = strings
+  const known = { ownership, dominators: dominatorsOf(order, above) }
+  return new HeapGraph({ ...snapshot, strings: new StringTable(stringBytes, stringStarts) }, known)
 }
 
 export class HeapGraph {

@@ -16,8 +16,9 @@ export function locationAt(
   urls: ReadonlyMap<number, string>,
   row: number,
 ): SourceLocation | undefined {
-  const url = urls.get(locations.script[row]!)
-  return url === undefined ? undefined : { url, line: locations.line[row]! + 1, column: locations.column[row]! + 1 }
+  const site = locations.site[row]!
+  const url = urls.get(locations.script[site]!)
+  return url === undefined ? undefined : { url, line: locations.line[site]! + 1, column: locations.column[site]! + 1 }
 }
 
 /**
@@ -34,10 +35,15 @@ export function scriptUrls(snapshot: Snapshot): Map<number, string> {
   }
   // Closures and function infos that told nothing: a hostile file has a million closures ask one with a million edges.
   const silent = new Set<number>()
+  /** By place: 1 once its script is known. */
+  const told = new Uint8Array(locations.script.length)
   for (let row = 0; row < locations.node.length; row++) {
-    const script = locations.script[row]!
     const node = locations.node[row]!
-    if (urls.has(script) || nodeType[node] !== NodeType.closure || silent.has(node)) continue
+    const site = locations.site[row]!
+    if (told[site] === 1 || nodeType[node] !== NodeType.closure) continue
+    const script = locations.script[site]!
+    if (urls.has(script)) told[site] = 1
+    if (told[site] === 1 || silent.has(node)) continue
     const shared = follow(snapshot, node, [edgeNames.shared])
     const code = shared < 0 || silent.has(shared) ? -1 : follow(snapshot, shared, edgeNames.script)
     const url = code >= 0 && nodeType[code] === NodeType.code ? strings.get(nodeName[code]!) : ''

@@ -13,7 +13,8 @@ export function findModuleScopes(snapshot: Snapshot, urls: ReadonlyMap<number, s
   const previous = strings.indexOf('previous')
   const context = strings.indexOf('context')
   // Newer versions of V8 append the scope's or the global object's name.
-  const contextNames = new Set(strings.startingWith('system / Context'))
+  const isContext = new Uint8Array(strings.count)
+  for (const name of strings.startingWith('system / Context')) isContext[name] = 1
   const outermostNames = new Set([
     ...strings.startingWith('system / NativeContext'),
     ...strings.startingWith('system / ScriptContext'),
@@ -21,7 +22,7 @@ export function findModuleScopes(snapshot: Snapshot, urls: ReadonlyMap<number, s
 
   const outermost = new Set<number>()
   for (let node = 0; node < nodeCount; node++) {
-    if (nodeType[node] !== NodeType.object || !contextNames.has(nodeName[node]!)) continue
+    if (nodeType[node] !== NodeType.object || isContext[nodeName[node]!] === 0) continue
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const packed = edges[edge]!
       if (edgeType(packed) !== EdgeType.internal || edgeNameOrIndex[edge] !== previous) continue
@@ -40,7 +41,7 @@ export function findModuleScopes(snapshot: Snapshot, urls: ReadonlyMap<number, s
       const packed = edges[edge]!
       if (edgeType(packed) !== EdgeType.internal || edgeNameOrIndex[edge] !== context) continue
       const scope = edgeTarget(packed)
-      const url = urls.get(locations.script[row]!)
+      const url = urls.get(locations.script[locations.site[row]!]!)
       if (url !== undefined && outermost.has(scope) && !scopes.has(scope)) scopes.set(scope, url)
       break
     }

@@ -1,6 +1,7 @@
 // The sections of numbers, nodes, edges and locations: into columns, each number checked on its way.
 
-import { sharedUint8, sharedUint32, widened } from '../support/shared.ts'
+import { sharedUint8, sharedUint16, sharedUint32, widened } from '../support/shared.ts'
+import { TupleInterner } from '../support/tuple-interner.ts'
 import { type Cursor, expect, type Parsing, peek } from './cursor.ts'
 import { EdgeType, type Head, type Layout } from './meta.ts'
 import { EDGE_COLUMN, NODE_COLUMN, type RowKernel } from './row-kernel.ts'
@@ -189,53 +190,70 @@ export function* parseLocations(
 
 export const NO_LOCATIONS: Locations = {
   node: new Uint32Array(0),
+  site: new Uint16Array(0),
   script: new Uint32Array(0),
   line: new Uint32Array(0),
   column: new Uint32Array(0),
 }
 
+/** The first place that takes more than 16 bits. */
+const MAX_NARROW = 0x10000
+
 /** Columns that grow, as the head does not say how many locations there are. */
 class LocationRows {
   #count = 0
   #node: Uint32Array
-  #script: Uint32Array
-  #line: Uint32Array
-  #column: Uint32Array
+  #site: Uint16Array | Uint32Array
+  readonly #sites = new TupleInterner(3)
+  #lastSite = -1
 
   constructor(room: number) {
     this.#node = sharedUint32(room)
-    this.#script = sharedUint32(room)
-    this.#line = sharedUint32(room)
-    this.#column = sharedUint32(room)
+    this.#site = sharedUint16(room)
   }
 
   push(node: number, script: number, line: number, column: number): void {
     const at = this.#count++
     if (at === this.#node.length) {
-      this.#node = twiceAsLong(this.#node)
-      this.#script = twiceAsLong(this.#script)
-      this.#line = twiceAsLong(this.#line)
-      this.#column = twiceAsLong(this.#column)
+      this.#node = resized(this.#node, sharedUint32(2 * at))
+      this.#site = resized(this.#site, this.#site instanceof Uint16Array ? sharedUint16(2 * at) : sharedUint32(2 * at))
+    }
+    const site = this.#isLast(script, line, column) ? this.#lastSite : this.#sites.intern(script, line, column)
+    this.#lastSite = site
+    if (site === MAX_NARROW && this.#site instanceof Uint16Array) {
+      this.#site = resized(this.#site, sharedUint32(this.#site.length))
     }
     this.#node[at] = node
-    this.#script[at] = script
-    this.#line[at] = line
-    this.#column[at] = column
+    this.#site[at] = site
+  }
+
+  /** Objects of one class often follow each other. */
+  #isLast(script: number, line: number, column: number): boolean {
+    const site = this.#lastSite
+    if (site < 0) return false
+    const sites = this.#sites
+    return sites.part(site, 1) === line && sites.part(site, 2) === column && sites.part(site, 0) === script
   }
 
   finish(): Locations {
     const count = this.#count
     return {
       node: this.#node.subarray(0, count),
-      script: this.#script.subarray(0, count),
-      line: this.#line.subarray(0, count),
-      column: this.#column.subarray(0, count),
+      site: this.#site.subarray(0, count),
+      script: this.#part(0),
+      line: this.#part(1),
+      column: this.#part(2),
     }
+  }
+
+  #part(part: number): Uint32Array {
+    const values = sharedUint32(this.#sites.size)
+    for (let site = 0; site < values.length; site++) values[site] = this.#sites.part(site, part)
+    return values
   }
 }
 
-function twiceAsLong(values: Uint32Array): Uint32Array {
-  const larger = sharedUint32(2 * values.length)
+function resized<T extends Uint16Array | Uint32Array>(values: Uint16Array | Uint32Array, larger: T): T {
   larger.set(values)
   return larger
 }

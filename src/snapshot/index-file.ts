@@ -22,7 +22,8 @@ import {
 } from './column-store.ts'
 import type { Sums } from './sums.ts'
 
-const MAGIC = 'leakscope index\n'
+/** With the number of the layout. */
+const MAGIC = 'leakscope index2'
 const PROLOGUE_BYTES = 64
 const ALIGNMENT = 4096
 const MAX_DIRECTORY_BYTES = 1 << 28

@@ -55,11 +55,13 @@ export const peek = (snapshot: Snapshot, column: PeekColumn, from: number, to: n
 export interface Locations {
   /** By row: a node ordinal. */
   readonly node: Uint32Array
-  /** By row: V8's script id. */
+  /** By row: number of the place, which many nodes share; 32 bits only where there are more than 65,536 places. */
+  readonly site: Uint16Array | Uint32Array
+  /** By place: V8's script id. */
   readonly script: Uint32Array
-  /** By row: 0-based line. */
+  /** By place: 0-based line. */
   readonly line: Uint32Array
-  /** By row: 0-based column. */
+  /** By place: 0-based column. */
   readonly column: Uint32Array
 }
 

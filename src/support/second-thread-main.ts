@@ -3,10 +3,11 @@
 import { parentPort } from 'node:worker_threads'
 import { LeakscopeError } from '../errors.ts'
 
+/** Without a name, the module is only to be there when it is needed. */
 interface Call {
   readonly id: number
   readonly url: string
-  readonly name: string
+  readonly name?: string
   readonly args: readonly unknown[]
 }
 
@@ -14,6 +15,7 @@ let last = Promise.resolve()
 
 parentPort!.on('message', ({ id, url, name, args }: Call) => {
   last = last.then(async () => {
+    if (name === undefined) return void (await import(url).catch(() => {}))
     try {
       const functions = (await import(url)) as Record<string, (...args: readonly unknown[]) => unknown>
       parentPort!.postMessage({ id, value: await functions[name]!(...args) })

@@ -23,8 +23,25 @@ interface Answer {
   readonly refusal?: { readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined }
 }
 
+let ready: ReturnType<typeof start>
+
+/**
+ * Starts the thread for whoever is the next to want one, and has it load the module at `url` meanwhile: it takes as
+ * long to come as a command takes to load its own.
+ */
+export function startAhead(url: string): void {
+  ready ??= start()
+  ready?.load(url)
+}
+
 /** Starts the thread; undefined where there is no processor to run it. */
 export function startSecondThread(): SecondThread | undefined {
+  const thread = ready ?? start()
+  ready = undefined
+  return thread
+}
+
+function start(): (SecondThread & { load(url: string): void }) | undefined {
   if (availableParallelism() < 2) return undefined
   // The flags of the program that we are part of (--input-type, --import) are not meant for it.
   const worker = new Worker(new URL(compiled(new URL('./second-thread-main.js', import.meta.url).href)), {
@@ -55,6 +72,7 @@ export function startSecondThread(): SecondThread | undefined {
   worker.unref()
 
   return {
+    load: (url) => worker.postMessage({ url: compiled(url) }),
     call<T>(url: string, name: string, ...args: readonly unknown[]): Promise<T> {
       return new Promise((resolve, reject) => {
         if (ended) return reject(ended)

@@ -11,6 +11,13 @@ export function sharedNeighbours(length: number): readonly [Uint32Array, Uint32A
   return [both.subarray(0, length), both.subarray(length)]
 }
 
+/** The same numbers once more. */
+export function sharedCopy(values: Uint32Array | Float64Array): Uint32Array | Float64Array {
+  const copy = values instanceof Uint32Array ? sharedUint32(values.length) : sharedFloat64(values.length)
+  copy.set(values)
+  return copy
+}
+
 /** The same numbers with room for larger ones. */
 export function widened(values: Uint32Array): Float64Array {
   const wider = sharedFloat64(values.length)

@@ -42,9 +42,9 @@ export function checkColumns(snapshot, { snapshot: head, nodes, edges, locations
     object / width,
     ...['script_id', 'line', 'column'].map((name) => locations[i * fields.length + fields.indexOf(name)]),
   ])
-  const { node, script, line, column: columns } = snapshot.locations
+  const { node, site, script, line, column: columns } = snapshot.locations
   same(
-    [...node].map((object, i) => [object, script[i], line[i], columns[i]]),
+    [...node].map((object, i) => [object, script[site[i]], line[site[i]], columns[site[i]]]),
     rows,
   )
 

@@ -54,7 +54,17 @@ describe('reading a snapshot', () => {
       [2, 2],
     ])
     expect(snapshot.edgeNameOrIndex[0]).toBe(7)
-    expect(contents(snapshot).locations).toEqual([[1], [12], [3], [4]])
+    expect(contents(snapshot).locations).toEqual([[1], [0], [12], [3], [4]])
+  })
+
+  it('keeps a place once, however many nodes stand there, and more than 65,536 places', async () => {
+    const lines = [...Array.from({ length: 70_000 }, (_, i) => i), 69_999, 5, 5]
+    const { locations } = await buildHeap({
+      ...sketch,
+      locations: lines.map((line) => ({ node: 1, script: 12, line, column: 4 })),
+    })
+    expect(locations.line.length).toBe(70_000)
+    expect(Array.from(locations.site, (site) => locations.line[site])).toEqual(lines)
   })
 
   it('says the same whatever pieces the bytes come in', async () => {
