@@ -28,6 +28,8 @@ function* suspectsById(heap: HeapSeries, lineage: Lineage, seconds: readonly num
   const newBytes = bytesOfNew(graph, born)
   yield undefined
   const entries = findEntries(heap, lineage, newBytes)
+  const between = bytesBetween(graph, born, newBytes, entries)
+  for (const entry of entries) for (const holder of entry.holders.keys()) entry.bytes += between[holder]!
   yield undefined
   const reach = new Reach(graph, lineage)
   const byBytes = [...entries].sort((a, b) => b.bytes - a.bytes).slice(0, MOST)
@@ -55,6 +57,27 @@ function bytesOfNew(graph: HeapGraph, born: Uint16Array): Float64Array {
     const node = order[i]!
     if (born[node]! > 0) bytes[node]! += shallowSize[node]!
     bytes[immediate[node]!]! += bytes[node]!
+  }
+  return bytes
+}
+
+/**
+ * By ordinal of an old node: bytes of what is new and no other's, though it does not refer to it. That is the inside of a
+ * list which it refers to the two ends of.
+ */
+function bytesBetween(
+  graph: HeapGraph,
+  born: Uint16Array,
+  newBytes: Float64Array,
+  entries: readonly Entry[],
+): Float64Array {
+  const { immediate } = graph.dominators
+  const isTarget = new Uint8Array(born.length)
+  for (const { targets } of entries) for (const target of targets) isTarget[target] = 1
+  const bytes = new Float64Array(born.length)
+  for (let node = 0; node < born.length; node++) {
+    const above = immediate[node]!
+    if (born[node]! > 0 && born[above] === 0 && isTarget[node] === 0) bytes[above]! += newBytes[node]!
   }
   return bytes
 }
@@ -118,13 +141,14 @@ function describeEntry(
     }
   }
   // A pointer that was moved on: what it leads to is new, and may hold all the rest.
-  const { container, parts } = accumulation(heap, born, targets, newBytes)
+  const list = inside(heap, holders, targets, reached, newBytes)
+  const { container, parts } = list ?? accumulation(heap, born, targets, newBytes)
   if (parts.length < LEAST.count) return undefined
   const sample = oldest(parts)
   const number = classes.of[sample]!
   const perStep = Array<number>(steps).fill(0)
   let count = 0
-  for (const node of reached) {
+  for (const node of list ? parts : reached) {
     if (classes.of[node] !== number) continue
     perStep[born[node]! - 1]!++
     count++
@@ -146,6 +170,27 @@ function describeEntry(
     bytesPerSecond: bytes / span,
     reached,
   }
+}
+
+/** The links of a list that the holder has both ends of, where they are what is heavy: none of them dominates the others. */
+function inside(
+  heap: HeapSeries,
+  holders: ReadonlyMap<number, number>,
+  targets: readonly number[],
+  reached: Uint32Array,
+  newBytes: Float64Array,
+): { container: number; parts: number[] } | undefined {
+  const { graph } = heap.opened
+  const ends = new Set(targets)
+  const parts = [...reached].filter((node) => !ends.has(node) && holders.has(graph.immediateDominator(node)))
+  const sum = (nodes: Iterable<number>): number => {
+    let bytes = 0
+    for (const node of nodes) bytes += newBytes[node]!
+    return bytes
+  }
+  return parts.length >= LEAST.count && sum(parts) > sum(ends)
+    ? { container: graph.immediateDominator(parts[0]!), parts }
+    : undefined
 }
 
 /** How many objects of its class there were in each snapshot. */

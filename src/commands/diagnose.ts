@@ -59,7 +59,7 @@ const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
 /** Of what is allocated meanwhile, one allocation in so many bytes has its stack noted: little is held up by it. */
 const SAMPLING = { intervalBytes: 131_072 }
 /** The look at living objects: of how many findings, and how long between the two. */
-const LIVE = { findings: 5, pauseMs: 1500 }
+const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000 }
 
 /** V8 builds a snapshot in native memory, and the allocator keeps that. */
 const OF_SNAPSHOTS =
@@ -212,10 +212,18 @@ async function visit(
     })
     const compared = await compare(context, progress, session, folder, options, outputs.detailed)
     progress.stage('looking at what was found')
-    const findings = await lookAgain(session, compared.findings, context.signal)
+    const findings = await lookAgain(session, compared.findings, vitals.at(-1)?.activeResources ?? null, context.signal)
     progress.stage('leaving')
-    return { visited, vitals, samples, compared: { ...compared, findings } }
+    return { visited, vitals, samples, compared: { ...compared, findings, explained: less(compared, findings) } }
   })
+}
+
+/** What is no longer a finding explains nothing. */
+function less({ explained, findings: before }: Compared, after: readonly ReportFinding[]): Compared['explained'] {
+  const left = new Set(after.map(({ fingerprint }) => fingerprint))
+  const gone = before.filter(({ fingerprint }) => !left.has(fingerprint))
+  const bytes = gone.reduce((sum, { growth }) => sum + growth.retainedBytes, 0)
+  return explained && { ...explained, bytes: Math.max(0, explained.bytes - bytes) }
 }
 
 /**
@@ -225,13 +233,25 @@ async function visit(
 async function lookAgain(
   session: InspectorSession,
   findings: readonly ReportFinding[],
+  before: Vitals['activeResources'],
   signal: AbortSignal,
 ): Promise<ReportFinding[]> {
-  const [{ sizesNow, socketsNow }, { confirm, gainingNode, namePeer, socketNode }, { pause }] = await Promise.all([
+  const [
+    { sizesNow, socketsNow },
+    { confirm, gainingNode, handlesLookSeconds, namePeer, socketNode, stoodStill },
+    { pause },
+    { readIsolateFacts },
+  ] = await Promise.all([
     import('../capture/live.ts'),
     import('../findings/confirm.ts'),
     import('../capture/pause.ts'),
+    import('../capture/isolate-facts.ts'),
   ])
+  const openHandles = async () => {
+    const facts = await readIsolateFacts(session, true).catch(() => null)
+    return facts?.activeResources ?? null
+  }
+  const handlesMs = 1000 * Math.max(0, ...findings.map(handlesLookSeconds))
   const asked = findings
     .filter((finding) => finding.isolate === 'main' && (gainingNode(finding) ?? socketNode(finding)) !== undefined)
     .slice(0, LIVE.findings)
@@ -240,11 +260,15 @@ async function lookAgain(
     sockets: await socketsNow(session, asked.map(socketNode)),
   })
   const startedMs = performance.now()
+  const handles = handlesMs > 0 ? await openHandles() : null
   const first = await look()
-  if (asked.length > 0) await pause(LIVE.pauseMs, session.closed, signal)
+  const pauseMs = Math.max(handles ? Math.min(handlesMs, LIVE.mostPauseMs) : 0, LIVE.pauseMs)
+  if (handles || asked.length > 0) await pause(pauseMs, session.closed, signal)
   const second = await look()
+  const handlesLater = handles && (await openHandles())
   const seconds = (performance.now() - startedMs) / 1000
-  return findings.map((finding) => {
+  return findings.flatMap((finding) => {
+    if (stoodStill(finding, { before, first: handles, second: handlesLater, seconds })) return []
     const i = asked.indexOf(finding)
     if (i < 0) return finding
     const sized = confirm(finding, { first: first.sizes[i], second: second.sizes[i], seconds })

@@ -10,13 +10,16 @@ import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import { describeWay, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { pathTo } from '../graph/paths.ts'
+import { referencesOf } from '../graph/look.ts'
+import { NOT_REACHED, pathTo } from '../graph/paths.ts'
+import { EdgeType } from '../snapshot/meta.ts'
 import { breathing } from '../support/breathing.ts'
 import { packageOf } from '../support/sources.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
+import { isProgram } from './source.ts'
 import { withArticle } from './surroundings.ts'
 
 export interface Leaks {
@@ -166,11 +169,35 @@ function leadsOf(of: IsolateHeap, readSource: ReadSource): Lead[] {
 export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource): Lead {
   const { graph, heap } = of
   const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
-  const way = [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside]
+  const way = byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
   const path = describeWay(graph, way)
   const { full, last } = nameOf(path)
   const likelihood = judgeLead(of, suspect, way, last, moduleOf(graph, way), readSource)
   return { suspect, of, way, path, name: full ?? withArticle(suspect.className), likelihood }
+}
+
+/** A value of a WeakMap's lives by its key, but it is in the WeakMap that the program keeps it. */
+function byWeakMap(graph: HeapGraph, way: readonly number[]): readonly number[] {
+  for (let at = way.length - 1; at > 0; at--) {
+    const table = tableBetween(graph, way[at - 1]!, way[at]!)
+    const map = table === undefined ? undefined : graph.ownership.owner[table]!
+    if (table === undefined || map === undefined || map === table || graph.paths.via[map] === NOT_REACHED) continue
+    const toMap = pathTo(graph.paths, map)
+    // In a package it is how private fields are compiled: the object that has them says more.
+    if (isProgram(graph.moduleScopes.get(toMap[0]!) ?? 'node:')) return [...toMap, table, ...way.slice(at)]
+  }
+  return way
+}
+
+/** The table of the WeakMap in which one node is a key and the other its value. */
+function tableBetween(graph: HeapGraph, key: number, value: number): number | undefined {
+  for (const { type, name, target } of referencesOf(graph, key)) {
+    if (target !== value || type !== EdgeType.internal) continue
+    const id = / pair in WeakMap \(table @(\d+)\)$/.exec(name)?.[1]
+    const table = id === undefined ? -1 : graph.snapshot.nodeId.indexOf(Number(id))
+    if (table >= 0) return table
+  }
+  return undefined
 }
 
 const NAMED = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u

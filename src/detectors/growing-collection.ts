@@ -4,6 +4,7 @@ import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
+import { countPiledUp } from './piled-up.ts'
 import { plural } from './surroundings.ts'
 
 /**
@@ -17,8 +18,11 @@ export const growingCollection: Detector = {
   pattern: 'growing-collection',
   diagnose(lead) {
     const { suspect, name, likelihood } = lead
-    const { count, perSecond, survivors, counts, bytes } = suspect
+    const { survivors, counts, bytes } = suspect
     if (suspect.kind === 'grown' || isFew(suspect)) return undefined
+    // Of a Map's entries, keys have come as well as values.
+    const count = countPiledUp(lead)
+    const perSecond = (suspect.perSecond * count) / suspect.count
     const container = containerOf(lead)
     const what = thingsIn(suspect.className, count)
     const bytesEach = Math.round(bytes / Math.max(1, count))

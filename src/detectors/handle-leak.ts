@@ -8,7 +8,7 @@ import { NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
 import { findDoing, isProgram, lineAsCulprit } from './source.ts'
-import { countClasses, countsOver, isNew, thingsOf } from './surroundings.ts'
+import { countClasses, countsOver, isNew, ratesOf, thingsOf } from './surroundings.ts'
 
 interface Kind {
   /** V8's name of Node's handle, or of the object that a program has of it. */
@@ -84,14 +84,17 @@ function openHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
   const { graph } = of
   if (!isHeldByNode(lead) || internal(graph, suspect.sample, 'javascript_to_native') === undefined) return undefined
   const kind = kindOf(lead)
+  if (isWaitingFor(lead)) return undefined
   return (
     kind && tell(lead, captures, kind, { count: suspect.count, node: suspect.sample, isHeld: false }, steadily(lead))
   )
 }
 
 /** By its list of what is open, and by nothing of the program's. */
-const isHeldByNode = ({ of: { graph }, suspect: { container } }: Lead): boolean =>
-  container === ROOT || graph.snapshot.nodeType[container] === NodeType.synthetic
+const isHeldByNode = ({ of: { graph }, suspect: { container } }: Lead): boolean => isNodes(graph, container)
+
+const isNodes = ({ snapshot }: HeapGraph, container: number): boolean =>
+  container === ROOT || snapshot.nodeType[container] === NodeType.synthetic
 
 /** Whether it is of a class of the program's own, which opens something of its own accord. */
 function isOfProgram(graph: HeapGraph, node: number): boolean {
@@ -122,7 +125,8 @@ function heldHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
     if (internal(graph, one, 'javascript_to_native') === undefined) continue
     if (!best || count > best.count) best = { kind, count, node: one }
   }
-  if (!best) return undefined
+  // The connection of a request that waits for something else is not what is held.
+  if (!best || isAccepted(graph, best.node)) return undefined
   return tell(lead, captures, best.kind, { ...best, isHeld: true }, fewer(lead, best.count))
 }
 
@@ -190,15 +194,15 @@ function tell(
 
 /** Busy services have now more and now fewer of them: few that came, or that came all at once, tell nothing. */
 function steadily(lead: Lead): Likelihood {
-  const { suspect } = lead
-  const gains = suspect.counts.slice(1).map((count, step) => count - suspect.counts[step]!)
-  const average = gains.reduce((sum, gain) => sum + gain, 0) / Math.max(1, gains.length)
+  const { suspect, of } = lead
+  const rates = ratesOf(suspect.counts, of.seconds)
+  const average = (suspect.counts.at(-1)! - suspect.counts[0]!) / (of.seconds.at(-1)! - of.seconds[0]!)
   const silent = (reason: string): Likelihood => ({ confidence: 0.1, reason })
-  if (gains.length > 1 && gains.some((gain) => gain < 0.5 * average)) {
+  if (rates.length > 1 && rates.some((rate) => rate < 0.5 * average)) {
     return silent('they did not come evenly, as they do where they come and go')
   }
   if (suspect.survivors.some((count) => count < LEAST.step)) return silent('too few stayed to tell from chance')
-  const accepted = thingsOf(lead, 100).filter((handle) => isAccepted(lead.of.graph, handle)).length
+  const accepted = thingsOf(lead, 100).filter((handle) => isAccepted(of.graph, handle)).length
   const likelihood = fewer(lead, suspect.count)
   // How many clients there are is not the server's doing.
   return accepted > 0.8 * Math.min(100, suspect.count)
@@ -213,6 +217,19 @@ function steadily(lead: Lead): Likelihood {
 function fewer({ likelihood }: Lead, count: number): Likelihood {
   if (count < LEAST.count) return { confidence: 0.1, reason: 'too few came to tell from chance' }
   return { confidence: likelihood.confidence * (count / (count + 3)), reason: likelihood.reason }
+}
+
+/** Whether they are clients' connections that stay open as the program keeps as many of something that they wait for. */
+function isWaitingFor(lead: Lead): boolean {
+  const { suspect, of } = lead
+  const handles = thingsOf(lead, 100)
+  if (handles.filter((handle) => isAccepted(of.graph, handle)).length < 0.8 * handles.length) return false
+  return of.suspects.some(({ trend, container, count, reached }) => {
+    if ((trend !== 'steady' && trend !== 'turning') || isNodes(of.graph, container)) return false
+    if (count < 0.6 * suspect.count || count > 1.6 * suspect.count) return false
+    const inside = new Set(reached)
+    return handles.filter((handle) => inside.has(handle)).length >= 0.8 * handles.length
+  })
 }
 
 function isAccepted(graph: HeapGraph, handle: number): boolean {

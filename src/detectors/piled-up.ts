@@ -104,8 +104,10 @@ export function nameUpTo({ path }: Lead, ordinal: number): string | undefined {
   const at = path.findIndex((step) => step.ordinal === ordinal)
   const edges = path.slice(0, at + 1).map(({ edge }) => edge)
   const variable = edges.findLastIndex((edge) => edge.startsWith('context variable'))
+  // What V8 or Node refers to by itself has none of the names that led there.
+  const unnamed = edges.findLastIndex((edge) => /^\((?!WeakMap)/.test(edge))
   const names = edges
-    .slice(Math.max(0, variable))
+    .slice(Math.max(0, variable, unnamed))
     .map(edgeLabel)
     .filter((name) => name !== undefined)
   return names.length === 0 ? undefined : names.slice(-3).join('.').replace(/#/g, '')

@@ -96,6 +96,10 @@ export function countsOver({ heap }: IsolateHeap, node: number): number[] {
   return heap.series.map((each) => each.classes.get(key)?.count ?? 0)
 }
 
+/** How much more there was a second, step by step: the steps of a look at many isolates are not equally long. */
+export const ratesOf = (counts: readonly number[], seconds: readonly number[]): number[] =>
+  counts.slice(1).map((count, step) => (count - counts[step]!) / Math.max(0.001, seconds[step + 1]! - seconds[step]!))
+
 /** A word in English for so many of something. */
 export const withArticle = (noun: string): string => `${/^[AEIOU]/i.test(noun) ? 'an' : 'a'} ${noun}`
 

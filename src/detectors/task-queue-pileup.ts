@@ -2,7 +2,7 @@
 
 import { describeNode } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isFunction, isObject, nodeName, numberOf } from '../graph/look.ts'
+import { isFunction, isObject, nodeName, numberOf, property } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { formatCount } from '../support/format.ts'
@@ -119,7 +119,7 @@ function inQueue(lead: Lead): Diagnosis | undefined {
   const beside = workersBeside(graph, place.host)
   const consumed = suspect.trend === 'turning' || /takes things out of it/.test(likelihood.reason)
   const tasks =
-    thingsOf(lead, 20).some((thing) => isTask(graph, thing)) ||
+    thingsOf(lead, 20).some((thing) => isTask(graph, thing) || linksTask(graph, thing)) ||
     path.slice(-4).some(({ ordinal }) => isNew(of, ordinal) && isTask(graph, ordinal))
   const isList = nodeName(graph, place.node) !== 'Map'
   const clear = isList && /queue|backlog|wait|tasks|jobs|inbox|mailbox/i.test(place.name)
@@ -177,6 +177,14 @@ function isTask(graph: HeapGraph, node: number): boolean {
       return true
   }
   return false
+}
+
+/** Whether it is the link of a list that a task hangs on. */
+function linksTask(graph: HeapGraph, node: number): boolean {
+  if (!isObject(graph, node) || property(graph, node, 'next', '_next', 'prev', '_prev') === undefined) return false
+  return [...membersOf(graph, node, 10)].some(
+    ({ name, target }) => !/^_?(next|prev)$/.test(name) && isTask(graph, target),
+  )
 }
 
 /** What tells that work is done here: workers, connections or slots, and how many of them are busy. */

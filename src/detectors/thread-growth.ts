@@ -5,7 +5,7 @@ import { NodeType } from '../snapshot/meta.ts'
 import { formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { findDoing, lineAsCulprit } from './source.ts'
-import { countsOver } from './surroundings.ts'
+import { countsOver, ratesOf } from './surroundings.ts'
 
 /** Fewer threads than these more are a pool that is getting to its size. */
 const LEAST = 5
@@ -19,10 +19,9 @@ export const threadGrowth: Detector = {
     const worker = findWorker(lead)
     if (worker === undefined) return undefined
     const counts = countsOver(of, worker)
-    const gains = counts.slice(1).map((count, step) => count - counts[step]!)
-    const started = gains.reduce((sum, gain) => sum + gain, 0)
-    if (started < LEAST || gains.some((gain) => gain < (0.5 * started) / gains.length)) return undefined
+    const started = counts.at(-1)! - counts[0]!
     const perSecond = started / (of.seconds.at(-1)! - of.seconds[0]!)
+    if (started < LEAST || ratesOf(counts, of.seconds).some((rate) => rate < 0.5 * perSecond)) return undefined
     const line = findDoing(of.graph, readSource, [/new (\w+\.)?Worker\s*\(/])
     return {
       title: `${formatCount(started)} worker threads more than at first, ${perSecond.toFixed(1)} more each second, and none of them ends`,

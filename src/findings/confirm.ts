@@ -16,6 +16,45 @@ export interface LiveSizes {
  */
 const EMPTIED = 0.25
 
+/** So many more must be due until the second look for their absence to mean something. */
+const DUE = 5
+/** Of those that are due, so many must have come. */
+const CAME = 0.3
+/** Of those that came between the snapshots, Node must have counted so many. */
+const MOST = 0.6
+
+/** How long to look at Node's handles for their number to tell whether they still become more; 0 where it would not. */
+export function handlesLookSeconds({ pattern, isolate, growth: { perSecond } }: ReportFinding): number {
+  return pattern === 'handle-leak' && isolate === 'main' && perSecond > 0 ? (2 * DUE) / perSecond : 0
+}
+
+/** What Node has open, by type, as `process.getActiveResourcesInfo()` counts it. */
+export interface LiveHandles {
+  /** Before the first snapshot. */
+  readonly before: Readonly<Record<string, number>> | null
+  /** After the last one. */
+  readonly first: Readonly<Record<string, number>> | null
+  readonly second: Readonly<Record<string, number>> | null
+  readonly seconds: number
+}
+
+/**
+ * Clients that became more, or a pool that got to its size while the process stood still for its snapshots, look like
+ * handles that are never closed, until they do not become more. What has been unreferenced Node does not count, so that
+ * it must have counted the growth before.
+ */
+export function stoodStill(
+  { pattern, isolate, evidence, growth }: ReportFinding,
+  { before, first, second, seconds }: LiveHandles,
+): boolean {
+  if (pattern !== 'handle-leak' || isolate !== 'main' || !before || !first || !second) return false
+  const names = ['', 'Wrap', 'SocketWrap'].map((end) => `${evidence.handle}${end}`)
+  const open = (all: Readonly<Record<string, number>>): number => names.reduce((sum, name) => sum + (all[name] ?? 0), 0)
+  const due = growth.perSecond * seconds
+  const counted = open(first) - open(before) >= MOST * growth.count
+  return counted && due >= DUE && open(second) - open(first) < CAME * due
+}
+
 /** V8's id of what gains, where that is a collection whose size says how much is in it. */
 export function gainingNode({ retainingPath }: ReportFinding): number | undefined {
   const step = retainingPath.findLast(({ leaking }) => leaking === 'no')

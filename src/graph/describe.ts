@@ -223,10 +223,15 @@ function findEdge({ snapshot }: HeapGraph, holder: number, target: number): numb
   let found = -1
   for (let edge = firstEdge[holder]!; edge < firstEdge[holder + 1]!; edge++) {
     const packed = edges[edge]!
-    if (!retains(packed) || edgeTarget(packed) !== target) continue
+    if (edgeTarget(packed) !== target) continue
+    // A WeakMap's table refers to its values too, though it is their keys that they live by.
+    if (!retains(packed)) {
+      if (found < 0) found = edge
+      continue
+    }
     const type = edgeType(packed)
     if (type === EdgeType.property || type === EdgeType.context || type === EdgeType.element) return edge
-    if (found < 0) found = edge
+    if (found < 0 || !retains(edges[found]!)) found = edge
   }
   return found
 }

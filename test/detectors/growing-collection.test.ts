@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findLeaksIn, times } from '../support/drawing.ts'
+import { type Drawing, findLeaksIn, times } from '../support/drawing.ts'
 
 test('a class may have any name, also one that all objects have something by', async () => {
   for (const className of ['constructor', '__proto__', 'toString']) {
@@ -12,4 +12,34 @@ test('a class may have any name, also one that all objects have something by', a
     expect(finding).toMatchObject({ pattern: 'growing-collection', evidence: { container: className } })
     expect(finding!.advice).toContain('Give jobs a bound')
   }
+})
+
+const visit = (d: Drawing, i: number): number =>
+  d.object(`visit ${i}`, 'Visit', { page: d.text(`page ${i}`, 'x', 400) })
+
+test('what a WeakMap keeps for keys that stay is told by the WeakMap, not by what the keys are in', async () => {
+  const [finding, ...others] = await findLeaksIn([
+    (d, step) => {
+      const tenant = d.object('tenant', 'Tenant')
+      const visits = d.map(
+        'visits',
+        times(50 * (step + 1), (i) => visit(d, i)),
+      )
+      d.variable('tenants', d.array('tenants', [tenant]))
+      d.variable('usage', d.weakMap('usage', [[tenant, visits]]))
+    },
+  ])
+  expect(others).toEqual([])
+  expect(finding!.title).toBe('usage gained 100 Visit, 6.3 more each second, and loses none')
+  expect(finding!.retainingPath.map(({ node }) => node)).toContain('WeakMap')
+})
+
+test("of a Map's entries its values are counted, not its keys as well", async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const entries = times(50 * (step + 1), (i) => [d.text(`key ${i}`, `k${i}`, 24), visit(d, i)]).flat()
+      d.variable('seen', d.map('seen', entries))
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'growing-collection', evidence: { gained: 100, perSecond: 6.3 } })
 })

@@ -42,6 +42,25 @@ test('connections of clients are less sure than those that the program opens', a
   expect(accepted!.confidence).toBeLessThan(opened!.confidence)
 })
 
+test('connections of requests that wait for something of the program are not what leaks', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const server = d.object('server', 'Server', { _events: d.object('server events', 'Object') }, { url: 'node:net' })
+      const waiting = times(20 + 30 * step, (i) => {
+        const socket = d.object(`socket ${i}`, 'Socket', { server }, { size: 400, url: 'node:net' })
+        d.members(socket, { '<symbol kHandle>': d.handle(`handle ${i}`, 'TCP', 'TCPSocketWrap', socket) })
+        return d.object(`item ${i}`, 'PendingItem', { callback: d.closure(`cb ${i}`, 'cb'), socket })
+      })
+      const clients = d.array('clients', [d.object('client', 'Client')])
+      d.variable(
+        'pool',
+        d.object('pool', 'Pool', { _pendingQueue: d.array('queue', waiting), _clients: clients, server }),
+      )
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'task-queue-pileup', evidence: { queue: 'pool._pendingQueue' } })
+})
+
 test('what the program keeps with an open handle in each is told with the memory outside the heap', async () => {
   const [finding] = await findLeaksIn([
     (d, step) => {

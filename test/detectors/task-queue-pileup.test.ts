@@ -21,6 +21,25 @@ test('tasks that wait beside workers are told with what is beside them', async (
   })
 })
 
+test('of a list whose links know both neighbours its ends were moved on, and all of it is new', async () => {
+  const [finding, ...others] = await findLeaksIn([
+    (d, step) => {
+      const waiting = times(60 * (step + 1), (i) => i).slice(20 * step)
+      const links = waiting.map((i) => d.object(`link ${i}`, 'Object', { data: task(d, i) }))
+      links.forEach((link, i) => {
+        d.members(link, { next: links[i + 1], prev: links[i - 1] })
+      })
+      const list = d.object('list', 'DLL', { head: links[0], tail: links.at(-1), length: d.number(links.length) })
+      d.variable('thumbs', d.object('thumbs', 'Object', { _tasks: list, concurrency: d.number(2) }))
+    },
+  ])
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'task-queue-pileup',
+    evidence: { queue: 'thumbs._tasks', newlyWaiting: 119, beside: { concurrency: 2 } },
+  })
+})
+
 test('a queue needs no workers beside it if the source takes from it', async () => {
   const source = 'const backlog = []\nfunction next() {\n  return backlog.shift()\n}\n'
   const draw = (d: Drawing, step: number) => {

@@ -28,3 +28,10 @@ test('threads that come and do not end', async () => {
 test('a pool that gets to its size is none', async () => {
   expect(await findLeaksIn([(d, step) => threads(d, [1, 4, 4][step]!)])).toEqual([])
 })
+
+test('steps are measured by how long they took: to look at many threads takes time', async () => {
+  const few = (d: Drawing, step: number) => threads(d, [3, 8, 33][step]!)
+  expect((await findLeaksIn([few])).map(({ pattern }) => pattern)).not.toContain('thread-growth')
+  const [finding] = await findLeaksIn([few], '', undefined, [0, 8, 48])
+  expect(finding).toMatchObject({ pattern: 'thread-growth', evidence: { threadsStarted: 30, workers: [3, 8, 33] } })
+})

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { confirm, namePeer } from '../../src/findings/confirm.ts'
+import { confirm, handlesLookSeconds, namePeer, stoodStill } from '../../src/findings/confirm.ts'
 import { fingerprint } from '../../src/findings/fingerprint.ts'
 import type { ReportFinding } from '../../src/findings/report.ts'
 
@@ -37,6 +37,37 @@ describe('a look at what is alive', () => {
   })
   it('says nothing where there is nothing to see', () => {
     expect(confirm(finding, { first: undefined, second: undefined, seconds: 2 })).toBe(finding)
+  })
+})
+
+describe('a look at what Node has open', () => {
+  const sockets = {
+    ...finding,
+    pattern: 'handle-leak',
+    isolate: 'main',
+    growth: { ...finding.growth, count: 70, perSecond: 4 },
+    evidence: { handle: 'TCP' },
+  }
+  const look = (before: number, first: number, second: number, seconds = 3) =>
+    stoodStill(sockets, {
+      ...{ before: { TCPSocketWrap: before }, first: { TCPSocketWrap: first }, second: { TCPSocketWrap: second } },
+      seconds,
+    })
+
+  it('tells what got to its size from what goes on becoming more', () => {
+    expect(look(30, 100, 101)).toBe(true)
+    expect(look(30, 100, 90)).toBe(true)
+    expect(look(30, 100, 111)).toBe(false)
+  })
+  it('says nothing before more are due, or of handles that Node does not count', () => {
+    expect(look(30, 100, 100, 1)).toBe(false)
+    expect(look(80, 100, 100)).toBe(false)
+    expect(stoodStill(sockets, { before: null, first: null, second: null, seconds: 3 })).toBe(false)
+  })
+  it('takes as long as it needs, and is for handles of the main thread', () => {
+    expect(handlesLookSeconds(sockets)).toBe(2.5)
+    expect(handlesLookSeconds({ ...sockets, pattern: 'listener-leak' })).toBe(0)
+    expect(handlesLookSeconds({ ...sockets, isolate: 'worker:1' })).toBe(0)
   })
 })
 

@@ -181,6 +181,20 @@ export class Drawing {
     return node
   }
 
+  /** A WeakMap's entries: V8 tells of them in the names of the references that their values have. */
+  weakMap(key: string, entries: readonly (readonly [key: number, value: number])[]): number {
+    const node = this.#add(key, { name: 'WeakMap', size: 32 })
+    const table = this.#add(`${key} table`, { name: '(internal array)', type: 'array', size: 64 })
+    this.#link(node, table, 'internal', 'table')
+    const called = (at: number): string => `(${this.#nodes[at]!.name} @${this.#nodes[at]!.id})`
+    entries.forEach(([from, to], i) => {
+      const pair = `${i} / part of key ${called(from)} -> value ${called(to)} pair in WeakMap (table @${this.#nodes[table]!.id})`
+      this.#link(from, to, 'internal', pair)
+      this.#link(table, to, 'internal', pair)
+    })
+    return node
+  }
+
   text(key: string, text: string, size = 48): number {
     return this.#add(key, { name: text, type: 'string', size })
   }
@@ -266,11 +280,13 @@ export type Sketch = (drawing: Drawing, step: number) => void
 /**
  * What the detectors make of isolates; the first is the main thread's.
  * @param live what views in it answer that are asked while it runs
+ * @param seconds when its snapshots are taken
  */
 export async function findLeaksIn(
   sketches: readonly Sketch[],
   source = '',
   live?: LiveView,
+  seconds: readonly number[] = [0, SECONDS, 2 * SECONDS],
 ): Promise<Leaks['findings']> {
   const folder = mkdtempSync(join(tmpdir(), 'leakscope-detectors-'))
   const isolates: IsolateHeap[] = []
@@ -285,7 +301,7 @@ export async function findLeaksIn(
         return file
       })
       const heap = await openSeries(files, { index: false })
-      const found = await lookForSuspects(i === 0 ? 'main' : `worker:${i}`, heap, [0, SECONDS, 2 * SECONDS])
+      const found = await lookForSuspects(i === 0 ? 'main' : `worker:${i}`, heap, seconds)
       isolates.push(live ? { ...found, live: new Map(viewsToAsk(found).map((id) => [id, live])) } : found)
     }
     return findLeaks({ isolates, readSource: (url) => (url === MODULE && source !== '' ? source : undefined) }).findings
