@@ -11,10 +11,10 @@ import { shortPlace } from './functions.ts'
 
 /**
  * Servers that parse and write JSON at full load were seen to spend 3 to 15 % of their time in the collector, and those
- * that hold large caches meanwhile up to a quarter. From a third on, more is spent on tidying up than any work is worth;
+ * that hold large caches meanwhile up to a quarter. From three tenths on, more is spent on tidying up than any work is worth;
  * and there is something to change only where one place makes at least half of the garbage.
  */
-const LEAST = { collector: 0.35, bytesPerSecond: 20e6, site: 0.5 }
+const LEAST = { collector: 0.3, bytesPerSecond: 20e6, site: 0.5 }
 /** Before Node 20, V8 does not tell of what is gone, and never of buffers: then by the time that goes to who makes them. */
 const SITE_BY_TIME = 0.6
 
@@ -29,9 +29,9 @@ export const allocationChurn: WasteDetector = {
     const collector = cpu.garbageCollector / cpu.samples
     const bytesPerSecond = allocated && total(allocated.stacks) / allocated.seconds
     const byBytes = bytesPerSecond !== undefined && bytesPerSecond >= LEAST.bytesPerSecond
-    const sites = sitesOf(byBytes ? allocated!.stacks : cpu.stacks)
-    const [first] = sites
-    if (!first || first.share < (byBytes ? LEAST.site : SITE_BY_TIME)) return undefined
+    const stacks = byBytes ? allocated!.stacks : cpu.stacks
+    const first = placeOfMost(stacks, byBytes ? LEAST.site : SITE_BY_TIME)
+    if (!first) return undefined
     const line = lineOf(first, cpu, sources)
     const culprit: Waste['culprit'] = {
       ...{ function: first.frame.function || null, url: first.frame.url, ...line },
@@ -43,15 +43,17 @@ export const allocationChurn: WasteDetector = {
       title: `${isolate === 'main' ? 'the main thread' : isolate} spends ${percent(collector)} of its time on collecting garbage${rate}, ${percent(first.share)} of ${byBytes ? 'it' : 'the time around it'} by ${who}`,
       culprit,
       confidence: round(Math.min(0.9, (byBytes ? 0.7 : 0.5) + (collector - LEAST.collector))),
-      reason: `the profile has the collector in ${percent(collector)} of all samples, which is a third or more, and one place ${byBytes ? 'makes' : 'is around'} at least half of what it collects`,
+      reason: `the profile has the collector in ${percent(collector)} of all samples, and one place ${byBytes ? 'makes' : 'is around'} at least half of what it collects`,
       evidence: {
         shareOfCollector: round(collector),
         allocatedBytesPerSecond: byBytes ? Math.round(bytesPerSecond) : null,
         judgedBy: byBytes ? 'bytes allocated' : 'CPU time',
-        sites: sites.slice(0, 5).map(({ frame, share, amount }) => ({
-          ...{ function: frame.function || null, url: frame.url, line: frame.line, share: round(share) },
-          bytesPerSecond: byBytes ? Math.round(amount / allocated!.seconds) : null,
-        })),
+        sites: innermost(stacks)
+          .slice(0, 5)
+          .map(({ frame, share }) => ({
+            ...{ function: frame.function || null, url: frame.url, line: frame.line, share: round(share) },
+            bytesPerSecond: byBytes ? Math.round(share * bytesPerSecond) : null,
+          })),
         samples: cpu.samples,
       },
       advice: `Make less of it at ${shortPlace(culprit)}: change what is there in place of copying it, work on the parts that have changed, collect pieces and join them once, or keep a buffer or an object and use it again.`,
@@ -61,27 +63,55 @@ export const allocationChurn: WasteDetector = {
 
 interface Site {
   readonly frame: Frame
-  readonly amount: number
   readonly share: number
 }
 
-/** The program's innermost functions, else those of packages, with what they and Node's own below them have taken. */
-function sitesOf(stacks: readonly TimedStack[]): Site[] {
-  const sites = new Map<string, { frame: Frame; amount: number }>()
-  for (const { frames, self } of stacks) {
-    const frame =
-      frames.findLast(({ url }) => url !== '' && isOwn(url)) ??
-      frames.findLast(({ url }) => url !== '' && !url.startsWith('node:'))
-    if (!frame) continue
-    const key = `${frame.url}:${frame.line}:${frame.column}`
-    const site = sites.get(key) ?? { frame, amount: 0 }
-    site.amount += self
-    sites.set(key, site)
-  }
-  const all = total(stacks)
-  return [...sites.values()].map((site) => ({ ...site, share: site.amount / all })).sort((a, b) => b.amount - a.amount)
+/** Functions of the program's, of packages where there are none, on each stack. */
+function ownFrames({ frames }: TimedStack): readonly Frame[] {
+  const own = frames.filter(({ url }) => url !== '' && isOwn(url))
+  return own.length > 0 ? own : frames.filter(({ url }) => url !== '' && !url.startsWith('node:'))
 }
 
+/** The function furthest in that is on the stack of so large a share of all. */
+function placeOfMost(stacks: readonly TimedStack[], least: number): Site | undefined {
+  const seen = new Map<string, { frame: Frame; amount: number; depth: number }>()
+  for (const stack of stacks) {
+    const met = new Set<string>()
+    for (const [depth, frame] of ownFrames(stack).entries()) {
+      const key = keyOf(frame)
+      const known = seen.get(key) ?? { frame, amount: 0, depth: 0 }
+      seen.set(key, known)
+      // Of a function that calls itself, the first counts.
+      if (met.has(key)) continue
+      met.add(key)
+      known.amount += stack.self
+      known.depth += depth * stack.self
+    }
+  }
+  const all = total(stacks)
+  const [deepest] = [...seen.values()]
+    .filter(({ amount }) => amount >= least * all)
+    .sort((a, b) => b.depth / b.amount - a.depth / a.amount)
+  return deepest && { frame: deepest.frame, share: deepest.amount / all }
+}
+
+/** The functions that did it themselves, with what Node and V8 did for them. */
+function innermost(stacks: readonly TimedStack[]): Site[] {
+  const sites = new Map<string, { frame: Frame; amount: number }>()
+  for (const stack of stacks) {
+    const frame = ownFrames(stack).at(-1)
+    if (!frame) continue
+    const site = sites.get(keyOf(frame)) ?? { frame, amount: 0 }
+    site.amount += stack.self
+    sites.set(keyOf(frame), site)
+  }
+  const all = total(stacks)
+  return [...sites.values()]
+    .map(({ frame, amount }) => ({ frame, share: amount / all }))
+    .sort((a, b) => b.share - a.share)
+}
+
+const keyOf = ({ url, line, column }: Frame): string => `${url}:${line}:${column}`
 const total = (stacks: readonly TimedStack[]): number => stacks.reduce((sum, { self }) => sum + self, 0)
 
 /** Calls and signs that make copies. */

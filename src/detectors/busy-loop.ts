@@ -66,10 +66,10 @@ function turning({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources)
   const turns = formatCount(Math.round(turnsPerSecond))
   const news =
     eventsPerSecond === null
-      ? 'and hardly anything comes to it from outside'
-      : `for ${formatCount(Math.round(eventsPerSecond))} events from outside`
+      ? 'and hardly anything comes in from outside'
+      : `for ${formatCount(Math.round(eventsPerSecond))} events that come in`
   return {
-    title: `${isolate === 'main' ? 'the main thread' : isolate} burns a core without work: ${who} has itself run again ${turns} times a second${found ? ` by ${found.how}` : ''}, ${news}`,
+    title: `${threadOf(isolate)} burns a core without work: ${who} has itself run again ${turns} times a second${found ? ` by ${found.how}` : ''}, ${news}`,
     culprit: first && culpritOf(first.frame, found),
     confidence: isIdle ? (first ? 0.95 : 0.6) : 0.75,
     reason: isIdle
@@ -107,7 +107,7 @@ function caught({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) 
   const place = culpritOf(frame, found)
   const by = found.how === 'loop' ? 'asks again and again in a loop' : `goes on by ${found.how} without a pause`
   return {
-    title: `${isolate === 'main' ? 'the main thread' : isolate} burns a core without work: ${who} ${by}, and the event loop has not had a turn for over a second`,
+    title: `${threadOf(isolate)} burns a core without work: ${who} ${by}, and the event loop has not had a turn for over a second`,
     culprit: place,
     confidence: found.how === 'loop' ? 0.85 : 0.8,
     reason: `${percent(share)} of what the thread did in its functions was ${who}, and it did not answer to a turn of the event loop`,
@@ -198,6 +198,7 @@ function culpritOf({ function: name, url, line, column }: Frame, found: Reschedu
   return { function: name || null, url, ...place, package: packageOf(url), basis: 'callback' as const }
 }
 
+const threadOf = (isolate: string): string => (isolate === 'main' ? 'the main thread' : isolate)
 const nameOf = ({ function: name, url, line }: Frame): string =>
   name || `the function at ${url.replace(/[?#].*$/, '').replace(/^.*[\\/]/, '')}:${line}`
 const percent = (share: number): string => `${Math.round(100 * share)} %`
