@@ -13,6 +13,8 @@ export interface FunctionPlace {
 }
 
 export interface Rescheduling {
+  /** The function that the statement is in, or that it is about. */
+  readonly by: FunctionPlace
   /** `setImmediate`, `setInterval`, `process.nextTick`, `await`, …; `loop` for one that comes back to nothing. */
   readonly how: string
   /**
@@ -23,6 +25,8 @@ export interface Rescheduling {
   readonly line: number
   readonly column: number
 }
+
+type Found = Omit<Rescheduling, 'by'>
 
 const SCHEDULERS = new Set(['setImmediate', 'setTimeout', 'setInterval', 'nextTick', 'queueMicrotask'])
 /** What a loop asks that only waits. */
@@ -41,13 +45,17 @@ export function findRescheduling(
   const at = locate(sources, place)
   if (!at) return undefined
   const loop = awaitingLoop(at)
-  if (loop) return loop
-  const name = /([\w$#]+)$/.exec(place.function)?.[1]
-  for (const other of [at, ...others.map((each) => locate(sources, each))]) {
-    const found = other && name && selfScheduling(other, name)
-    if (found) return found
+  if (loop) return { ...loop, by: place }
+  const nameOfPlace = ({ function: name }: FunctionPlace) => /([\w$#]+)$/.exec(name)?.[1]
+  const name = nameOfPlace(place)
+  for (const each of [place, ...others]) {
+    const there = locate(sources, each)
+    const names = [name, nameOfPlace(each)].filter((known) => known !== undefined)
+    const found = there && names.length > 0 ? selfScheduling(there, names) : undefined
+    if (found) return { ...found, by: each }
   }
-  return givenToInterval(at, name ?? '')
+  const given = givenToInterval(at, name ?? '')
+  return given && { ...given, by: place }
 }
 
 /** A loop in a function that asks for something until it is so, without ever letting anything else run. */
@@ -61,7 +69,7 @@ export function findWaiting(sources: Sources, place: FunctionPlace): Reschedulin
     // One that counts, or takes from a list, gets done by itself.
     const isEmpty = /^[\s{};]*$/.test(textOf(at.outline, body))
     if ((calls.length > 0 || isEmpty) && !/\+\+|--|[+\-*/]=/.test(condition)) {
-      return { how: 'loop', ends: 'waits', ...placeOf(at.outline, offset) }
+      return { how: 'loop', ends: 'waits', by: place, ...placeOf(at.outline, offset) }
     }
   }
   return undefined
@@ -88,29 +96,37 @@ type IsTimer = (call: Call) => boolean
 const isIn = (offset: number, { body, end }: { readonly body: number; readonly end: number }): boolean =>
   body <= offset && offset < end
 
-/** `setImmediate(look)` in `look`, or in what that calls. */
-function selfScheduling({ outline, calls, block, isTimer }: Located & { isTimer: IsTimer }, name: string) {
+/** What runs what it is given when a promise is settled. */
+const REACTIONS = /^(then|catch|finally)$/
+
+/** `setImmediate(look)` or `.then(look)` in `look`, or in what that calls. */
+function selfScheduling({ outline, calls, block, isTimer }: Located & { isTimer: IsTimer }, names: readonly string[]) {
   const { code } = outline
-  const itself = new RegExp(`(?<![\\w$])${name.replace(/[$#]/g, '\\$&')}(?![\\w$])`)
-  const own = calls.filter(
-    (call) =>
-      isIn(call.from, block) && isTimer(call) && itself.test(code.slice(call.from, call.to)) && isAtOnce(code, call),
+  const itself = new RegExp(
+    `(?<![\\w$])(?:${names.map((name) => name.replace(/[$#]/g, '\\$&')).join('|')})(?![\\w$])`,
+    'g',
   )
+  const own = calls.flatMap((call) => {
+    if (!isIn(call.from, block) || !(isTimer(call) || REACTIONS.test(call.names.at(-1)!))) return []
+    if (!isAtOnce(code, call)) return []
+    const mentions = [...code.slice(call.from, call.to).matchAll(itself)].map(({ index }) => call.from + index)
+    return mentions.length > 0 ? [{ call, mentions }] : []
+  })
   const last = own.at(-1)
   if (!last) return undefined
-  const free = own.find((call) => isUnconditional(outline, block, call, own.length > 1))
-  const ends = free && !leavesBefore(outline, block, free.at) ? 'endless' : 'bounded'
-  return { how: nameOf(last), ends, ...placeOf(outline, startOf(code, free ?? last)) } satisfies Rescheduling
+  const isFree = (offset: number) => isUnconditional(outline, block, offset, own.length > 1)
+  const free = own.find(({ call, mentions }) => isFree(startOf(code, call)) && mentions.some(isFree))
+  const ends = free && !leavesBefore(outline, block, free.call.at) ? 'endless' : 'bounded'
+  const { call } = free ?? last
+  return { how: nameOf(call), ends, ...placeOf(outline, startOf(code, call)) } satisfies Found
 }
 
 /** `setInterval(look, 0)`, wherever that is. */
-function givenToInterval({ outline, calls, block }: Located, name: string): Rescheduling | undefined {
+function givenToInterval({ outline, calls, block }: Located, name: string): Found | undefined {
   const call = handover(outline.code, calls, block, name) ?? givenAnywhere(outline.code, calls, name)
-  if (!call || !SCHEDULERS.has(call.names.at(-1)!) || !isAtOnce(outline.code, call)) return undefined
-  const how = nameOf(call)
-  const stops = /\bclearInterval\s*\(/.test(outline.code.slice(block.body, block.end))
-  const ends = how === 'setInterval' && !stops ? 'endless' : 'bounded'
-  return { how, ends, ...placeOf(outline, startOf(outline.code, call)) }
+  if (call?.names.at(-1) !== 'setInterval' || !isAtOnce(outline.code, call)) return undefined
+  const ends = /\bclearInterval\s*\(/.test(outline.code.slice(block.body, block.end)) ? 'bounded' : 'endless'
+  return { how: 'setInterval', ends, ...placeOf(outline, startOf(outline.code, call)) }
 }
 
 function givenAnywhere(code: string, calls: readonly Call[], name: string): Call | undefined {
@@ -140,7 +156,10 @@ function lastArgument(code: string, from: number, to: number): string | undefine
   return undefined
 }
 
-const nameOf = ({ names }: Call): string => (names.at(-1) === 'nextTick' ? 'process.nextTick' : names.at(-1)!)
+function nameOf({ names }: Call): string {
+  const name = names.at(-1)!
+  return name === 'nextTick' ? 'process.nextTick' : REACTIONS.test(name) ? `a promise (${name})` : name
+}
 
 /** Where the statement begins that a call is the end of: `process` of `process.nextTick(…)`. */
 const startOf = (code: string, { at }: Call): number =>
@@ -209,10 +228,10 @@ function opening(code: string, offset: number, least: number): number | undefine
 const textOf = ({ code }: Outline, { body, end }: Loop['body']): string => code.slice(body, end)
 
 /** A loop that lets others run between its rounds. */
-function awaitingLoop(at: Located & { isTimer: IsTimer }): Rescheduling | undefined {
+function awaitingLoop(at: Located & { isTimer: IsTimer }): Found | undefined {
   const { outline, calls, isTimer } = at
   const { code } = outline
-  let bounded: Rescheduling | undefined
+  let bounded: Found | undefined
   for (const { condition, body } of loopsIn(at)) {
     const text = textOf(outline, body)
     const awaits = /\bawait\b/.exec(text)
@@ -251,6 +270,8 @@ function leaves(outline: Outline, block: Block, { body, end }: Loop['body']): bo
     const offset = body + found.index
     if (blockAt(outline, offset) !== block) continue
     if (/\b(setImmediate|setTimeout|nextTick|queueMicrotask)\b/.test(found[2]!)) continue
+    // What it gives back is that which goes on.
+    if (statementEnd(code, offset + found[1]!.length, block.end) > end) continue
     const guard = guardOf(outline, block, offset)
     if (guard === undefined || !isFlag(guard, code.slice(block.body, block.end))) return true
   }
@@ -275,8 +296,8 @@ function guardOf({ code, opened }: Outline, block: Block, offset: number): strin
   return brace === undefined ? undefined : asked(back(brace))
 }
 
-/** Whether nothing but a flag decides on whether a call is made; in one of two branches, if the other makes one too. */
-function isUnconditional(outline: Outline, block: Block, call: Call, several: boolean): boolean {
+/** Whether nothing but a flag decides on whether what stands at an offset is done; in one of two branches, if the other makes one too. */
+function isUnconditional(outline: Outline, block: Block, offset: number, several: boolean): boolean {
   const { code, opened } = outline
   const back = (at: number): number => at - /\s*$/.exec(code.slice(Math.max(0, at - 200), at))![0].length
   const all = code.slice(block.body, block.end)
@@ -290,7 +311,7 @@ function isUnconditional(outline: Outline, block: Block, call: Call, several: bo
     if (/(?<![\w$])else$/.test(code.slice(Math.max(0, at - 6), at))) return several
     return !/[&|?:]$/.test(code.slice(Math.max(0, at - 1), at))
   }
-  let at = back(startOf(code, call))
+  let at = back(offset - (/(?:[\w$]+\.)*$/.exec(code.slice(Math.max(0, offset - 80), offset))?.[0].length ?? 0))
   at = back(at - (/(?:return|void|await)$/.exec(code.slice(Math.max(0, at - 8), at))?.[0].length ?? 0))
   if (!allows(at)) return false
   for (

@@ -28,7 +28,7 @@ export interface CpuLook {
   readonly caught: boolean
   /** As V8 gave it: what a `.cpuprofile` holds. */
   readonly cpu: object | null
-  /** What was allocated, and is gone for the most part: what a `.heapprofile` holds; only where that was asked for. */
+  /** What was allocated and lived for longer than its first collection: what a `.heapprofile` holds; only where that was asked for. */
   readonly allocated: { readonly content: object; readonly seconds: number } | null
 }
 
@@ -45,11 +45,13 @@ const PULSE_MS = 2000
 const LOOP_MS = 500
 /** Whoever waits for events for more of the time than not wastes none of it. */
 const LEAST_BUSY = 0.5
-export const PROFILE_MS = 1500
+const PROFILE_MS = 1500
+/** On a machine that is busy, functions that have next to nothing to do are seen seldom. */
+const RESTLESS_PROFILE_MS = 3000
 const INTERVAL_MICROS = 1000
 /** What goes round without work shows little of itself: its functions are short, and most of the time is the system's. */
 const RESTLESS_INTERVAL_MICROS = 200
-const ALLOCATIONS: HeapSampling = { kind: 'heap', intervalBytes: 524_288, includeCollected: true }
+const ALLOCATIONS: HeapSampling = { kind: 'heap', intervalBytes: 524_288, includeCollected: 'survivors' }
 /** A loop that turns so often, and for so few events, has nobody to work for. */
 const RESTLESS = { busy: 0.9, turnsPerSecond: 300, eventsPerTurn: 0.3, turnsWithoutCount: 20_000 }
 
@@ -77,12 +79,12 @@ async function lookAt(
   { name, client }: Isolate,
   { signal, wantsAllocations, onProfile }: CpuLookOptions,
 ): Promise<CpuLook> {
-  const sampleFor = async (sampling: Sampling, begun?: () => Promise<void>) => {
+  const sampleFor = async (ms: number, sampling: Sampling, begun?: () => Promise<void>) => {
     await startSampling(client, sampling, { timeoutMs: ANSWER_MS })
     try {
       await begun?.()
       const startedMs = performance.now()
-      await pause(PROFILE_MS, session.closed, signal)
+      await pause(ms, session.closed, signal)
       const { content } = await stopSampling(client, sampling, { timeoutMs: ANSWER_MS })
       return { content, seconds: (performance.now() - startedMs) / 1000 }
     } catch (error) {
@@ -103,10 +105,12 @@ async function lookAt(
   const restless = caught || isRestless(loop)
   const sampling: CpuSampling = { kind: 'cpu', intervalMicros: restless ? RESTLESS_INTERVAL_MICROS : INTERVAL_MICROS }
   // Where there is work to be done, functions that are compiled anew would hold it up.
-  const cpu = await ifItCan(() => sampleFor(sampling, restless ? () => compileAnew(client) : undefined))
+  const cpu = await ifItCan(() =>
+    sampleFor(restless ? RESTLESS_PROFILE_MS : PROFILE_MS, sampling, restless ? () => compileAnew(client) : undefined),
+  )
   const look: CpuLook = { isolate: name, ...loop, caught, cpu: cpu?.content ?? null, allocated: null }
   if (cpu === undefined || !wantsAllocations(look)) return look
-  return { ...look, allocated: (await ifItCan(() => sampleFor(ALLOCATIONS))) ?? null }
+  return { ...look, allocated: (await ifItCan(() => sampleFor(PROFILE_MS, ALLOCATIONS))) ?? null }
 }
 
 type Loop = Pick<CpuLook, 'busy' | 'turnsPerSecond' | 'eventsPerSecond'>

@@ -258,11 +258,13 @@ async function findWaste(
   const looks = await lookAtCpu(session, {
     signal: context.signal,
     onProfile: () => progress.stage('it is busy: looking where its time goes, for 1.5s, which costs it a few percent'),
-    wantsAllocations: ({ caught, cpu }) => tellsCollected && !caught && isChurning(readCpuTime(cpu)),
+    wantsAllocations: ({ caught, cpu }) => !caught && isChurning(readCpuTime(cpu)),
   })
   const isolates = looks.map(({ isolate, cpu, allocated, ...look }) => ({
     ...{ isolate, look, cpu: readCpuTime(cpu) },
-    allocated: allocated ? { stacks: readAllocated(allocated.content), seconds: allocated.seconds } : undefined,
+    allocated: allocated
+      ? { stacks: readAllocated(allocated.content), seconds: allocated.seconds, tellsCollected }
+      : undefined,
   }))
   return detectors.findWaste(isolates, { readSource: readLocalSource, mapPosition })
 }

@@ -3,7 +3,7 @@
 import type { Frame } from '../analysis/allocations.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
 import { packageOf } from '../analysis/culprit.ts'
-import { findRescheduling, findWaiting, type Rescheduling } from '../analysis/rescheduling.ts'
+import { type FunctionPlace, findRescheduling, findWaiting, type Rescheduling } from '../analysis/rescheduling.ts'
 import { formatCount } from '../support/format.ts'
 import type { IsolateWork, WasteDetector } from './detector.ts'
 import { shortPlace } from './functions.ts'
@@ -20,7 +20,7 @@ const ASKING = { turnsPerSecond: 500, intervalTurnsPerSecond: 20, eventsPerTurn:
 /** Where events are not counted, functions of Node's that bring them must be seen less, among all functions. */
 const OUTSIDE_UNCOUNTED = 0.05
 /** Of a thread that does not come back to its event loop: so much must go to what waits. */
-const CAUGHT = { share: 0.5, work: 0.3, waits: 0.8 }
+const CAUGHT = { share: 0.5, work: 0.7, waits: 0.8 }
 
 /** What runs what was scheduled: neither work nor news. */
 const MACHINERY =
@@ -47,8 +47,7 @@ function turning({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources)
   const outside = sum(cpu.stacks.filter(isFromOutside)) / Math.max(1, all)
   const worked = sum(cpu.stacks.filter(isWork)) / cpu.samples
   const loops = loopsOf(cpu.stacks.filter((stack) => !isFromOutside(stack)))
-  const first = loops[0]
-  const found = first && findRescheduling(sources, first.frame, first.callees)
+  const { loop: first, found } = rescheduler(loops, sources)
   const isIdle =
     turnsPerSecond >= IDLE.turnsPerSecond &&
     (perTurn === null ? outside <= OUTSIDE_UNCOUNTED : perTurn <= IDLE.eventsPerTurn) &&
@@ -61,7 +60,7 @@ function turning({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources)
     outside <= ASKING.outside &&
     (perTurn === null || perTurn <= ASKING.eventsPerTurn)
   if (found?.ends === 'bounded' || (!isIdle && !isAsking)) return undefined
-  const who = first ? nameOf(first.frame) : 'something'
+  const who = first ? nameOf(found?.by ?? first.frame) : 'something'
   const where = found && first ? ` at ${shortPlace({ ...culpritOf(first.frame, found) })}` : ''
   const turns = formatCount(Math.round(turnsPerSecond))
   const news =
@@ -95,15 +94,15 @@ function caught({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) 
   if (all === 0 || (look.eventsPerSecond ?? 0) > 100) return undefined
   const waits = waitingLoop(cpu, sources)
   const loops = loopsOf(cpu.stacks)
-  const first = waits ? undefined : loops[0]
-  const found = waits?.found ?? (first && findRescheduling(sources, first.frame, first.callees))
+  const { loop: first, found: rescheduled } = waits ? {} : rescheduler(loops, sources)
+  const found = waits?.found ?? rescheduled
   const frame = waits?.frame ?? first?.frame
   if (!frame || !found || found.ends === 'bounded') return undefined
   const share = waits?.share ?? first!.samples / all
   // What the function that goes on calls may be work.
   const worked = waits ? 0 : first!.below / all
   if (share < CAUGHT.share || worked > CAUGHT.work) return undefined
-  const who = nameOf(frame)
+  const who = nameOf(found.by)
   const place = culpritOf(frame, found)
   const by = found.how === 'loop' ? 'asks again and again in a loop' : `goes on by ${found.how} without a pause`
   return {
@@ -122,6 +121,25 @@ function caught({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) 
     },
     advice: advise(found, who, ` at ${shortPlace(place)}`),
   }
+}
+
+/** How many of the functions that run are looked at, the busiest. */
+const MOST_LOOPS = 12
+/** Where the source does not tell, it is who has so much of the time; else nobody is named. */
+const PLAINLY = 0.5
+
+/** Of the functions that run, the one that has itself run again in any case; else the busiest. */
+function rescheduler(
+  loops: readonly Running[],
+  sources: Sources,
+): { readonly loop?: Running; readonly found?: Rescheduling | undefined } {
+  const [first, ...others] = loops
+    .slice(0, MOST_LOOPS)
+    .map((loop) => ({ loop, found: findRescheduling(sources, loop.frame, loop.callees) }))
+  if (!first) return {}
+  const endless = [first, ...others].find(({ found }) => found && found.ends !== 'bounded')
+  const all = loops.reduce((sum, { samples }) => sum + samples, 0)
+  return endless ?? (first.loop.samples >= PLAINLY * all ? first : {})
 }
 
 function advise(found: Rescheduling | undefined, who: string, where: string): string {
@@ -193,13 +211,14 @@ function isWork({ frames }: TimedStack): boolean {
   return frames.some(isOwn) && !MACHINERY.test(last.url) && !ENTRIES.test(last.function)
 }
 
-function culpritOf({ function: name, url, line, column }: Frame, found: Rescheduling | undefined) {
+function culpritOf(frame: Frame, found: Rescheduling | undefined) {
+  const { function: name, url, line, column } = found?.by ?? frame
   const place = found ? { line: found.line, column: found.column } : { line, column }
   return { function: name || null, url, ...place, package: packageOf(url), basis: 'callback' as const }
 }
 
 const threadOf = (isolate: string): string => (isolate === 'main' ? 'the main thread' : isolate)
-const nameOf = ({ function: name, url, line }: Frame): string =>
+const nameOf = ({ function: name, url, line }: FunctionPlace): string =>
   name || `the function at ${url.replace(/[?#].*$/, '').replace(/^.*[\\/]/, '')}:${line}`
 const percent = (share: number): string => `${Math.round(100 * share)} %`
 const round = (number: number): number => Math.round(number * 1000) / 1000

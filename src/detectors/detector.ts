@@ -103,8 +103,15 @@ export interface IsolateWork {
     readonly caught: boolean
   }
   readonly cpu: CpuTime | undefined
-  /** What was allocated, in bytes a second, whether it lives or not; undefined where that was not looked at. */
-  readonly allocated: { readonly stacks: readonly TimedStack[]; readonly seconds: number } | undefined
+  /** What was allocated, in bytes, and outlived the first collection that it met; undefined where that was not looked at. */
+  readonly allocated:
+    | {
+        readonly stacks: readonly TimedStack[]
+        readonly seconds: number
+        /** Whether what is gone is among it; if not, only what is alive at the end. */
+        readonly tellsCollected: boolean
+      }
+    | undefined
 }
 
 /** What a detector makes of how an isolate spends its time. */
