@@ -20,7 +20,7 @@ const ASKING = { turnsPerSecond: 500, intervalTurnsPerSecond: 20, eventsPerTurn:
 /** Where events are not counted, functions of Node's that bring them must be seen less, among all functions. */
 const OUTSIDE_UNCOUNTED = 0.05
 /** Of a thread that does not come back to its event loop: so much must go to what waits. */
-const CAUGHT = { share: 0.5, work: 0.7, waits: 0.8 }
+const CAUGHT = { share: 0.5, work: 0.9, waits: 0.8 }
 
 /** What runs what was scheduled: neither work nor news. */
 const MACHINERY =
