@@ -86,7 +86,8 @@ function collectStacks(head: unknown, perNode: ReadonlyMap<number, number[]>): A
   return stacks
 }
 
-function frameOf(callFrame: unknown): Frame | undefined {
+/** As V8's profiles write it; undefined at the root. */
+export function frameOf(callFrame: unknown): Frame | undefined {
   if (!isRecord(callFrame) || typeof callFrame.url !== 'string') return undefined
   const name = typeof callFrame.functionName === 'string' ? callFrame.functionName : ''
   if (name === '(root)') return undefined

@@ -8,6 +8,21 @@ const TURN = `new Promise((done) => {
   const load = process.getBuiltinModule ?? ((name) => (process.mainModule ?? { require }).require(name))
   load('timers').setImmediate(done, 0)
 })`
+/** The same for as many turns as there are in a tenth of a second. */
+const TURNS = `new Promise((done) => {
+  const load = process.getBuiltinModule ?? ((name) => (process.mainModule ?? { require }).require(name))
+  const { setImmediate } = load('timers')
+  const { performance } = load('perf_hooks')
+  const from = performance.now()
+  let turns = 0
+  const turn = () => {
+    turns++
+    const ms = performance.now() - from
+    if (ms < 100) setImmediate(turn)
+    else done((1000 * turns) / ms)
+  }
+  setImmediate(turn)
+})`
 /** Whoever comes to no turn in this time is caught, or so slow that it does not matter. */
 const PATIENCE_MS = 1000
 
@@ -21,6 +36,26 @@ export async function isCaught(client: ProtocolClient): Promise<boolean> {
     if (!(error instanceof LeakscopeError)) throw error
     if (error.code === 'target-protocol') return false
     if (error.code === 'target-timeout') return true
+    throw error
+  }
+}
+
+/**
+ * How often a second an isolate comes to its event loop that has no pause in it, on Nodes that do not count; one that has
+ * is kept from it while this goes on. Null when it does not tell.
+ */
+export async function countTurns(client: ProtocolClient): Promise<number | null> {
+  const params = {
+    ...{ expression: TURNS, awaitPromise: true, returnByValue: true },
+    ...{ silent: true, includeCommandLineAPI: true },
+  }
+  try {
+    const answer = await client.send('Runtime.evaluate', params, { timeoutMs: PATIENCE_MS })
+    const value = (answer as { result?: { value?: unknown } } | undefined)?.result?.value
+    return typeof value === 'number' ? value : null
+  } catch (error) {
+    if (!(error instanceof LeakscopeError)) throw error
+    if (error.code === 'target-protocol' || error.code === 'target-timeout') return null
     throw error
   }
 }

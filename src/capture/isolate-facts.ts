@@ -37,8 +37,10 @@ export const IsolateFactsSchema = z.object({
   heapSpaces: orNull(z.array(HeapSpaceSchema)),
   /** What keeps the event loop alive, counted by type: `Timeout`, `TCPSocketWrap`, `FSReqCallback`, … */
   activeResources: orNull(z.record(z.string(), number)),
-  /** Null for workers; theirs is known only to the thread that started them. */
+  /** Null for workers, which are not asked here. */
   eventLoop: orNull(EventLoopSchema),
+  /** Milliseconds of CPU time since the process began, of all its threads; null for workers. */
+  cpuMs: orNull(number),
 })
 
 const HeapSizesSchema = z.object({
@@ -61,6 +63,7 @@ export const ProcessFactsSchema = z.object({
   uptimeMs: orNull(number),
 })
 
+export type Pulse = z.infer<typeof PulseSchema>
 export type HeapSizes = z.infer<typeof HeapSizesSchema>
 export type IsolateFacts = z.infer<typeof IsolateFactsSchema>
 export type OwnProcessFacts = z.infer<typeof ProcessFactsSchema>
@@ -87,6 +90,29 @@ const ISOLATE_FACTS = (isMain: boolean): string => `(() => {${PREAMBLE}
       return counts
     }),
     eventLoop: ${isMain ? `attempt(() => load('perf_hooks').performance.eventLoopUtilization())` : 'null'},
+    cpuMs: ${isMain ? `attempt(() => { const { user, system } = call(process, 'cpuUsage'); return (user + system) / 1000 })` : 'null'},
+  }
+})()`
+
+const PulseSchema = z.object({
+  atMs: number,
+  /** Milliseconds since the isolate's event loop began. */
+  idleMs: orNull(number),
+  activeMs: orNull(number),
+  /** How often the loop has gone round; null before Node 20.18, as is the next. */
+  turns: orNull(number),
+  /** What it was handed meanwhile from outside of its thread: bytes, messages, answers of the thread pool. */
+  events: orNull(number),
+})
+
+const PULSE = `(() => {${PREAMBLE}
+  const { performance } = load('perf_hooks')
+  const loop = attempt(() => performance.eventLoopUtilization())
+  const metrics = attempt(() => performance.nodeTiming.uvMetricsInfo)
+  return {
+    atMs: performance.now(),
+    idleMs: loop && loop.idle, activeMs: loop && loop.active,
+    turns: metrics && metrics.loopCount, events: metrics && metrics.events,
   }
 })()`
 
@@ -123,6 +149,11 @@ export function readIsolateFacts(
 /** The little that costs next to nothing to ask. */
 export function readHeapSizes(client: ProtocolClient, timeoutMs: number): Promise<HeapSizes> {
   return evaluate(client, HEAP_SIZES, HeapSizesSchema, { timeoutMs })
+}
+
+/** What an isolate's event loop has done so far; the difference of two tells of the time between. */
+export function readPulse(client: ProtocolClient, timeoutMs: number): Promise<Pulse> {
+  return evaluate(client, PULSE, PulseSchema, { timeoutMs })
 }
 
 export function readProcessFacts(client: ProtocolClient): Promise<OwnProcessFacts> {

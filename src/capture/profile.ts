@@ -17,8 +17,11 @@ export interface HeapSampling {
   readonly kind: 'heap'
   /** How many allocated bytes come on one sample, on average. */
   readonly intervalBytes: number
-  /** Whether what has been collected since is in the profile as well; Node 18 does not know how. */
-  readonly includeCollected: boolean
+  /**
+   * Whether what has been collected since is in the profile as well; Node 18 does not know how. `survivors`: only what
+   * did not die in the first collection that it met, which is what collecting costs.
+   */
+  readonly includeCollected: boolean | 'survivors'
 }
 
 export interface Profile {
@@ -82,7 +85,10 @@ async function startHeap(
 ): Promise<void> {
   const params = {
     samplingInterval: intervalBytes,
-    ...(includeCollected && { includeObjectsCollectedByMajorGC: true, includeObjectsCollectedByMinorGC: true }),
+    ...(includeCollected && {
+      includeObjectsCollectedByMajorGC: true,
+      includeObjectsCollectedByMinorGC: includeCollected !== 'survivors',
+    }),
   }
   await client.send('HeapProfiler.startSampling', params, options)
 }

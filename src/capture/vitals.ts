@@ -15,6 +15,8 @@ export interface Vitals {
   readonly arrayBuffersBytes: number | null
   /** Share of the time since the sample before, from 0 to 1, in which the event loop was busy; null in the first. */
   readonly eventLoopUtilization: number | null
+  /** Of how many cores the process had the time since the sample before, on average; null in the first. */
+  readonly coresUsed: number | null
   /** What keeps the event loop alive, by type. */
   readonly activeResources: Readonly<Record<string, number>> | null
   /** Of the operating system. */
@@ -38,9 +40,11 @@ export async function readVitals(
 ): Promise<Vitals[]> {
   const taken: Vitals[] = []
   let before: { idle: number; active: number } | null = null
+  let spent: { atMs: number; cpuMs: number | null } | undefined
   for (let i = 0; i < samples; i++) {
     if (i > 0) await pause(everyMs, session.closed, signal)
-    const { memoryUsage, eventLoop, activeResources } = await readIsolateFacts(session, true)
+    const { memoryUsage, eventLoop, activeResources, cpuMs } = await readIsolateFacts(session, true)
+    const atMs = performance.now()
     const os = pid === undefined ? undefined : readOsFacts(pid)
     const active = eventLoop && before ? eventLoop.active - before.active : 0
     const all = eventLoop && before ? active + eventLoop.idle - before.idle : 0
@@ -51,11 +55,13 @@ export async function readVitals(
       externalBytes: memoryUsage?.external ?? null,
       arrayBuffersBytes: memoryUsage?.arrayBuffers ?? null,
       eventLoopUtilization: all > 0 ? active / all : null,
+      coresUsed: spent && cpuMs !== null && spent.cpuMs !== null ? (cpuMs - spent.cpuMs) / (atMs - spent.atMs) : null,
       activeResources,
       threads: sum(os?.threads),
       files: sum(os?.files),
     })
     before = eventLoop
+    spent = { atMs, cpuMs }
     await onSample?.()
   }
   return taken

@@ -83,7 +83,10 @@ export function diagnoseCommand(context: Context): Command {
       positiveInteger('--snapshots'),
       3,
     )
-    .option('--light', 'take no snapshot: only what costs the process next to nothing')
+    .option(
+      '--light',
+      'take no snapshot: only what costs the process next to nothing, and, if it is busy, a CPU profile of 1.5s',
+    )
     .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
     .option('--force', 'replace the folder of an earlier capture')
     .option(
@@ -131,13 +134,21 @@ async function run(context: Context, target: TargetName, options: Options): Prom
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { visited, vitals, samples, compared } = await visit(context, progress, target, options, folder, outputs)
+    const { visited, vitals, samples, waste, compared } = await visit(
+      context,
+      progress,
+      target,
+      options,
+      folder,
+      outputs,
+    )
     const { reportProcess } = await import('./process-samples.ts')
     const memory = reportProcess(samples, target.kind === 'process' ? visited.pid : undefined)
     progress.end()
     const report: Report = {
       ...emptyReport('diagnose'),
       ...compared,
+      findings: [...(compared?.findings ?? []), ...waste],
       target: { pid: visited.pid, nodeVersion: visited.nodeVersion, command: visited.command.join(' ') },
       vitals: vitals.map(({ activeResources, ...rest }) => ({
         ...rest,
@@ -159,6 +170,8 @@ interface Visited {
   readonly vitals: readonly Vitals[]
   /** At least one, from before the first snapshot. */
   readonly samples: readonly Sample[]
+  /** What is no leak. */
+  readonly waste: readonly ReportFinding[]
   /** Undefined where no snapshots were taken. */
   readonly compared: Compared | undefined
 }
@@ -203,7 +216,8 @@ async function visit(
       ...{ pid, samples: LIGHT.samples, everyMs, signal: context.signal },
       ...(light && { onSample: look }),
     })
-    if (light) return { visited, vitals, samples, compared: undefined }
+    const waste = await findWaste(context, progress, session, visited)
+    if (light) return { visited, vitals, samples, waste, compared: undefined }
     await look()
     await capture(context, progress, session, visited, target, options, folder, durationMs)
     // What has been captured is worth its comparison, even if the process should be gone by now.
@@ -214,8 +228,46 @@ async function visit(
     progress.stage('looking at what was found')
     const findings = await lookAgain(session, compared.findings, vitals.at(-1)?.activeResources ?? null, context.signal)
     progress.stage('leaving')
-    return { visited, vitals, samples, compared: { ...compared, findings, explained: less(compared, findings) } }
+    return { visited, vitals, samples, waste, compared: { ...compared, findings, explained: less(compared, findings) } }
   })
+}
+
+/** Where the time goes of those threads that are busy, and whether that is for nothing. */
+async function findWaste(
+  context: Context,
+  progress: Progress,
+  session: InspectorSession,
+  { nodeVersion }: Target,
+): Promise<ReportFinding[]> {
+  const [
+    { lookAtCpu },
+    { readAllocated, readCpuTime },
+    detectors,
+    { isChurning },
+    { readLocalSource },
+    { mapPosition },
+  ] = await Promise.all([
+    import('../capture/cpu-look.ts'),
+    import('../analysis/cpu-time.ts'),
+    import('../detectors/find-waste.ts'),
+    import('../detectors/allocation-churn.ts'),
+    import('../analysis/culprit.ts'),
+    import('../support/source-maps.ts'),
+  ])
+  // Node 18 tells of nothing that is gone.
+  const tellsCollected = Number(/^v(\d+)/.exec(nodeVersion)?.[1]) >= 20
+  const looks = await lookAtCpu(session, {
+    signal: context.signal,
+    onProfile: () => progress.stage('it is busy: looking where its time goes, for 1.5s, which costs it a few percent'),
+    wantsAllocations: ({ caught, cpu }) => !caught && isChurning(readCpuTime(cpu)),
+  })
+  const isolates = looks.map(({ isolate, cpu, allocated, ...look }) => ({
+    ...{ isolate, look, cpu: readCpuTime(cpu) },
+    allocated: allocated
+      ? { stacks: readAllocated(allocated.content), seconds: allocated.seconds, tellsCollected }
+      : undefined,
+  }))
+  return detectors.findWaste(isolates, { readSource: readLocalSource, mapPosition })
 }
 
 /** What is no longer a finding explains nothing. */

@@ -1,7 +1,9 @@
 // What a detector is given, and what it says.
 
 import type { AllocationStack } from '../analysis/allocations.ts'
+import type { Sources } from '../analysis/app-modules.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
+import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
 import type { Culprit, MapPosition, ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { PathStep } from '../graph/describe.ts'
@@ -85,4 +87,46 @@ export interface Detector {
   readonly pattern: string
   /** Judges one lead; undefined where it is not of this pattern. Pure. */
   readonly diagnose: (lead: Lead, captures: Captures) => Diagnosis | undefined
+}
+
+/** What one isolate was seen doing with its CPU time, in some seconds. */
+export interface IsolateWork {
+  readonly isolate: string
+  /** Null where it is not known. */
+  readonly look: {
+    /** Share of the time, from 0 to 1, that the event loop was not waiting. */
+    readonly busy: number | null
+    readonly turnsPerSecond: number | null
+    /** What came from outside of the thread. */
+    readonly eventsPerSecond: number | null
+    /** Whether it did not come back to its event loop. */
+    readonly caught: boolean
+  }
+  readonly cpu: CpuTime | undefined
+  /** What was allocated, in bytes, and outlived the first collection that it met; undefined where that was not looked at. */
+  readonly allocated:
+    | {
+        readonly stacks: readonly TimedStack[]
+        readonly seconds: number
+        /** Whether what is gone is among it; if not, only what is alive at the end. */
+        readonly tellsCollected: boolean
+      }
+    | undefined
+}
+
+/** What a detector makes of how an isolate spends its time. */
+export interface Waste {
+  readonly title: string
+  readonly culprit: Culprit | undefined
+  readonly confidence: number
+  readonly reason: string
+  readonly evidence: Readonly<Record<string, unknown>>
+  readonly advice: string
+}
+
+/** Finds what is no leak, and wastes CPU time. */
+export interface WasteDetector {
+  readonly pattern: string
+  /** Judges one isolate; undefined where it does not do that. Pure, but for reading sources. */
+  readonly diagnose: (work: IsolateWork, known: { readonly sources: Sources }) => Waste | undefined
 }

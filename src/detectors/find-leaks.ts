@@ -2,7 +2,7 @@
 
 import type { AllocationStack } from '../analysis/allocations.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
-import { blame, type Culprit, type MapPosition, type ReadSource } from '../analysis/culprit.ts'
+import { blame, type Culprit, type ReadSource } from '../analysis/culprit.ts'
 import { wayIn } from '../analysis/entries.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { findSuspects } from '../analysis/suspects.ts'
@@ -14,7 +14,7 @@ import { referencesOf } from '../graph/look.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { breathing } from '../support/breathing.ts'
-import { packageOf } from '../support/sources.ts'
+import { codeFrame, mapped } from './code-frame.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
@@ -264,21 +264,4 @@ export function tell(
 function ownFile([first]: readonly PathStep[], culprit: Culprit | null): string[] {
   const ofProgram = first?.node.startsWith('module ') && !first.node.startsWith('module node:')
   return ofProgram || !culprit ? [] : [culprit.url.replace(/[?#].*$/, '').replace(/^.*\//, '')]
-}
-
-function mapped(culprit: Culprit, mapPosition: MapPosition | undefined): Culprit {
-  const place = mapPosition?.(culprit.url, culprit.line, culprit.column)
-  if (!place) return culprit
-  const { url, line, column } = place
-  return { ...culprit, url, line, column, package: packageOf(url) }
-}
-
-const FRAME = { before: 2, after: 2, width: 200 }
-
-function codeFrame(source: string | undefined, line: number): ReportFinding['codeFrame'] {
-  const from = Math.max(0, line - 1 - FRAME.before)
-  return (source?.split('\n', line + FRAME.after) ?? []).slice(from).map((text, i) => ({
-    line: from + i + 1,
-    text: text.replace(/\r$/, '').slice(0, FRAME.width),
-  }))
 }

@@ -189,6 +189,8 @@ export const FindingSchema = z.object({
   fingerprint: z.string().regex(/^[0-9a-f]{16}$/),
   /** By a baseline; not there when there is none. */
   status: z.enum(['new', 'known', 'suppressed']).optional(),
+  /** What it wastes if it is no leak: nothing grows by it, and its growth is 0. Not there for leaks. */
+  wastes: z.literal('cpu').optional(),
   severity: z.enum(['note', 'warning', 'error']),
   confidence: z.number().min(0).max(1),
   /** Why it is so sure, or not surer. */
@@ -229,6 +231,8 @@ export const VitalsSchema = z.object({
   arrayBuffersBytes: bytes.nullable(),
   /** From 0 to 1, since the sample before. */
   eventLoopUtilization: z.number().nullable(),
+  /** Of how many cores the process had the time since the sample before, on average. */
+  coresUsed: z.number().nullable().optional(),
   /** What keeps the event loop alive, by type. */
   activeResources: z.record(z.string(), count).nullable(),
   threads: count.nullable(),

@@ -12,8 +12,15 @@ export interface Verdict {
 }
 
 /** Undefined where nobody has looked for leaks. */
-export function verdictOf({ findings, growth, explained, snapshots }: Report): Verdict | undefined {
-  if (explained === null) return undefined
+export function verdictOf({ findings: all, growth, explained, snapshots }: Report): Verdict | undefined {
+  const findings = all.filter(({ wastes }) => wastes === undefined)
+  const wasted = all.length - findings.length
+  const waste = wasted === 1 ? 'a waste of CPU time' : `${formatCount(wasted)} wastes of CPU time`
+  if (explained === null) {
+    if (wasted === 0) return undefined
+    const [first, ...rest] = waste
+    return { good: false, headline: first!.toUpperCase() + rest.join(''), rest: '; nobody has looked for leaks.' }
+  }
   const span = growth && growth.elapsedMs > 0 ? ` in ${formatDuration(growth.elapsedMs)}` : ''
   const many = snapshots.filter(({ isolate }) => isolate === snapshots[0]!.isolate).length
   if (findings.length === 0) {
@@ -21,6 +28,8 @@ export function verdictOf({ findings, growth, explained, snapshots }: Report): V
       growth && growth.totalShallowBytes > 0
         ? `the heap grew by ${formatBytes(growth.totalShallowBytes)}${span}, but nothing in it`
         : `nothing${span}`
+    if (wasted > 0)
+      return { good: false, headline: `No leak, but ${waste}`, rest: `: ${grew} rose the way a leak does.` }
     const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''
     return { good: true, headline: 'No leak found', rest: `: ${grew} rose the way a leak does.${unsure}` }
   }
@@ -29,5 +38,5 @@ export function verdictOf({ findings, growth, explained, snapshots }: Report): V
       ? `, which ${findings.length === 1 ? 'explains' : 'explain'} ${Math.round((100 * explained.bytes) / explained.growthBytes)} % of the ${formatBytes(explained.growthBytes)} that came and stayed${span}`
       : ''
   const count = `${formatCount(findings.length)} ${findings.length === 1 ? 'leak' : 'leaks'} found`
-  return { good: false, headline: count, rest: `${share}.` }
+  return { good: false, headline: count, rest: `${share}${wasted > 0 ? `; and ${waste}` : ''}.` }
 }

@@ -32,6 +32,10 @@ export function vitalsText({ target, vitals }: Report): string {
     const mean = busy.reduce((sum, share) => sum + share, 0) / busy.length
     rows.push(['event loop busy', `${Math.round(100 * mean)} %`, ''])
   }
+  const cores = vitals.map(({ coresUsed }) => coresUsed ?? null).filter((used) => used !== null)
+  if (cores.length > 0) {
+    rows.push(['cores in use', (cores.reduce((sum, used) => sum + used, 0) / cores.length).toFixed(2), ''])
+  }
   const who = target ? `process ${target.pid}, Node ${target.nodeVersion}` : 'the process'
   return `Over ${formatDuration(ms)}, garbage included, ${who}:\n${renderTable(['left', 'right', 'right'], rows).replace(/^/gm, '  ')}`
 }

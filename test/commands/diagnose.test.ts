@@ -1,5 +1,6 @@
 // `leakscope diagnose` as a user runs it, as to what it asks the living process.
 
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type Report, ReportSchema } from '../../src/findings/report.ts'
 import { portsOf, runCli, spawnTarget } from '../support/target.ts'
@@ -39,4 +40,37 @@ test('accounts for the memory without a snapshot, in a table too', async () => {
   expect(process!.ledger.find(({ id }) => id === 'array-buffers')!.bytesDelta).toBeGreaterThan(1e6)
   const { stdout } = await runCli(['diagnose', pid, '--light', '--duration', '1s', '-q'])
   expect(stdout).toMatch(/^ArrayBuffers .*\+\d+(\.\d+)? [KM]B$/m)
+}, 60_000)
+
+const FIXTURES = new URL('../../fixtures/programs/', import.meta.url)
+const fixture = (name: string) => `import('${new URL(name, FIXTURES)}')`
+
+/** V8's own thread, which is there for as long as a profile is taken. */
+function isProfiled(pid: number): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  return threads.some((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8').startsWith('v8:ProfEvntProc'),
+  )
+}
+
+test('names who burns the CPU without work, without a snapshot too, and leaves no profiler behind', async () => {
+  const { pid, answers } = await spawnTarget(fixture('busy-loop/leaky.mjs'))
+  const report = await diagnose(pid, '--light', '--duration', '1s')
+  expect(report.findings).toMatchObject([
+    {
+      ...{ pattern: 'busy-loop', isolate: 'main', wastes: 'cpu' },
+      culprit: { url: String(new URL('busy-loop/leaky.mjs', FIXTURES)), line: 12, function: 'look' },
+    },
+  ])
+  if (process.platform === 'linux') expect(isProfiled(pid)).toBe(false)
+  expect(await answers()).toBe(true)
+  const { stdout } = await runCli(['diagnose', pid, '--duration', '1s', '-q'])
+  expect(stdout).toMatch(/^No leak, but a waste of CPU time: /)
+  expect(stdout).toMatch(/> 12 │ {3}setImmediate\(look\)/)
+  expect(stdout).not.toMatch(/holds/)
+}, 60_000)
+
+test('does not blame who works', async () => {
+  const { pid } = await spawnTarget(fixture('busy-loop/lookalike-batch.mjs'))
+  expect((await diagnose(pid, '--light', '--duration', '1s')).findings).toEqual([])
 }, 60_000)

@@ -1,0 +1,144 @@
+// `allocation-churn`: the garbage collector has much of a thread's time, and one place makes most of the garbage.
+
+import type { Frame } from '../analysis/allocations.ts'
+import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
+import { packageOf } from '../analysis/culprit.ts'
+import { isOwn } from '../analysis/origins.ts'
+import { blockFrom, offsetOf, placeOf } from '../analysis/source-outline.ts'
+import { formatBytes } from '../support/format.ts'
+import type { Waste, WasteDetector } from './detector.ts'
+import { shortPlace } from './functions.ts'
+
+/**
+ * Servers that parse and write JSON at full load were seen to spend 2 to 15 % of their time in the collector, up to a third
+ * on a machine that has no core left to help it. What makes it dear is what outlives the first collection that it meets,
+ * and has to be moved; so a quarter is too much where there is much of that, and one place makes half of it.
+ */
+const LEAST = { collector: 0.25, bytesPerSecond: 40e6, site: 0.5 }
+/** Before Node 20, V8 tells only of what is alive at the end: less is seen, so more has to be the collector's. */
+const ALIVE = { ...LEAST, collector: 0.4, bytesPerSecond: 10e6 }
+
+/** Whether a thread's garbage is worth a look at who makes it. */
+export const isChurning = (cpu: CpuTime | undefined): boolean =>
+  cpu !== undefined && cpu.garbageCollector / cpu.samples >= LEAST.collector
+
+export const allocationChurn: WasteDetector = {
+  pattern: 'allocation-churn',
+  diagnose({ isolate, cpu, allocated }, { sources }) {
+    if (!cpu || !allocated) return undefined
+    const { stacks, seconds, tellsCollected } = allocated
+    const least = tellsCollected ? LEAST : ALIVE
+    const collector = cpu.garbageCollector / cpu.samples
+    const bytesPerSecond = total(stacks) / seconds
+    if (collector < least.collector || bytesPerSecond < least.bytesPerSecond) return undefined
+    const first = placeOfMost(stacks, least.site)
+    if (!first) return undefined
+    const line = lineOf(first, cpu, sources)
+    const culprit: Waste['culprit'] = {
+      ...{ function: first.frame.function || null, url: first.frame.url, ...line },
+      ...{ package: packageOf(first.frame.url), basis: 'allocation' },
+    }
+    const who = first.frame.function || `the function at ${shortPlace(culprit)}`
+    return {
+      title: `${isolate === 'main' ? 'the main thread' : isolate} spends ${percent(collector)} of its time on collecting garbage: ${formatBytes(bytesPerSecond)} a second live just long enough to be moved, ${percent(first.share)} of that made by ${who}`,
+      culprit,
+      confidence: round(Math.min(0.9, 0.7 + (collector - least.collector))),
+      reason: `the profile has the collector in ${percent(collector)} of all samples, and one place makes at least half of what costs it most`,
+      evidence: {
+        shareOfCollector: round(collector),
+        survivingBytesPerSecond: Math.round(bytesPerSecond),
+        sites: innermost(stacks)
+          .slice(0, 5)
+          .map(({ frame, share }) => ({
+            ...{ function: frame.function || null, url: frame.url, line: frame.line, share: round(share) },
+            bytesPerSecond: Math.round(share * bytesPerSecond),
+          })),
+        samples: cpu.samples,
+      },
+      advice: `Make less of it at ${shortPlace(culprit)}: change what is there in place of copying it, work on the parts that have changed, collect pieces and join them once, or keep a buffer or an object and use it again.`,
+    }
+  },
+}
+
+interface Site {
+  readonly frame: Frame
+  readonly share: number
+}
+
+/** Functions of the program's, of packages where there are none, on each stack. */
+function ownFrames({ frames }: TimedStack): readonly Frame[] {
+  const own = frames.filter(({ url }) => url !== '' && isOwn(url))
+  return own.length > 0 ? own : frames.filter(({ url }) => url !== '' && !url.startsWith('node:'))
+}
+
+/** The function furthest in that is on the stack of so large a share of all. */
+function placeOfMost(stacks: readonly TimedStack[], least: number): Site | undefined {
+  const seen = new Map<string, { frame: Frame; amount: number; depth: number }>()
+  for (const stack of stacks) {
+    const met = new Set<string>()
+    for (const [depth, frame] of ownFrames(stack).entries()) {
+      const key = keyOf(frame)
+      const known = seen.get(key) ?? { frame, amount: 0, depth: 0 }
+      seen.set(key, known)
+      // Of a function that calls itself, the first counts.
+      if (met.has(key)) continue
+      met.add(key)
+      known.amount += stack.self
+      known.depth += depth * stack.self
+    }
+  }
+  const all = total(stacks)
+  const [deepest] = [...seen.values()]
+    .filter(({ amount }) => amount >= least * all)
+    .sort((a, b) => b.depth / b.amount - a.depth / a.amount)
+  return deepest && { frame: deepest.frame, share: deepest.amount / all }
+}
+
+/** The functions that did it themselves, with what Node and V8 did for them. */
+function innermost(stacks: readonly TimedStack[]): Site[] {
+  const sites = new Map<string, { frame: Frame; amount: number }>()
+  for (const stack of stacks) {
+    const frame = ownFrames(stack).at(-1)
+    if (!frame) continue
+    const site = sites.get(keyOf(frame)) ?? { frame, amount: 0 }
+    site.amount += stack.self
+    sites.set(keyOf(frame), site)
+  }
+  const all = total(stacks)
+  return [...sites.values()]
+    .map(({ frame, amount }) => ({ frame, share: amount / all }))
+    .sort((a, b) => b.share - a.share)
+}
+
+const keyOf = ({ url, line, column }: Frame): string => `${url}:${line}:${column}`
+const total = (stacks: readonly TimedStack[]): number => stacks.reduce((sum, { self }) => sum + self, 0)
+
+/** Calls and signs that make copies. */
+const COPIES =
+  /\.\.\.|\b(?:JSON\.(?:parse|stringify)|structuredClone|Object\.(?:assign|entries|fromEntries|keys|values)|Array\.from|Buffer\.(?:concat|alloc\w*|from)|cloneDeep|clone)\s*\(|\.(?:concat|slice|map|filter|flatMap|flat|split|toSorted|toSpliced|with|replace|replaceAll|join|subarray|toString)\s*\(|\bnew\s+[A-Z]/
+
+/** The line of the function that copies, or the one that ran most; where the function begins if none is known. */
+function lineOf(
+  { frame }: Site,
+  { lines }: CpuTime,
+  sources: Parameters<WasteDetector['diagnose']>[1]['sources'],
+): { line: number; column: number } {
+  const { url, line, column } = frame
+  const outline = sources.outline(url)
+  const block = outline && blockFrom(outline, offsetOf(outline, line, column))
+  if (!outline || !block) return { line, column }
+  const [from, to] = [placeOf(outline, block.start).line, placeOf(outline, block.end - 1).line]
+  let best: { line: number; score: number } | undefined
+  for (let at = from; at <= to; at++) {
+    const ticks = lines.get(`${url}:${at}`) ?? 0
+    const text = outline.code.slice(outline.lines[at - 1], outline.lines[at] ?? outline.code.length)
+    const score = (1 + ticks) * (COPIES.test(text) ? 3 : 1) - 1
+    if (score > (best?.score ?? 0)) best = { line: at, score }
+  }
+  if (!best) return { line, column }
+  const text = outline.code.slice(outline.lines[best.line - 1], outline.lines[best.line] ?? outline.code.length)
+  return { line: best.line, column: Math.max(0, text.search(/\S/)) + 1 }
+}
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`
+const round = (number: number): number => Math.round(number * 100) / 100

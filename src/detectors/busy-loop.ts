@@ -1,0 +1,224 @@
+// `busy-loop`: a thread burns the CPU without work, as something reschedules itself, or never stops to ask, while nothing comes in.
+
+import type { Frame } from '../analysis/allocations.ts'
+import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
+import { packageOf } from '../analysis/culprit.ts'
+import { type FunctionPlace, findRescheduling, findWaiting, type Rescheduling } from '../analysis/rescheduling.ts'
+import { formatCount } from '../support/format.ts'
+import type { IsolateWork, WasteDetector } from './detector.ts'
+import { shortPlace } from './functions.ts'
+
+/** A thread that waits for more of its time has a pause to work in. */
+const BUSY = 0.9
+/**
+ * Turns of an event loop that does nothing cost microseconds. `idle`: so many, and so few of them with an event, are no
+ * work, if also so little of the CPU goes to the program. `asking`: with more of it, the source has to say that it goes on
+ * whatever is found.
+ */
+const IDLE = { turnsPerSecond: 1000, eventsPerTurn: 0.05, work: 0.3 }
+const ASKING = { turnsPerSecond: 500, intervalTurnsPerSecond: 20, eventsPerTurn: 0.5, outside: 0.01 }
+/** Where events are not counted, functions of Node's that bring them must be seen less, among all functions. */
+const OUTSIDE_UNCOUNTED = 0.05
+/** Of a thread that does not come back to its event loop: so much must go to what waits. */
+const CAUGHT = { share: 0.5, work: 0.9, waits: 0.8 }
+
+/** What runs what was scheduled: neither work nor news. */
+const MACHINERY =
+  /^node:(timers|internal\/timers|timers\/promises|internal\/process\/(task_queues|promises)|internal\/async_hooks|internal\/async_context_frame|internal\/process\/execution|async_hooks|internal\/async_local_storage\/.*)$/
+const ENTRIES = /^(processImmediate|processTimers|listOnTimeout|processTicksAndRejections|runNextTicks|runMicrotasks)$/
+
+export const busyLoop: WasteDetector = {
+  pattern: 'busy-loop',
+  diagnose(work, { sources }) {
+    const { cpu, look } = work
+    if (!cpu) return undefined
+    return look.caught ? caught(work, cpu, sources) : turning(work, cpu, sources)
+  },
+}
+
+type Sources = Parameters<WasteDetector['diagnose']>[1]['sources']
+
+/** The event loop turns and turns. */
+function turning({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) {
+  const { busy, turnsPerSecond, eventsPerSecond } = look
+  if (busy === null || busy < BUSY || turnsPerSecond === null) return undefined
+  const perTurn = eventsPerSecond === null ? null : eventsPerSecond / turnsPerSecond
+  const all = sum(cpu.stacks)
+  const outside = sum(cpu.stacks.filter(isFromOutside)) / Math.max(1, all)
+  const worked = sum(cpu.stacks.filter(isWork)) / cpu.samples
+  const loops = loopsOf(cpu.stacks.filter((stack) => !isFromOutside(stack)))
+  const { loop: first, found } = rescheduler(loops, sources)
+  const isIdle =
+    turnsPerSecond >= IDLE.turnsPerSecond &&
+    (perTurn === null ? outside <= OUTSIDE_UNCOUNTED : perTurn <= IDLE.eventsPerTurn) &&
+    worked <= IDLE.work
+  const least = found?.how === 'setInterval' ? ASKING.intervalTurnsPerSecond : ASKING.turnsPerSecond
+  const isAsking =
+    found !== undefined &&
+    found.ends !== 'bounded' &&
+    turnsPerSecond >= least &&
+    outside <= ASKING.outside &&
+    (perTurn === null || perTurn <= ASKING.eventsPerTurn)
+  if (found?.ends === 'bounded' || (!isIdle && !isAsking)) return undefined
+  const who = first ? nameOf(found?.by ?? first.frame) : 'something'
+  const where = found && first ? ` at ${shortPlace({ ...culpritOf(first.frame, found) })}` : ''
+  const turns = formatCount(Math.round(turnsPerSecond))
+  const news =
+    eventsPerSecond === null
+      ? 'and hardly anything comes in from outside'
+      : `for ${formatCount(Math.round(eventsPerSecond))} events that come in`
+  return {
+    title: `${threadOf(isolate)} burns a core without work: ${who} has itself run again ${turns} times a second${found ? ` by ${found.how}` : ''}, ${news}`,
+    culprit: first && culpritOf(first.frame, found),
+    confidence: isIdle ? (first ? 0.95 : 0.6) : 0.75,
+    reason: isIdle
+      ? `its event loop is busy ${percent(busy)} of the time and turned ${turns} times a second, of which ${percent(worked)} went to the program's functions and all else to going round`
+      : `its event loop is busy ${percent(busy)} of the time although nothing comes in, and the source goes on whether there was something to do or not`,
+    evidence: {
+      busy: round(busy),
+      turnsPerSecond: Math.round(turnsPerSecond),
+      eventsPerSecond: eventsPerSecond === null ? null : Math.round(eventsPerSecond),
+      rescheduledBy: found?.how ?? null,
+      shareOfProgram: round(worked),
+      shareOfOutside: round(outside),
+      samples: cpu.samples,
+    },
+    advice: advise(found, who, where),
+  }
+}
+
+/** The thread does not come back to its event loop at all. */
+function caught({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) {
+  // Without what Node does to run what was scheduled.
+  const all = sum(cpu.stacks.filter(({ frames }) => frames.some(isOwn)))
+  if (all === 0 || (look.eventsPerSecond ?? 0) > 100) return undefined
+  const waits = waitingLoop(cpu, sources)
+  const loops = loopsOf(cpu.stacks)
+  const { loop: first, found: rescheduled } = waits ? {} : rescheduler(loops, sources)
+  const found = waits?.found ?? rescheduled
+  const frame = waits?.frame ?? first?.frame
+  if (!frame || !found || found.ends === 'bounded') return undefined
+  const share = waits?.share ?? first!.samples / all
+  // What the function that goes on calls may be work.
+  const worked = waits ? 0 : first!.below / all
+  if (share < CAUGHT.share || worked > CAUGHT.work) return undefined
+  const who = nameOf(found.by)
+  const place = culpritOf(frame, found)
+  const by = found.how === 'loop' ? 'asks again and again in a loop' : `goes on by ${found.how} without a pause`
+  return {
+    title: `${threadOf(isolate)} burns a core without work: ${who} ${by}, and the event loop has not had a turn for over a second`,
+    culprit: place,
+    confidence: found.how === 'loop' ? 0.85 : 0.8,
+    reason: `${percent(share)} of what the thread did in its functions was ${who}, and it did not answer to a turn of the event loop`,
+    evidence: {
+      busy: look.busy === null ? null : round(look.busy),
+      turnsPerSecond: 0,
+      eventsPerSecond: look.eventsPerSecond === null ? null : Math.round(look.eventsPerSecond),
+      rescheduledBy: found.how,
+      shareOfLoop: round(share),
+      shareOfCalled: round(worked),
+      samples: cpu.samples,
+    },
+    advice: advise(found, who, ` at ${shortPlace(place)}`),
+  }
+}
+
+/** How many of the functions that run are looked at, the busiest. */
+const MOST_LOOPS = 12
+/** Where the source does not tell, it is who has so much of the time; else nobody is named. */
+const PLAINLY = 0.5
+
+/** Of the functions that run, the one that has itself run again in any case; else the busiest. */
+function rescheduler(
+  loops: readonly Running[],
+  sources: Sources,
+): { readonly loop?: Running; readonly found?: Rescheduling | undefined } {
+  const [first, ...others] = loops
+    .slice(0, MOST_LOOPS)
+    .map((loop) => ({ loop, found: findRescheduling(sources, loop.frame, loop.callees) }))
+  if (!first) return {}
+  const endless = [first, ...others].find(({ found }) => found && found.ends !== 'bounded')
+  const all = loops.reduce((sum, { samples }) => sum + samples, 0)
+  return endless ?? (first.loop.samples >= PLAINLY * all ? first : {})
+}
+
+function advise(found: Rescheduling | undefined, who: string, where: string): string {
+  if (found?.how === 'loop') {
+    return `Let the thread sleep until there is something${where}: Atomics.wait (or Atomics.waitAsync) instead of asking Atomics.load, a message instead of a flag, an awaited timer instead of watching the clock.`
+  }
+  return `Have ${who} run when there is something to do, and not to see whether there is${where}: whoever brings work wakes it (an event, a promise that is resolved, a message). Where only asking is possible, ask by a timer with a real delay, such as 50 ms or more.`
+}
+
+interface Running {
+  readonly frame: Frame
+  /** Where it, or what it has called, was seen. */
+  samples: number
+  /** Of these, where functions of the program's that it calls were. */
+  below: number
+  /** Functions that it was seen calling. */
+  readonly callees: Frame[]
+}
+
+/** The program's functions that are run by the event loop, or by promises, or by nobody any more: the busiest first. */
+function loopsOf(stacks: readonly TimedStack[]): Running[] {
+  const running = new Map<string, Running>()
+  for (const { frames, self } of stacks) {
+    const at = frames.findIndex(isOwn)
+    if (at < 0) continue
+    const frame = frames[at]!
+    const key = keyOf(frame)
+    const known = running.get(key) ?? { frame, samples: 0, below: 0, callees: [] }
+    running.set(key, known)
+    known.samples += self
+    const callees = frames.slice(at + 1).filter((each) => isOwn(each) && keyOf(each) !== key)
+    if (callees.length > 0) known.below += self
+    for (const callee of callees) {
+      if (!known.callees.some((other) => keyOf(other) === keyOf(callee))) known.callees.push(callee)
+    }
+  }
+  return [...running.values()].sort((a, b) => b.samples - a.samples)
+}
+
+/** The function that waits in a loop of its own. */
+function waitingLoop(cpu: CpuTime, sources: Sources) {
+  const own = new Map<string, { frame: Frame; samples: number }>()
+  for (const { frames, self } of cpu.stacks) {
+    const frame = frames.findLast(isOwn)
+    if (!frame) continue
+    const known = own.get(keyOf(frame)) ?? { frame, samples: 0 }
+    known.samples += self
+    own.set(keyOf(frame), known)
+  }
+  const [first] = [...own.values()].sort((a, b) => b.samples - a.samples)
+  const share = first ? first.samples / Math.max(1, sum(cpu.stacks)) : 0
+  const found = first && share >= CAUGHT.waits ? findWaiting(sources, first.frame) : undefined
+  return found && { frame: first!.frame, share, found }
+}
+
+const isOwn = ({ url }: Frame): boolean => url !== '' && !url.startsWith('node:')
+const keyOf = ({ url, line, column }: Frame): string => `${url}:${line}:${column}`
+const sum = (stacks: readonly TimedStack[]): number => stacks.reduce((all, { self }) => all + self, 0)
+
+/** Whether Node was called by what has happened outside of the thread: bytes, a message, an answer of the thread pool. */
+function isFromOutside({ frames }: TimedStack): boolean {
+  const { url } = frames[0]!
+  return url.startsWith('node:') && !MACHINERY.test(url)
+}
+
+/** In a function of the program's, or in what such a one calls that is not only to be called again. */
+function isWork({ frames }: TimedStack): boolean {
+  const last = frames.at(-1)!
+  return frames.some(isOwn) && !MACHINERY.test(last.url) && !ENTRIES.test(last.function)
+}
+
+function culpritOf(frame: Frame, found: Rescheduling | undefined) {
+  const { function: name, url, line, column } = found?.by ?? frame
+  const place = found ? { line: found.line, column: found.column } : { line, column }
+  return { function: name || null, url, ...place, package: packageOf(url), basis: 'callback' as const }
+}
+
+const threadOf = (isolate: string): string => (isolate === 'main' ? 'the main thread' : isolate)
+const nameOf = ({ function: name, url, line }: FunctionPlace): string =>
+  name || `the function at ${url.replace(/[?#].*$/, '').replace(/^.*[\\/]/, '')}:${line}`
+const percent = (share: number): string => `${Math.round(100 * share)} %`
+const round = (number: number): number => Math.round(number * 1000) / 1000

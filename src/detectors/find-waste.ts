@@ -1,0 +1,70 @@
+// From what isolates were seen doing with their CPU time to findings that are no leaks: nothing grows by them.
+
+import { Sources } from '../analysis/app-modules.ts'
+import type { Culprit, MapPosition, ReadSource } from '../analysis/culprit.ts'
+import { fingerprint } from '../findings/fingerprint.ts'
+import type { ReportFinding } from '../findings/report.ts'
+import { allocationChurn } from './allocation-churn.ts'
+import { busyLoop } from './busy-loop.ts'
+import { codeFrame, mapped } from './code-frame.ts'
+import type { IsolateWork, Waste, WasteDetector } from './detector.ts'
+
+export const WASTE_DETECTORS: readonly WasteDetector[] = [busyLoop, allocationChurn]
+
+const NO_GROWTH = { count: 0, shallowBytes: 0, retainedBytes: 0, perSecond: 0, bytesPerSecond: 0, holders: 0 }
+
+/** The surest first. Pure, but for reading sources. */
+export function findWaste(
+  isolates: readonly IsolateWork[],
+  { readSource, mapPosition }: { readonly readSource: ReadSource; readonly mapPosition?: MapPosition | undefined },
+): ReportFinding[] {
+  const sources = new Sources(readSource)
+  const found = new Map<string, { finding: ReportFinding; isolates: string[] }>()
+  for (const work of isolates) {
+    for (const { pattern, diagnose } of WASTE_DETECTORS) {
+      const waste = diagnose(work, { sources })
+      if (!waste) continue
+      const finding = tell(pattern, work.isolate, waste, readSource, mapPosition)
+      // Ten workers that do the same have one cause.
+      const known = found.get(finding.fingerprint)
+      if (known) known.isolates.push(work.isolate)
+      else found.set(finding.fingerprint, { finding, isolates: [work.isolate] })
+      break
+    }
+  }
+  return [...found.values()]
+    .map(({ finding, isolates }) => ({ ...finding, evidence: { ...finding.evidence, isolates } }))
+    .sort((a, b) => b.confidence - a.confidence)
+}
+
+function tell(
+  pattern: string,
+  isolate: string,
+  { title, culprit: found, confidence, reason, evidence, advice }: Waste,
+  readSource: ReadSource,
+  mapPosition: MapPosition | undefined,
+): ReportFinding {
+  const culprit = found ? mapped(found, mapPosition) : null
+  return {
+    pattern,
+    fingerprint: fingerprint([pattern, ...nameOf(culprit, isolate)]),
+    wastes: 'cpu',
+    // It kills nobody.
+    severity: confidence >= 0.5 ? 'warning' : 'note',
+    confidence,
+    reason,
+    title,
+    isolate,
+    growth: NO_GROWTH,
+    culprit,
+    codeFrame: culprit ? codeFrame(readSource(culprit.url), culprit.line) : [],
+    retainingPath: [],
+    evidence: { ...evidence },
+    explains: [],
+    advice,
+  }
+}
+
+/** What stays the same when lines are added above. */
+const nameOf = (culprit: Culprit | null, isolate: string): string[] =>
+  culprit ? [culprit.url.replace(/[?#].*$/, '').replace(/^.*\//, ''), culprit.function ?? ''] : [isolate]
