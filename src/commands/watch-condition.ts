@@ -3,7 +3,7 @@
 import { judgeTrend, type Point } from '../analysis/trend.ts'
 import { LeakscopeError } from '../errors.ts'
 import { WATCHED } from '../process/look.ts'
-import { size } from './options.ts'
+import { duration, size } from './options.ts'
 
 export interface Condition {
   readonly text: string
@@ -28,7 +28,7 @@ export function parseCondition(text: string): Condition {
       `--until takes a slope per hour, such as ${id}.slope>5MB/h, not '${number}'`,
     )
   }
-  const limit = unit === 'bytes' ? size('--until')(bare) : plainNumber(bare)
+  const limit = unit === 'bytes' ? size('--until')(bare) : unit === 'ms' ? duration('--until')(bare) : plainNumber(bare)
   const beyond = (value: number) => (operator === '>' ? value > limit : value < limit)
   return {
     text: text.trim(),

@@ -18,6 +18,9 @@ describe('a condition', () => {
     ['threads>50', 51, true],
     ['threads>50', 50, false],
     ['event-loop>90%', 0.95, true],
+    ['event-loop-delay>200ms', 201, true],
+    ['event-loop-delay>0.2s', 199, false],
+    ['gc>10%', 0.11, true],
   ])('%s with %d: %s', (text, value, holds) => {
     expect(parseCondition(text).holds([{ atMs: 0, value }])).toBe(holds)
   })
@@ -40,6 +43,7 @@ describe('a condition', () => {
     ['rss=3MB', 'does not understand'],
     ['rss>3', 'takes a size'],
     ['threads>many', 'takes a number'],
+    ['event-loop-delay>many', 'takes a duration'],
     ['heap.slope>5MB', 'per hour'],
   ])('%s is refused', (text, why) => {
     expect(() => parseCondition(text)).toThrow(why)
