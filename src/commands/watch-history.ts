@@ -4,17 +4,16 @@ import { judgeTrend, type Point, type Trend } from '../analysis/trend.ts'
 import { WATCHED } from '../process/look.ts'
 import type { Look } from '../process/recording.ts'
 import { type Row, rowOf } from './trend-row.ts'
+import { OF_ONE_MIND } from './watch-condition.ts'
 
 /** Of each value, so many points are kept; of more, each second one goes. */
 const MOST_POINTS = 2000
-/** A trend is judged anew when there is this part more of its series. */
-const NEWS = 0.1
-
 interface Series {
   points: Point[]
   /** How many were added, those that were thinned out among them. */
   added: number
-  judged: { readonly at: number; readonly trend: Trend } | undefined
+  /** With how many verdicts in a row, this one included, have said that it leaks. */
+  judged: { readonly at: number; readonly trend: Trend; readonly leaks: number } | undefined
 }
 
 export class History {
@@ -54,6 +53,11 @@ export class History {
     return this.#series.get(id)?.points ?? []
   }
 
+  /** How many there were, those that are not kept among them. */
+  added(id: string): number {
+    return this.#series.get(id)?.added ?? 0
+  }
+
   /**
    * Judges the trends that are furthest behind, until `budgetMs` are over, but one at least: a verdict takes some
    * milliseconds, and a minute more hardly changes that on an hour.
@@ -61,19 +65,24 @@ export class History {
   judge(budgetMs: number): void {
     const startedMs = performance.now()
     const news = ({ added, judged }: Series) => (judged ? added / judged.at - 1 : Number.POSITIVE_INFINITY)
-    const behind = [...this.#series.values()].filter((series) => news(series) >= NEWS)
+    const behind = [...this.#series.values()].filter((series) => news(series) >= OF_ONE_MIND.news)
     for (const series of behind.sort((a, b) => news(b) - news(a))) {
-      series.judged = { at: series.added, trend: judgeTrend(series.points) }
+      const trend = judgeTrend(series.points)
+      const leaks = trend.verdict === 'leak' ? (series.judged?.leaks ?? 0) + 1 : 0
+      series.judged = { at: series.added, trend, leaks }
       if (performance.now() - startedMs > budgetMs) return
     }
   }
 
-  /** Of all that was ever more than nothing, and was judged; in the order of WATCHED. */
+  /** Of all that was ever more than nothing, and was judged; in the order of WATCHED. A leak is one that stays one. */
   rows(): Row[] {
     return Object.keys(WATCHED).flatMap((id) => {
       const { points, judged } = this.#series.get(id) ?? { points: [] }
       if (!judged || points.every(({ value }) => value === 0)) return []
-      return [rowOf(id, points, this.#limits[id] ?? null, judged.trend)]
+      const { trend, leaks } = judged
+      const isEarly = trend.verdict === 'leak' && leaks < OF_ONE_MIND.verdicts
+      const shown: Trend = isEarly ? { ...trend, verdict: 'undecided' } : trend
+      return [rowOf(id, points, this.#limits[id] ?? null, shown)]
     })
   }
 }

@@ -5,7 +5,7 @@ import { type Look, openRecording } from '../process/recording.ts'
 import { showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import { type Action, act } from './watch-actions.ts'
-import type { Condition } from './watch-condition.ts'
+import { asked, type Condition } from './watch-condition.ts'
 import { type Display, lineDisplay } from './watch-display.ts'
 import { History } from './watch-history.ts'
 import { watchTarget } from './watch-target.ts'
@@ -82,6 +82,7 @@ async function watchAll(
   let begun = Promise.resolve()
   const watches = names.map((name, which) => {
     const history = new History()
+    const questions = wanted.conditions.map((condition) => ({ condition, holds: asked(condition) }))
     const before = begun
     let setBegun = () => {}
     begun = new Promise((resolve) => {
@@ -103,8 +104,9 @@ async function watchAll(
         record(look)
         display.look(which, look, atMs, notes)
         history.add(look, atMs)
-        const condition = wanted.conditions.find((each) => each.holds(history.points(each.id)))
-        if (condition) met ??= { condition, name }
+        for (const { condition, holds } of questions) {
+          if (holds(history.points(condition.id), history.added(condition.id))) met ??= { condition, name }
+        }
         if (met) over.abort(ENOUGH)
         return met === undefined
       },

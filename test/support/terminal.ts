@@ -57,9 +57,8 @@ export function inTerminal(
   })
   const screen = () => {
     const { active } = terminal.buffer
-    return Array.from(
-      { length: terminal.rows },
-      (_, i) => active.getLine(active.baseY + i)?.translateToString(true) ?? '',
+    return Array.from({ length: terminal.rows }, (_, i) =>
+      (active.getLine(active.baseY + i)?.translateToString(true) ?? '').trimEnd(),
     )
   }
   return {
