@@ -247,7 +247,7 @@ function mapped(culprit: Culprit, mapPosition: MapPosition | undefined): Culprit
 
 const FRAME = { before: 2, after: 2, width: 200 }
 
-function codeFrame(source: string | undefined, line: number): ReportFinding['codeFrame'] {
+export function codeFrame(source: string | undefined, line: number): ReportFinding['codeFrame'] {
   const from = Math.max(0, line - 1 - FRAME.before)
   return (source?.split('\n', line + FRAME.after) ?? []).slice(from).map((text, i) => ({
     line: from + i + 1,

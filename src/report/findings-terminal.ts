@@ -51,7 +51,8 @@ function findingText(
   const lines = [
     `${`${rank}`.padStart(3)}  ${paint.bold(pattern)}  ${color.bold(printable(title))}${status}${where}`,
     `${INDENT}${color.dim(`${severity}, ${sure}: ${printable(reason)}`)}`,
-    `${INDENT}holds ${formatBytes(growth.retainedBytes)}${perHour}`,
+    // What is a mere number on the heap holds nothing there.
+    ...(growth.retainedBytes > 0 ? [`${INDENT}holds ${formatBytes(growth.retainedBytes)}${perHour}`] : []),
   ]
   if (culprit) {
     const name = culprit.function ? ` in ${printable(culprit.function, 60)}` : ''
@@ -62,7 +63,7 @@ function findingText(
       ...frameLines(finding, color, width),
     )
   }
-  lines.push('', ...pathLines(retainingPath, color, width))
+  if (retainingPath.length > 0) lines.push('', ...pathLines(retainingPath, color, width))
   if (explains.length > 0) {
     const others = explains.slice(0, 4).map(({ title, count }) => `${formatCount(count)} ${printable(title, 60)}`)
     lines.push('', ...wrapped(`the same objects: ${others.join('; ')}`, width, color.dim))
