@@ -17,11 +17,16 @@ export async function main(argv: readonly string[]): Promise<void> {
       abort.abort(new LeakscopeError('cancelled', `stopped by ${signal}`))
     })
   }
-  // A reader that has seen enough (`leakscope ps | head -1`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(0)
-  })
+  // A reader that has seen enough (`leakscope ps | head -1`) is no error, nor is a terminal that was closed. Nobody is
+  // there to be told anything any more, but what was begun has to be put in order all the same.
+  let nobodyReads = false
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+      nobodyReads = true
+      abort.abort(new LeakscopeError('cancelled', 'nobody reads what is printed'))
+    })
+  }
 
   const context = createContext(abort.signal)
   try {
@@ -32,7 +37,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     await program.parseAsync([...argv])
     if (context.failed) process.exitCode = 1
   } catch (error) {
-    process.exitCode = report(error)
+    process.exitCode = nobodyReads ? 0 : report(error)
   }
   // What was written is still on its way.
   if (context.endsAtOnce) process.stdout.write('', () => process.stderr.write('', () => process.exit()))

@@ -5,6 +5,7 @@ import type { ReadSource } from '../analysis/culprit.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
+import type { FilesSeen } from '../detectors/open-files.ts'
 import type { Report } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Comparison, SnapshotInput } from './inputs.ts'
@@ -22,6 +23,8 @@ export interface CompareOptions {
   readonly signal: AbortSignal
   /** Asks views of buffers how much they show, by V8's id, where the process is still at hand; those that are gone are left out. */
   readonly askViews?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveView>>
+  /** What the system said meanwhile of open files, and how many there may be; where the process is at hand. */
+  readonly openFiles?: { readonly seen: readonly FilesSeen[]; readonly limit: number | undefined } | undefined
 }
 
 /** Clusters with paths in JSON unless --limit says otherwise; beyond that they are crumbs. */
@@ -35,14 +38,21 @@ export async function compareAll(
   progress: Progress,
   options: CompareOptions,
 ): Promise<Compared> {
-  const [{ openSeries }, { tellGrowth }, { reportSnapshot }, { findLeaks, lookForSuspects }, { viewsToAsk }] =
-    await Promise.all([
-      import('../analysis/compare.ts'),
-      import('../analysis/growth.ts'),
-      import('./report.ts'),
-      import('../detectors/find-leaks.ts'),
-      import('../detectors/buffer-slab-retention.ts'),
-    ])
+  const [
+    { openSeries },
+    { tellGrowth },
+    { reportSnapshot },
+    { findLeaks, lookForSuspects },
+    { findOpenFiles },
+    { viewsToAsk },
+  ] = await Promise.all([
+    import('../analysis/compare.ts'),
+    import('../analysis/growth.ts'),
+    import('./report.ts'),
+    import('../detectors/find-leaks.ts'),
+    import('../detectors/open-files.ts'),
+    import('../detectors/buffer-slab-retention.ts'),
+  ])
   const { limit, filter, json, readSource, signal } = options
   const parts: GrowthPart[] = []
   const heaps: IsolateHeap[] = []
@@ -79,11 +89,16 @@ export async function compareAll(
     }
     progress.stage('looking for leaks')
     const { mapPosition } = await import('../support/source-maps.ts')
-    const { findings, explained } = findLeaks({ isolates: heaps, readSource, mapPosition })
+    const captures = { isolates: heaps, readSource, mapPosition }
+    const { findings, explained } = findLeaks(captures)
+    // What the heap tells, it tells better.
+    const isTold = findings.some(({ pattern }) => pattern === 'handle-leak')
+    const byFiles =
+      options.openFiles && !isTold ? findOpenFiles(options.openFiles.seen, options.openFiles.limit, captures) : []
     return {
       snapshots: parts.flatMap(({ snapshots }) => snapshots),
       growth: { ...joinGrowth(parts.map(({ growth }) => growth)), notCompared: [...notCompared] },
-      findings: [...findings],
+      findings: [...findings, ...byFiles],
       explained,
     }
   } finally {

@@ -10,7 +10,7 @@ export interface Context {
   note(text: string): void
   /** Colours for `out`, off unless the stream or the environment wants them; loaded only by who asks. */
   colors(): Promise<ChalkInstance>
-  /** Columns of the terminal that `out` writes to; 120 when it is not one. */
+  /** Columns of the terminal that `out` writes to; else what `COLUMNS` says, as many programs have it, or 120. */
   readonly width: number
   /** Aborted, with a LeakscopeError `cancelled` as its reason, on Ctrl-C and on SIGTERM. */
   readonly signal: AbortSignal
@@ -46,7 +46,7 @@ export function createContext(signal: AbortSignal): Context {
       const { Chalk } = await import('chalk')
       return new Chalk({ level: colorLevel(process.stdout) })
     },
-    width: process.stdout.columns ?? 120,
+    width: process.stdout.columns ?? (Number(process.env.COLUMNS) || 120),
     signal,
     progress: (quiet) => createProgress(process.stderr, quiet),
   }

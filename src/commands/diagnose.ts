@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
+import type { FilesSeen } from '../detectors/open-files.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
@@ -219,12 +220,17 @@ async function visit(
     const waste = await findWaste(context, progress, session, visited)
     if (light) return { visited, vitals, samples, waste, compared: undefined }
     await look()
-    await capture(context, progress, session, visited, target, options, folder, durationMs)
+    const files = await watchOpenFiles(pid)
+    try {
+      await capture(context, progress, session, visited, target, options, folder, durationMs)
+    } finally {
+      files?.stop()
+    }
     // What has been captured is worth its comparison, even if the process should be gone by now.
     await look().catch((error: unknown) => {
       if (!(error instanceof LeakscopeError)) throw error
     })
-    const compared = await compare(context, progress, session, folder, options, outputs.detailed)
+    const compared = await compare(context, progress, session, folder, options, outputs.detailed, files)
     progress.stage('looking at what was found')
     const findings = await lookAgain(session, compared.findings, vitals.at(-1)?.activeResources ?? null, context.signal)
     progress.stage('leaving')
@@ -276,6 +282,35 @@ function less({ explained, findings: before }: Compared, after: readonly ReportF
   const gone = before.filter(({ fingerprint }) => !left.has(fingerprint))
   const bytes = gone.reduce((sum, { growth }) => sum + growth.retainedBytes, 0)
   return explained && { ...explained, bytes: Math.max(0, explained.bytes - bytes) }
+}
+
+const FILES_EVERY_MS = 1000
+
+interface WatchedFiles {
+  readonly seen: readonly FilesSeen[]
+  readonly limit: number | undefined
+  stop(): void
+}
+
+/** Counts what the process has open, now and then until it is told to stop; undefined where that cannot be seen. */
+async function watchOpenFiles(pid: number | undefined): Promise<WatchedFiles | undefined> {
+  if (pid === undefined || process.platform !== 'linux') return undefined
+  const { readOpenFileLimit, readOpenFiles } = await import('../target/open-files.ts')
+  const seen: FilesSeen[] = []
+  const look = () => {
+    const files = readOpenFiles(pid)
+    if (files) seen.push({ atMs: performance.now(), files })
+  }
+  look()
+  const timer = setInterval(look, FILES_EVERY_MS)
+  return {
+    seen,
+    limit: readOpenFileLimit(pid),
+    stop() {
+      clearInterval(timer)
+      look()
+    },
+  }
 }
 
 /**
@@ -373,6 +408,7 @@ async function compare(
   folder: string,
   options: Options,
   json: boolean,
+  openFiles: WatchedFiles | undefined,
 ): Promise<Compared> {
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
   const [{ readLocalSource }, { comparisonOf }, { compareAll }, { viewsNow }] = await Promise.all([
@@ -388,5 +424,6 @@ async function compare(
   }
   return compareAll(await comparisonOf([folder]), progress, {
     ...{ sort: 'retained', index: false, json, limit, readSource: readLocalSource, signal: context.signal, askViews },
+    openFiles,
   })
 }

@@ -52,7 +52,7 @@ export function reportProcess(samples: readonly Sample[], pid: number | undefine
   }
 }
 
-function whyNoMappings({ mappings }: ProcessMemory, pid: number | undefined): string[] {
+export function whyNoMappings({ mappings }: ProcessMemory, pid: number | undefined): string[] {
   if (mappings !== null) return []
   if (pid === undefined)
     return ['a process that is known by its inspector alone may be anywhere; name its pid if it is here']

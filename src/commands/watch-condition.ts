@@ -3,13 +3,33 @@
 import { judgeTrend, type Point } from '../analysis/trend.ts'
 import { LeakscopeError } from '../errors.ts'
 import { WATCHED } from '../process/look.ts'
-import { size } from './options.ts'
+import { duration, size } from './options.ts'
 
 export interface Condition {
   readonly text: string
   readonly id: string
+  /** Whether it is of a trend, and not of a value. */
+  readonly isOfTrend: boolean
   /** Whether the points so far, of what `id` names, meet it. */
   holds(points: readonly Point[]): boolean
+}
+
+/**
+ * One verdict on a series is hardly ever wrong, but of one after each look some would be: so many in a row must be of the
+ * same mind, each with a part more of the series before it.
+ */
+export const OF_ONE_MIND = { verdicts: 3, news: 0.1 }
+
+/** Asks a condition as often as that makes sense, of a series that goes on. */
+export function asked(condition: Condition): (points: readonly Point[], added: number) => boolean {
+  let [lastAsked, inARow] = [0, 0]
+  return (points, added) => {
+    if (!condition.isOfTrend) return condition.holds(points)
+    if (added < (1 + OF_ONE_MIND.news) * lastAsked) return false
+    lastAsked = added
+    inARow = condition.holds(points) ? inARow + 1 : 0
+    return inARow >= OF_ONE_MIND.verdicts
+  }
 }
 
 /** Throws a LeakscopeError that says what can be written. */
@@ -28,11 +48,12 @@ export function parseCondition(text: string): Condition {
       `--until takes a slope per hour, such as ${id}.slope>5MB/h, not '${number}'`,
     )
   }
-  const limit = unit === 'bytes' ? size('--until')(bare) : plainNumber(bare)
+  const limit = unit === 'bytes' ? size('--until')(bare) : unit === 'ms' ? duration('--until')(bare) : plainNumber(bare)
   const beyond = (value: number) => (operator === '>' ? value > limit : value < limit)
   return {
     text: text.trim(),
     id,
+    isOfTrend: slope !== undefined,
     holds(points) {
       const last = points.at(-1)
       if (!last) return false

@@ -1,18 +1,14 @@
-// `leakscope watch` at work.
+// `leakscope watch` at work: looks at processes side by side until something happens that was waited for.
 
-import type { Point } from '../analysis/trend.ts'
-import { pause } from '../capture/pause.ts'
-import { ledger } from '../process/ledger.ts'
-import { lookOf } from '../process/look.ts'
-import { type ProcessMemory, readProcessMemory } from '../process/read-memory.ts'
+import { LeakscopeError } from '../errors.ts'
 import { type Look, openRecording } from '../process/recording.ts'
-import { formatBytes, formatCount } from '../support/format.ts'
-import { withInspector } from '../target/attach.ts'
-import { readOsFacts } from '../target/os-facts.ts'
-import type { TargetName } from '../target/target.ts'
-import { attachWorkers } from '../target/workers.ts'
+import { showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
-import type { Condition } from './watch-condition.ts'
+import { type Action, act } from './watch-actions.ts'
+import { asked, type Condition } from './watch-condition.ts'
+import { type Display, lineDisplay } from './watch-display.ts'
+import { History } from './watch-history.ts'
+import { watchTarget } from './watch-target.ts'
 
 export interface WatchWanted {
   readonly everyMs: number
@@ -21,102 +17,123 @@ export interface WatchWanted {
   readonly waitMs: number | undefined
   readonly record: string | undefined
   readonly conditions: readonly Condition[]
-  readonly takesSnapshot: boolean
-  readonly json: boolean
+  readonly action: Action
+  /** `live` is for a terminal. */
+  readonly shown: 'live' | 'lines' | 'json'
 }
 
-/** Of each condition, so many points are kept; of more, each second one goes. */
-const MOST_POINTS = 2000
+interface Met {
+  readonly condition: Condition
+  readonly name: TargetName
+}
 
-export async function runWatch(context: Context, name: TargetName, wanted: WatchWanted): Promise<void> {
-  const { conditions, json, takesSnapshot } = wanted
+export async function runWatch(context: Context, names: readonly TargetName[], wanted: WatchWanted): Promise<void> {
   const recorder = wanted.record === undefined ? undefined : openRecording(wanted.record)
-  const histories = new Map<Condition, Point[]>(conditions.map((condition) => [condition, []]))
-  let met: Condition | undefined
+  const over = new AbortController()
+  const stop = () => over.abort(ENOUGH)
+  const display = await displayOf(context, names, wanted, stop)
+  let met: Met | undefined
   try {
-    await watch(context, name, wanted, (look, atMs, number) => {
-      recorder?.add(look)
-      if (!json && number % HEAD_EVERY === 0) context.out(HEAD)
-      context.out(json ? JSON.stringify(look) : lineOf(look))
-      for (const [condition, points] of histories) {
-        const value = look.values[condition.id]
-        if (value != null) points.push({ atMs, value })
-        if (points.length > MOST_POINTS) histories.set(condition, thinned(points))
-      }
-      met = conditions.find((condition) => condition.holds(histories.get(condition)!))
-      return met === undefined
-    })
+    const onLook = (look: Look) => recorder?.add(look)
+    met = await watchAll(context, names, wanted, display, over, onLook)
   } finally {
     recorder?.close()
+    await display.close()
   }
   if (!met) return
-  context.note(`leakscope: ${met.text} holds`)
-  if (takesSnapshot) await takeSnapshot(context, name, wanted)
+  const { name, condition } = met
+  context.note(`leakscope: ${names.length > 1 ? `${showTarget(name)}: ` : ''}${condition.text} holds`)
+  // On a pipe, there are looks on standard output and nothing else.
+  const aside = wanted.shown === 'json' ? { ...context, out: context.note } : context
+  await act(aside, wanted.action, name, condition, wanted.waitMs)
 }
 
-const thinned = (points: readonly Point[]): Point[] => points.filter((_, i) => i % 2 === 1)
+/** That is no misfortune here, as it is for a snapshot. */
+function hasEnded(name: TargetName, cause: LeakscopeError): LeakscopeError {
+  return new LeakscopeError('target-died', `${showTarget(name)} has ended, at ${new Date().toISOString()}`, { cause })
+}
 
-/** Calls `onLook` after each look until it returns false, the count is full, or the user has seen enough. */
-async function watch(
+const ENOUGH = new LeakscopeError('cancelled', 'enough was seen')
+
+async function displayOf(
   context: Context,
-  name: TargetName,
-  { everyMs, count, waitMs }: WatchWanted,
-  onLook: (look: Look, atMs: number, number: number) => boolean,
-): Promise<void> {
-  const { signal } = context
-  const pid = name.kind === 'process' ? name.pid : undefined
-  const onNotice = (notice: string) => context.note(`leakscope: ${notice}`)
-  let number = 0
-  try {
-    await withInspector(name, { signal, onNotice, waitMs }, async (session, target) => {
-      const workers = await attachWorkers(session)
-      let before: ProcessMemory | undefined
-      try {
-        const { nodeVersion } = target
-        for (; number < count; number++) {
-          if (number > 0) await pause(everyMs, session.closed, signal)
-          const memory = await readProcessMemory({ session, workers, pid, nodeVersion })
-          const os = pid === undefined ? undefined : readOsFacts(pid)
-          const seen = { at: new Date(), pid: target.pid, nodeVersion, memory, ledger: ledger(memory), os, before }
-          if (!onLook(lookOf(seen), performance.now(), number)) return
-          before = memory
-        }
-      } finally {
-        await workers.leave()
-      }
+  names: readonly TargetName[],
+  { shown, everyMs }: WatchWanted,
+  onQuit: () => void,
+): Promise<Display> {
+  if (shown !== 'live') return lineDisplay(context, names.map(showTarget), shown === 'json')
+  const { liveDisplay } = await import('./watch-live.ts')
+  return liveDisplay(context, { names, everyMs, onQuit })
+}
+
+/** Resolves with the first condition that holds, or with undefined when all is seen that there is to see. */
+async function watchAll(
+  context: Context,
+  names: readonly TargetName[],
+  wanted: WatchWanted,
+  display: Display,
+  over: AbortController,
+  record: (look: Look) => void,
+): Promise<Met | undefined> {
+  const signal = AbortSignal.any([context.signal, over.signal])
+  let met: Met | undefined
+  let looks = 0
+  // One after the other, for most need the same port to come in by.
+  let begun = Promise.resolve()
+  const watches = names.map((name, which) => {
+    const history = new History()
+    const questions = wanted.conditions.map((condition) => ({ condition, holds: asked(condition) }))
+    const before = begun
+    let setBegun = () => {}
+    begun = new Promise((resolve) => {
+      setBegun = resolve
     })
-  } catch (error) {
+    const watch = watchTarget(name, {
+      ...wanted,
+      signal,
+      isOneOfSeveral: names.length > 1,
+      begins: before,
+      onNotice: (text) => display.notice(which, text),
+      onBegin(target) {
+        setBegun()
+        display.begin(which, target)
+      },
+      mayLook: () => display.mayLook(),
+      onLook(look, atMs, notes) {
+        looks++
+        record(look)
+        display.look(which, look, atMs, notes)
+        history.add(look, atMs)
+        for (const { condition, holds } of questions) {
+          if (holds(history.points(condition.id), history.added(condition.id))) met ??= { condition, name }
+        }
+        if (met) over.abort(ENOUGH)
+        return met === undefined
+      },
+    })
+    return watch.catch((error: unknown) => failed(error, which)).finally(setBegun)
+  })
+
+  /** What goes wrong with one leaves the others alone; what is a bug does not. */
+  function failed(cause: unknown, which: number): LeakscopeError | undefined {
+    if (!(cause instanceof LeakscopeError)) {
+      over.abort(ENOUGH)
+      throw cause
+    }
+    const error = cause.code === 'target-died' ? hasEnded(names[which]!, cause) : cause
+    if (over.signal.aborted) return undefined
     // A series without an end is ended by whoever has seen enough.
-    if (!signal.aborted || Number.isFinite(count) || number === 0) throw error
+    if (context.signal.aborted && looks > 0 && !Number.isFinite(wanted.count)) return undefined
+    if (!context.signal.aborted) display.ended(which, [error.message, error.hint].filter(Boolean).join('. '))
+    return error
   }
-}
 
-/** As a user would who types it now: with its price, and no more than the process has room for. */
-async function takeSnapshot(context: Context, name: TargetName, { waitMs }: WatchWanted): Promise<void> {
-  const { snapshotCommand } = await import('./snapshot.ts')
-  const target = name.kind === 'process' ? String(name.pid) : name.kind === 'agent' ? `unix:${name.path}` : undefined
-  const address =
-    name.kind === 'inspector' ? `${name.host.includes(':') ? `[${name.host}]` : name.host}:${name.port}` : ''
-  const wait = waitMs === undefined ? [] : ['--wait', `${waitMs}ms`]
-  await snapshotCommand(context).parseAsync([target ?? address, ...wait], { from: 'user' })
-}
-
-const COLUMNS: readonly (readonly [title: string, of: (values: Look['values']) => string])[] = [
-  ['RSS', ({ rss }) => bytes(rss)],
-  ['heap', ({ heap }) => bytes(heap)],
-  ['buffers', (values) => bytes(values['array-buffers'])],
-  ['native', (values) => bytes(values['native-heap'])],
-  ['idle', (values) => bytes(values['allocator-slack'])],
-  ['threads', ({ threads }) => (threads == null ? '?' : formatCount(threads))],
-  ['files', ({ files }) => (files == null ? '?' : formatCount(files))],
-  ['loop', (values) => (values['event-loop'] == null ? '' : `${Math.round(100 * values['event-loop'])} %`)],
-]
-const WIDTH = 9
-const HEAD_EVERY = 20
-const HEAD = `${'UTC'.padEnd(8)}${COLUMNS.map(([title]) => title.padStart(WIDTH)).join('')}`
-
-const bytes = (value: number | null | undefined): string => (value == null ? '?' : formatBytes(value))
-
-function lineOf({ at, values }: Look): string {
-  return `${at.slice(11, 19)}${COLUMNS.map(([, of]) => of(values).padStart(WIDTH)).join('')}`
+  const outcomes = await Promise.allSettled(watches)
+  const bug = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (bug) throw bug.reason
+  const errors = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []))
+  // Whoever has seen enough of the others knows of those that ended.
+  if (met || errors.length === 0 || (signal.aborted && errors.length < names.length)) return met
+  if (!context.signal.aborted) await display.seen()
+  throw errors[0]
 }

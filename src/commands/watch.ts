@@ -2,9 +2,10 @@
 
 import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
-import { parseTarget, type TargetName } from '../target/target.ts'
+import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import { duration, positiveInteger } from './options.ts'
+import { ACTIONS, type Action } from './watch-actions.ts'
 
 interface Options {
   readonly every: number
@@ -12,7 +13,8 @@ interface Options {
   readonly wait?: number | true
   readonly record?: string
   readonly until: readonly string[]
-  readonly then?: 'exit' | 'snapshot'
+  readonly then?: Action
+  readonly plain?: true
   readonly json?: true
 }
 
@@ -21,32 +23,40 @@ const SHORTEST_EVERY_MS = 200
 const DEFAULT_WAIT_MS = 600_000
 
 const help = `
-In a terminal there is a line of the main numbers for each look; on a pipe, and with --json, a line of JSON with all of
-them. --until stops it: 'rss>400MB', 'threads>50', 'native-heap>100MB', or 'heap.slope>5MB/h', which holds once the trend
-is a leak and its slope surely beyond. Several may be given, and one is enough. With --then snapshot, a heap snapshot is
-taken then, at the conditions of \`leakscope snapshot\`. \`leakscope trend\` judges what --record has written.`
+In a terminal there is a picture of all values, with their series and trends, kept up to date; keys at its foot sort it,
+pause, take snapshots and profiles, and diagnose. With --plain, and in a terminal without a cursor (TERM=dumb), there is
+a line of the main numbers for each look; on a pipe, and with --json, a line of JSON with all of them and the pid.
+
+--until stops it: 'rss>400MB', 'threads>50', 'event-loop-delay>200ms', or 'heap.slope>5MB/h', which holds once the trend
+is a leak and its slope surely beyond. Several may be given, and one is enough. With --then, a snapshot is taken then, a
+profile (10 s: of the CPU if the condition was of the event loop, else of the heap), or the process is diagnosed, as the
+commands of these names do it. \`leakscope trend\` judges what --record has written.
+
+While it is watched, a clock in the process measures how late its event loop is, and an observer its garbage
+collection; they go when leakscope goes. Where several processes are watched, each inspector moves to a port of its own.`
 
 export function watchCommand(context: Context): Command {
   return new Command('watch')
     .argument(
-      '<target>',
-      'a pid, host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
-      parseTarget,
+      '<targets...>',
+      'pids, host:port of open inspectors, their ws:// URLs, or unix:<socket of an agent>',
+      (text: string, before: readonly TargetName[] = []) => [...before, parseTarget(text)],
     )
     .option('--every <time>', 'how long from one look to the next (default: 1s)', duration('--every'), DEFAULT_EVERY_MS)
     .option('--count <n>', 'how often to look (default: until Ctrl-C)', positiveInteger('--count'))
     .option('--record <file>', 'write each look into this file as well, or go on with it')
     .option('--until <condition>', 'stop when this holds; may be given several times', collect, [])
-    .option('--then <action>', 'what to do then: exit or snapshot (default: exit)', action)
+    .option('--then <action>', `what to do then: ${ACTIONS.join(', ')} (default: exit)`, action)
     .option(
       '--wait [time]',
       'wait while another process has the port that the target needs for its inspector (default: 10min)',
       duration('--wait'),
     )
+    .option('--plain', 'a line for each look, also in a terminal')
     .option('--json', 'lines of JSON, also in a terminal')
     .addHelpText('after', help)
-    .action(async (target: TargetName, options: Options) => {
-      const { every, count, wait, record, until, json } = options
+    .action(async (targets: readonly TargetName[], options: Options) => {
+      const { every, count, wait, record, until, json, plain } = options
       if (options.then && until.length === 0) throw new LeakscopeError('usage-invalid', '--then takes an --until')
       if (every < SHORTEST_EVERY_MS) {
         throw new LeakscopeError(
@@ -54,25 +64,33 @@ export function watchCommand(context: Context): Command {
           '--every takes 200ms or more here, as each look costs the target a little',
         )
       }
-      const [{ runWatch }, { parseCondition }] = await Promise.all([
+      const [{ runWatch }, { parseCondition }, { isScreen }] = await Promise.all([
         import('./watch-series.ts'),
         import('./watch-condition.ts'),
+        import('../support/screen.ts'),
       ])
-      return runWatch(context, target, {
+      const isTerminal = process.stdout.isTTY
+      return runWatch(context, unique(targets), {
         everyMs: every,
         count: count ?? Number.POSITIVE_INFINITY,
         waitMs: wait === true ? DEFAULT_WAIT_MS : wait,
         record,
         conditions: until.map(parseCondition),
-        takesSnapshot: options.then === 'snapshot',
-        json: json ?? !process.stdout.isTTY,
+        action: options.then ?? 'exit',
+        shown: json || !(isTerminal || plain) ? 'json' : plain || !isScreen(process.stdout) ? 'lines' : 'live',
       })
     })
 }
 
 const collect = (text: string, before: readonly string[]): string[] => [...before, text]
 
-function action(text: string): 'exit' | 'snapshot' {
-  if (text === 'exit' || text === 'snapshot') return text
-  throw new LeakscopeError('usage-invalid', `--then takes exit or snapshot, not '${text}'`)
+/** Whoever names one twice means it once. */
+function unique(names: readonly TargetName[]): TargetName[] {
+  return names.filter((name, i) => names.findIndex((other) => showTarget(other) === showTarget(name)) === i)
+}
+
+function action(text: string): Action {
+  const found = ACTIONS.find((each) => each === text)
+  if (found) return found
+  throw new LeakscopeError('usage-invalid', `--then takes ${ACTIONS.join(', ')}, not '${text}'`)
 }

@@ -1,12 +1,13 @@
 // One look at a process as numbers by name: what is watched, recorded and judged.
 
+import type { GaugeReading } from '../capture/gauges.ts'
 import type { OsFacts } from '../target/os-facts.ts'
 import { LEDGER_LABELS, type Ledger, type LedgerLineId } from './ledger.ts'
 import type { ProcessMemory } from './read-memory.ts'
 import type { Look } from './recording.ts'
 
-/** What is not bytes is a count, or a part from 0 to 1. */
-export type Unit = 'bytes' | 'count' | 'part'
+/** What is not bytes is a count, a part from 0 to 1, or milliseconds. */
+export type Unit = 'bytes' | 'count' | 'part' | 'ms'
 
 /** What can be watched beside the lines of the ledger, with what it is called. */
 const OTHERS = {
@@ -18,6 +19,8 @@ const OTHERS = {
   files: ['open files', 'count'],
   resources: ['active resources', 'count'],
   'event-loop': ['event loop, part busy', 'part'],
+  'event-loop-delay': ['event loop, delay', 'ms'],
+  gc: ['garbage collection', 'part'],
 } as const satisfies Readonly<Record<string, readonly [string, Unit]>>
 
 export const WATCHED: Readonly<Record<string, { readonly label: string; readonly unit: Unit }>> = {
@@ -39,9 +42,11 @@ interface Seen {
   readonly os: OsFacts | undefined
   /** Of the look before; undefined for the first. */
   readonly before: ProcessMemory | undefined
+  /** Since the look before; undefined for the first, and where nothing is measured. */
+  readonly gauges: GaugeReading | undefined
 }
 
-export function lookOf({ at, pid, nodeVersion, memory, ledger, os, before }: Seen): Look {
+export function lookOf({ at, pid, nodeVersion, memory, ledger, os, before, gauges }: Seen): Look {
   const { memoryUsage, heapStatistics, activeResources } = memory.main
   const heapLimit = heapStatistics?.heap_size_limit
   const rssLimit = os?.cgroup?.limitBytes
@@ -59,6 +64,8 @@ export function lookOf({ at, pid, nodeVersion, memory, ledger, os, before }: See
       files: total(os?.files),
       resources: total(activeResources),
       'event-loop': before ? busyPart(before, memory) : null,
+      'event-loop-delay': gauges?.longestDelayMs ?? null,
+      gc: gauges?.gcPart ?? null,
       ...Object.fromEntries(ledger.lines.map(({ id, bytes }) => [id, bytes])),
     },
     limits: {

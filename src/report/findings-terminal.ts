@@ -51,7 +51,8 @@ function findingText(
   const lines = [
     `${`${rank}`.padStart(3)}  ${paint.bold(pattern)}  ${color.bold(printable(title))}${status}${where}`,
     `${INDENT}${color.dim(`${severity}, ${sure}: ${printable(reason)}`)}`,
-    ...(finding.wastes ? [] : [`${INDENT}holds ${formatBytes(growth.retainedBytes)}${perHour}`]),
+    // What is a mere number on the heap holds nothing there.
+    ...(growth.retainedBytes > 0 ? [`${INDENT}holds ${formatBytes(growth.retainedBytes)}${perHour}`] : []),
   ]
   if (culprit) {
     const name = culprit.function ? ` in ${printable(culprit.function, 60)}` : ''

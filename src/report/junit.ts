@@ -68,7 +68,7 @@ function findingText(finding: ReportFinding, root: string): string {
   const { severity, confidence, status, reason, culprit, growth, retainingPath, advice } = finding
   return [
     `${severity}, ${Math.round(100 * confidence)} % sure${status === undefined ? '' : `, ${status}`}: ${reason}`,
-    ...(finding.wastes ? [] : [`holds ${formatBytes(growth.retainedBytes)}`]),
+    ...(growth.retainedBytes === 0 ? [] : [`holds ${formatBytes(growth.retainedBytes)}`]),
     ...(culprit ? [`at ${placeOf(culprit.url, root).path}:${culprit.line}:${culprit.column}`] : []),
     ...retainingPath.map(({ edge, node, leaking }) => `  leaking ${leaking}: ${edge === '' ? '' : `${edge} `}${node}`),
     advice,

@@ -51,7 +51,7 @@ function checkParts(check: NonNullable<Report['check']>): string[] {
 function findingText(finding: ReportFinding, rank: number, options: FormatOptions): string {
   const { pattern, severity, confidence, status, title, culprit, reason, growth, retainingPath, advice } = finding
   const perHour = growth.bytesPerSecond > 0 ? `, ${formatBytes(growth.bytesPerSecond * 3600)} an hour` : ''
-  const holds = finding.wastes ? '' : `Holds ${formatBytes(growth.retainedBytes)}${perHour}. `
+  const holds = growth.retainedBytes === 0 ? '' : `Holds ${formatBytes(growth.retainedBytes)}${perHour}. `
   const said = [severity, `${Math.round(100 * confidence)} % sure`, ...(status === undefined ? [] : [status])].join(
     ', ',
   )

@@ -17,6 +17,8 @@ export interface AttachOptions extends VisitOptions {
    * nobody but other leakscopes, and for those two minutes at most.
    */
   readonly waitMs?: number | undefined
+  /** Whether an inspector that this opens moves away from its usual port, where it is in the way of other processes'. */
+  readonly movesAside?: boolean
 }
 
 /**
@@ -34,12 +36,12 @@ export async function withInspector<T>(
   if (typeof name === 'object' && name.kind === 'inspector') {
     return visit(platform, us, await outsideOfInspector(name, options.signal), options, work)
   }
-  const { signal, waitMs, onNotice: notice = () => {} } = options
+  const { signal, waitMs, movesAside = false, onNotice: notice = () => {} } = options
   if (typeof name === 'object' && name.kind === 'agent') return visitAgent(platform, name.path, options, work)
   const pid = typeof name === 'number' ? name : name.pid
   const agent = await platform.agentSocket(pid)
   if (agent !== undefined) return visitAgentOf(platform, pid, agent, options, work)
-  const { outside, done } = await outsideOfProcess(platform, us, pid, { signal, notice, waitMs })
+  const { outside, done } = await outsideOfProcess(platform, us, pid, { signal, notice, waitMs, movesAside })
   try {
     return await visit(platform, us, outside, options, work)
   } finally {

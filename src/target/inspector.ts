@@ -1,14 +1,15 @@
 // Finds, opens and shuts the inspector of one process.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
 import { type InspectorAddress, showAddress } from './address.ts'
 import { DEFAULT_INSPECTOR_PORT } from './node-arguments.ts'
 import type { Listener, Platform, PortHolder } from './platform.ts'
-import { isInspector } from './probe.ts'
+import { inspectorUrl, isInspector } from './probe.ts'
 import { refusesSignal } from './refusals.ts'
 import type { Route } from './route.ts'
-import type { ProtocolClient, SendOptions } from './session.ts'
+import { evaluate, openSession, type ProtocolClient, type SendOptions } from './session.ts'
 import { LIST } from './visitors.ts'
 
 /** Node opens the port within milliseconds, except while its main thread is blocked outside JavaScript. */
@@ -129,6 +130,56 @@ async function waitForInspector(
     }
   }
 }
+
+const MOVE_MS = 10_000
+
+/**
+ * Has an inspector that listens on its usual port, the same for all of a machine, listen on any free one instead, so that
+ * it is not in the way of another process's. Returns where it listens then. The port that the process would take the
+ * next time stays what it was. Not to be cut off by Ctrl-C: nobody would know where it is.
+ */
+export async function moveInspector(
+  platform: Platform,
+  { pid, ownPid }: { readonly pid: number; readonly ownPid: number | undefined },
+  at: InspectorAddress,
+  route: Route,
+): Promise<InspectorAddress> {
+  const before = await platform.listeners(pid)
+  if (!before || (await platform.inspectorPort(pid)) === 0) return at
+  const signal = AbortSignal.timeout(MOVE_MS)
+  const session = await openSession(await inspectorUrl(at, route), signal, route)
+  try {
+    if (!(await evaluate(session, MOVE(ownPid), z.boolean()))) return at
+    await Promise.race([session.closed, sleep(MOVE_MS)])
+  } finally {
+    session.close()
+  }
+  const answer = await waitForInspector(platform, pid, new Set(before.map(({ id }) => id)), 0, route, signal)
+  return 'opened' in answer ? answer.opened : at
+}
+
+/** The answer has to be on its way before the connection ends; and that has to be gone before another can be had. */
+const MOVE = (ownPid: number | undefined): string => `(() => {
+  if (typeof process !== 'object' || ${ownPid ?? 'process.pid'} !== process.pid) return false
+  const load = process.getBuiltinModule ?? ((name) => (process.mainModule ?? { require }).require(name))
+  const inspector = load('inspector')
+  const { setImmediate, setTimeout } = load('timers')
+  const port = process.debugPort
+  let tries = 100
+  const open = () => {
+    try {
+      inspector.open(0, '127.0.0.1')
+      process.debugPort = port
+    } catch {
+      if (--tries > 0) setTimeout(open, 10)
+    }
+  }
+  setImmediate(() => {
+    inspector.close()
+    open()
+  })
+  return true
+})()`
 
 async function tookTooLong(platform: Platform, pid: number): Promise<LeakscopeError> {
   const later = 'Its inspector will open when it does, and the next visit by leakscope shuts it.'

@@ -58,7 +58,7 @@ export function parseSocketTable(text: string): Socket[] {
 }
 
 /** `0100007F` → `127.0.0.1`: the kernel prints each 32-bit word as the (little-endian) machine holds it. */
-function parseAddress(hex: string): string {
+export function parseAddress(hex: string): string {
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => (word.match(/../g) ?? []).reverse())
   if (bytes.length === 4) return bytes.map((byte) => Number.parseInt(byte, 16)).join('.')
   const groups: string[] = []

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LeakscopeError } from '../errors.ts'
 import { formatDuration, printable } from '../support/format.ts'
 import { type InspectorAddress, showAddress } from './address.ts'
-import { findOpenInspector, isAlive, openInspector, type PortTaken, whoHas } from './inspector.ts'
+import { findOpenInspector, isAlive, moveInspector, openInspector, type PortTaken, whoHas } from './inspector.ts'
 import { cutOffVisits, leaveNote, visitorOf } from './notes.ts'
 import type { Platform, ProcessFacts } from './platform.ts'
 import { inspectorUrl } from './probe.ts'
@@ -19,6 +19,8 @@ export interface LocalOptions {
   readonly notice: (notice: string) => void
   /** How long to wait for the port that the target needs while somebody else has it. */
   readonly waitMs: number | undefined
+  /** Whether an inspector that is opened moves to a port where it is in nobody's way. */
+  readonly movesAside: boolean
 }
 
 /** How long to wait for another leakscope to be done, unless told otherwise. */
@@ -49,7 +51,8 @@ export async function outsideOfProcess(
     const already = await findOpenInspector(platform, pid, route)
     const leftBy = already && (await cutOffVisits(platform, pid))[0]?.by
     forget = leaveNote({ visitor: us, target: { pid, birth: facts.birth }, opened: already === undefined })
-    const inspector = already ?? (await openInTurn(platform, pid, route, options))
+    let inspector = already ?? (await openInTurn(platform, pid, route, options))
+    if (!already && options.movesAside) inspector = await moveInspector(platform, facts, inspector, route)
     const outside = describeOutside(platform, facts, inspector, route, { opened: !already || !!leftBy, leftBy })
     return {
       outside,

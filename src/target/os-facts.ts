@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { kindOf } from './open-files.ts'
 
 export interface OsFacts {
   readonly rssBytes: number | null
@@ -50,7 +51,7 @@ export function readOsFacts(pid: number, root = ''): OsFacts | undefined {
     swapBytes: kilobytes('VmSwap'),
     virtualBytes: kilobytes('VmSize'),
     threads: countNames(`${proc}/task`, (thread) => read(`${proc}/task/${thread}/comm`)?.trimEnd()),
-    files: countNames(`${proc}/fd`, (fd) => fileKind(readlinkSync(`${proc}/fd/${fd}`))),
+    files: countNames(`${proc}/fd`, (fd) => kindOf(readlinkSync(`${proc}/fd/${fd}`))),
     cgroup: cgroupMemory(pid, root),
   }
 }
@@ -70,14 +71,6 @@ function countNames(folder: string, nameOf: (entry: string) => string | undefine
     if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1)
   }
   return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
-}
-
-/** From what the link of a descriptor says: `socket:[123]`, `anon_inode:[eventpoll]`, `/var/log/x`. */
-function fileKind(link: string): string {
-  const anonymous = /^anon_inode:\[?([^\]]+)\]?$/.exec(link)?.[1]
-  if (anonymous !== undefined) return anonymous === 'eventpoll' ? 'epoll' : anonymous
-  if (link.startsWith('/dev/')) return 'device'
-  return /^(\w+):\[/.exec(link)?.[1] ?? 'file'
 }
 
 interface Mount {

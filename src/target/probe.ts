@@ -101,6 +101,18 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return undefined
+    return rescue(text)
   }
+}
+
+/**
+ * Node writes a process's title and its script's name into the list as they are, quotes and control characters too, and
+ * then it is no JSON. Each field has a line, and those that matter come after the title.
+ * https://github.com/nodejs/node/blob/main/src/inspector_socket_server.cc
+ */
+function rescue(text: string): unknown {
+  const [type, webSocketDebuggerUrl] = ['type', 'webSocketDebuggerUrl'].map(
+    (name) => [...text.matchAll(new RegExp(`^ *"${name}": "([^"\\\\\\p{Cc}]*)",? *$`, 'gmu'))].at(-1)?.[1],
+  )
+  return type && webSocketDebuggerUrl ? [{ type, webSocketDebuggerUrl }] : undefined
 }

@@ -4,6 +4,7 @@
 //   npm run bench -- --rivals       beside Chrome DevTools' engine, memlab and VS Code's parser (installs them here)
 //   npm run bench -- --large        1.4 GB as well (making it takes some 8 GB of memory, the rivals as much)
 //   npm run bench -- --profiles     what profiles cost a busy server, and nothing else; about five minutes
+//   npm run bench -- --watching     what a process pays for being watched, and nothing else; about six minutes
 //   npm run bench -- --huge         5 GB as well, by leakscope alone (takes 6 GB of disk)
 //
 //   --rounds N      runs of each (3)
@@ -29,6 +30,7 @@ import { profileCosts, profilesTable } from './profiles.mjs'
 import { installRivals } from './rivals.mjs'
 import { startUp } from './start-up.mjs'
 import { verdictRates, verdictsTable } from './verdicts.mjs'
+import { watchingCosts, watchingTable } from './watching.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -36,6 +38,7 @@ const { values } = parseArgs({
     large: { type: 'boolean', default: false },
     huge: { type: 'boolean', default: false },
     profiles: { type: 'boolean', default: false },
+    watching: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     sizes: { type: 'string', default: '28,100,400' },
     file: { type: 'string' },
@@ -65,6 +68,7 @@ const check = (fine) => {
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0].model}, load ${loadavg()[0].toFixed(1)}`)
 console.log(`${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`}; ratios are taken within a round\n`)
 if (values.profiles) await benchProfiles()
+else if (values.watching) await benchWatching()
 else await benchEngine()
 
 if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
@@ -75,6 +79,13 @@ async function benchProfiles() {
   results.profiles = await profileCosts([20, 24], rounds)
   console.log(profilesTable(results.profiles))
   check(results.profiles.every(({ fine }) => fine))
+}
+
+async function benchWatching() {
+  console.log('WATCHING: processor time that a process pays for one look a second, beside a twin that nobody watches\n')
+  results.watching = await watchingCosts([20, 24], 60)
+  console.log(watchingTable(results.watching))
+  check(results.watching.every(({ fine }) => fine))
 }
 
 async function benchEngine() {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import type { Point } from '../../src/analysis/trend.ts'
-import { parseCondition } from '../../src/commands/watch-condition.ts'
+import { asked, parseCondition } from '../../src/commands/watch-condition.ts'
 
 const HOUR_MS = 3_600_000
 /** A minute apart. */
@@ -18,6 +18,9 @@ describe('a condition', () => {
     ['threads>50', 51, true],
     ['threads>50', 50, false],
     ['event-loop>90%', 0.95, true],
+    ['event-loop-delay>200ms', 201, true],
+    ['event-loop-delay>0.2s', 199, false],
+    ['gc>10%', 0.11, true],
   ])('%s with %d: %s', (text, value, holds) => {
     expect(parseCondition(text).holds([{ atMs: 0, value }])).toBe(holds)
   })
@@ -34,12 +37,27 @@ describe('a condition', () => {
     expect(parseCondition('heap.slope<5MB/h').holds(series(120, () => 100e6))).toBe(true)
   })
 
+  test('of a slope is asked now and then, and believed when it goes on to hold', () => {
+    const holds = asked(parseCondition('heap.slope>5MB/h'))
+    const grows = series(120, (hour) => 100e6 + 20e6 * hour)
+    const at = grows.findIndex((_, i) => holds(grows.slice(0, i + 1), i + 1))
+    expect(at).toBeGreaterThan(17)
+    expect(at).toBeLessThan(60)
+    // A single verdict that is none is the end of its row.
+    const again = asked({ text: '', id: 'heap', isOfTrend: true, holds: (points) => points.length !== 12 })
+    expect([10, 10.5, 12, 14, 16, 18].map((count) => again(Array(Math.floor(count)).fill(grows[0]), count))).toEqual([
+      ...[false, false, false, false, false],
+      true,
+    ])
+  })
+
   test.each([
     ['nonsense', 'does not understand'],
     ['constructor>3', 'does not understand'],
     ['rss=3MB', 'does not understand'],
     ['rss>3', 'takes a size'],
     ['threads>many', 'takes a number'],
+    ['event-loop-delay>many', 'takes a duration'],
     ['heap.slope>5MB', 'per hour'],
   ])('%s is refused', (text, why) => {
     expect(() => parseCondition(text)).toThrow(why)
