@@ -17,14 +17,26 @@ export interface Task {
 }
 
 const { snapshots, scripts } = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Task
-const madeOf = new Map(scripts.map(({ url, file }) => [url, file]))
-
+const pathOf = (url: string): string => (url.startsWith('file:') ? fileURLToPath(url) : url)
 /** A script and the file that it was made of have one name; the other way to write it stands for the file. */
-const otherName = (url: string): string => (url.startsWith('file:') ? fileURLToPath(url) : pathToFileURL(url).href)
+const otherName = (url: string): string => (url.startsWith('file:') ? pathOf(url) : pathToFileURL(url).href)
+
+const madeOf = new Map(scripts.map(({ url, file }) => [pathOf(url), file]))
+/** By path, how the heap names the script, which is how it is first asked for; V8's debugger makes URLs of all names. */
+const names = new Map<string, string>()
+
+/** The text of a script that was made of a file; undefined for the file, and for all others. */
+function made(url: string): string | undefined {
+  const path = pathOf(url)
+  const file = madeOf.get(path)
+  if (file === undefined) return undefined
+  if (!names.has(path)) names.set(path, url)
+  return names.get(path) === url ? file : undefined
+}
 
 const compared = await compareAll({ series: [{ isolate: 'main', snapshots }], notCompared: [] }, silentProgress, {
   ...{ limit: Number.POSITIVE_INFINITY, sort: 'retained', index: false, json: true },
-  readSource: (url) => readLocalSource(madeOf.get(url) ?? url),
+  readSource: (url) => readLocalSource(made(url) ?? url),
   mapPosition(url, line, column) {
     const made = madeOf.get(url)
     if (made === undefined) return mapPosition(url, line, column)

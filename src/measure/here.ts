@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { writeHeapSnapshot } from 'node:v8'
 import { type Meter, meterOf, type Reading } from '../check/settle.ts'
 import { LeakscopeError } from '../errors.ts'
@@ -117,10 +118,13 @@ interface Samples {
   readonly head: SampleNode
 }
 
+/** V8's profiler names a script as who compiled it does. */
+const OWN_NAMES = [import.meta.url, fileURLToPath(import.meta.url)]
+
 /** What is allocated for the sake of the measuring is none of the program's business. No deeper than V8's 128 frames. */
 const withoutOwn = (node: SampleNode): SampleNode => ({
   ...node,
-  children: node.children.filter(({ callFrame }) => callFrame.url !== import.meta.url).map(withoutOwn),
+  children: node.children.filter(({ callFrame }) => !OWN_NAMES.includes(callFrame.url)).map(withoutOwn),
 })
 
 interface ParsedScript {

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ReportSchema } from '../../src/findings/report.ts'
+import '../../src/measure/vitest.ts'
 import { LeakscopeError, type MeasureOptions, measureLeak, toLeak } from '../../src/measure/index.ts'
 import { temporaryFolder } from '../support/target.ts'
 
@@ -183,5 +184,7 @@ describe('the matcher', () => {
     expect(strict.pass).toBe(true)
     expect(strict.message()).toMatch(/^Undecided: .+\n.+maxDurationMs allows more/)
     expect((await toLeak.call({ isNot: false }, undecided, { ...hasty, strict: true })).pass).toBe(false)
+    await expect(undecided).not.toLeak(hasty)
+    await expect(() => expect(undecided).not.toLeak({ ...hasty, strict: true })).rejects.toThrow(/^Undecided/)
   })
 })

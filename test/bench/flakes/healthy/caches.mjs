@@ -1,4 +1,4 @@
-// Fills caches up to their bounds: some at once, some through half of the check, some ever more slowly, with a rare rebuild.
+// Fills caches up to their bounds: some at once, some through half of the check, some ever more slowly.
 
 import { dice, textOf } from '../dice.mjs'
 
@@ -19,5 +19,4 @@ export function iteration({ roll, byKey, keys, latest, most, bytes }, number) {
   if (!byKey.has(key)) byKey.set(key, { key, text: textOf(bytes) })
   latest.set(number, { number, text: textOf(bytes) })
   if (latest.size > most) latest.delete(latest.keys().next().value)
-  if (roll() < 0.0002) byKey.clear()
 }
