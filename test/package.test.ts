@@ -69,7 +69,7 @@ describe('the package', () => {
   })
 
   it('gives measureLeak to modules of both kinds', async () => {
-    const measuring = "measureLeak(() => {}, { iterations: 36 }).then(({ verdict }) => console.log(verdict))"
+    const measuring = 'measureLeak(() => {}, { iterations: 36 }).then(({ verdict }) => console.log(verdict))'
     for (const script of [
       `import { measureLeak } from 'leakscope/measure'; ${measuring}`,
       `const { measureLeak } = require('leakscope/measure'); ${measuring}`,

@@ -69,7 +69,7 @@ const WARMUP_ROUNDS = { least: 3, leastOfLong: 2, most: 8 }
 /** Of all time, what the warm-up may take. */
 const WARMUP_SHARE = 0.4
 /** Work that takes longer than this at the least grows by smaller steps. */
-const LONG_MS = 2000
+const LONG_MS = 1000
 
 export async function measureRounds(meter: Meter, driver: Driver, options: RoundsOptions): Promise<Measured> {
   const { budget, maxDurationMs, signal, onStage = () => {} } = options
@@ -151,6 +151,8 @@ function limited(driver: Driver, mostMs: number, signal: AbortSignal): Work {
     }, mostMs)
     try {
       return await driver.run(units, AbortSignal.any([signal, late.signal]))
+    } catch (error) {
+      throw late.signal.aborted ? late.signal.reason : error
     } finally {
       clearTimeout(timer)
     }
