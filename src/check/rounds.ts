@@ -14,7 +14,8 @@ import { formatDuration } from '../support/format.ts'
 import type { Driver } from './driver.ts'
 import type { Meter, Reading } from './settle.ts'
 
-export type Measure = 'heap' | 'external'
+/** The last two are counted, for the process as a whole; they are among the measures only where they grow. */
+export type Measure = 'heap' | 'external' | 'threads' | 'files'
 
 export interface Round extends Reading {
   /** From 1; 0 is the state after the warm-up. */
@@ -42,6 +43,8 @@ export interface RoundsOptions {
   readonly maxDurationMs: number
   /** Work that has not ended after so long never will; as a rule five minutes, or `maxDurationMs` if that is more. */
   readonly longestWorkMs?: number
+  /** Whether others are at work in the same process, whose threads and files are not to be counted. */
+  readonly shared?: boolean
   /** How many units of work are the measure of all rounds; as a rule it is found out. */
   readonly base?: number | undefined
   /** How long that many should take. */
@@ -72,7 +75,7 @@ const WARMUP_SHARE = 0.4
 const LONG_MS = 1000
 
 export async function measureRounds(meter: Meter, driver: Driver, options: RoundsOptions): Promise<Measured> {
-  const { budget, maxDurationMs, signal, onStage = () => {} } = options
+  const { maxDurationMs, signal, onStage = () => {} } = options
   const startedMs = performance.now()
   const elapsedMs = () => performance.now() - startedMs
   const work = limited(driver, options.longestWorkMs ?? Math.max(LONGEST_WORK_MS, maxDurationMs), signal)
@@ -99,7 +102,7 @@ export async function measureRounds(meter: Meter, driver: Driver, options: Round
   )
 
   const rounds: Round[] = [{ round: 0, work: 0, workSoFar: 0, durationMs: 0, ...reading }]
-  let measures = judge(rounds, budget)
+  let measures = judge(rounds, options)
   const measured = (verdict: Verdict, timeUp: boolean): Measured => ({
     ...{ verdict, measures, warmupRounds: warmup.length - 1, rounds, durationMs: elapsedMs(), timeUp, base },
   })
@@ -114,7 +117,7 @@ export async function measureRounds(meter: Meter, driver: Driver, options: Round
     const now = await meter(signal)
     rounds.push({ round, work: done, workSoFar: rounds.at(-1)!.workSoFar + done, durationMs, ...now })
     if (round < MIN_ROUNDS) continue
-    measures = judge(rounds, budget)
+    measures = judge(rounds, options)
     const verdict = overall(measures)
     if (verdict === 'steady') return measured(verdict, false)
     if (verdict === 'growing' && grewBefore) {
@@ -130,7 +133,7 @@ export async function measureRounds(meter: Meter, driver: Driver, options: Round
 
 /** Whether any of what grew is still there now. */
 function stays(rounds: readonly Round[], measures: Measured['measures'], now: Reading): boolean {
-  const grew = (measure: Measure, to: Reading) => BYTES_OF[measure](to) - BYTES_OF[measure](rounds[0]!)
+  const grew = (measure: Measure, to: Reading) => (VALUE_OF[measure](to) ?? 0) - (VALUE_OF[measure](rounds[0]!) ?? 0)
   return measures.some(
     ({ measure, verdict }) => verdict === 'growing' && grew(measure, now) >= STAYS * grew(measure, rounds.at(-1)!),
   )
@@ -191,19 +194,31 @@ async function findBase(
 
 const total = ({ heapUsedBytes, externalBytes }: Reading): number => heapUsedBytes + externalBytes
 
-const BYTES_OF: Readonly<Record<Measure, (reading: Reading) => number>> = {
+const VALUE_OF: Readonly<Record<Measure, (reading: Reading) => number | null>> = {
   heap: ({ heapUsedBytes }) => heapUsedBytes,
   external: ({ externalBytes }) => externalBytes,
+  threads: ({ threads }) => threads,
+  files: ({ files }) => files,
 }
 
-function judge(rounds: readonly Round[], budget: Budget): Measured['measures'] {
-  return (['heap', 'external'] as const).map((measure) => ({
-    measure,
-    ...judgeGrowth(
-      rounds.map((round) => ({ work: round.workSoFar, bytes: BYTES_OF[measure](round) })),
-      budget,
-    ),
-  }))
+/** So many threads or open files more may be a pool that has come to its size. */
+const FEW = 32
+
+function judge(rounds: readonly Round[], { budget, shared = false }: RoundsOptions): Measured['measures'] {
+  const judged = (measure: Measure, allowed: Budget) => {
+    const points = rounds.flatMap((round) => {
+      const value = VALUE_OF[measure](round)
+      return value === null ? [] : [{ work: round.workSoFar, bytes: value }]
+    })
+    return { measure, ...judgeGrowth(points, allowed) }
+  }
+  // Whoever allows for bytes has not said how many of these there may be.
+  const counted = budget.kind === 'default' && !shared ? (['threads', 'files'] as const) : []
+  const counts = counted
+    .filter((measure) => rounds.every((round) => VALUE_OF[measure](round) !== null))
+    .map((measure) => judged(measure, { kind: 'total', bytes: FEW }))
+    .filter(({ verdict }) => verdict === 'growing')
+  return [judged('heap', budget), judged('external', budget), ...counts]
 }
 
 function overall(measures: readonly GrowthVerdict[]): Verdict {

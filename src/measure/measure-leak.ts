@@ -130,7 +130,7 @@ async function measureWork(work: Work, wish: Wish): Promise<Report> {
   const driver = workDriver(work)
   try {
     const measured = await measureRounds(here.meter, driver, {
-      ...{ budget: budget.budget, maxDurationMs, longestWorkMs: maxDurationMs, baseMs: BASE_MS, signal },
+      ...{ budget: budget.budget, maxDurationMs, longestWorkMs: maxDurationMs, baseMs: BASE_MS, shared: true, signal },
       base: iterations === undefined ? undefined : Math.round(iterations / TIMES),
     })
     const compared = measured.verdict === 'growing' && wish.diagnose ? await lookInto(here, driver, measured, wish) : {}
@@ -183,8 +183,9 @@ function workDriver(work: Work): Driver {
 
 async function measurementOf(report: Report): Promise<LeakMeasurement> {
   const { verdict, reason, measures, rounds, durationMs } = report.check!
-  const growing = measures.filter((it) => it.verdict === 'growing')
-  const shown = [...(growing.length > 0 ? growing : measures)].sort((a, b) => b.perUnit - a.perUnit)[0]!
+  const ofBytes = measures.filter(({ measure }) => measure === 'heap' || measure === 'external')
+  const growing = ofBytes.filter((it) => it.verdict === 'growing')
+  const shown = [...(growing.length > 0 ? growing : ofBytes)].sort((a, b) => b.perUnit - a.perUnit)[0]!
   return {
     ...{ verdict, reason, growthPerIteration: shown.perUnit, confidence: shown.confidence },
     interval: [shown.lower ?? Number.NEGATIVE_INFINITY, shown.upper ?? Number.POSITIVE_INFINITY],

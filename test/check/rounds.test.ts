@@ -9,11 +9,12 @@ import type { Reading } from '../../src/check/settle.ts'
 interface Program {
   /** Bytes after so much work, and so long after the last of it. */
   readonly holds: (work: number, restMs: number) => number
+  readonly files?: (work: number) => number
   /** How long so many units take, the n-th time. */
   readonly takesMs?: (units: number, time: number) => number
 }
 
-function measure({ holds, takesMs = () => 0 }: Program, options: Partial<RoundsOptions> = {}) {
+function measure({ holds, files = () => 20, takesMs = () => 0 }: Program, options: Partial<RoundsOptions> = {}) {
   let [work, times, lastMs] = [0, 0, 0]
   const driver: Driver = {
     ...{ unit: 'iteration', least: 1 },
@@ -28,7 +29,7 @@ function measure({ holds, takesMs = () => 0 }: Program, options: Partial<RoundsO
   }
   const meter = async (): Promise<Reading> => ({
     heapUsedBytes: 5e6 + holds(work, performance.now() - lastMs),
-    ...{ externalBytes: 1e6, arrayBuffersBytes: 0, rssBytes: 5e7, handles: 1, threads: 11, files: 20 },
+    ...{ externalBytes: 1e6, arrayBuffersBytes: 0, rssBytes: 5e7, handles: 1, threads: 11, files: files(work) },
   })
   return measureRounds(meter, driver, {
     ...{ budget: { kind: 'default' }, maxDurationMs: 2000, signal: new AbortController().signal },
@@ -42,6 +43,22 @@ describe('rounds', () => {
     expect(verdict).toBe('growing')
     expect(measures[0]).toMatchObject({ measure: 'heap', verdict: 'growing' })
     expect(measures[0]!.perUnit).toBeCloseTo(100)
+  })
+
+  test('tell of open files that grow with the work, but of no pool that comes to its size', async () => {
+    const leaky = { holds: () => 0, files: (work: number) => 20 + Math.floor(work / 100) }
+    const { verdict, measures } = await measure(leaky)
+    expect(verdict).toBe('growing')
+    expect(measures.map(({ measure, verdict }) => [measure, verdict])).toEqual([
+      ['heap', 'steady'],
+      ['external', 'steady'],
+      ['files', 'growing'],
+    ])
+    expect(measures[2]!.perUnit).toBeCloseTo(0.01)
+    expect((await measure(leaky, { shared: true })).verdict).toBe('steady')
+    expect((await measure(leaky, { budget: { kind: 'total', bytes: 1e6 } })).verdict).toBe('steady')
+    const pool = { holds: () => 0, files: (work: number) => 20 + Math.min(200, work / 200) }
+    expect((await measure(pool)).verdict).toBe('steady')
   })
 
   test('do not tell of what goes away when it is waited for', async () => {
