@@ -79,6 +79,18 @@ describe('the package', () => {
     expect((await run(process.execPath, ['-e', script], folder)).stdout).toBe('object\n')
   })
 
+  it('gives measureLeak to modules of both kinds', async () => {
+    const measuring = 'measureLeak(() => {}, { iterations: 36 }).then(({ verdict }) => console.log(verdict))'
+    for (const script of [
+      `import { measureLeak } from 'leakscope/measure'; ${measuring}`,
+      `const { measureLeak } = require('leakscope/measure'); ${measuring}`,
+    ]) {
+      const type = `--input-type=${script.startsWith('import') ? 'module' : 'commonjs'}`
+      const { stdout } = await run(process.execPath, [type, '-e', script], folder)
+      expect(stdout).toBe('steady\n')
+    }
+  })
+
   it('gives the agent to a program, by either option', async () => {
     for (const option of ['--import', '--require']) {
       const list = "fs.readdirSync(process.env.XDG_RUNTIME_DIR + '/leakscope').join()"

@@ -9,6 +9,7 @@ import { captureBundle } from '../capture/capture-bundle.ts'
 import { pause } from '../capture/pause.ts'
 import type { Driver } from '../check/driver.ts'
 import type { Measured } from '../check/rounds.ts'
+import { workThatStandsOut } from '../check/stand-out.ts'
 import { LeakscopeError } from '../errors.ts'
 import { redactFile } from '../snapshot/redaction/redact-file.ts'
 import { createPartialFile } from '../support/files.ts'
@@ -25,8 +26,6 @@ import { redactionKey } from './redaction-key.ts'
 import { agreeOnPrice } from './snapshot-price.ts'
 
 const SNAPSHOTS = 3
-/** From one snapshot to the next, a leak should grow by so many bytes to stand out. */
-const STANDS_OUT = 64 * 1024
 const BETWEEN_MS = { least: 1000, most: 15_000 }
 /** On a machine that has become busy, work takes longer than it did. */
 const PATIENCE_MS = 60_000
@@ -45,7 +44,8 @@ export async function captureWhileWorking(
   options: CheckOptions,
   folder: string,
 ): Promise<number | undefined> {
-  const { amount, everyMs, lostBytes } = workBetween(measured)
+  const { amount, takesMs, lostBytes } = workThatStandsOut(measured, BETWEEN_MS.most)
+  const everyMs = Math.min(Math.max(1.2 * takesMs, BETWEEN_MS.least), BETWEEN_MS.most)
   const { maxPause: maxPauseMs, memoryLimit: memoryLimitBytes, atAnyPrice = false, quiet = false } = options
   const wanted: Wanted = {
     ...{ name: folder, isolate: 'all', count: SNAPSHOTS, every: everyMs, waitMs: undefined, redactor: undefined },
@@ -76,19 +76,6 @@ export async function captureWhileWorking(
   } finally {
     await work.done()
   }
-}
-
-/** By the measured rate, the work that loses enough, and how long it takes. */
-function workBetween({ measures, rounds, base }: Measured): {
-  amount: number
-  everyMs: number
-  lostBytes: number
-} {
-  const msPerUnit = rounds.reduce((sum, { durationMs }) => sum + durationMs, 0) / rounds.at(-1)!.workSoFar
-  const perUnit = Math.max(...measures.filter(({ verdict }) => verdict === 'growing').map((it) => it.perUnit))
-  const amount = Math.min(Math.max(base, STANDS_OUT / perUnit), Math.max(base, BETWEEN_MS.most / msPerUnit))
-  const everyMs = Math.min(Math.max(1.2 * msPerUnit * amount, BETWEEN_MS.least), BETWEEN_MS.most)
-  return { amount, everyMs, lostBytes: perUnit * amount }
 }
 
 /** Work while nobody waits for it. A load may lose patience with a program whose heap is walked: that does not matter. */

@@ -9,10 +9,10 @@ import { type Driver, loadDriver, timeDriver } from '../check/driver.ts'
 import { explainByEnd, freePort, type Program, startProgram } from '../check/program.ts'
 import { type Measured, measureRounds } from '../check/rounds.ts'
 import { type Scenario, startScenario } from '../check/scenario.ts'
+import { attachedMeter } from '../check/settle.ts'
 import type { ReportCheck } from '../findings/check.ts'
 import type { Report } from '../findings/report.ts'
 import { requireFolderName } from '../support/folders.ts'
-import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import { type Target, withInspector } from '../target/attach.ts'
 import { currentPlatform } from '../target/platform.ts'
@@ -21,6 +21,7 @@ import { type BaselineWish, baselineWish, judge } from './baseline-file.ts'
 import { noteBeside } from './capturing.ts'
 import type { CheckOptions } from './check.ts'
 import { captureWhileWorking, compareCapture, keepCapture } from './check-diagnosis.ts'
+import { checkOf } from './check-report.ts'
 import type { Context } from './context.ts'
 import { outputsOf, printReport } from './output.ts'
 import { emptyReport } from './report.ts'
@@ -125,8 +126,8 @@ async function visit(
   progress.stage(`attaching to process ${pid}`)
   const attach = { signal, onNotice: noteBeside(context, progress) }
   return withInspector({ kind: 'process', pid }, attach, async (session, target) => {
-    const measured = await measureRounds(session, driver, {
-      ...{ pid, budget: options.maxGrowth.budget, maxDurationMs: options.maxDuration, signal },
+    const measured = await measureRounds(attachedMeter(session, pid), driver, {
+      ...{ budget: options.maxGrowth.budget, maxDurationMs: options.maxDuration, signal },
       onStage: (stage) => progress.stage(stage),
     })
     const lostBytes =
@@ -176,29 +177,16 @@ function reportCheck(
   lostBytes = 0,
 ): ReportCheck {
   const { maxGrowth, strict = false } = options
-  const { verdict, measures, rounds, warmupRounds, durationMs } = measured
+  const { verdict } = measured
   const excused = verdict === 'growing' && baseline !== undefined && isKnown(report, baseline, lostBytes)
   const failed = verdict === 'growing' ? !excused : verdict === 'undecided' && strict
-  return {
-    verdict,
-    outcome: failed ? 'failed' : verdict === 'undecided' ? 'undecided' : 'passed',
-    reason: reasonFor(measured),
-    ...{ unit, budget: maxGrowth.text, warmupRounds, durationMs: Math.round(durationMs) },
-    rounds: rounds.map((round) => ({ ...round, durationMs: Math.round(round.durationMs) })),
-    measures: measures.map((it) => ({ ...it, lower: finite(it.lower), upper: finite(it.upper) })),
-  }
-}
-
-/** JSON knows no infinity. */
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
-
-function reasonFor({ verdict, rounds, durationMs, timeUp }: Measured): string {
-  if (verdict === 'steady') return 'Nothing grew by more than it may.'
-  if (verdict === 'growing') return 'It grew round by round, and more where more was done.'
-  const many = rounds.length - 1
-  return timeUp
-    ? `In ${formatDuration(durationMs)} there was time for ${many} rounds, which do not tell: --max-duration allows more, --strict makes this a failure.`
-    : 'The rounds do not tell.'
+  const outcome = failed ? 'failed' : verdict === 'undecided' ? 'undecided' : 'passed'
+  return checkOf(measured, {
+    unit,
+    outcome,
+    budget: maxGrowth.text,
+    moreTime: '--max-duration allows more, --strict makes this a failure',
+  })
 }
 
 /** Of what was lost, so much must be explained by findings for them to be its reason. */

@@ -1,7 +1,7 @@
 // What several snapshots of each isolate say: what grew, by class and by what holds it, and which known leaks are in that.
 
 import type { AllocationStack } from '../analysis/allocations.ts'
-import type { ReadSource } from '../analysis/culprit.ts'
+import type { MapPosition, ReadSource } from '../analysis/culprit.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
@@ -20,6 +20,8 @@ export interface CompareOptions {
   readonly index: boolean
   readonly json: boolean
   readonly readSource: ReadSource
+  /** As a rule by the source maps that are on this machine's disk. */
+  readonly mapPosition?: MapPosition
   readonly signal: AbortSignal
   /** Asks views of buffers how much they show, by V8's id, where the process is still at hand; those that are gone are left out. */
   readonly askViews?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveView>>
@@ -88,7 +90,7 @@ export async function compareAll(
       }
     }
     progress.stage('looking for leaks')
-    const { mapPosition } = await import('../support/source-maps.ts')
+    const mapPosition = options.mapPosition ?? (await import('../support/source-maps.ts')).mapPosition
     const captures = { isolates: heaps, readSource, mapPosition }
     const { findings, explained } = findLeaks(captures)
     // What the heap tells, it tells better.

@@ -27,17 +27,18 @@ export const RoundReadingSchema = z.object({
 })
 
 export const MeasuredGrowthSchema = z.object({
-  measure: z.enum(['heap', 'external']),
+  /** `threads` and `files`, counted for the whole process, are there only where they grow. */
+  measure: z.enum(['heap', 'external', 'threads', 'files']),
   verdict: z.enum(['steady', 'growing', 'undecided']),
   /** Why that is said. */
   reason: z.string(),
-  /** Bytes for each unit of work, the best guess and what it lies between with the given confidence. */
+  /** Bytes, or how many, for each unit of work, the best guess and what it lies between with the given confidence. */
   perUnit: z.number(),
   /** Null where there is no bound, as is the upper one. */
   lower: z.number().nullable(),
   upper: z.number().nullable(),
   confidence: z.number(),
-  /** What a unit of work may cost, in bytes. */
+  /** What a unit of work may cost. */
   budgetPerUnit: z.number(),
 })
 

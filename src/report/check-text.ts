@@ -11,15 +11,24 @@ export interface CheckText {
   readonly rows: readonly (readonly string[])[]
 }
 
-const NAMES: Readonly<Record<MeasuredGrowth['measure'], string>> = { heap: 'heap', external: 'external memory' }
+const NAMES: Readonly<Record<MeasuredGrowth['measure'], string>> = {
+  heap: 'heap',
+  external: 'external memory',
+  threads: 'threads',
+  files: 'open files',
+}
 
-function headlineOf({ verdict, outcome }: ReportCheck): string {
+const isOfBytes = ({ measure }: MeasuredGrowth): boolean => measure === 'heap' || measure === 'external'
+
+function headlineOf({ verdict, outcome, measures }: ReportCheck): string {
   if (verdict === 'steady') return 'Passed: memory does not grow with the work'
   if (verdict === 'undecided') {
     return `${outcome === 'failed' ? 'Failed' : 'Undecided'}: the rounds do not tell whether memory grows`
   }
+  const grew = measures.filter((it) => it.verdict === 'growing')
+  const counted = grew.some(isOfBytes) ? undefined : grew[0]
   return outcome === 'failed'
-    ? 'Failed: memory grows with the work'
+    ? `Failed: ${counted ? `${NAMES[counted.measure]} grow` : 'memory grows'} with the work`
     : 'Passed: memory grows with the work, but only by leaks that are known'
 }
 
@@ -44,15 +53,16 @@ export function checkText(check: ReportCheck): CheckText {
 
 function measureLine(it: MeasuredGrowth, unit: string): string {
   const percent = Math.round(100 * it.confidence)
+  const rate = isOfBytes(it) ? byteRate : few
   const sure =
     it.lower === null || it.upper === null ? '' : `${percent} % sure: ${rate(it.lower)} to ${rate(it.upper)}; `
   return `${NAMES[it.measure]}: ${rate(it.perUnit)} each ${unit} (${sure}may be ${rate(it.budgetPerUnit)}): ${it.reason}`
 }
 
+const few = (value: number): string => `${Number(value.toPrecision(2))}`
+
 /** A byte a thousand times is a kilobyte: digits behind the point count here. */
-function rate(bytes: number): string {
-  return Math.abs(bytes) < 100 ? `${Number(bytes.toPrecision(2))} B` : formatBytes(bytes)
-}
+const byteRate = (bytes: number): string => (Math.abs(bytes) < 100 ? `${few(bytes)} B` : formatBytes(bytes))
 
 const round = (value: number): number => (value < 10 ? Number(value.toFixed(1)) : Math.round(value))
 

@@ -93,8 +93,8 @@ interface PromiseWithResolvers {
   reject(error: unknown): void
 }
 
-/** Our tests run the sources, which a thread of Node 20 cannot: it is handed what the build made of them. */
-function compiled(url: string): string {
+/** Our tests run the sources, which a thread or a process of Node 20 cannot: it is handed what the build made of them. */
+export function compiled(url: string): string {
   const source = fileURLToPath(new URL('../', import.meta.url))
   if (!import.meta.url.endsWith('.ts')) return url
   return url.replace(source, source.replace(/src\/$/, 'dist/')).replace(/\.ts$/, '.js')

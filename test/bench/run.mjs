@@ -5,6 +5,8 @@
 //   npm run bench -- --large        1.4 GB as well (making it takes some 8 GB of memory, the rivals as much)
 //   npm run bench -- --profiles     what profiles cost a busy server, and nothing else; about five minutes
 //   npm run bench -- --watching     what a process pays for being watched, and nothing else; about six minutes
+//   npm run bench -- --flakes       how often `leakscope check` is wrong, and nothing else; 200 checks of healthy and 200
+//                                   of leaking programs, two to three hours; --checks N makes fewer of each
 //   npm run bench -- --huge         5 GB as well, by leakscope alone (takes 6 GB of disk)
 //
 //   --rounds N      runs of each (3)
@@ -22,6 +24,7 @@ import { parseArgs } from 'node:util'
 import { agreementOf } from './agreement.mjs'
 import { comparers, openers } from './contestants/list.mjs'
 import { detectorCost } from './detectors.mjs'
+import { flakeStudy, flakesTable, wrongText } from './flakes.mjs'
 import { growthOf } from './growth.mjs'
 import { hugeHeap, pairOfHeaps, SIZES, serviceHeap, sizeOf } from './heaps.mjs'
 import { measure } from './measure.mjs'
@@ -39,6 +42,8 @@ const { values } = parseArgs({
     huge: { type: 'boolean', default: false },
     profiles: { type: 'boolean', default: false },
     watching: { type: 'boolean', default: false },
+    flakes: { type: 'boolean', default: false },
+    checks: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '3' },
     sizes: { type: 'string', default: '28,100,400' },
     file: { type: 'string' },
@@ -48,6 +53,8 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.rounds)
 if (!(rounds >= 1)) refuse(`--rounds is a number from 1 on, not ${values.rounds}`)
+const checks = Number(values.checks)
+if (!(checks >= 1)) refuse(`--checks is a number from 1 on, not ${values.checks}`)
 const limitBytes = Number(values.limit) * 1e9
 if (!(limitBytes > 0)) refuse(`--limit is a number of gigabytes, not ${values.limit}`)
 const sizes = values.sizes
@@ -69,6 +76,7 @@ console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0].model}, lo
 console.log(`${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`}; ratios are taken within a round\n`)
 if (values.profiles) await benchProfiles()
 else if (values.watching) await benchWatching()
+else if (values.flakes) await benchFlakes()
 else await benchEngine()
 
 if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
@@ -86,6 +94,16 @@ async function benchWatching() {
   results.watching = await watchingCosts([20, 24], 60)
   console.log(watchingTable(results.watching))
   check(results.watching.every(({ fine }) => fine))
+}
+
+async function benchFlakes() {
+  console.log(`FLAKES: ${checks} checks of healthy programs, and of leaking ones; every other core is kept busy\n`)
+  results.flakes = await flakeStudy(checks, ({ sort, program, seed, verdict, seconds }) => {
+    if (process.stderr.isTTY) console.error(`  ${seed} ${sort} ${program}: ${verdict}, ${seconds.toFixed(1)} s`)
+  })
+  console.log(flakesTable(results.flakes.rows))
+  for (const each of results.flakes.wrong) console.log(wrongText(each))
+  check(results.flakes.fine)
 }
 
 async function benchEngine() {
