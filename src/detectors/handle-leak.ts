@@ -171,6 +171,8 @@ function tell(
   return {
     title: `${formatCount(things)} more ${things === 1 ? kind.one : kind.many} ${child ? 'started and not ended' : 'opened and not closed'}, ${rate.toFixed(1)} each second${said}${to}`,
     likelihood,
+    // The other end of a channel is in another thread, and piles up there.
+    ...(kind.one === 'message port' && !isHeld && { cause: kind.many }),
     ...(line && (!isHeld || isOfProgram(graph, suspect.sample)) ? { culprit: lineAsCulprit(line) } : {}),
     evidence: {
       handle: nodeName(graph, node),

@@ -76,3 +76,15 @@ test('what the program keeps with an open handle in each is told with the memory
     evidence: { kind: 'compression stream', keptIn: 'feeds', opened: 20, nativeBytesEach: 250_000 },
   })
 })
+
+test('the ends of channels in two threads are one leak', async () => {
+  const ports = (d: Drawing, step: number) => {
+    for (let i = 0; i < 20 + 20 * step; i++) {
+      const note = d.text(`note ${i}`, 'x', 400)
+      d.handle(`port ${i}`, 'MessagePort', 'MessagePort', d.object(`listener ${i}`, 'Listener', { note }))
+    }
+  }
+  const [finding, ...others] = await findLeaksIn([ports, ports])
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({ pattern: 'handle-leak', isolate: 'main', evidence: { kind: 'message port' } })
+})
