@@ -33,7 +33,7 @@ export interface CompareOptions {
 const JSON_CLUSTERS = 100
 
 /** What a comparison adds to the Report. */
-export type Compared = Pick<Report, 'snapshots' | 'growth' | 'findings' | 'explained'>
+export type Compared = Pick<Report, 'snapshots' | 'growth' | 'findings' | 'setAside' | 'explained'>
 
 export async function compareAll(
   { series, notCompared }: Comparison,
@@ -92,7 +92,7 @@ export async function compareAll(
     progress.stage('looking for leaks')
     const mapPosition = options.mapPosition ?? (await import('../support/source-maps.ts')).mapPosition
     const captures = { isolates: heaps, readSource, mapPosition }
-    const { findings, explained } = findLeaks(captures)
+    const { findings, setAside, explained } = findLeaks(captures)
     // What the heap tells, it tells better.
     const isTold = findings.some(({ pattern }) => pattern === 'handle-leak')
     const byFiles =
@@ -101,6 +101,7 @@ export async function compareAll(
       snapshots: parts.flatMap(({ snapshots }) => snapshots),
       growth: { ...joinGrowth(parts.map(({ growth }) => growth)), notCompared: [...notCompared] },
       findings: [...findings, ...byFiles],
+      setAside: [...setAside],
       explained,
     }
   } finally {

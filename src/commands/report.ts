@@ -17,6 +17,7 @@ export function emptyReport(command: string): Report {
     heap: null,
     process: null,
     findings: [],
+    setAside: [],
     explained: null,
     vitals: null,
     baseline: null,

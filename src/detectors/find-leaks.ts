@@ -7,7 +7,7 @@ import { wayIn } from '../analysis/entries.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { findSuspects } from '../analysis/suspects.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
-import type { ReportFinding } from '../findings/report.ts'
+import type { ReportFinding, ReportSetAside } from '../findings/report.ts'
 import { describeWay, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { referencesOf } from '../graph/look.ts'
@@ -25,6 +25,8 @@ import { withArticle } from './surroundings.ts'
 export interface Leaks {
   /** The first is the one to mend first. */
   readonly findings: readonly ReportFinding[]
+  /** What gained, and is no finding, with the reason. */
+  readonly setAside: readonly ReportSetAside[]
   /** Of what came and stayed, in bytes, and how much of that the findings account for. */
   readonly explained: { readonly bytes: number; readonly growthBytes: number }
 }
@@ -54,6 +56,7 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
   const leads = captures.isolates.flatMap((of) => leadsOf(of, captures.readSource))
   const accounts = new Map(captures.isolates.map((of) => [of, new Account(of)]))
   const taken = new Set<Lead>()
+  const unlikely: { readonly lead: Lead; readonly title: string }[] = []
   const found = new Map<string, { finding: ReportFinding; explains: ReportFinding['explains'] }>()
   for (const detector of detectors) {
     for (const lead of leads) {
@@ -64,7 +67,10 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
       if (!diagnosis) continue
       taken.add(lead)
       const finding = tell(detector.pattern, lead, diagnosis, captures)
-      if (finding.confidence < LEAST_CONFIDENCE) continue
+      if (finding.confidence < LEAST_CONFIDENCE) {
+        unlikely.push({ lead, title: finding.title })
+        continue
+      }
       account.take(lead.suspect)
       const cause = `${detector.pattern} ${diagnosis.cause ?? finding.fingerprint}`
       const known = found.get(cause)
@@ -95,6 +101,13 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
     findings: [...found.values()]
       .map(({ finding, explains }) => ({ ...finding, explains }))
       .sort((a, b) => weight(b) - weight(a)),
+    setAside: unlikely
+      .filter(({ lead }) => accounts.get(lead.of)!.shareKnown(lead.suspect) < MOSTLY)
+      .map(({ lead: { of, suspect, likelihood }, title }) => ({
+        ...{ title, reason: likelihood.reason, isolate: of.isolate },
+        ...{ retainedBytes: suspect.bytes, bytesPerSecond: Math.round(suspect.bytesPerSecond) },
+      }))
+      .sort((a, b) => b.retainedBytes - a.retainedBytes),
     explained: {
       bytes: all.reduce((sum, account) => sum + account.bytes, 0),
       growthBytes: all.reduce((sum, account) => sum + Math.max(account.bytes, account.of.growthBytes, 0), 0),

@@ -218,6 +218,15 @@ export const FindingSchema = z.object({
   advice: z.string(),
 })
 
+/** What gained all the while, but for a reason that makes it no finding, such as a bound that is beside it. */
+export const SetAsideSchema = z.object({
+  title: z.string(),
+  reason: z.string(),
+  isolate: z.string(),
+  retainedBytes: bytes,
+  bytesPerSecond: z.number(),
+})
+
 /** How much of what came and stayed the findings account for. */
 export const ExplainedSchema = z.object({ bytes, growthBytes: bytes })
 
@@ -255,6 +264,8 @@ export const ReportSchema = z.object({
   process: ProcessSchema.nullable(),
   /** The first is the one to mend first. */
   findings: z.array(FindingSchema),
+  /** What has most bytes first; nothing that a finding accounts for. */
+  setAside: z.array(SetAsideSchema),
   /** Null where there was no growth to explain, or nobody looked for leaks. */
   explained: ExplainedSchema.nullable(),
   /** Samples of the main thread in order of time; null for files. */
@@ -268,6 +279,7 @@ export const ReportSchema = z.object({
 export type Report = z.infer<typeof ReportSchema>
 export type ReportPathStep = z.infer<typeof PathStepSchema>
 export type ReportFinding = z.infer<typeof FindingSchema>
+export type ReportSetAside = z.infer<typeof SetAsideSchema>
 export type ReportLeakPathStep = z.infer<typeof LeakPathStepSchema>
 export type ReportCulprit = z.infer<typeof CulpritSchema>
 export type ReportCluster = z.infer<typeof ClusterSchema>

@@ -1,7 +1,7 @@
 // Findings as a tired engineer reads them: the verdict first, then each leak with its line, its path, and what to change.
 
 import type { ChalkInstance } from 'chalk'
-import type { Report, ReportFinding, ReportLeakPathStep } from '../findings/report.ts'
+import type { Report, ReportFinding, ReportLeakPathStep, ReportSetAside } from '../findings/report.ts'
 import { formatBytes, formatCount, printable } from '../support/format.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -12,9 +12,10 @@ const INDENT = '      '
 const MAX_STEPS = 12
 
 export function findingsText(report: Report, options: Options): string {
-  const { findings } = report
+  const { findings, setAside } = report
   return [
     verdict(report, options.color),
+    ...setAside.slice(0, options.limit).map((it) => setAsideText(it, options)),
     ...findings
       .slice(0, options.limit)
       .map((finding, i) => findingText(finding, i + 1, severalIsolates(report), options)),
@@ -34,6 +35,10 @@ function verdict(report: Report, color: ChalkInstance): string {
     ? `${color.bold.green(`${headline}${rest.slice(0, 1)}`)}${rest.slice(1)}`
     : color.bold.red(headline) + rest
 }
+
+/** What a reader who sees the heap grow would ask about. */
+const setAsideText = ({ title, reason }: ReportSetAside, { color, width }: Options): string =>
+  wrapped(`Set aside: ${printable(title)}; ${printable(reason)}.`, width, color.dim).join('\n')
 
 function findingText(
   finding: ReportFinding,

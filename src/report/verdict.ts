@@ -12,7 +12,7 @@ export interface Verdict {
 }
 
 /** Undefined where nobody has looked for leaks. */
-export function verdictOf({ findings: all, growth, explained, snapshots }: Report): Verdict | undefined {
+export function verdictOf({ findings: all, setAside, growth, explained, snapshots }: Report): Verdict | undefined {
   const findings = all.filter(({ wastes }) => wastes === undefined)
   const wasted = all.length - findings.length
   const waste = wasted === 1 ? 'a waste of CPU time' : `${formatCount(wasted)} wastes of CPU time`
@@ -24,14 +24,15 @@ export function verdictOf({ findings: all, growth, explained, snapshots }: Repor
   const span = growth && growth.elapsedMs > 0 ? ` in ${formatDuration(growth.elapsedMs)}` : ''
   const many = snapshots.filter(({ isolate }) => isolate === snapshots[0]!.isolate).length
   if (findings.length === 0) {
-    const grew =
-      growth && growth.totalShallowBytes > 0
-        ? `the heap grew by ${formatBytes(growth.totalShallowBytes)}${span}, but nothing in it`
-        : `nothing${span}`
-    if (wasted > 0)
-      return { good: false, headline: `No leak, but ${waste}`, rest: `: ${grew} rose the way a leak does.` }
+    const grown =
+      growth && growth.totalShallowBytes > 0 ? `the heap grew by ${formatBytes(growth.totalShallowBytes)}${span}` : ''
+    const rose =
+      setAside.length > 0
+        ? `${grown}${grown && '; '}what rose all the while has a reason to.`
+        : `${grown ? `${grown}, but nothing in it` : `nothing${span}`} rose the way a leak does.`
+    if (wasted > 0) return { good: false, headline: `No leak, but ${waste}`, rest: `: ${rose}` }
     const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''
-    return { good: true, headline: 'No leak found', rest: `: ${grew} rose the way a leak does.${unsure}` }
+    return { good: true, headline: 'No leak found', rest: `: ${rose}${unsure}` }
   }
   const share =
     explained.growthBytes > 0

@@ -90,7 +90,10 @@ describe('no leak', () => {
     const states = [{ logs: 100 }, { logs: 300 }, { logs: 500 }]
     const source =
       'const lines = []\nfunction log(line) {\n  lines.push(line)\n  if (lines.length > 9000) lines.shift()\n}\n'
-    expect((await find(states, () => source)).findings).toEqual([])
+    const { findings, setAside } = await find(states, () => source)
+    expect(findings).toEqual([])
+    expect(setAside).toMatchObject([{ isolate: 'main', reason: expect.stringContaining('line 4 takes things out') }])
+    expect((await find([{ logs: 100 }, { logs: 500 }, { logs: 504 }])).setAside).toEqual([])
     expect((await find(states, () => source.replace(/ {2}if .*\n/, ''))).findings).toHaveLength(1)
   })
 })
