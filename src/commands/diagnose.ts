@@ -205,6 +205,7 @@ async function visit(
       ? durationMs / (LIGHT.samples - 1)
       : Math.min(LIGHT.everyMs, (LIGHT.share * durationMs) / LIGHT.samples)
     const samples: Sample[] = []
+
     const look = async () => {
       const workers = await attachWorkers(session)
       try {
@@ -213,13 +214,15 @@ async function visit(
         await workers.leave()
       }
     }
+    if (!light) await look()
     const vitals = await readVitals(session, {
       ...{ pid, samples: LIGHT.samples, everyMs, signal: context.signal },
       ...(light && { onSample: look }),
     })
-    const waste = await findWaste(context, progress, session, visited)
+    const ofCpu = await findWaste(context, progress, session, visited)
+    if (!light) await look()
+    const waste = [...ofCpu, ...(await findIdle(samples))]
     if (light) return { visited, vitals, samples, waste, compared: undefined }
-    await look()
     const files = await watchOpenFiles(pid)
     try {
       await capture(context, progress, session, visited, target, options, folder, durationMs)
@@ -274,6 +277,14 @@ async function findWaste(
       : undefined,
   }))
   return detectors.findWaste(isolates, { readSource: readLocalSource, mapPosition })
+}
+
+async function findIdle(samples: readonly Sample[]): Promise<ReportFinding[]> {
+  const { findIdleMemory } = await import('../detectors/allocator-retention.ts')
+  const looks = samples.map(({ atMs, ledger: { rssBytes, lines } }) => ({
+    ...{ atMs, rssBytes, idleBytes: lines.find(({ id }) => id === 'allocator-slack')!.bytes },
+  }))
+  return findIdleMemory(looks, samples[0]?.ledger.allocator ?? null)
 }
 
 /** What is no longer a finding explains nothing. */

@@ -190,7 +190,7 @@ export const FindingSchema = z.object({
   /** By a baseline; not there when there is none. */
   status: z.enum(['new', 'known', 'suppressed']).optional(),
   /** What it wastes if it is no leak: nothing grows by it, and its growth is 0. Not there for leaks. */
-  wastes: z.literal('cpu').optional(),
+  wastes: z.enum(['cpu', 'memory']).optional(),
   severity: z.enum(['note', 'warning', 'error']),
   confidence: z.number().min(0).max(1),
   /** Why it is so sure, or not surer. */

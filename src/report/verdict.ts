@@ -15,7 +15,11 @@ export interface Verdict {
 export function verdictOf({ findings: all, setAside, growth, explained, snapshots }: Report): Verdict | undefined {
   const findings = all.filter(({ wastes }) => wastes === undefined)
   const wasted = all.length - findings.length
-  const waste = wasted === 1 ? 'a waste of CPU time' : `${formatCount(wasted)} wastes of CPU time`
+  const ofCpu = all.filter(({ wastes }) => wastes === 'cpu').length
+  const waste = [
+    ...(ofCpu > 0 ? [ofCpu === 1 ? 'a waste of CPU time' : `${formatCount(ofCpu)} wastes of CPU time`] : []),
+    ...(wasted > ofCpu ? ['memory that lies idle'] : []),
+  ].join(' and ')
   if (explained === null) {
     if (wasted === 0) return undefined
     const [first, ...rest] = waste
