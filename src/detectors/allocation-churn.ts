@@ -14,7 +14,7 @@ import { shortPlace } from './functions.ts'
  * on a machine that has no core left to help it. What makes it dear is what outlives the first collection that it meets,
  * and has to be moved; so a quarter is too much where there is much of that, and one place makes half of it.
  */
-const LEAST = { collector: 0.25, bytesPerSecond: 40e6, site: 0.5 }
+const LEAST = { collector: 0.25, bytesPerSecond: 20e6, site: 0.5 }
 /** Before Node 20, V8 tells only of what is alive at the end: less is seen, so more has to be the collector's. */
 const ALIVE = { ...LEAST, collector: 0.4, bytesPerSecond: 10e6 }
 
