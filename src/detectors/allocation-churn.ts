@@ -14,7 +14,7 @@ import { shortPlace } from './functions.ts'
  * on a machine that has no core left to help it. What makes it dear is what outlives the first collection that it meets,
  * and has to be moved; so a quarter is too much where there is much of that, and one place makes half of it.
  */
-const LEAST = { collector: 0.25, bytesPerSecond: 40e6, site: 0.5 }
+const LEAST = { collector: 0.25, bytesPerSecond: 20e6, site: 0.5 }
 /** Before Node 20, V8 tells only of what is alive at the end: less is seen, so more has to be the collector's. */
 const ALIVE = { ...LEAST, collector: 0.4, bytesPerSecond: 10e6 }
 
@@ -35,10 +35,10 @@ export const allocationChurn: WasteDetector = {
     if (!first) return undefined
     const line = lineOf(first, cpu, sources)
     const culprit: Waste['culprit'] = {
-      ...{ function: first.frame.function || null, url: first.frame.url, ...line },
+      ...{ function: first.name || null, url: first.frame.url, ...line },
       ...{ package: packageOf(first.frame.url), basis: 'allocation' },
     }
-    const who = first.frame.function || `the function at ${shortPlace(culprit)}`
+    const who = first.name || `the function at ${shortPlace(culprit)}`
     return {
       title: `${isolate === 'main' ? 'the main thread' : isolate} spends ${percent(collector)} of its time on collecting garbage: ${formatBytes(bytesPerSecond)} a second live just long enough to be moved, ${percent(first.share)} of that made by ${who}`,
       culprit,
@@ -62,6 +62,8 @@ export const allocationChurn: WasteDetector = {
 
 interface Site {
   readonly frame: Frame
+  /** Of the function, or of that which it is written in. */
+  readonly name: string
   readonly share: number
 }
 
@@ -73,12 +75,14 @@ function ownFrames({ frames }: TimedStack): readonly Frame[] {
 
 /** The function furthest in that is on the stack of so large a share of all. */
 function placeOfMost(stacks: readonly TimedStack[], least: number): Site | undefined {
-  const seen = new Map<string, { frame: Frame; amount: number; depth: number }>()
+  const seen = new Map<string, { frame: Frame; name: string; amount: number; depth: number }>()
   for (const stack of stacks) {
     const met = new Set<string>()
+    let name = ''
     for (const [depth, frame] of ownFrames(stack).entries()) {
+      name = frame.function || name
       const key = keyOf(frame)
-      const known = seen.get(key) ?? { frame, amount: 0, depth: 0 }
+      const known = seen.get(key) ?? { frame, name, amount: 0, depth: 0 }
       seen.set(key, known)
       // Of a function that calls itself, the first counts.
       if (met.has(key)) continue
@@ -91,7 +95,7 @@ function placeOfMost(stacks: readonly TimedStack[], least: number): Site | undef
   const [deepest] = [...seen.values()]
     .filter(({ amount }) => amount >= least * all)
     .sort((a, b) => b.depth / b.amount - a.depth / a.amount)
-  return deepest && { frame: deepest.frame, share: deepest.amount / all }
+  return deepest && { frame: deepest.frame, name: deepest.name, share: deepest.amount / all }
 }
 
 /** The functions that did it themselves, with what Node and V8 did for them. */
@@ -106,7 +110,7 @@ function innermost(stacks: readonly TimedStack[]): Site[] {
   }
   const all = total(stacks)
   return [...sites.values()]
-    .map(({ frame, amount }) => ({ frame, share: amount / all }))
+    .map(({ frame, amount }) => ({ frame, name: frame.function, share: amount / all }))
     .sort((a, b) => b.share - a.share)
 }
 
@@ -132,7 +136,7 @@ function lineOf(
   for (let at = from; at <= to; at++) {
     const ticks = lines.get(`${url}:${at}`) ?? 0
     const text = outline.code.slice(outline.lines[at - 1], outline.lines[at] ?? outline.code.length)
-    const score = (1 + ticks) * (COPIES.test(text) ? 3 : 1) - 1
+    const score = (1 + ticks) * (COPIES.test(text) ? 10 : 1) - 1
     if (score > (best?.score ?? 0)) best = { line: at, score }
   }
   if (!best) return { line, column }

@@ -100,7 +100,7 @@ function caught({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) 
   if (!frame || !found || found.ends === 'bounded') return undefined
   const share = waits?.share ?? first!.samples / all
   // What the function that goes on calls may be work.
-  const worked = waits ? 0 : first!.below / all
+  const worked = waits ? 0 : below(cpu.stacks, found.by) / all
   if (share < CAUGHT.share || worked > CAUGHT.work) return undefined
   const who = nameOf(found.by)
   const place = culpritOf(frame, found)
@@ -146,15 +146,13 @@ function advise(found: Rescheduling | undefined, who: string, where: string): st
   if (found?.how === 'loop') {
     return `Let the thread sleep until there is something${where}: Atomics.wait (or Atomics.waitAsync) instead of asking Atomics.load, a message instead of a flag, an awaited timer instead of watching the clock.`
   }
-  return `Have ${who} run when there is something to do, and not to see whether there is${where}: whoever brings work wakes it (an event, a promise that is resolved, a message). Where only asking is possible, ask by a timer with a real delay, such as 50 ms or more.`
+  return `Instead of having ${who} run again${where} to see whether there is something to do, let whoever brings work wake it: by an event, a promise that is resolved, a message. Where only asking is possible, ask by a timer with a real delay, such as 50 ms or more.`
 }
 
 interface Running {
   readonly frame: Frame
   /** Where it, or what it has called, was seen. */
   samples: number
-  /** Of these, where functions of the program's that it calls were. */
-  below: number
   /** Functions that it was seen calling. */
   readonly callees: Frame[]
 }
@@ -167,16 +165,26 @@ function loopsOf(stacks: readonly TimedStack[]): Running[] {
     if (at < 0) continue
     const frame = frames[at]!
     const key = keyOf(frame)
-    const known = running.get(key) ?? { frame, samples: 0, below: 0, callees: [] }
+    const known = running.get(key) ?? { frame, samples: 0, callees: [] }
     running.set(key, known)
     known.samples += self
     const callees = frames.slice(at + 1).filter((each) => isOwn(each) && keyOf(each) !== key)
-    if (callees.length > 0) known.below += self
     for (const callee of callees) {
       if (!known.callees.some((other) => keyOf(other) === keyOf(callee))) known.callees.push(callee)
     }
   }
   return [...running.values()].sort((a, b) => b.samples - a.samples)
+}
+
+/** In functions of the program's that a function calls. */
+function below(stacks: readonly TimedStack[], by: FunctionPlace): number {
+  return sum(
+    stacks.filter(({ frames }) => {
+      const own = frames.filter(isOwn)
+      const at = own.findLastIndex((frame) => keyOf(frame) === keyOf(by))
+      return at >= 0 && at < own.length - 1
+    }),
+  )
 }
 
 /** The function that waits in a loop of its own. */
@@ -196,7 +204,7 @@ function waitingLoop(cpu: CpuTime, sources: Sources) {
 }
 
 const isOwn = ({ url }: Frame): boolean => url !== '' && !url.startsWith('node:')
-const keyOf = ({ url, line, column }: Frame): string => `${url}:${line}:${column}`
+const keyOf = ({ url, line, column }: FunctionPlace): string => `${url}:${line}:${column}`
 const sum = (stacks: readonly TimedStack[]): number => stacks.reduce((all, { self }) => all + self, 0)
 
 /** Whether Node was called by what has happened outside of the thread: bytes, a message, an answer of the thread pool. */

@@ -46,6 +46,19 @@ describe('Markdown', () => {
     expect(text).toContain('| round | iterations | heap after GC | change |')
   })
 
+  it('says of a waste of CPU time that it is no leak', () => {
+    const waste = { ...FINDING, wastes: 'cpu' as const, pattern: 'busy-loop', retainingPath: [] }
+    const text = reportMarkdown(reportWith({ findings: [waste] }), OPTIONS)
+    expect(text).toContain('**No leak, but a waste of CPU time**: nothing rose the way a leak does')
+    expect(text).not.toMatch(/Holds|leaking:/)
+    expect(reportMarkdown(reportWith({ findings: [FINDING, waste, waste] }), OPTIONS)).toContain(
+      '**1 leak found**, which explains 90 % of the 100 B that came and stayed; and 2 wastes of CPU time.',
+    )
+    expect(reportMarkdown(reportWith({ findings: [waste], explained: null }), OPTIONS)).toContain(
+      '**A waste of CPU time**; nobody has looked for leaks.',
+    )
+  })
+
   it('lets nothing from a heap be markup, a mention or a link', () => {
     const text = reportMarkdown(
       reportWith({ findings: [{ ...EVIL_FINDING, title: `${EVIL} https://evil.example` }] }),
