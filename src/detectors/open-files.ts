@@ -76,7 +76,8 @@ export function findOpenFiles(
     return [
       {
         pattern: 'handle-leak',
-        fingerprint: fingerprint(['handle-leak', kind, peer]),
+        // A folder may have another name each time.
+        fingerprint: fingerprint(['handle-leak', kind, culprit?.url.replace(/^.*\//, '') ?? peer]),
         severity: confidence >= 0.7 ? 'error' : confidence >= 0.5 ? 'warning' : 'note',
         confidence,
         reason: `the system counted more of them in each third of ${formatDuration(seconds * 1000)}, and nothing on the heap stands for them${doubt}`,

@@ -54,11 +54,12 @@ function findingText(finding: ReportFinding, rank: number, options: FormatOption
   const said = [severity, `${Math.round(100 * confidence)} % sure`, ...(status === undefined ? [] : [status])].join(
     ', ',
   )
+  const holds = growth.retainedBytes > 0 ? ` Holds ${formatBytes(growth.retainedBytes)}${perHour}.` : ''
   return [
     `### ${rank}. ${code(pattern)} ${plain(title)}`,
-    `${said}: ${plain(reason)}. Holds ${formatBytes(growth.retainedBytes)}${perHour}. Fingerprint ${code(finding.fingerprint)}.`,
+    `${said}: ${plain(reason)}.${holds} Fingerprint ${code(finding.fingerprint)}.`,
     ...(culprit ? [culpritText(finding, culprit, options)] : []),
-    fenced(retainingPath.map(pathLine).join('\n')),
+    ...(retainingPath.length > 0 ? [fenced(retainingPath.map(pathLine).join('\n'))] : []),
     `**What to do:** ${plain(advice)}`,
   ].join('\n\n')
 }

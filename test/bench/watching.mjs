@@ -44,14 +44,20 @@ async function costOf({ name, source }, node, seconds) {
   const targets = [0, 1].map(() => spawn(node, args, { stdio: 'ignore' }))
   const cli = fileURLToPath(new URL('../../bin/leakscope.js', import.meta.url))
   const watch = fork(cli, ['watch', String(targets[0].pid)], { silent: true })
-  watch.stdout.resume()
+  let looks = 0
+  watch.stdout.on('data', (part) => {
+    looks += part.toString().split('\n').length - 1
+  })
   try {
     // To attach, and V8's compiling at the start, is paid once.
     await sleep(WARM_UP_MS)
     const before = targets.map(({ pid }) => cpuSeconds(pid))
+    looks = 0
     await sleep(seconds * 1000)
     const [own, unwatched] = targets.map(({ pid }, i) => (cpuSeconds(pid) - before[i]) / seconds)
     if (watch.exitCode !== null) throw new Error(`leakscope watch ended with ${watch.exitCode}`)
+    if (looks < 0.8 * seconds)
+      throw new Error(`there were ${looks} looks in ${seconds} s: the machine is too busy to tell`)
     watch.kill('SIGINT')
     await once(watch, 'exit')
     const cost = own - unwatched

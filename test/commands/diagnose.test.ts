@@ -40,3 +40,11 @@ test('accounts for the memory without a snapshot, in a table too', async () => {
   const { stdout } = await runCli(['diagnose', pid, '--light', '--duration', '1s', '-q'])
   expect(stdout).toMatch(/^ArrayBuffers .*\+\d+(\.\d+)? [KM]B$/m)
 }, 60_000)
+
+test('finds files that are opened and not closed, of which the heap knows nothing', async () => {
+  const target = await spawnTarget("setInterval(() => require('fs').openSync(process.execPath), 50)")
+  const { findings } = await diagnose(target.pid, '--duration', '8s')
+  expect(findings).toMatchObject([{ pattern: 'handle-leak', evidence: { seenBy: 'system', kind: 'file' } }])
+  expect(findings[0]!.title).toMatch(/^\d+ more open files in .*; at the limit of [\d,]+ in /)
+  expect(await target.answers()).toBe(true)
+}, 60_000)
