@@ -12,8 +12,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   const abort = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      // The first one lets the command clean up behind itself; whoever asks twice wants out now.
-      if (abort.signal.aborted) process.exit(130)
+      // The first one lets the command clean up behind itself; whoever asks twice wants out now. Of a terminal that is
+      // closed, the shell tells as well as the system.
+      if (abort.signal.aborted && signal !== 'SIGHUP') process.exit(130)
       abort.abort(new LeakscopeError('cancelled', `stopped by ${signal}`))
     })
   }

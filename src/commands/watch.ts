@@ -45,7 +45,7 @@ export function watchCommand(context: Context): Command {
     .option('--every <time>', 'how long from one look to the next (default: 1s)', duration('--every'), DEFAULT_EVERY_MS)
     .option('--count <n>', 'how often to look (default: until Ctrl-C)', positiveInteger('--count'))
     .option('--record <file>', 'write each look into this file as well, or go on with it')
-    .option('--until <condition>', 'stop when this holds; may be given several times', collect, [])
+    .option('--until <condition>', 'stop when this holds; may be given several times (default: never)', collect, [])
     .option('--then <action>', `what to do then: ${ACTIONS.join(', ')} (default: exit)`, action)
     .option(
       '--wait [time]',

@@ -35,6 +35,8 @@ const PARTS = 3
 const LASTING = 0.7
 /** Files that are open once each may be such a cache all the same: more must have come, and it is said less surely. */
 const ONCE_EACH = { count: 20, confidence: 0.6 }
+/** Each part must bring this much of its share. Nobody means to have the same files open many times, however they came. */
+const EVEN = { onceEach: 0.5, again: 0.2 }
 /** Of what came, no more may have gone again in between: who opens and closes has now more and now fewer. */
 const MOST_GONE = 0.2
 
@@ -55,10 +57,10 @@ export function findOpenFiles(
     if (!WITHOUT_OBJECTS.has(kind)) return []
     const series = looks.map(({ files }) => files.find((each) => each.kind === kind && each.peer === peer))
     const counts = series.map((each) => each?.count ?? 0)
-    if (!risesSteadily(counts, looks)) return []
     const opened = count - counts[0]!
     const again = opened - (names - (series[0]?.names ?? 0))
     const isOnceEach = again < opened / 2
+    if (!risesSteadily(counts, looks, isOnceEach)) return []
     if (isOnceEach && opened < ONCE_EACH.count) return []
     const perSecond = opened / seconds
     const line = graph && findDoing(graph, readSource, OPENING)
@@ -76,7 +78,8 @@ export function findOpenFiles(
     return [
       {
         pattern: 'handle-leak',
-        fingerprint: fingerprint(['handle-leak', kind, peer]),
+        // A folder may have another name each time.
+        fingerprint: fingerprint(['handle-leak', kind, culprit?.url.replace(/^.*\//, '') ?? peer]),
         severity: confidence >= 0.7 ? 'error' : confidence >= 0.5 ? 'warning' : 'note',
         confidence,
         reason: `the system counted more of them in each third of ${formatDuration(seconds * 1000)}, and nothing on the heap stands for them${doubt}`,
@@ -101,7 +104,7 @@ export function findOpenFiles(
   })
 }
 
-function risesSteadily(counts: readonly number[], looks: readonly FilesSeen[]): boolean {
+function risesSteadily(counts: readonly number[], looks: readonly FilesSeen[], isOnceEach: boolean): boolean {
   const [from, to] = [looks[0]!.atMs, looks.at(-1)!.atMs]
   const gained = counts.at(-1)! - counts[0]!
   if (gained < LEAST.count) return false
@@ -109,8 +112,9 @@ function risesSteadily(counts: readonly number[], looks: readonly FilesSeen[]): 
     countAt(from + ((to - from) * part) / PARTS, counts, looks),
   )
   const gains = ends.slice(1).map((count, part) => count - ends[part]!)
-  if (gains.some((gain) => gain < Math.max(LEAST.step, (0.5 * gained) / PARTS))) return false
-  if (gains.at(-1)! < LASTING * gains[0]!) return false
+  if (gains.some((gain) => gain < Math.max(LEAST.step, ((isOnceEach ? EVEN.onceEach : EVEN.again) * gained) / PARTS)))
+    return false
+  if (isOnceEach && gains.at(-1)! < LASTING * gains[0]!) return false
   const gone = counts.slice(1).reduce((sum, count, i) => sum + Math.max(0, counts[i]! - count), 0)
   return gone <= MOST_GONE * gained
 }

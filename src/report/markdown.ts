@@ -51,13 +51,13 @@ function checkParts(check: NonNullable<Report['check']>): string[] {
 function findingText(finding: ReportFinding, rank: number, options: FormatOptions): string {
   const { pattern, severity, confidence, status, title, culprit, reason, growth, retainingPath, advice } = finding
   const perHour = growth.bytesPerSecond > 0 ? `, ${formatBytes(growth.bytesPerSecond * 3600)} an hour` : ''
-  const holds = growth.retainedBytes === 0 ? '' : `Holds ${formatBytes(growth.retainedBytes)}${perHour}. `
   const said = [severity, `${Math.round(100 * confidence)} % sure`, ...(status === undefined ? [] : [status])].join(
     ', ',
   )
+  const holds = growth.retainedBytes > 0 ? ` Holds ${formatBytes(growth.retainedBytes)}${perHour}.` : ''
   return [
     `### ${rank}. ${code(pattern)} ${plain(title)}`,
-    `${said}: ${plain(reason)}. ${holds}Fingerprint ${code(finding.fingerprint)}.`,
+    `${said}: ${plain(reason)}.${holds} Fingerprint ${code(finding.fingerprint)}.`,
     ...(culprit ? [culpritText(finding, culprit, options)] : []),
     ...(retainingPath.length > 0 ? [fenced(retainingPath.map(pathLine).join('\n'))] : []),
     `**What to do:** ${plain(advice)}`,

@@ -98,7 +98,10 @@ export function openScreen({ input, output, onKey, onResize }: ScreenOptions): S
       return output.rows || 24
     },
     show(lines) {
-      if (isOurs) output.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\r\n')}${CLEAR_BELOW}`)
+      if (!isOurs) return
+      // Cleared before it is written: behind a full line, the cursor stands on its last character.
+      const text = lines.map((line) => `${CLEAR_LINE}${line}`).join('\r\n')
+      output.write(`${HOME}${text}${lines.length < this.rows ? `\r\n${CLEAR_BELOW}` : ''}`)
     },
     close() {
       leave()

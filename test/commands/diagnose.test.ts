@@ -74,3 +74,11 @@ test('does not blame who works', async () => {
   const { pid } = await spawnTarget(fixture('busy-loop/lookalike-batch.mjs'))
   expect((await diagnose(pid, '--light', '--duration', '1s')).findings).toEqual([])
 }, 60_000)
+
+test('finds files that are opened and not closed, of which the heap knows nothing', async () => {
+  const target = await spawnTarget("setInterval(() => require('fs').openSync(process.execPath), 50)")
+  const { findings } = await diagnose(target.pid, '--duration', '8s')
+  expect(findings).toMatchObject([{ pattern: 'handle-leak', evidence: { seenBy: 'system', kind: 'file' } }])
+  expect(findings[0]!.title).toMatch(/^\d+ more open files in .*; at the limit of [\d,]+ in /)
+  expect(await target.answers()).toBe(true)
+}, 60_000)

@@ -148,6 +148,8 @@ describe('gives the terminal back, and leaves the process as it was', () => {
     ['Ctrl-C', (run) => run.press('\x03'), 0],
     ['SIGTERM', (run) => process.kill(run.pid, 'SIGTERM'), 0],
     ['SIGHUP', (run) => process.kill(run.pid, 'SIGHUP'), 0],
+    // As a terminal that is closed sends it: by the system, and by the shell.
+    ['SIGHUP twice', (run) => ['SIGHUP', 'SIGHUP'].forEach((signal) => void process.kill(run.pid, signal)), 0],
   ])('after %s', async (_, end, code) => {
     const target = await spawnTarget()
     const run = inTerminal(['watch', target.pid, '--every', '200ms'])
@@ -247,6 +249,8 @@ describe('several processes', () => {
     const [a, b] = [await spawnTarget('', { args: [] }), await spawnTarget(GROWS, { args: [] })]
     const run = inTerminal(['watch', a.pid, b.pid, '--every', '200ms'])
     await shows(run, new RegExp(`^> process ${a.pid} .* MB`, 'm'))
+    // To the last column.
+    expect(run.screen()[0]).toMatch(/^ +RSS .* GC$/)
     await shows(run, new RegExp(`^  process ${b.pid} .* MB`, 'm'))
     run.press('\t')
     await shows(run, new RegExp(`^> process ${b.pid} `, 'm'))
