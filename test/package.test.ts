@@ -81,13 +81,12 @@ describe('the package', () => {
 
   it('gives measureLeak to modules of both kinds', async () => {
     const measuring = 'measureLeak(() => {}, { iterations: 36 }).then(({ verdict }) => console.log(verdict))'
-    for (const script of [
-      `import { measureLeak } from 'leakscope/measure'; ${measuring}`,
-      `const { measureLeak } = require('leakscope/measure'); ${measuring}`,
-    ]) {
-      const type = `--input-type=${script.startsWith('import') ? 'module' : 'commonjs'}`
-      const { stdout } = await run(process.execPath, [type, '-e', script], folder)
-      expect(stdout).toBe('steady\n')
+    for (const [name, script] of [
+      ['measure.mjs', `import { measureLeak } from 'leakscope/measure'; ${measuring}`],
+      ['measure.cjs', `const { measureLeak } = require('leakscope/measure'); ${measuring}`],
+    ] as const) {
+      await writeFile(join(folder, name), script)
+      expect((await run(process.execPath, [name], folder)).stdout).toBe('steady\n')
     }
   })
 
