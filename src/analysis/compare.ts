@@ -8,7 +8,7 @@ import { setLazily } from '../support/lazily.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import type { ClassRow } from './classes.ts'
 import { type Contents, countContents } from './contents.ts'
-import { findDescent } from './descent.ts'
+import { callDescend, descend } from './descent.ts'
 import { type Growth, type GrowthOptions, type Matching, type SnapshotTotals, tellGrowth } from './growth.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
 import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
@@ -137,15 +137,16 @@ async function compareById(
       opened = await openSnapshot(files.at(-1)!, openOptions(options, earlier.length, files.length))
     }
     const { graph, classes } = opened
-    const { identity } = followed!.series.at(-1)!
+    if (!idsAgree(followed!.series.at(-1)!.identity, graph.snapshot)) return undefined
     // What the second thread can do while this one looks at places.
-    const descending = findDescent({ identity, lineage: followed!.lineage }, graph, second)
+    const descending = second && callDescend(second, followed!.lineage, graph)
     const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
     const duplicates = callHasDuplicates(second, graph.snapshot.nodeId)
-    for (const pending of [descending, paths, duplicates]) pending.catch(() => {})
-    const holder = findHolders(graph)
-    const descent = await unlessAborted(descending, signal)
+    for (const pending of [descending, paths, duplicates]) pending?.catch(() => {})
+    let holder = second && findHolders(graph)
+    const descent = descending ? await unlessAborted(descending, signal) : descend(followed!.lineage, graph)
     if (!descent) return undefined
+    holder ??= findHolders(graph)
     const { lineage, asked } = descent
     const places = new Places()
     const placed = await breathing(places.locate(graph, classes, holder, asked), signal)
@@ -194,20 +195,28 @@ async function breath(signal: AbortSignal | undefined): Promise<void> {
 }
 
 /** All that is to be known once the heap is let go. */
-const remember = (opened: OpenedSnapshot): Remembered => ({ ...rememberOpen(opened) })
+function remember(opened: OpenedSnapshot): Remembered {
+  const { snapshot, ownership } = opened.graph
+  const contents = countContents(snapshot.nodeId, snapshot.firstEdge, ownership.owner)
+  return { ...tellTotals(opened), identity: identify(snapshot), contents }
+}
 
 /** The same as long as the heap is there; what takes time only when it is asked for. */
-export function rememberOpen({ graph, classRows }: OpenedSnapshot): Remembered {
-  const { snapshot } = graph
-  const { file, fileBytes, nodeCount, edgeCount } = snapshot
-  const totalShallowBytes = graph.retainedSize(ROOT) + snapshot.extraNativeBytes
-  const known = {
+export function rememberOpen(opened: OpenedSnapshot): Remembered {
+  const { snapshot, ownership } = opened.graph
+  const known = tellTotals(opened) as Remembered
+  setLazily(known, 'identity', () => identify(snapshot))
+  setLazily(known, 'contents', () => countContents(snapshot.nodeId, snapshot.firstEdge, ownership.owner))
+  return known
+}
+
+function tellTotals({ graph, classRows }: OpenedSnapshot): Pick<Remembered, 'totals' | 'classes'> {
+  const { file, fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
+  const totalShallowBytes = graph.retainedSize(ROOT) + extraNativeBytes
+  return {
     totals: { file, fileBytes, nodeCount, edgeCount, totalShallowBytes },
     classes: new Map(classRows.map((row) => [row.key, row])),
-  } as Remembered
-  setLazily(known, 'identity', () => identify(snapshot))
-  setLazily(known, 'contents', () => countContents(snapshot.nodeId, snapshot.firstEdge, graph.ownership.owner))
-  return known
+  }
 }
 
 function requireOneProcess(series: readonly Remembered[]): void {

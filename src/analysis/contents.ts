@@ -2,7 +2,7 @@
 
 import { SHARED } from '../graph/ownership.ts'
 import { IdTable } from '../support/id-table.ts'
-import { sharedUint32 } from '../support/shared.ts'
+import { uint32ToGive } from '../support/shared.ts'
 
 /** Of objects that refer to fewer others, nothing is remembered. */
 export const FEW_REFERENCES = 12
@@ -18,7 +18,7 @@ export function countContents(ids: Uint32Array, firstEdge: Uint32Array, owner: U
   const count = referenceCounts(firstEdge, owner)
   let size = 0
   for (let node = 0; node < count.length; node++) if (count[node]! >= FEW_REFERENCES) size++
-  const contents = { ids: sharedUint32(size), counts: sharedUint32(size) }
+  const contents = { ids: uint32ToGive(size), counts: uint32ToGive(size) }
   for (let node = 0, at = 0; node < count.length; node++) {
     if (count[node]! < FEW_REFERENCES) continue
     contents.ids[at] = ids[node]!

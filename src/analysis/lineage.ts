@@ -2,12 +2,12 @@
 
 import { IdTable } from '../support/id-table.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedCopy, sharedUint16, sharedUint32 } from '../support/shared.ts'
+import { copyToGive, uint16ToGive, uint32ToGive } from '../support/shared.ts'
 
 type Sizes = Uint32Array | Float64Array
 
 /**
- * What the latest snapshot's objects have behind them, in shared memory; an object that is gone is forgotten. Some 20 bytes a node.
+ * What the latest snapshot's objects have behind them; an object that is gone is forgotten. Some 20 bytes a node.
  * V8 gives no id twice as long as ids last, so an object that is there again was there all the time.
  */
 export interface Lineage {
@@ -29,7 +29,7 @@ export const startLineage = (ids: Uint32Array, sizes: Sizes): Lineage => ({
   steps: 0,
   ids,
   sizes,
-  born: sharedUint16(ids.length),
+  born: uint16ToGive(ids.length),
   firstSizes: sizes,
   grew: [],
 })
@@ -40,9 +40,9 @@ export function extendLineage(before: Lineage, ids: Uint32Array, sizes: Sizes): 
   if (table.duplicates > 0) return undefined
   const { length } = ids
   const step = before.steps
-  const born = sharedUint16(length)
-  const firstSizes = sharedCopy(sizes)
-  const grew = Array.from({ length: Math.ceil((step + 1) / 32) }, () => sharedUint32(length))
+  const born = uint16ToGive(length)
+  const firstSizes = copyToGive(sizes)
+  const grew = Array.from({ length: Math.ceil((step + 1) / 32) }, () => uint32ToGive(length))
   // Two snapshots name most objects in the same order.
   for (let node = 0, was = -1, last = -1; node < length; node++) {
     was = before.ids[last + 1] === ids[node] ? last + 1 : table.position(ids[node]!)

@@ -4,7 +4,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { edgeTarget } from '../snapshot/snapshot.ts'
-import { sharedUint8 } from '../support/shared.ts'
+import { uint8ToGive } from '../support/shared.ts'
 import { grewIn, type Lineage } from './lineage.ts'
 import type { PlacedNodes, Places } from './places.ts'
 
@@ -35,7 +35,7 @@ export interface PlaceGrowth {
 export function askedOf(graph: HeapGraph, { born, firstSizes }: Lineage): Uint8Array {
   const { nodeCount, firstEdge, edges } = graph.snapshot
   const { owner, shallowSize } = graph.ownership
-  const asked = sharedUint8(nodeCount)
+  const asked = uint8ToGive(nodeCount)
   for (let node = 0; node < nodeCount; node++) {
     if (born[node]! > 0 || shallowSize[node]! > firstSizes[node]!) asked[node] = 1
     const from = owner[node]! < SHARED ? owner[node]! : node

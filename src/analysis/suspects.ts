@@ -35,7 +35,8 @@ function* suspectsById(heap: HeapSeries, lineage: Lineage, seconds: readonly num
   const byBytes = [...entries].sort((a, b) => b.bytes - a.bytes).slice(0, MOST)
   const stayed = ({ survivors }: Entry) => survivors[0]!
   const byCount = [...entries].sort((a, b) => stayed(b) - stayed(a)).slice(0, MOST)
-  const lookUp = contentsById(heap.series.map(({ contents }) => contents))
+  // Of the last, the heap is there.
+  const lookUp = contentsById(heap.series.slice(0, -1).map(({ contents }) => contents))
   const references = referenceCounts(graph.snapshot.firstEdge, graph.ownership.owner)
   const suspects: Suspect[] = []
   for (const entry of new Set([...byBytes, ...byCount])) {
@@ -118,7 +119,7 @@ function describeEntry(
     const byClass = holder === ROOT || nodeName(graph, holder) === 'TimersList'
     const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
     for (const each of byClass ? [] : byGain.slice(0, 1000)) {
-      const row = filledUp([...lookUp(nodeId[each]!).slice(0, -1), references[each]!])
+      const row = filledUp([...lookUp(nodeId[each]!), references[each]!])
       row.forEach((count, at) => {
         counts[at]! += count
       })

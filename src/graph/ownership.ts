@@ -3,7 +3,7 @@
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedCopy, sharedUint32, widened } from '../support/shared.ts'
+import { copyToGive, sharedUint32, widened } from '../support/shared.ts'
 import { ROOT, userRoots } from './roots.ts'
 
 /** In {@link Ownership.owner}: nothing that is no backing store itself reaches the node. */
@@ -30,7 +30,7 @@ export interface Ownership {
 export function computeOwnership(snapshot: Snapshot): Ownership {
   const owner = sharedUint32(snapshot.nodeCount)
   findOwners(ownerColumns(snapshot), owner)
-  return { owner, shallowSize: moveSizes(snapshot, sharedCopy(snapshot.selfSize), owner) }
+  return { owner, shallowSize: moveSizes(snapshot, copyToGive(snapshot.selfSize), owner) }
 }
 
 type OwnerColumns = Pick<Snapshot, 'nodeCount' | 'nodeType' | 'nodeName' | 'firstEdge' | 'edges'> & {
