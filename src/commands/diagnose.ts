@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
-import type { FilesSeen } from '../detectors/open-files.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
@@ -30,6 +29,7 @@ import {
 } from './options.ts'
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
+import type { WatchedFiles } from './side-looks.ts'
 
 interface Options {
   readonly duration?: number
@@ -59,8 +59,6 @@ const DEFAULT_LIMIT = 5
 const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
 /** Of what is allocated meanwhile, one allocation in so many bytes has its stack noted: little is held up by it. */
 const SAMPLING = { intervalBytes: 131_072 }
-/** The look at living objects: of how many findings, and how long between the two. */
-const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000 }
 
 /** V8 builds a snapshot in native memory, and the allocator keeps that. */
 const OF_SNAPSHOTS =
@@ -185,11 +183,12 @@ async function visit(
   folder: string,
   outputs: Outputs,
 ): Promise<Visited> {
-  const [{ withInspector }, { readVitals }, { attachWorkers }, { takeSample }] = await Promise.all([
+  const [{ withInspector }, { readVitals }, { attachWorkers }, { takeSample }, beside] = await Promise.all([
     import('../target/attach.ts'),
     import('../capture/vitals.ts'),
     import('../target/workers.ts'),
     import('./process-samples.ts'),
+    import('./side-looks.ts'),
   ])
   const { light = false, wait, duration: durationMs = DEFAULT_DURATION_MS } = options
   progress.stage(`attaching to ${showTarget(target)}`)
@@ -205,7 +204,6 @@ async function visit(
       ? durationMs / (LIGHT.samples - 1)
       : Math.min(LIGHT.everyMs, (LIGHT.share * durationMs) / LIGHT.samples)
     const samples: Sample[] = []
-
     const look = async () => {
       const workers = await attachWorkers(session)
       try {
@@ -214,16 +212,17 @@ async function visit(
         await workers.leave()
       }
     }
+    // Two looks, at the least, tell what lies idle from what is at work.
     if (!light) await look()
     const vitals = await readVitals(session, {
       ...{ pid, samples: LIGHT.samples, everyMs, signal: context.signal },
       ...(light && { onSample: look }),
     })
-    const ofCpu = await findWaste(context, progress, session, visited)
+    const ofCpu = await beside.findWaste(context, progress, session, visited)
     if (!light) await look()
-    const waste = [...ofCpu, ...(await findIdle(samples))]
+    const waste = [...ofCpu, ...beside.findIdle(samples)]
     if (light) return { visited, vitals, samples, waste, compared: undefined }
-    const files = await watchOpenFiles(pid)
+    const files = beside.watchOpenFiles(pid)
     try {
       await capture(context, progress, session, visited, target, options, folder, durationMs)
     } finally {
@@ -235,142 +234,16 @@ async function visit(
     })
     const compared = await compare(context, progress, session, folder, options, outputs.detailed, files)
     progress.stage('looking at what was found')
-    const findings = await lookAgain(session, compared.findings, vitals.at(-1)?.activeResources ?? null, context.signal)
+    const handles = vitals.at(-1)?.activeResources ?? null
+    const findings = await beside.lookAgain(session, compared.findings, handles, context.signal)
     progress.stage('leaving')
-    return { visited, vitals, samples, waste, compared: { ...compared, findings, explained: less(compared, findings) } }
-  })
-}
-
-/** Where the time goes of those threads that are busy, and whether that is for nothing. */
-async function findWaste(
-  context: Context,
-  progress: Progress,
-  session: InspectorSession,
-  { nodeVersion }: Target,
-): Promise<ReportFinding[]> {
-  const [
-    { lookAtCpu },
-    { readAllocated, readCpuTime },
-    detectors,
-    { isChurning },
-    { readLocalSource },
-    { mapPosition },
-  ] = await Promise.all([
-    import('../capture/cpu-look.ts'),
-    import('../analysis/cpu-time.ts'),
-    import('../detectors/find-waste.ts'),
-    import('../detectors/allocation-churn.ts'),
-    import('../analysis/culprit.ts'),
-    import('../support/source-maps.ts'),
-  ])
-  // Node 18 tells of nothing that is gone.
-  const tellsCollected = Number(/^v(\d+)/.exec(nodeVersion)?.[1]) >= 20
-  const looks = await lookAtCpu(session, {
-    signal: context.signal,
-    onProfile: () => progress.stage('it is busy: looking where its time goes, for 1.5s, which costs it a few percent'),
-    wantsAllocations: ({ caught, cpu }) => !caught && isChurning(readCpuTime(cpu)),
-  })
-  const isolates = looks.map(({ isolate, cpu, allocated, ...look }) => ({
-    ...{ isolate, look, cpu: readCpuTime(cpu) },
-    allocated: allocated
-      ? { stacks: readAllocated(allocated.content), seconds: allocated.seconds, tellsCollected }
-      : undefined,
-  }))
-  return detectors.findWaste(isolates, { readSource: readLocalSource, mapPosition })
-}
-
-async function findIdle(samples: readonly Sample[]): Promise<ReportFinding[]> {
-  const { findIdleMemory } = await import('../detectors/allocator-retention.ts')
-  const looks = samples.map(({ atMs, ledger: { rssBytes, lines } }) => ({
-    ...{ atMs, rssBytes, idleBytes: lines.find(({ id }) => id === 'allocator-slack')!.bytes },
-  }))
-  return findIdleMemory(looks, samples[0]?.ledger.allocator ?? null)
-}
-
-/** What is no longer a finding explains nothing. */
-function less({ explained, findings: before }: Compared, after: readonly ReportFinding[]): Compared['explained'] {
-  const left = new Set(after.map(({ fingerprint }) => fingerprint))
-  const gone = before.filter(({ fingerprint }) => !left.has(fingerprint))
-  const bytes = gone.reduce((sum, { growth }) => sum + growth.retainedBytes, 0)
-  return explained && { ...explained, bytes: Math.max(0, explained.bytes - bytes) }
-}
-
-const FILES_EVERY_MS = 1000
-
-interface WatchedFiles {
-  readonly seen: readonly FilesSeen[]
-  readonly limit: number | undefined
-  stop(): void
-}
-
-/** Counts what the process has open, now and then until it is told to stop; undefined where that cannot be seen. */
-async function watchOpenFiles(pid: number | undefined): Promise<WatchedFiles | undefined> {
-  if (pid === undefined || process.platform !== 'linux') return undefined
-  const { readOpenFileLimit, readOpenFiles } = await import('../target/open-files.ts')
-  const seen: FilesSeen[] = []
-  const look = () => {
-    const files = readOpenFiles(pid)
-    if (files) seen.push({ atMs: performance.now(), files })
-  }
-  look()
-  const timer = setInterval(look, FILES_EVERY_MS)
-  return {
-    seen,
-    limit: readOpenFileLimit(pid),
-    stop() {
-      clearInterval(timer)
-      look()
-    },
-  }
-}
-
-/**
- * Ids mean the same objects as long as the session lasts: the containers of the main thread are asked what they hold now,
- * and sockets whom they write to.
- */
-async function lookAgain(
-  session: InspectorSession,
-  findings: readonly ReportFinding[],
-  before: Vitals['activeResources'],
-  signal: AbortSignal,
-): Promise<ReportFinding[]> {
-  const [
-    { sizesNow, socketsNow },
-    { confirm, gainingNode, handlesLookSeconds, namePeer, socketNode, stoodStill },
-    { pause },
-    { readIsolateFacts },
-  ] = await Promise.all([
-    import('../capture/live.ts'),
-    import('../findings/confirm.ts'),
-    import('../capture/pause.ts'),
-    import('../capture/isolate-facts.ts'),
-  ])
-  const openHandles = async () => {
-    const facts = await readIsolateFacts(session, true).catch(() => null)
-    return facts?.activeResources ?? null
-  }
-  const handlesMs = 1000 * Math.max(0, ...findings.map(handlesLookSeconds))
-  const asked = findings
-    .filter((finding) => finding.isolate === 'main' && (gainingNode(finding) ?? socketNode(finding)) !== undefined)
-    .slice(0, LIVE.findings)
-  const look = async () => ({
-    sizes: await sizesNow(session, asked.map(gainingNode)),
-    sockets: await socketsNow(session, asked.map(socketNode)),
-  })
-  const startedMs = performance.now()
-  const handles = handlesMs > 0 ? await openHandles() : null
-  const first = await look()
-  const pauseMs = Math.max(handles ? Math.min(handlesMs, LIVE.mostPauseMs) : 0, LIVE.pauseMs)
-  if (handles || asked.length > 0) await pause(pauseMs, session.closed, signal)
-  const second = await look()
-  const handlesLater = handles && (await openHandles())
-  const seconds = (performance.now() - startedMs) / 1000
-  return findings.flatMap((finding) => {
-    if (stoodStill(finding, { before, first: handles, second: handlesLater, seconds })) return []
-    const i = asked.indexOf(finding)
-    if (i < 0) return finding
-    const sized = confirm(finding, { first: first.sizes[i], second: second.sizes[i], seconds })
-    return namePeer(sized, { first: first.sockets[i], second: second.sockets[i], seconds })
+    return {
+      visited,
+      vitals,
+      samples,
+      waste,
+      compared: { ...compared, findings, explained: beside.less(compared, findings) },
+    }
   })
 }
 

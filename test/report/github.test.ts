@@ -47,7 +47,8 @@ describe('Markdown', () => {
   })
 
   it('says of a waste of CPU time that it is no leak', () => {
-    const waste = { ...FINDING, wastes: 'cpu' as const, pattern: 'busy-loop', retainingPath: [] }
+    const growth = { count: 0, shallowBytes: 0, retainedBytes: 0, perSecond: 0, bytesPerSecond: 0, holders: 0 }
+    const waste = { ...FINDING, growth, wastes: 'cpu' as const, pattern: 'busy-loop', retainingPath: [] }
     const text = reportMarkdown(reportWith({ findings: [waste] }), OPTIONS)
     expect(text).toContain('**No leak, but a waste of CPU time**: nothing rose the way a leak does')
     expect(text).not.toMatch(/Holds|leaking:/)

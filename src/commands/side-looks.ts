@@ -1,0 +1,136 @@
+// What `diagnose` learns beside its snapshots: where CPU time goes, what lies idle, which files are open, and, of what was
+// found, how the living objects are now.
+
+import { readAllocated, readCpuTime } from '../analysis/cpu-time.ts'
+import { readLocalSource } from '../analysis/culprit.ts'
+import { lookAtCpu } from '../capture/cpu-look.ts'
+import { readIsolateFacts } from '../capture/isolate-facts.ts'
+import { sizesNow, socketsNow } from '../capture/live.ts'
+import { pause } from '../capture/pause.ts'
+import type { Vitals } from '../capture/vitals.ts'
+import { isChurning } from '../detectors/allocation-churn.ts'
+import { findIdleMemory } from '../detectors/allocator-retention.ts'
+import { findWaste as wasteIn } from '../detectors/find-waste.ts'
+import type { FilesSeen } from '../detectors/open-files.ts'
+import { confirm, gainingNode, handlesLookSeconds, namePeer, socketNode, stoodStill } from '../findings/confirm.ts'
+import type { ReportFinding } from '../findings/report.ts'
+import type { Progress } from '../support/progress.ts'
+import { mapPosition } from '../support/source-maps.ts'
+import { readOpenFileLimit, readOpenFiles } from '../target/open-files.ts'
+import type { InspectorSession } from '../target/session.ts'
+import type { Target } from '../target/visit.ts'
+import type { Compared } from './comparison.ts'
+import type { Context } from './context.ts'
+import type { Sample } from './process-samples.ts'
+
+/** The look at living objects: of how many findings, and how long between the two. */
+const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000 }
+
+/** Where the time goes of those threads that are busy, and whether that is for nothing. */
+export async function findWaste(
+  context: Context,
+  progress: Progress,
+  session: InspectorSession,
+  { nodeVersion }: Target,
+): Promise<ReportFinding[]> {
+  // Node 18 tells of nothing that is gone.
+  const tellsCollected = Number(/^v(\d+)/.exec(nodeVersion)?.[1]) >= 20
+  const looks = await lookAtCpu(session, {
+    signal: context.signal,
+    onProfile: () => progress.stage('it is busy: looking where its time goes, for 1.5s, which costs it a few percent'),
+    wantsAllocations: ({ caught, cpu }) => !caught && isChurning(readCpuTime(cpu)),
+  })
+  const isolates = looks.map(({ isolate, cpu, allocated, ...look }) => ({
+    ...{ isolate, look, cpu: readCpuTime(cpu) },
+    allocated: allocated
+      ? { stacks: readAllocated(allocated.content), seconds: allocated.seconds, tellsCollected }
+      : undefined,
+  }))
+  return wasteIn(isolates, { readSource: readLocalSource, mapPosition })
+}
+
+/** What lies idle in the allocator, and did all the while. */
+export function findIdle(samples: readonly Sample[]): ReportFinding[] {
+  const looks = samples.map(({ atMs, ledger: { rssBytes, lines } }) => ({
+    ...{ atMs, rssBytes, idleBytes: lines.find(({ id }) => id === 'allocator-slack')!.bytes },
+  }))
+  return findIdleMemory(looks, samples[0]?.ledger.allocator ?? null)
+}
+
+/** What is no longer a finding explains nothing. */
+export function less(
+  { explained, findings: before }: Compared,
+  after: readonly ReportFinding[],
+): Compared['explained'] {
+  const left = new Set(after.map(({ fingerprint }) => fingerprint))
+  const gone = before.filter(({ fingerprint }) => !left.has(fingerprint))
+  const bytes = gone.reduce((sum, { growth }) => sum + growth.retainedBytes, 0)
+  return explained && { ...explained, bytes: Math.max(0, explained.bytes - bytes) }
+}
+
+const FILES_EVERY_MS = 1000
+
+export interface WatchedFiles {
+  readonly seen: readonly FilesSeen[]
+  readonly limit: number | undefined
+  stop(): void
+}
+
+/** Counts what the process has open, now and then until it is told to stop; undefined where that cannot be seen. */
+export function watchOpenFiles(pid: number | undefined): WatchedFiles | undefined {
+  if (pid === undefined || process.platform !== 'linux') return undefined
+  const seen: FilesSeen[] = []
+  const look = () => {
+    const files = readOpenFiles(pid)
+    if (files) seen.push({ atMs: performance.now(), files })
+  }
+  look()
+  const timer = setInterval(look, FILES_EVERY_MS)
+  return {
+    seen,
+    limit: readOpenFileLimit(pid),
+    stop() {
+      clearInterval(timer)
+      look()
+    },
+  }
+}
+
+/**
+ * Ids mean the same objects as long as the session lasts: the containers of the main thread are asked what they hold now,
+ * and sockets whom they write to.
+ */
+export async function lookAgain(
+  session: InspectorSession,
+  findings: readonly ReportFinding[],
+  before: Vitals['activeResources'],
+  signal: AbortSignal,
+): Promise<ReportFinding[]> {
+  const openHandles = async () => {
+    const facts = await readIsolateFacts(session, true).catch(() => null)
+    return facts?.activeResources ?? null
+  }
+  const handlesMs = 1000 * Math.max(0, ...findings.map(handlesLookSeconds))
+  const asked = findings
+    .filter((finding) => finding.isolate === 'main' && (gainingNode(finding) ?? socketNode(finding)) !== undefined)
+    .slice(0, LIVE.findings)
+  const look = async () => ({
+    sizes: await sizesNow(session, asked.map(gainingNode)),
+    sockets: await socketsNow(session, asked.map(socketNode)),
+  })
+  const startedMs = performance.now()
+  const handles = handlesMs > 0 ? await openHandles() : null
+  const first = await look()
+  const pauseMs = Math.max(handles ? Math.min(handlesMs, LIVE.mostPauseMs) : 0, LIVE.pauseMs)
+  if (handles || asked.length > 0) await pause(pauseMs, session.closed, signal)
+  const second = await look()
+  const handlesLater = handles && (await openHandles())
+  const seconds = (performance.now() - startedMs) / 1000
+  return findings.flatMap((finding) => {
+    if (stoodStill(finding, { before, first: handles, second: handlesLater, seconds })) return []
+    const i = asked.indexOf(finding)
+    if (i < 0) return finding
+    const sized = confirm(finding, { first: first.sizes[i], second: second.sizes[i], seconds })
+    return namePeer(sized, { first: first.sockets[i], second: second.sockets[i], seconds })
+  })
+}
