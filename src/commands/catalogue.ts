@@ -63,8 +63,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./memory.ts')).memoryCommand,
   },
   watch: {
-    takes: '<target>',
-    summary: 'look at a running process again and again: memory by the ledger, threads, files, event loop',
+    takes: '<targets...>',
+    summary: 'look at running processes again and again: memory by the ledger, threads, files, event loop',
     load: async () => (await import('./watch.ts')).watchCommand,
   },
   trend: {
