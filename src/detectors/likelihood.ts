@@ -66,6 +66,10 @@ export function judgeLead(
       }
     }
   }
+  const near = name === undefined || inNode ? undefined : boundNamedFor(graph, way, name)
+  if (near && near.value >= size && near.value < Math.max(10_000, FAR * size)) {
+    return { confidence: 0.2, reason: `it is filling up to its bound: ${near.name} is ${near.value}` }
+  }
   const matched = heap.matching === 'id' ? base : lessSure(base, 0.75, 'objects could not be told apart one by one')
   if (name === undefined) return matched
   const removal = findRemoval(readSource, module, name)
@@ -76,6 +80,31 @@ export function judgeLead(
       : lessSure(matched, 0.9, `line ${line} takes things out of it (${text}), but not enough`)
   }
   return matched
+}
+
+/** A number that fits in no time is no bound that matters. */
+const FAR = 50
+const LIMITS = /max|limit|capacity|bound/
+
+/** Beside what a module or a function calls `sessions`, its `MAX_SESSIONS` or `sessionLimit`. */
+function boundNamedFor(
+  graph: HeapGraph,
+  way: readonly number[],
+  container: string,
+): { name: string; value: number } | undefined {
+  const fold = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '')
+  const own = fold(container).replace(/s$/, '')
+  if (own.length < 3) return undefined
+  for (const scope of way) {
+    if (!graph.moduleScopes.has(scope) && !nodeName(graph, scope).startsWith('system / Context')) continue
+    for (const { name, type, target } of referencesOf(graph, scope, 1000)) {
+      const folded = fold(name)
+      if (type !== EdgeType.context || !folded.includes(own) || !LIMITS.test(folded.replace(own, ''))) continue
+      const value = numberOf(graph, target)
+      if (value !== undefined) return { name, value }
+    }
+  }
+  return undefined
 }
 
 const lessSure = ({ confidence, reason }: Likelihood, by: number, why: string): Likelihood => ({
