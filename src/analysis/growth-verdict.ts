@@ -9,7 +9,7 @@ export interface WorkPoint {
 /** What work may cost. */
 export type Budget =
   /** Nothing, but for a floor below which nobody can tell growth from the noise of an engine at work. */
-  | { readonly kind: 'default' }
+  | { readonly kind: 'default'; readonly isLong?: boolean }
   | { readonly kind: 'per-unit'; readonly bytes: number }
   /** Of all measured rounds together. */
   | { readonly kind: 'total'; readonly bytes: number }
@@ -31,8 +31,11 @@ export interface GrowthVerdict {
 
 /** Rounds after the warm-up before anything is said. */
 export const MIN_ROUNDS = 5
-/** By as much a healthy heap may differ in the end from what it was: code that is compiled late, caches of the engine. */
-export const FLOOR = { bytes: 64 * 1024, share: 0.01 }
+/**
+ * By as much a healthy heap may differ in the end from what it was: code that is compiled late, caches of the engine. Work
+ * that takes seconds is thousands of requests, of which more code is compiled, and each of which would lose something.
+ */
+export const FLOOR = { bytes: 64 * 1024, longBytes: 256 * 1024, share: 0.01 }
 const CONFIDENCE = 0.95
 /** Of all work, so much may have been done in rounds that went against the trend. */
 const CONTRARY = 0.2
@@ -106,7 +109,7 @@ function budgetFor(points: readonly WorkPoint[], budget: Budget): number {
       ? budget.bytes
       : budget.kind === 'share'
         ? budget.share * before
-        : FLOOR.bytes + FLOOR.share * before
+        : (budget.isLong ? FLOOR.longBytes : FLOOR.bytes) + FLOOR.share * before
   return work > 0 ? bytes / work : 0
 }
 

@@ -102,7 +102,9 @@ export async function measureRounds(meter: Meter, driver: Driver, options: Round
   )
 
   const rounds: Round[] = [{ round: 0, work: 0, workSoFar: 0, durationMs: 0, ...reading }]
-  let measures = judge(rounds, options)
+  const { budget } = options
+  const judging = { ...options, budget: budget.kind === 'default' ? { ...budget, isLong } : budget }
+  let measures = judge(rounds, judging)
   const measured = (verdict: Verdict, timeUp: boolean): Measured => ({
     ...{ verdict, measures, warmupRounds: warmup.length - 1, rounds, durationMs: elapsedMs(), timeUp, base },
   })
@@ -117,7 +119,7 @@ export async function measureRounds(meter: Meter, driver: Driver, options: Round
     const now = await meter(signal)
     rounds.push({ round, work: done, workSoFar: rounds.at(-1)!.workSoFar + done, durationMs, ...now })
     if (round < MIN_ROUNDS) continue
-    measures = judge(rounds, options)
+    measures = judge(rounds, judging)
     const verdict = overall(measures)
     if (verdict === 'steady') return measured(verdict, false)
     if (verdict === 'growing' && grewBefore) {

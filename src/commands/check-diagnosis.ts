@@ -29,6 +29,8 @@ const SNAPSHOTS = 3
 const BETWEEN_MS = { least: 1000, most: 15_000 }
 /** On a machine that has become busy, work takes longer than it did. */
 const PATIENCE_MS = 60_000
+/** As for `snapshot`; and for a program of our own, which keeps nobody waiting. */
+const MAX_PAUSE_MS = { ofOthers: 30_000, ofOwn: 600_000 }
 
 /**
  * Takes snapshots into `folder`; returns how many bytes should have been lost meanwhile, by the measured rate, or
@@ -46,7 +48,8 @@ export async function captureWhileWorking(
 ): Promise<number | undefined> {
   const { amount, takesMs, lostBytes } = workThatStandsOut(measured, BETWEEN_MS.most)
   const everyMs = Math.min(Math.max(1.2 * takesMs, BETWEEN_MS.least), BETWEEN_MS.most)
-  const { maxPause: maxPauseMs, memoryLimit: memoryLimitBytes, atAnyPrice = false, quiet = false } = options
+  const { maxPause: maxPauseMs = MAX_PAUSE_MS[options.pid === undefined ? 'ofOwn' : 'ofOthers'] } = options
+  const { memoryLimit: memoryLimitBytes, atAnyPrice = false, quiet = false } = options
   const wanted: Wanted = {
     ...{ name: folder, isolate: 'all', count: SNAPSHOTS, every: everyMs, waitMs: undefined, redactor: undefined },
     ...{ force: false, maxPauseMs, memoryLimitBytes, atAnyPrice, dryRun: false, json: false, quiet: true },

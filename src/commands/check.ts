@@ -37,7 +37,7 @@ export interface CheckOptions {
   readonly output?: string
   readonly redact: boolean
   readonly force?: true
-  readonly maxPause: number
+  readonly maxPause?: number
   readonly memoryLimit?: number
   readonly atAnyPrice?: true
   readonly limit: number
@@ -51,7 +51,6 @@ export interface CheckOptions {
 
 const READY_MS = 30_000
 const MAX_DURATION_MS = 120_000
-const MAX_PAUSE_MS = 30_000
 const LIMIT = 5
 
 const help = `
@@ -105,9 +104,8 @@ export function checkCommand(context: Context): Command {
     .option('--force', 'replace the folder of an earlier capture')
     .option(
       '--max-pause <time>',
-      'take no snapshot when a thread may stand still for longer (default: 30s)',
+      'take no snapshot when a thread may stand still for longer (default: 10min; 30s with --pid)',
       duration('--max-pause'),
-      MAX_PAUSE_MS,
     )
     .option('--memory-limit <size>', 'nor when the process may come to use more than this', size('--memory-limit'))
     .option('--at-any-price', 'take them whatever it costs')

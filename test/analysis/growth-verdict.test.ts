@@ -54,6 +54,8 @@ describe('growth with the work', () => {
     expect(lower).toBeLessThan(100)
     expect(upper).toBeGreaterThan(100)
     expect(budgetPerUnit).toBeCloseTo((FLOOR.bytes + 5e4) / 3500, 0)
+    const long = judgeGrowth(run({ leak: 100 }), { kind: 'default', isLong: true })
+    expect(long.budgetPerUnit).toBeCloseTo((FLOOR.longBytes + 5e4) / 3500, 0)
   })
 
   it('is not there in a steady program, nor where memory shrinks', () => {
