@@ -127,6 +127,8 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
   )
   const culprit = links.find((each) => each !== undefined) ?? places[0]
   const bytesEach = Math.round(suspect.bytes / count)
+  // The path ends at the promise that settles next, which may be held elsewhere than the chain's end.
+  const appendedBy = culprit && readSource(culprit.url)?.split('\n')[culprit.line - 1]?.trim().slice(0, 160)
   return {
     title: `A chain of promises grew by ${formatCount(count)}, ${perSecond.toFixed(1)} more each second: what they wait for comes more slowly`,
     culprit,
@@ -137,6 +139,7 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
       perSecond: Math.round(perSecond * 10) / 10,
       bytesEach,
       keeps: keeps(lead),
+      ...(appendedBy ? { appendedBy } : {}),
     },
     advice: `More is appended to the chain${culprit ? ` at ${shortPlace(culprit)}` : ''} than it gets done, and each link keeps ${formatBytes(bytesEach)}: do one piece of work for all who wait, put a bound on how many may wait, or make callers wait before they add more.`,
   }
