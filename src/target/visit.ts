@@ -8,6 +8,7 @@ import type { Platform, ProcessState } from './platform.ts'
 import type { Route } from './route.ts'
 import { type InspectorSession, openSession } from './session.ts'
 import { type Identity, isRunning, signIn, signOut, type Visitor } from './visitors.ts'
+import { attachWorkers, type WorkerThread } from './workers.ts'
 
 /** The process that a session leads to. */
 export interface Target {
@@ -61,6 +62,8 @@ const LEAVE_MS = 120_000
 const PATIENCE_MS = 1000
 const SILENT_LEAVE_MS = 500
 const SHUT_MS = 5000
+/** A worker that is blocked does not answer; that is no reason to wait for long. */
+const STOP_MS = 2000
 
 interface Visit {
   readonly platform: Platform
@@ -97,7 +100,7 @@ export async function visit<T>(
       inspector: outside.inspector,
       inspectorWasOpen: !outside.opened && identity.found === null,
     }
-    await tellWhoLeftItOpen(it, identity)
+    if (await tellWhoLeftItOpen(it, identity)) await stopSampling(session)
     return await work(session, target)
   } catch (error) {
     if (!(error instanceof LeakscopeError)) throw error
@@ -134,18 +137,30 @@ async function identify(session: InspectorSession, it: Visit): Promise<Identity>
   return identity
 }
 
-/** Says so when the leakscope that opened the inspector is not there any more. */
-async function tellWhoLeftItOpen({ platform, outside, notice }: Visit, { found }: Identity): Promise<void> {
+/** Says so, and returns true, when the leakscope that opened the inspector is not there any more. */
+async function tellWhoLeftItOpen({ platform, outside, notice }: Visit, { found }: Identity): Promise<boolean> {
   const known = found ?? (outside.leftBy ? [outside.leftBy] : undefined)
-  if (!known) return
+  if (!known) return false
   const running = await Promise.all(known.map((other) => isRunning(platform, other)))
-  if (running.some((it) => it !== 'no')) return
+  if (running.some((it) => it !== 'no')) return false
   const by = known[0]
   const who = by ? `process ${by.pid}, which came at ${new Date(by.at).toISOString()}` : 'an earlier visit'
   notice(
     `the inspector of ${outside.label} was left open by a leakscope that was cut off (${who}); ` +
       `it is shut at the end of this visit`,
   )
+  return true
+}
+
+/** A worker goes on noting who allocates, as its session outlives the connection; V8 has one such profiler for all. */
+async function stopSampling(session: InspectorSession): Promise<void> {
+  try {
+    const workers = await attachWorkers(session)
+    const stop = (worker: WorkerThread) => worker.send('HeapProfiler.stopSampling', {}, { timeoutMs: STOP_MS })
+    await Promise.allSettled(workers.list().map(stop)).finally(workers.leave)
+  } catch {
+    // An agent without an inspector has no way to workers, and so none of them is sampled.
+  }
 }
 
 interface Watch {

@@ -2,6 +2,8 @@
 
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { withInspector } from '../../src/target/attach.ts'
+import { attachWorkers } from '../../src/target/workers.ts'
 import {
   filesIn,
   portsOf,
@@ -63,5 +65,31 @@ test('without a place for notes everything works', async () => {
   const env = { ...process.env, XDG_RUNTIME_DIR: '/dev/null' }
   const { code, stderr } = await runCli(['snapshot', target.pid, '-q', '-o', join(temporaryFolder(), 'a')], { env })
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(portsOf(target.pid)).toEqual([])
+})
+
+test('a worker that a killed leakscope left sampled is sampled no more after the next visit', async () => {
+  const target = await spawnTarget(
+    "new (require('node:worker_threads').Worker)('setInterval(() => {}, 100)', { eval: true })",
+  )
+  const folder = temporaryFolder()
+  const cli = startCli([
+    ...['profile', target.pid, '--heap', '--isolate', 'all', '--duration', '60s'],
+    ...['-o', join(folder, 'a'), '--json'],
+  ])
+  await until(() => portsOf(target.pid).length === 1, 'the inspector to open')
+  await new Promise((resolve) => setTimeout(resolve, 2000))
+  cli.child.kill('SIGKILL')
+  await cli.done
+  const stopSampling = () =>
+    withInspector(target.pid, { signal: new AbortController().signal }, async (session) => {
+      const workers = await attachWorkers(session)
+      const stopped = workers.list().map((worker) => worker.send('HeapProfiler.stopSampling'))
+      const [answer] = await Promise.allSettled(stopped)
+      await workers.leave()
+      return answer!.status
+    })
+  // The visit itself has stopped what was left.
+  expect(await stopSampling()).toBe('rejected')
   expect(portsOf(target.pid)).toEqual([])
 })
