@@ -66,6 +66,8 @@ describe('of one isolate', () => {
     const target = await spawnTarget(WORK)
     let sampling = 0
     await profileOf(target, 'main', { durationMs: 50 })
+    // The thread that sampled ends in its own time.
+    await new Promise((resolve) => setTimeout(resolve, 500))
     const before = threadsOf(target)
     const { capture, profile } = await profileOf(target, 'main', {
       ...whileItWorks(target),
