@@ -18,14 +18,16 @@ const EMPTIED = 0.25
 
 /** So many more must be due until the second look for their absence to mean something. */
 const DUE = 5
-/** Of those that are due, so many must have come. */
-const CAME = 0.3
+/** Of those that are due, so many must have come: whoever brings them may have been slow just then. */
+const CAME = 0.15
+/** A machine that is busy holds up anything for a second or two. */
+const LEAST_SECONDS = 4
 /** Of those that came between the snapshots, Node must have counted so many. */
 const MOST = 0.6
 
 /** How long to look at Node's handles for their number to tell whether they still become more; 0 where it would not. */
 export function handlesLookSeconds({ pattern, isolate, growth: { perSecond } }: ReportFinding): number {
-  return pattern === 'handle-leak' && isolate === 'main' && perSecond > 0 ? (2 * DUE) / perSecond : 0
+  return pattern === 'handle-leak' && isolate === 'main' && perSecond > 0 ? Math.max(LEAST_SECONDS, (2 * DUE) / perSecond) : 0
 }
 
 /** What Node has open, by type, as `process.getActiveResourcesInfo()` counts it. */

@@ -65,7 +65,8 @@ describe('a look at what Node has open', () => {
     expect(stoodStill(sockets, { before: null, first: null, second: null, seconds: 3 })).toBe(false)
   })
   it('takes as long as it needs, and is for handles of the main thread', () => {
-    expect(handlesLookSeconds(sockets)).toBe(2.5)
+    expect(handlesLookSeconds(sockets)).toBe(4)
+    expect(handlesLookSeconds({ ...sockets, growth: { ...sockets.growth, perSecond: 1 } })).toBe(10)
     expect(handlesLookSeconds({ ...sockets, pattern: 'listener-leak' })).toBe(0)
     expect(handlesLookSeconds({ ...sockets, isolate: 'worker:1' })).toBe(0)
   })
