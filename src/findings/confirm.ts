@@ -27,7 +27,9 @@ const MOST = 0.6
 
 /** How long to look at Node's handles for their number to tell whether they still become more; 0 where it would not. */
 export function handlesLookSeconds({ pattern, isolate, growth: { perSecond } }: ReportFinding): number {
-  return pattern === 'handle-leak' && isolate === 'main' && perSecond > 0 ? Math.max(LEAST_SECONDS, (2 * DUE) / perSecond) : 0
+  return pattern === 'handle-leak' && isolate === 'main' && perSecond > 0
+    ? Math.max(LEAST_SECONDS, (2 * DUE) / perSecond)
+    : 0
 }
 
 /** What Node has open, by type, as `process.getActiveResourcesInfo()` counts it. */
