@@ -205,9 +205,10 @@ function steadily(lead: Lead): Likelihood {
   }
   if (suspect.survivors.some((count) => count < LEAST.step)) return silent('too few stayed to tell from chance')
   const accepted = thingsOf(lead, 100).filter((handle) => isAccepted(of.graph, handle)).length
-  const likelihood = fewer(lead, suspect.count)
-  // How many clients there are is not the server's doing.
-  return accepted > 0.8 * Math.min(100, suspect.count)
+  const isOfClients = accepted > 0.8 * Math.min(100, suspect.count)
+  const likelihood = fewer(lead, suspect.count, isOfClients ? FEW.ofClients : FEW.own)
+  // How many clients there are is not the server's doing: a slow machine has more of them at a time.
+  return isOfClients
     ? {
         confidence: likelihood.confidence * 0.75,
         reason: `${likelihood.reason}; they are connections of clients, who may be more now`,
@@ -215,10 +216,13 @@ function steadily(lead: Lead): Likelihood {
     : likelihood
 }
 
+/** So many are as likely chance as not. */
+const FEW = { own: 3, ofClients: 20 }
+
 /** The fewer they are, the likelier they are chance. */
-function fewer({ likelihood }: Lead, count: number): Likelihood {
+function fewer({ likelihood }: Lead, count: number, few = FEW.own): Likelihood {
   if (count < LEAST.count) return { confidence: 0.1, reason: 'too few came to tell from chance' }
-  return { confidence: likelihood.confidence * (count / (count + 3)), reason: likelihood.reason }
+  return { confidence: likelihood.confidence * (count / (count + few)), reason: likelihood.reason }
 }
 
 /** Whether they are clients' connections that stay open as the program keeps as many of something that they wait for. */
