@@ -78,7 +78,8 @@ describe.runIf(posix)('measured from within', () => {
   it('a program that does other than it should is noticed', async () => {
     const impostors = temporaryFolder()
     mkdirSync(join(impostors, 'pattern'))
-    cpSync(join(folder, 'string-retention/fixed.mjs'), join(impostors, 'pattern/leaky.mjs'))
+    const idle = "console.log('ready ' + process.pid); setInterval(() => {}, 1000)"
+    writeFileSync(join(impostors, 'pattern/leaky.mjs'), idle)
     cpSync(join(folder, 'string-retention/leaky.mjs'), join(impostors, 'pattern/fixed.mjs'))
     writeFileSync(join(impostors, 'pattern/lookalike-dead.mjs'), "console.error('out of luck'); process.exitCode = 3")
     const rows = [
