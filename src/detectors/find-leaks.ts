@@ -56,7 +56,7 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
   const leads = captures.isolates.flatMap((of) => leadsOf(of, captures.readSource))
   const accounts = new Map(captures.isolates.map((of) => [of, new Account(of)]))
   const taken = new Set<Lead>()
-  const unlikely: { readonly lead: Lead; readonly title: string }[] = []
+  const unlikely: { readonly lead: Lead; readonly title: string; readonly reason: string }[] = []
   const found = new Map<string, { finding: ReportFinding; explains: ReportFinding['explains'] }>()
   for (const detector of detectors) {
     for (const lead of leads) {
@@ -68,7 +68,7 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
       taken.add(lead)
       const finding = tell(detector.pattern, lead, diagnosis, captures)
       if (finding.confidence < LEAST_CONFIDENCE) {
-        unlikely.push({ lead, title: finding.title })
+        unlikely.push({ lead, title: finding.title, reason: finding.reason })
         continue
       }
       account.take(lead.suspect)
@@ -103,8 +103,8 @@ export function findLeaks(captures: Captures, detectors: readonly Detector[] = D
       .sort((a, b) => weight(b) - weight(a)),
     setAside: unlikely
       .filter(({ lead }) => accounts.get(lead.of)!.shareKnown(lead.suspect) < MOSTLY)
-      .map(({ lead: { of, suspect, likelihood }, title }) => ({
-        ...{ title, reason: likelihood.reason, isolate: of.isolate },
+      .map(({ lead: { of, suspect }, title, reason }) => ({
+        ...{ title, reason, isolate: of.isolate },
         ...{ retainedBytes: suspect.bytes, bytesPerSecond: Math.round(suspect.bytesPerSecond) },
       }))
       .sort((a, b) => b.retainedBytes - a.retainedBytes),
