@@ -13,7 +13,14 @@ import { type Growth, type GrowthOptions, type Matching, type SnapshotTotals, te
 import { type Identity, identify, idsAgree } from './identity.ts'
 import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
-import { growthById, growthByPlace, type PlaceGrowth, type PlaceTotals, totalPlaces } from './place-growth.ts'
+import {
+  bytesOfNew,
+  growthById,
+  growthByPlace,
+  type PlaceGrowth,
+  type PlaceTotals,
+  totalPlaces,
+} from './place-growth.ts'
 import { findHolders, type PlacedNodes, Places } from './places.ts'
 
 /** What is kept of every snapshot; the heap itself is let go. */
@@ -35,6 +42,8 @@ export interface HeapSeries {
   readonly placed: PlacedNodes
   /** Where objects were matched by id. */
   readonly lineage: Lineage | undefined
+  /** There, as `bytesOfNew` gives it. */
+  readonly newBytes: Float64Array | undefined
 }
 
 /** Smaller heaps are opened side by side, each by one thread; a larger one by two, and there is an index to come back to. */
@@ -150,11 +159,12 @@ async function compareById(
     const { lineage, asked } = descent
     const places = new Places()
     const placed = await breathing(places.locate(graph, classes, holder, asked), signal)
-    const growths = growthById(graph, placed, places, lineage)
+    const newBytes = bytesOfNew(graph, lineage)
+    const growths = growthById(graph, placed, places, lineage, newBytes)
     await unlessAborted(paths, signal)
     if (await duplicates) return undefined
     const series = [...followed!.series, rememberOpen(opened)]
-    found = { opened, matching: 'id', series, growths, places, placed, lineage }
+    found = { opened, matching: 'id', series, growths, places, placed, lineage, newBytes }
     return found
   } finally {
     if (!found) await opened?.close()
@@ -181,7 +191,16 @@ async function compareByPlace(files: readonly string[], options: GrowthOptions):
     }
     if (!options.acrossProcesses) requireOneProcess(series)
     const growths = growthByPlace(places, totals)
-    found = { opened: opened!, matching: 'place', series, growths, places, placed: placed!, lineage: undefined }
+    found = {
+      opened: opened!,
+      matching: 'place',
+      series,
+      growths,
+      places,
+      placed: placed!,
+      lineage: undefined,
+      newBytes: undefined,
+    }
     return found
   } finally {
     if (!found) await opened?.close()

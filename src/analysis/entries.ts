@@ -1,5 +1,6 @@
 // The ways from what was there before to what is new.
 
+import { grown } from '../graph/depth-first.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { property } from '../graph/look.ts'
 import { SHARED } from '../graph/ownership.ts'
@@ -33,20 +34,51 @@ export const isOfV8 = (type: number): boolean =>
   type === NodeType.objectShape ||
   type === NodeType.number ||
   type === NodeType.synthetic
-/** The references from old objects to new ones, those alike together: from the same place, by the same name. */
-export function findEntries({ opened, placed }: HeapSeries, { born, steps }: Lineage, newBytes: Float64Array): Entry[] {
+
+/** Ways in that are looked at more closely: those with most bytes, and those with most objects. */
+const MOST = 24
+
+/** References as they are found, all of them: numbers only, since there can be millions, and of as many kinds. */
+class References {
+  #columns = new Uint32Array(3 * 1024)
+  length = 0
+
+  add(kind: number, holder: number, target: number): void {
+    const at = 3 * this.length++
+    if (at === this.#columns.length) this.#columns = grown(this.#columns)
+    this.#columns[at] = kind
+    this.#columns[at + 1] = holder
+    this.#columns[at + 2] = target
+  }
+  forEach(action: (kind: number, holder: number, target: number) => void): void {
+    const columns = this.#columns
+    for (let at = 0; at < 3 * this.length; at += 3) action(columns[at]!, columns[at + 1]!, columns[at + 2]!)
+  }
+}
+
+/**
+ * The references from old objects to new ones, those alike together: from the same place, by the same name. Of all,
+ * those that bring in most.
+ */
+export function findEntries({ opened, placed }: HeapSeries, lineage: Lineage, newBytes: Float64Array): Entry[] {
   const { graph } = opened
+  const { born, steps } = lineage
   const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
   const names = graph.snapshot.nodeName
   const { owner } = graph.ownership
   const momentary = new Set(MOMENTARY.map((name) => strings.indexOf(name)))
   const embedded = embeddedNodes(graph)
-  const groups = new TupleInterner(2)
-  const entries: Entry[] = []
-  /** By node ordinal: the group that it was last counted in, and one more. */
+  const kinds = new TupleInterner(2)
+  const found = new References()
+  /** By kind: bytes that they bring in, and how many new objects that have been there longest. */
+  const bytes: number[] = []
+  const stayed: number[] = []
+  /** By node ordinal: the kind that it was last counted in, and one more. */
   const countedIn = new Uint32Array(nodeCount)
   for (let node = 0; node < nodeCount; node++) {
     const from = owner[node]! < SHARED ? owner[node]! : node
+    // Of what refers to new ones, somebody was to ask.
+    if (placed.wanted[from] === 0) continue
     const isV8s = nodeType[from] !== NodeType.synthetic ? isOfV8(nodeType[from]!) : momentary.has(names[from]!)
     // What Node holds by itself, such as open handles, has no other holder.
     const byNode = embedded[from] === 1
@@ -58,24 +90,101 @@ export function findEntries({ opened, placed }: HeapSeries, { born, steps }: Lin
       if (byNode && (nodeType[target] !== NodeType.object || embeddedIn(graph, from))) continue
       const type = edgeType(packed)
       const named = (type === EdgeType.property || type === EdgeType.context) && node === from
-      const group = groups.intern(placed.of[from]!, named ? 1 + edgeNameOrIndex[edge]! : 0)
-      let entry = entries[group]
-      if (!entry) {
-        entry = { holders: new Map(), targets: [], survivors: Array<number>(steps).fill(0), bytes: 0 }
-        entries[group] = entry
+      const kind = kinds.intern(placed.of[from]!, named ? 1 + edgeNameOrIndex[edge]! : 0)
+      if (kind === bytes.length) {
+        bytes.push(0)
+        stayed.push(0)
       }
-      if (countedIn[target] === group + 1) continue
-      countedIn[target] = group + 1
-      const holder = byNode ? ROOT : from
-      entry.holders.set(holder, (entry.holders.get(holder) ?? 0) + 1)
-      entry.targets.push(target)
-      entry.survivors[born[target]! - 1]!++
-      entry.bytes += newBytes[target]!
+      if (countedIn[target] === kind + 1) continue
+      countedIn[target] = kind + 1
+      found.add(kind, byNode ? ROOT : from, target)
+      bytes[kind]! += newBytes[target]!
+      if (born[target] === 1) stayed[kind]!++
     }
   }
-  entries.push(...timerEntries(graph, born, steps, newBytes))
-  return entries
+  const timers = timerEntries(graph, born, steps, newBytes)
+  addInsides(graph, lineage, newBytes, { found, bytes, timers })
+  for (const { bytes: own, survivors } of timers) {
+    bytes.push(own)
+    stayed.push(survivors[0]!)
+  }
+  return tellMost(lineage, { found, bytes, stayed, timers })
 }
+
+interface Found {
+  readonly found: References
+  /** By kind; in the end, behind those, of the timers. */
+  readonly bytes: number[]
+  readonly timers: readonly Entry[]
+}
+
+/**
+ * What is new and no other's counts to what holds it, though that does not refer to it: the inside of a list which it
+ * refers to the two ends of.
+ */
+function addInsides(
+  graph: HeapGraph,
+  { born }: Lineage,
+  newBytes: Float64Array,
+  { found, bytes, timers }: Found,
+): void {
+  const { immediate } = graph.dominators
+  const isTarget = new Uint8Array(born.length)
+  const isHolder = new Uint8Array(born.length)
+  found.forEach((_, holder, target) => {
+    isTarget[target] = 1
+    isHolder[holder] = 1
+  })
+  for (const { targets, holders } of timers) {
+    for (const target of targets) isTarget[target] = 1
+    for (const holder of holders.keys()) isHolder[holder] = 1
+  }
+  const inside = new Map<number, number>()
+  for (let node = 0; node < born.length; node++) {
+    if (born[node] === 0 || isTarget[node] === 1) continue
+    const above = immediate[node]!
+    if (isHolder[above] === 1 && born[above] === 0) inside.set(above, (inside.get(above) ?? 0) + newBytes[node]!)
+  }
+  const counted = new TupleInterner(2)
+  found.forEach((kind, holder) => {
+    const own = inside.get(holder)
+    if (own === undefined) return
+    const before = counted.size
+    counted.intern(kind, holder)
+    if (counted.size > before) bytes[kind]! += own
+  })
+  for (const timer of timers) for (const holder of timer.holders.keys()) timer.bytes += inside.get(holder) ?? 0
+}
+
+function tellMost(
+  { born, steps }: Lineage,
+  { found, bytes, stayed, timers }: Found & { readonly stayed: readonly number[] },
+): Entry[] {
+  const most = (by: readonly number[]): number[] =>
+    Array.from(by.keys())
+      .sort((a, b) => by[b]! - by[a]!)
+      .slice(0, MOST)
+  const kinds = bytes.length - timers.length
+  const entries = new Map<number, Entry>()
+  for (const kind of [...most(bytes), ...most(stayed)]) {
+    entries.set(kind, timers[kind - kinds] ?? { ...noEntry(steps), bytes: bytes[kind]! })
+  }
+  found.forEach((kind, holder, target) => {
+    const entry = entries.get(kind)
+    if (!entry) return
+    entry.holders.set(holder, (entry.holders.get(holder) ?? 0) + 1)
+    entry.targets.push(target)
+    entry.survivors[born[target]! - 1]!++
+  })
+  return [...entries.values()]
+}
+
+const noEntry = (steps: number): Entry => ({
+  holders: new Map(),
+  targets: [],
+  survivors: Array<number>(steps).fill(0),
+  bytes: 0,
+})
 
 /** Whether a JavaScript object holds Node's: then what that refers to is that object's. */
 function embeddedIn({ snapshot, dominators }: HeapGraph, node: number): boolean {
@@ -90,9 +199,8 @@ export function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number,
   const { nodeCount, nodeType, strings } = graph.snapshot
   const names = graph.snapshot.nodeName
   const lists = new Set([strings.indexOf('TimersList')])
-  const empty = (): Entry => ({ holders: new Map(), targets: [], survivors: Array<number>(steps).fill(0), bytes: 0 })
   const entries: Entry[] = []
-  const others = empty()
+  const others = noEntry(steps)
   for (let list = 0; list < nodeCount && lists.size > 0; list++) {
     if (nodeType[list] !== NodeType.object || !lists.has(names[list]!)) continue
     const found: number[] = []
@@ -102,7 +210,7 @@ export function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number,
       if (born[at]! > 0) found.push(at)
       at = property(graph, at, '_idleNext')
     }
-    const entry = found.length < FEW_TIMERS ? others : empty()
+    const entry = found.length < FEW_TIMERS ? others : noEntry(steps)
     for (const timer of found) {
       entry.targets.push(timer)
       entry.survivors[born[timer]! - 1]!++

@@ -108,14 +108,16 @@ function compareClasses(graph: HeapGraph, series: readonly Map<string, ClassRow>
   const first = series[0]!
   const last = series.at(-1)!
   const rows: ClassGrowth[] = []
-  for (const key of new Set([...first.keys(), ...last.keys()])) {
+  const changed = (a: ClassRow | undefined, b: ClassRow | undefined): number =>
+    (b?.count ?? 0) - (a?.count ?? 0) || (b?.retainedBytes ?? 0) - (a?.retainedBytes ?? 0)
+  const tell = (key: string): void => {
     const before = first.get(key)
     const after = last.get(key)
-    const steps = series.slice(1).map((classes, i) => [series[i]!.get(key), classes.get(key)] as const)
-    const changed = ([a, b]: readonly [ClassRow | undefined, ClassRow | undefined]) =>
-      (b?.count ?? 0) - (a?.count ?? 0) || (b?.retainedBytes ?? 0) - (a?.retainedBytes ?? 0)
-    const keep = steps.length === 1 ? changed(steps[0]!) !== 0 : steps.every((step) => changed(step) > 0)
-    if (!keep) continue
+    const keep =
+      series.length === 2
+        ? changed(before, after) !== 0
+        : series.every((classes, i) => i === 0 || changed(series[i - 1]!.get(key), classes.get(key)) > 0)
+    if (!keep) return
     rows.push({
       name: (after ?? before)!.name,
       location: after && after.location >= 0 ? locationAt(graph.snapshot, graph.scriptUrls, after.location) : undefined,
@@ -127,5 +129,7 @@ function compareClasses(graph: HeapGraph, series: readonly Map<string, ClassRow>
       retainedBytesAfter: after?.retainedBytes ?? 0,
     })
   }
+  for (const key of first.keys()) tell(key)
+  for (const key of last.keys()) if (!first.has(key)) tell(key)
   return rows
 }

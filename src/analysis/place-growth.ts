@@ -47,23 +47,34 @@ export function askedOf(graph: HeapGraph, { born, firstSizes }: Lineage): Uint8A
   return asked
 }
 
+/** By node ordinal: bytes of the new nodes among those that it dominates, itself included. */
+export function bytesOfNew(graph: HeapGraph, { born }: Lineage): Float64Array {
+  const { above, order } = graph.dominators
+  const { shallowSize } = graph.ownership
+  const bytes = new Float64Array(born.length)
+  for (let i = order.length - 1; i > 0; i--) {
+    const node = order[i]!
+    if (born[node]! > 0) bytes[node]! += shallowSize[node]!
+    if (bytes[node]! > 0) bytes[order[above[i]!]!]! += bytes[node]!
+  }
+  return bytes
+}
+
 /**
  * An object is **new** if the first snapshot does not have its id. Only those are counted that an old object holds:
  * what a new object brings along belongs to it, and its bytes to that object's.
+ * @param newBytes as {@link bytesOfNew} gives it
  */
-export function growthById(graph: HeapGraph, placed: PlacedNodes, places: Places, lineage: Lineage): PlaceGrowth[] {
+export function growthById(
+  graph: HeapGraph,
+  placed: PlacedNodes,
+  places: Places,
+  lineage: Lineage,
+  newBytes: Float64Array,
+): PlaceGrowth[] {
   const { nodeCount, nodeType } = graph.snapshot
-  const { immediate, order } = graph.dominators
   const { owner, shallowSize } = graph.ownership
   const { born, firstSizes, steps } = lineage
-  /** By node ordinal: bytes of the new nodes among those that it dominates, itself included. */
-  const newBytes = new Float64Array(nodeCount)
-  for (let i = order.length - 1; i > 0; i--) {
-    const node = order[i]!
-    if (born[node]! > 0) newBytes[node]! += shallowSize[node]!
-    if (newBytes[node]! > 0) newBytes[immediate[node]!]! += newBytes[node]!
-  }
-
   const added = new Map<number, PlaceGrowth>()
   const grown = new Map<number, PlaceGrowth>()
   /** By place times steps plus step: new objects that a new object of another place holds. */

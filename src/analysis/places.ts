@@ -71,7 +71,7 @@ export class Places {
         this.#places.part(place, 1) === nodeLabel && this.#places.part(place, 2) === nodeClass && place !== 0
       of[node] = repeats ? place : this.#places.intern(place, nodeLabel, nodeClass)
     }
-    return { of, holder }
+    return { of, holder, wanted }
   }
 
   /**
@@ -169,8 +169,10 @@ export function findHolders({ snapshot, dominators, ownership }: HeapGraph): Uin
 }
 
 export interface PlacedNodes {
-  /** By node ordinal: number of its place; of one that nobody was to ask about, anything. */
+  /** By node ordinal: number of its place; where nobody was to ask about it, anything. */
   readonly of: Uint32Array
+  /** By node ordinal: 1 where somebody was. */
+  readonly wanted: Uint8Array
   /** As {@link findHolders} gives it. */
   readonly holder: Uint32Array
 }

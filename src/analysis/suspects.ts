@@ -1,6 +1,5 @@
 // What may be leaking: each way in which objects that stay are held by something that was there before.
 
-import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
@@ -14,32 +13,27 @@ import { embeddedSuspects, grownSuspects, suspectsByPlace } from './other-suspec
 import { judgeSeries } from './steadiness.ts'
 import { LEAST, type Suspect } from './suspect.ts'
 
-/** Ways in that are looked at more closely: those with most bytes, and those with most objects. */
-const MOST = 24
-
 /** @param seconds when each snapshot was taken */
 export function* findSuspects(heap: HeapSeries, seconds: readonly number[]): Slices<Suspect[]> {
-  return heap.lineage ? yield* suspectsById(heap, heap.lineage, seconds) : suspectsByPlace(heap, seconds)
+  const { lineage, newBytes } = heap
+  return lineage && newBytes ? yield* suspectsById(heap, lineage, newBytes, seconds) : suspectsByPlace(heap, seconds)
 }
 
-function* suspectsById(heap: HeapSeries, lineage: Lineage, seconds: readonly number[]): Slices<Suspect[]> {
+function* suspectsById(
+  heap: HeapSeries,
+  lineage: Lineage,
+  newBytes: Float64Array,
+  seconds: readonly number[],
+): Slices<Suspect[]> {
   const { graph } = heap.opened
-  const { born } = lineage
-  const newBytes = bytesOfNew(graph, born)
-  yield undefined
   const entries = findEntries(heap, lineage, newBytes)
-  const between = bytesBetween(graph, born, newBytes, entries)
-  for (const entry of entries) for (const holder of entry.holders.keys()) entry.bytes += between[holder]!
   yield undefined
   const reach = new Reach(graph, lineage)
-  const byBytes = [...entries].sort((a, b) => b.bytes - a.bytes).slice(0, MOST)
-  const stayed = ({ survivors }: Entry) => survivors[0]!
-  const byCount = [...entries].sort((a, b) => stayed(b) - stayed(a)).slice(0, MOST)
   // Of the last, the heap is there.
   const lookUp = contentsById(heap.series.slice(0, -1).map(({ contents }) => contents))
   const references = referenceCounts(graph.snapshot.firstEdge, graph.ownership.owner)
   const suspects: Suspect[] = []
-  for (const entry of new Set([...byBytes, ...byCount])) {
+  for (const entry of entries) {
     const reached = reach.from(entry.targets)
     yield undefined
     const suspect = describeEntry(heap, lineage, entry, reached, newBytes, { lookUp, references, seconds })
@@ -47,40 +41,6 @@ function* suspectsById(heap: HeapSeries, lineage: Lineage, seconds: readonly num
   }
   suspects.push(...grownSuspects(heap, seconds), ...embeddedSuspects(heap, lineage, seconds))
   return suspects.sort((a, b) => b.bytes - a.bytes)
-}
-
-/** By node ordinal: bytes of the new nodes among those that it dominates, itself included. */
-function bytesOfNew(graph: HeapGraph, born: Uint16Array): Float64Array {
-  const { immediate, order } = graph.dominators
-  const { shallowSize } = graph.ownership
-  const bytes = new Float64Array(born.length)
-  for (let i = order.length - 1; i > 0; i--) {
-    const node = order[i]!
-    if (born[node]! > 0) bytes[node]! += shallowSize[node]!
-    bytes[immediate[node]!]! += bytes[node]!
-  }
-  return bytes
-}
-
-/**
- * By ordinal of an old node: bytes of what is new and no other's, though it does not refer to it. That is the inside of a
- * list which it refers to the two ends of.
- */
-function bytesBetween(
-  graph: HeapGraph,
-  born: Uint16Array,
-  newBytes: Float64Array,
-  entries: readonly Entry[],
-): Float64Array {
-  const { immediate } = graph.dominators
-  const isTarget = new Uint8Array(born.length)
-  for (const { targets } of entries) for (const target of targets) isTarget[target] = 1
-  const bytes = new Float64Array(born.length)
-  for (let node = 0; node < born.length; node++) {
-    const above = immediate[node]!
-    if (born[node]! > 0 && born[above] === 0 && isTarget[node] === 0) bytes[above]! += newBytes[node]!
-  }
-  return bytes
 }
 
 interface Counting {

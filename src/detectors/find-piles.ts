@@ -1,6 +1,6 @@
 // What one snapshot can show: piles of the kind that known leaks make. Whether they grow it cannot tell.
 
-import { rememberOpen } from '../analysis/compare.ts'
+import { type HeapSeries, rememberOpen } from '../analysis/compare.ts'
 import { referenceCounts } from '../analysis/contents.ts'
 import { timerEntries } from '../analysis/entries.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
@@ -35,7 +35,7 @@ export function findPiles(
   readSource: Captures['readSource'],
 ): ReportFinding[] {
   const { graph } = opened
-  const placed = { of: new Uint32Array(0), holder: new Uint32Array(0) }
+  const placed = { of: new Uint32Array(0), holder: new Uint32Array(0), wanted: new Uint8Array(0) }
   const { nodeId: ids } = graph.snapshot
   const { shallowSize: sizes } = graph.ownership
   const series = [rememberOpen(opened)]
@@ -44,7 +44,10 @@ export function findPiles(
     const born = new Uint16Array(ids.length)
     for (const node of suspect.reached) born[node] = 1
     const lineage = { steps: 1, ids, sizes, born, firstSizes: sizes, grew: [new Uint32Array(ids.length)] }
-    const heap = { opened, matching: 'id', series, growths: [], places: new Places(), placed, lineage } as const
+    const heap: HeapSeries = {
+      ...{ opened, matching: 'id', series, growths: [], places: new Places(), placed, lineage },
+      newBytes: undefined,
+    }
     return { isolate, heap, graph, seconds: [0, 1], suspects: [suspect], growthBytes: suspect.bytes }
   }
   const told = new Set<string>()

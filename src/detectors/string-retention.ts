@@ -30,11 +30,13 @@ function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   const { nodeType } = graph.snapshot
   /** By parent: how many slices. */
   const parents = new Map<number, number>()
-  const reached = new Set(suspect.reached)
   for (const node of suspect.reached) {
     const parent = nodeType[node] === NodeType.slicedString ? internal(graph, node, 'parent') : undefined
-    if (parent !== undefined && reached.has(parent)) parents.set(parent, (parents.get(parent) ?? 0) + 1)
+    if (parent !== undefined) parents.set(parent, (parents.get(parent) ?? 0) + 1)
   }
+  if (parents.size === 0) return undefined
+  const reached = new Set(suspect.reached)
+  for (const parent of parents.keys()) if (!reached.has(parent)) parents.delete(parent)
   let parentBytes = 0
   let count = 0
   let longest = -1

@@ -1,6 +1,6 @@
 // `thread-growth`: worker threads are started for one task each, and do not end.
 
-import { nodeName, property } from '../graph/look.ts'
+import { property } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
@@ -44,12 +44,13 @@ export const threadGrowth: Detector = {
 /** One of the Worker objects that came, where there are about as many of them as of what the lead is about. */
 function findWorker({ of, suspect }: Lead): number | undefined {
   const { graph } = of
-  const { nodeType } = graph.snapshot
+  const { nodeType, nodeName, strings } = graph.snapshot
+  const name = strings.indexOf('Worker')
   const isWorker = (node: number): boolean =>
+    nodeName[node] === name &&
     nodeType[node] === NodeType.object &&
-    nodeName(graph, node) === 'Worker' &&
     (property(graph, node, 'kPublicPort', 'kPort', 'kHandle') !== undefined ||
       graph.sourceLocation(node)?.url === 'node:internal/worker')
-  const workers = [...suspect.reached].filter(isWorker)
+  const workers = suspect.reached.filter(isWorker)
   return workers.length >= LEAST && suspect.count <= MOST_EACH * workers.length ? workers[0] : undefined
 }

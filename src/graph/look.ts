@@ -34,16 +34,37 @@ export function* referencesOf(graph: HeapGraph, node: number, most = 10_000): Ge
 
 /** What the node's own property (or private field, `#name`; or `Symbol(name)`) refers to; undefined if it has none. */
 export function property(graph: HeapGraph, node: number, ...names: readonly string[]): number | undefined {
-  const { firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
+  const { firstEdge, edges, edgeNameOrIndex } = graph.snapshot
   for (const name of names) {
-    const index = [name, `<symbol ${name}>`, `<symbol Symbol(${name})>`].map((each) => strings.indexOf(each))
+    const indexes = spellingsOf(graph, name)
+    if (indexes.length === 0) continue
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const type = edgeType(edges[edge]!)
       if (type !== EdgeType.property && type !== EdgeType.context) continue
-      if (index.includes(edgeNameOrIndex[edge]!)) return edgeTarget(edges[edge]!)
+      if (indexes.includes(edgeNameOrIndex[edge]!)) return edgeTarget(edges[edge]!)
     }
   }
   return undefined
+}
+
+/** By graph and name: see {@link spellingsOf}. */
+const spellings = new WeakMap<HeapGraph, Map<string, readonly number[]>>()
+
+/** Indexes of the strings that a property of this name goes by. */
+function spellingsOf(graph: HeapGraph, name: string): readonly number[] {
+  let known = spellings.get(graph)
+  if (!known) {
+    known = new Map()
+    spellings.set(graph, known)
+  }
+  let indexes = known.get(name)
+  if (!indexes) {
+    const { strings } = graph.snapshot
+    const all = [name, `<symbol ${name}>`, `<symbol Symbol(${name})>`]
+    indexes = all.map((each) => strings.indexOf(each)).filter((index) => index >= 0)
+    known.set(name, indexes)
+  }
+  return indexes
 }
 
 /** What V8 itself keeps in a field of the node: `table`, `context`, `backing_store`, … */

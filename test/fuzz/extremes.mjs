@@ -30,7 +30,7 @@ const HEAP_LIMIT = 1024
  */
 export async function runExtreme(shape, size) {
   const script = fileURLToPath(new URL('./extreme.mjs', import.meta.url))
-  const args = [`--max-old-space-size=${HEAP_LIMIT}`, script, shape, String(size)]
+  const args = [`--max-old-space-size=${HEAP_LIMIT}`, '--expose-gc', script, shape, String(size)]
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: MAX_MS })
   const result = JSON.parse(stdout)
   const classes = shape === 'classes' || shape === 'escapes' ? size : 0
