@@ -14,6 +14,7 @@ import { referencesOf } from '../graph/look.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { breathing } from '../support/breathing.ts'
+import { rememberingSources } from '../support/sources.ts'
 import { codeFrame, mapped } from './code-frame.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
 import { DETECTORS } from './index.ts'
@@ -52,7 +53,8 @@ export async function lookForSuspects(
 }
 
 /** Judges what is suspect in all isolates together. Pure, but for reading sources. */
-export function findLeaks(captures: Captures, detectors: readonly Detector[] = DETECTORS): Leaks {
+export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DETECTORS): Leaks {
+  const captures = { ...asGiven, readSource: rememberingSources(asGiven.readSource) }
   const leads = captures.isolates.flatMap((of) => leadsOf(of, captures.readSource))
   const accounts = new Map(captures.isolates.map((of) => [of, new Account(of)]))
   const taken = new Set<Lead>()

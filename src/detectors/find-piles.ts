@@ -12,6 +12,7 @@ import { isObject } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { edgeTarget, retains } from '../snapshot/snapshot.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
+import { rememberingSources } from '../support/sources.ts'
 import type { Captures, IsolateHeap } from './detector.ts'
 import { leadOf, tell } from './find-leaks.ts'
 import { growingCollection } from './growing-collection.ts'
@@ -32,9 +33,10 @@ const GENERIC = new Set([growingCollection, growingLogArray])
 export function findPiles(
   isolate: string,
   opened: OpenedSnapshot,
-  readSource: Captures['readSource'],
+  readAnySource: Captures['readSource'],
 ): ReportFinding[] {
   const { graph } = opened
+  const readSource = rememberingSources(readAnySource)
   const placed = { of: new Uint32Array(0), holder: new Uint32Array(0), wanted: new Uint8Array(0) }
   const { nodeId: ids } = graph.snapshot
   const { shallowSize: sizes } = graph.ownership

@@ -30,30 +30,32 @@ export function findRemoval(readSource: ReadSource, url: string | undefined, nam
     ),
   ]
   let isSetUp = false
-  for (const { line, text } of linesWith(source, name)) {
+  for (const { at, text } of linesWith(source, name)) {
     const isComment = /^\s*(\/\/|\*)/.test(text)
     const found = patterns.findIndex((pattern) => pattern.test(text))
     // A field that is declared, or set up by the constructor, is no removal.
-    if (!isComment && found >= 0 && (found < 4 || isSetUp)) return { url, line, text: text.trim().slice(0, 80) }
+    if (!isComment && found >= 0 && (found < 4 || isSetUp))
+      return { url, line: lineNumber(source, at), text: text.trim().slice(0, 80) }
     isSetUp ||= patterns[4]!.test(text)
   }
   return undefined
 }
 
-/** The lines that have `text` in them; a source may be megabytes in which it stands twice. */
-function* linesWith(source: string, text: string): Generator<{ line: number; text: string }> {
-  let line = 1
-  let counted = 0
+/** The lines that have `text` in them, and where they start; a source may be megabytes in which it stands twice. */
+function* linesWith(source: string, text: string): Generator<{ at: number; text: string }> {
   for (let at = source.indexOf(text); at >= 0 && at < source.length; ) {
     const start = source.lastIndexOf('\n', at - 1) + 1
-    for (let end = source.indexOf('\n', counted); end >= 0 && end < start; end = source.indexOf('\n', counted)) {
-      line++
-      counted = end + 1
-    }
     const end = source.indexOf('\n', at)
-    yield { line, text: source.slice(start, end < 0 ? source.length : end) }
+    yield { at: start, text: source.slice(start, end < 0 ? source.length : end) }
     at = end < 0 ? -1 : source.indexOf(text, end + 1)
   }
+}
+
+/** 1-based number of the line that starts at `at`. */
+function lineNumber(source: string, at: number): number {
+  let line = 1
+  for (let end = source.indexOf('\n'); end >= 0 && end < at; end = source.indexOf('\n', end + 1)) line++
+  return line
 }
 
 /** Whether a script is the program's own, neither Node's nor a dependency's. */

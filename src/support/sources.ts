@@ -24,6 +24,22 @@ export function readLocalFile(url: string, maxBytes: number): string | undefined
   }
 }
 
+/** Characters of sources that are kept at hand. */
+const MAX_REMEMBERED = 64 << 20
+
+/** The same, each source read once for all who ask. */
+export function rememberingSources(readSource: ReadSource): ReadSource {
+  const known = new Map<string, string | undefined>()
+  let length = 0
+  return (url) => {
+    if (known.has(url)) return known.get(url)
+    const source = readSource(url)
+    length += source?.length ?? 0
+    if (length <= MAX_REMEMBERED) known.set(url, source)
+    return source
+  }
+}
+
 /** `@scope/name` or `name` behind the last `node_modules/` of a URL. */
 export function packageOf(url: string): string | null {
   return /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//s.exec(url)?.[1] ?? null
