@@ -14,8 +14,11 @@ import { formatDuration } from '../support/format.ts'
 import type { Driver } from './driver.ts'
 import type { Meter, Reading } from './settle.ts'
 
-/** The last two are counted, for the process as a whole; they are among the measures only where they grow. */
-export type Measure = 'heap' | 'external' | 'threads' | 'files'
+/**
+ * Workers are there only where a program has any. The last two are counted, for the process as a whole; they are among the
+ * measures only where they grow.
+ */
+export type Measure = 'heap' | 'external' | 'workers' | 'threads' | 'files'
 
 export interface Round extends Reading {
   /** From 1; 0 is the state after the warm-up. */
@@ -194,11 +197,13 @@ async function findBase(
   }
 }
 
-const total = ({ heapUsedBytes, externalBytes }: Reading): number => heapUsedBytes + externalBytes
+const total = ({ heapUsedBytes, externalBytes, workersBytes }: Reading): number =>
+  heapUsedBytes + externalBytes + (workersBytes ?? 0)
 
 const VALUE_OF: Readonly<Record<Measure, (reading: Reading) => number | null>> = {
   heap: ({ heapUsedBytes }) => heapUsedBytes,
   external: ({ externalBytes }) => externalBytes,
+  workers: ({ workersBytes }) => workersBytes,
   threads: ({ threads }) => threads,
   files: ({ files }) => files,
 }
@@ -220,7 +225,12 @@ function judge(rounds: readonly Round[], { budget, shared = false }: RoundsOptio
     .filter((measure) => rounds.every((round) => VALUE_OF[measure](round) !== null))
     .map((measure) => judged(measure, { kind: 'total', bytes: FEW }))
     .filter(({ verdict }) => verdict === 'growing')
-  return [judged('heap', budget), judged('external', budget), ...counts]
+  const hasWorkers =
+    rounds.every(({ workersBytes }) => workersBytes !== null) && rounds.some(({ workersBytes }) => workersBytes !== 0)
+  const bytes = (['heap', 'external', ...(hasWorkers ? (['workers'] as const) : [])] as const).map((measure) =>
+    judged(measure, budget),
+  )
+  return [...bytes, ...counts]
 }
 
 function overall(measures: readonly GrowthVerdict[]): Verdict {

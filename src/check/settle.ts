@@ -4,7 +4,8 @@ import { readIsolateFacts } from '../capture/isolate-facts.ts'
 import { pause } from '../capture/pause.ts'
 import { LeakscopeError } from '../errors.ts'
 import { readOsFacts } from '../target/os-facts.ts'
-import type { InspectorSession } from '../target/session.ts'
+import type { InspectorSession, ProtocolClient } from '../target/session.ts'
+import type { Workers, WorkerThread } from '../target/workers.ts'
 
 /** Sizes in bytes; null where it cannot be had. */
 export interface Reading {
@@ -12,6 +13,8 @@ export interface Reading {
   readonly heapUsedBytes: number
   readonly externalBytes: number
   readonly arrayBuffersBytes: number
+  /** Heap and external memory of all worker threads together; null where one does not answer, or nobody asks. */
+  readonly workersBytes: number | null
   readonly rssBytes: number
   readonly handles: number | null
   readonly threads: number | null
@@ -58,20 +61,55 @@ const COLLECT_MS = 120_000
  * Of a program that is attached to.
  * @param pid on this machine; undefined when the process runs elsewhere
  */
-export const attachedMeter = (session: InspectorSession, pid: number | undefined): Meter =>
+export const attachedMeter = (session: InspectorSession, workers: Workers, pid: number | undefined): Meter =>
   meterOf({
     rest: (signal) => pause(REST_MS, session.closed, signal),
     async collect() {
-      // The inspector keeps what was logged, with all that hangs on it, for a console that may yet open.
-      await session.send('Runtime.discardConsoleEntries', {}, { timeoutMs: COLLECT_MS })
-      await session.send('HeapProfiler.collectGarbage', {}, { timeoutMs: COLLECT_MS })
+      const theirs = workers.list().map((worker) => unlessSilent(worker, () => collectIn(worker, WORKER_MS)))
+      await Promise.all([collectIn(session, COLLECT_MS), ...theirs])
     },
-    read: () => readAttached(session, pid),
+    read: () => readAttached(session, workers, pid),
   })
 
-const inUse = ({ heapUsedBytes, externalBytes }: Reading): number => heapUsedBytes + externalBytes
+async function collectIn(isolate: ProtocolClient, timeoutMs: number): Promise<void> {
+  // The inspector keeps what was logged, with all that hangs on it, for a console that may yet open.
+  await isolate.send('Runtime.discardConsoleEntries', {}, { timeoutMs })
+  await isolate.send('HeapProfiler.collectGarbage', {}, { timeoutMs })
+}
 
-async function readAttached(session: InspectorSession, pid: number | undefined): Promise<Reading> {
+/** A worker that says nothing for so long is not asked again. */
+const WORKER_MS = 10_000
+
+/** Undefined where the worker does not answer. */
+async function unlessSilent<T>(worker: WorkerThread, ask: () => Promise<T>): Promise<T | undefined> {
+  if (!worker.isOpen) return undefined
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof LeakscopeError) worker.giveUp(error)
+    return undefined
+  }
+}
+
+/** Heap and external memory of all workers; null where one that still runs does not say. */
+async function readWorkers(workers: Workers): Promise<number | null> {
+  const read = async (worker: WorkerThread) =>
+    [worker, await unlessSilent(worker, () => readIsolateFacts(worker, false))] as const
+  const answers = await Promise.all(workers.list().map(read))
+  const running = new Set(workers.list())
+  let bytes = 0
+  for (const [worker, facts] of answers) {
+    if (!running.has(worker)) continue
+    if (!facts?.memoryUsage) return null
+    bytes += facts.memoryUsage.heapUsed + facts.memoryUsage.external
+  }
+  return bytes
+}
+
+const inUse = ({ heapUsedBytes, externalBytes, workersBytes }: Reading): number =>
+  heapUsedBytes + externalBytes + (workersBytes ?? 0)
+
+async function readAttached(session: InspectorSession, workers: Workers, pid: number | undefined): Promise<Reading> {
   const { memoryUsage, activeResources } = await readIsolateFacts(session, true)
   if (!memoryUsage) throw new LeakscopeError('target-protocol', 'the program does not say how much memory it uses')
   const os = pid === undefined ? undefined : readOsFacts(pid)
@@ -79,6 +117,7 @@ async function readAttached(session: InspectorSession, pid: number | undefined):
     heapUsedBytes: memoryUsage.heapUsed,
     externalBytes: memoryUsage.external,
     arrayBuffersBytes: memoryUsage.arrayBuffers,
+    workersBytes: await readWorkers(workers),
     rssBytes: os?.rssBytes ?? memoryUsage.rss,
     handles: sum(activeResources),
     threads: sum(os?.threads),

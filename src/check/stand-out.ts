@@ -4,7 +4,7 @@ import type { Measure, Measured } from './rounds.ts'
 
 /** From one snapshot to the next, a leak should grow by so many bytes. */
 const STANDS_OUT = 64 * 1024
-const BYTES: readonly Measure[] = ['heap', 'external']
+const BYTES: readonly Measure[] = ['heap', 'external', 'workers']
 
 export interface WorkBetween {
   /** In units of work. */

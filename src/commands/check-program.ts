@@ -17,6 +17,7 @@ import type { Progress } from '../support/progress.ts'
 import { type Target, withInspector } from '../target/attach.ts'
 import { currentPlatform } from '../target/platform.ts'
 import { requireNodeProcess } from '../target/refusals.ts'
+import { attachWorkers } from '../target/workers.ts'
 import { type BaselineWish, baselineWish, judge } from './baseline-file.ts'
 import { noteBeside } from './capturing.ts'
 import type { CheckOptions } from './check.ts'
@@ -126,10 +127,12 @@ async function visit(
   progress.stage(`attaching to process ${pid}`)
   const attach = { signal, onNotice: noteBeside(context, progress) }
   return withInspector({ kind: 'process', pid }, attach, async (session, target) => {
-    const measured = await measureRounds(attachedMeter(session, pid), driver, {
+    const workers = await attachWorkers(session)
+    // Whoever takes snapshots then turns to the workers by itself.
+    const measured = await measureRounds(attachedMeter(session, workers, pid), driver, {
       ...{ budget: options.maxGrowth.budget, maxDurationMs: options.maxDuration, signal },
       onStage: (stage) => progress.stage(stage),
-    })
+    }).finally(() => workers.leave())
     const lostBytes =
       measured.verdict === 'growing'
         ? await captureWhileWorking(context, progress, session, target, driver, measured, options, folder)

@@ -17,6 +17,8 @@ export const RoundReadingSchema = z.object({
   externalBytes: bytes,
   /** Part of `externalBytes`. */
   arrayBuffersBytes: bytes,
+  /** Heap and external memory of all worker threads together; null where one does not answer, or nobody asks. */
+  workersBytes: bytes.nullable(),
   /** Of the whole process. */
   rssBytes: bytes,
   /** What keeps the event loop alive; null where that cannot be had, as the two that follow. */
@@ -27,8 +29,11 @@ export const RoundReadingSchema = z.object({
 })
 
 export const MeasuredGrowthSchema = z.object({
-  /** `threads` and `files`, counted for the whole process, are there only where they grow. */
-  measure: z.enum(['heap', 'external', 'threads', 'files']),
+  /**
+   * `workers` is there only where the program has any; `threads` and `files`, counted for the whole process, only where
+   * they grow.
+   */
+  measure: z.enum(['heap', 'external', 'workers', 'threads', 'files']),
   verdict: z.enum(['steady', 'growing', 'undecided']),
   /** Why that is said. */
   reason: z.string(),

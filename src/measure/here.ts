@@ -105,6 +105,7 @@ function read(): Reading {
     counts ? Object.values(counts).reduce((all, each) => all + each, 0) : null
   return {
     ...{ heapUsedBytes: heapUsed, externalBytes: external, arrayBuffersBytes: arrayBuffers, rssBytes: rss },
+    workersBytes: null,
     ...{ handles: process.getActiveResourcesInfo().length, threads: count(os?.threads), files: count(os?.files) },
   }
 }

@@ -14,11 +14,12 @@ export interface CheckText {
 const NAMES: Readonly<Record<MeasuredGrowth['measure'], string>> = {
   heap: 'heap',
   external: 'external memory',
+  workers: 'workers',
   threads: 'threads',
   files: 'open files',
 }
 
-const isOfBytes = ({ measure }: MeasuredGrowth): boolean => measure === 'heap' || measure === 'external'
+const isOfBytes = ({ measure }: MeasuredGrowth): boolean => measure !== 'threads' && measure !== 'files'
 
 function headlineOf({ verdict, outcome, measures }: ReportCheck): string {
   if (verdict === 'steady') return 'Passed: memory does not grow with the work'
@@ -39,6 +40,7 @@ export function checkText(check: ReportCheck): CheckText {
   const { reason, unit, budget, warmupRounds, durationMs, rounds, measures } = check
   const work = rounds.at(-1)?.workSoFar ?? 0
   const many = rounds.length - 1
+  const hasWorkers = rounds.some(({ workersBytes }) => workersBytes)
   return {
     headline: headlineOf(check),
     details: [
@@ -46,8 +48,19 @@ export function checkText(check: ReportCheck): CheckText {
       ...measures.map((it) => measureLine(it, unit)),
       `${formatCount(many)} rounds, ${formatCount(round(work))} ${unit}s, after ${formatCount(warmupRounds)} rounds of warm-up; ${formatDuration(durationMs)} in all; budget: ${budget}.`,
     ],
-    head: ['round', `${unit}s`, 'heap after GC', '', 'external', 'resident', 'handles', 'threads', 'files'],
-    rows: rounds.map((it, i) => row(it, rounds[i - 1])),
+    head: [
+      'round',
+      `${unit}s`,
+      'heap after GC',
+      '',
+      'external',
+      ...(hasWorkers ? ['workers'] : []),
+      'resident',
+      'handles',
+      'threads',
+      'files',
+    ],
+    rows: rounds.map((it, i) => row(it, rounds[i - 1], hasWorkers)),
   }
 }
 
@@ -66,7 +79,7 @@ const byteRate = (bytes: number): string => (Math.abs(bytes) < 100 ? `${few(byte
 
 const round = (value: number): number => (value < 10 ? Number(value.toFixed(1)) : Math.round(value))
 
-function row(now: RoundReading, before: RoundReading | undefined): string[] {
+function row(now: RoundReading, before: RoundReading | undefined, hasWorkers: boolean): string[] {
   const count = (value: number | null) => (value === null ? '' : formatCount(value))
   return [
     `${now.round}`,
@@ -74,6 +87,7 @@ function row(now: RoundReading, before: RoundReading | undefined): string[] {
     formatBytes(now.heapUsedBytes),
     before ? formatBytesDelta(now.heapUsedBytes - before.heapUsedBytes) : '',
     formatBytes(now.externalBytes),
+    ...(hasWorkers ? [now.workersBytes === null ? '' : formatBytes(now.workersBytes)] : []),
     formatBytes(now.rssBytes),
     count(now.handles),
     count(now.threads),

@@ -24,7 +24,9 @@ const HEALTHY = [
   server('http-server', {}),
 ]
 const LEAKING = [
-  ...['records', 'map', 'closures', 'promises', 'buffers', 'noisy'].map((name) => scenario(`leaking/${name}.mjs`)),
+  ...['records', 'map', 'closures', 'promises', 'buffers', 'noisy', 'worker'].map((name) =>
+    scenario(`leaking/${name}.mjs`),
+  ),
   server('http-server', { LEAKS: '1' }),
 ]
 
@@ -117,7 +119,9 @@ export function flakesTable(rows) {
 
 /** What was measured where the verdict was another than it should have been. */
 export function wrongText({ sort, program, seed, verdict, check, error }) {
-  const series = check?.rounds.map((it) => `${it.workSoFar}:${it.heapUsedBytes}+${it.externalBytes}`).join(' ')
+  const series = check?.rounds
+    .map((it) => `${it.workSoFar}:${it.heapUsedBytes}+${it.externalBytes}+${it.workersBytes}`)
+    .join(' ')
   const reasons = check?.measures.map(({ measure, reason }) => `${measure}: ${reason}`).join('; ')
   return `  ${sort} ${program}, seed ${seed}: ${verdict}\n    ${error ?? `${reasons}\n    ${series}`}`
 }

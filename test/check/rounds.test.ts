@@ -9,12 +9,16 @@ import type { Reading } from '../../src/check/settle.ts'
 interface Program {
   /** Bytes after so much work, and so long after the last of it. */
   readonly holds: (work: number, restMs: number) => number
+  readonly workers?: (work: number) => number | null
   readonly files?: (work: number) => number
   /** How long so many units take, the n-th time. */
   readonly takesMs?: (units: number, time: number) => number
 }
 
-function measure({ holds, files = () => 20, takesMs = () => 0 }: Program, options: Partial<RoundsOptions> = {}) {
+function measure(
+  { holds, workers = () => 0, files = () => 20, takesMs = () => 0 }: Program,
+  options: Partial<RoundsOptions> = {},
+) {
   let [work, times, lastMs] = [0, 0, 0]
   const driver: Driver = {
     ...{ unit: 'iteration', least: 1 },
@@ -30,6 +34,7 @@ function measure({ holds, files = () => 20, takesMs = () => 0 }: Program, option
   const meter = async (): Promise<Reading> => ({
     heapUsedBytes: 5e6 + holds(work, performance.now() - lastMs),
     ...{ externalBytes: 1e6, arrayBuffersBytes: 0, rssBytes: 5e7, handles: 1, threads: 11, files: files(work) },
+    workersBytes: workers(work),
   })
   return measureRounds(meter, driver, {
     ...{ budget: { kind: 'default' }, maxDurationMs: 2000, signal: new AbortController().signal },
@@ -59,6 +64,17 @@ describe('rounds', () => {
     expect((await measure(leaky, { budget: { kind: 'total', bytes: 1e6 } })).verdict).toBe('steady')
     const pool = { holds: () => 0, files: (work: number) => 20 + Math.min(200, work / 200) }
     expect((await measure(pool)).verdict).toBe('steady')
+  })
+
+  test('tell of workers, unless there are none or one of them says nothing', async () => {
+    const leaky = await measure({ holds: () => 0, workers: (work) => 9e6 + 100 * work })
+    expect(leaky.measures.map(({ measure, verdict }) => [measure, verdict])).toEqual([
+      ['heap', 'steady'],
+      ['external', 'steady'],
+      ['workers', 'growing'],
+    ])
+    const silent = await measure({ holds: () => 0, workers: (work) => (work > 20_000 ? null : 9e6 + 100 * work) })
+    expect(silent.measures.map(({ measure }) => measure)).toEqual(['heap', 'external'])
   })
 
   test('do not tell of what goes away when it is waited for', async () => {

@@ -41,6 +41,26 @@ beforeAll(() => {
      }`,
   )
   write('throws.cjs', `exports.iteration = (_, number) => { if (number === 3) throw new Error('out of order') }`)
+  write(
+    'in-worker.mjs',
+    `import { once } from 'node:events'
+     import { Worker } from 'node:worker_threads'
+     export const setup = () => new Worker(new URL('./worker.mjs', import.meta.url))
+     export async function iteration(worker, number) {
+       worker.postMessage(number)
+       await once(worker, 'message')
+     }
+     export const teardown = (worker) => worker.terminate()`,
+  )
+  write(
+    'worker.mjs',
+    `import { parentPort } from 'node:worker_threads'
+     const kept = []
+     parentPort.on('message', (number) => {
+       kept.push({ number, text: 'item ' + number })
+       parentPort.postMessage(number)
+     })`,
+  )
   write('nothing.mjs', `export const iterations = 3`)
   write('leaky-server.mjs', SERVER('seen.push({ url: request.url })'))
   write('fails.mjs', `console.error('no database'); process.exit(4)`)
@@ -105,6 +125,13 @@ describe.concurrent('leakscope check on a scenario', { timeout: PATIENCE_MS }, (
     const diff = await leakscope('diff', 'kept', '--json')
     expect(JSON.parse(diff.stdout).snapshots).toHaveLength(3)
     expect(diff.stdout).not.toContain('item 1')
+  })
+
+  test('fails when one of its threads leaks, and names the line', async () => {
+    const { code, stdout } = await check('--script', 'in-worker.mjs')
+    expect(stdout).toMatch(/^ {2}workers: \d+ B each iteration .* it grew in/m)
+    expect(stdout).toMatch(/worker\.mjs:4:\d+/)
+    expect(code).toBe(1)
   })
 
   test('passes when it is healthy, though it fills a cache and logs objects', async () => {

@@ -93,6 +93,7 @@ const reading = {
   ...{
     durationMs: 1000,
     externalBytes: 2e6,
+    workersBytes: 0,
     arrayBuffersBytes: 1e4,
     rssBytes: 5e7,
     handles: 3,
