@@ -7,7 +7,13 @@ import { copyModel, fieldsOf, isNumbered, modelText, parseModel } from './model.
  * @returns {Buffer[]} three heaps of one process, the first as it was; empty when nothing in it can be copied
  */
 export function growingSeries(bytes, random) {
-  const model = parseModel(bytes.toString())
+  let model
+  try {
+    model = parseModel(bytes.toString())
+  } catch {
+    // Numbers with leading zeros, say, which may be accepted and are no JSON.
+    return []
+  }
   const fields = fieldsOf(model)
   const { edge_count: count, id, self_size: size } = fields.node
   const { to_node: to, name_or_index: name } = fields.edge
