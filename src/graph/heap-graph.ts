@@ -100,10 +100,12 @@ export class HeapGraph {
     return this.#paths
   }
 
-  /** Has {@link paths} worked out on another thread. */
+  /** Has {@link paths} worked out on another thread, and what names are looked up by. */
   async preparePaths(second: SecondThread): Promise<void> {
     this.dominators
-    this.#paths ??= await callComputePaths(second, this.snapshot, this.moduleScopes, this.ownership.owner)
+    const paths = this.#paths ?? callComputePaths(second, this.snapshot, this.moduleScopes, this.ownership.owner)
+    this.snapshot.strings.prepareNames(second)
+    this.#paths ??= await paths
   }
 
   /** Where the closure, or the constructor of the class instance, stands; undefined if V8 does not say. */

@@ -1,6 +1,8 @@
 // The strings of a snapshot, kept as the file's own bytes and decoded one at a time when somebody asks.
 
 import { LeakscopeError } from '../errors.ts'
+import type { SecondThread } from '../support/second-thread.ts'
+import { uint32ToGive } from '../support/shared.ts'
 
 const QUOTE = 0x22
 
@@ -9,14 +11,21 @@ const MANY_ASKED = 24
 /** Bytes of the longest name that the table has. */
 const MAX_NAME = 64
 
-/** Another one in each process: strings that all fall on one slot cannot be chosen beforehand. */
+/** Another one in each thread: strings that all fall on one slot cannot be chosen beforehand. */
 const SEED = Math.floor(Math.random() * 2 ** 32)
 
 /** FNV-1a. */
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5 ^ SEED
+function hashOf(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  let hash = 0x811c9dc5 ^ seed
   for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
   return (hash ^ (hash >>> 15)) >>> 0
+}
+
+/** By hash of a short string: its index and 1, or 0; open addressing. */
+interface Slots {
+  readonly slots: Uint32Array
+  /** Of the hash. */
+  readonly seed: number
 }
 
 export interface RawStrings {
@@ -38,8 +47,7 @@ export class StringTable {
   readonly count: number
   /** What was asked of {@link indexOf}, which takes long where the answer is -1: a few names, again and again. */
   readonly #asked = new Map<string, number>()
-  /** By hash of a short string: its index and 1, or 0; open addressing. */
-  #slots: Uint32Array | undefined
+  #slots: Slots | undefined
 
   /** @param bytes what {@link RawStrings.stringBytes} are, or what gives them when they are first asked for */
   constructor(bytes: Uint8Array | (() => Uint8Array), starts: Uint32Array | Float64Array) {
@@ -113,7 +121,7 @@ export class StringTable {
 
   #find(text: string): number {
     // Who asks for so many names pays for a table once, instead of a search through all bytes each time.
-    if (this.#asked.size >= MANY_ASKED && text.length <= MAX_NAME) return this.#lookUp(text)
+    if ((this.#slots || this.#asked.size >= MANY_ASKED) && text.length <= MAX_NAME) return this.#lookUp(text)
     const haystack = this.#bytes
     const needle = `"${text}"`
     for (let at = haystack.indexOf(needle); at >= 0; at = haystack.indexOf(needle, at + 1)) {
@@ -125,10 +133,11 @@ export class StringTable {
   }
 
   #lookUp(text: string): number {
-    const slots = this.#slots ?? this.#buildSlots()
-    this.#slots = slots
+    this.#slots ??= this.buildSlots()
+    const { slots, seed } = this.#slots
     const bytes = Buffer.from(text, 'latin1')
-    for (let slot = hashOf(bytes, 0, bytes.length) & (slots.length - 1); ; slot = (slot + 1) & (slots.length - 1)) {
+    const mask = slots.length - 1
+    for (let slot = hashOf(bytes, 0, bytes.length, seed) & mask; ; slot = (slot + 1) & mask) {
       const index = slots[slot]! - 1
       if (index < 0) return -1
       const start = this.#starts[index]!
@@ -136,22 +145,35 @@ export class StringTable {
     }
   }
 
+  /** Has the table that {@link indexOf} looks into made on another thread, for the time when it is there. */
+  prepareNames(second: SecondThread): void {
+    // What is not there yet, or would have to be copied, costs more than it is worth.
+    if (this.#slots || !(this.#loaded?.buffer instanceof SharedArrayBuffer)) return
+    second.call<Slots>(import.meta.url, 'slotsOf', this.raw).then(
+      (slots) => {
+        this.#slots ??= slots
+      },
+      // It is made here when it is asked for.
+      () => {},
+    )
+  }
+
   /** The short strings by their bytes; of those alike the first. */
-  #buildSlots(): Uint32Array {
+  buildSlots(): Slots {
     const { count } = this
     let size = 16
     while (size < 2 * count) size *= 2
-    const slots = new Uint32Array(size)
+    const slots = uint32ToGive(size)
     const bytes = this.#bytes
     for (let index = 0; index < count; index++) {
       const start = this.#starts[index]!
       if (this.#starts[index + 1]! - start > MAX_NAME + 8) continue
       const end = this.#end(index)
-      let slot = hashOf(bytes, start, end) & (size - 1)
+      let slot = hashOf(bytes, start, end, SEED) & (size - 1)
       while (slots[slot] !== 0 && !this.#isSame(slots[slot]! - 1, start, end)) slot = (slot + 1) & (size - 1)
       if (slots[slot] === 0) slots[slot] = index + 1
     }
-    return slots
+    return { slots, seed: SEED }
   }
 
   #isSame(index: number, start: number, end: number): boolean {
@@ -181,3 +203,7 @@ export class StringTable {
     return low
   }
 }
+
+/** On the second thread: {@link StringTable.buildSlots}. */
+export const slotsOf = ({ stringBytes, stringStarts }: RawStrings): Slots =>
+  new StringTable(stringBytes, stringStarts).buildSlots()
