@@ -3,7 +3,7 @@
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName, property, referencesOf } from '../graph/look.ts'
-import { EdgeType } from '../snapshot/meta.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, IsolateHeap, Lead } from './detector.ts'
 import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
@@ -113,17 +113,21 @@ interface Slabs {
 /** The buffers among what is new, with the views of them. */
 function slabsOf({ of, suspect }: Pick<Lead, 'of' | 'suspect'>): Slabs | undefined {
   const { graph } = of
-  const { nodeName: names, strings } = graph.snapshot
-  const viewNames = new Set<number>()
+  const { nodeType, nodeName: names, strings } = graph.snapshot
+  /** By string index: whether views are called so. */
+  const isViews = new Map<number, boolean>()
   const seen = new Map<number, number>()
   const firsts: number[] = []
   let [view, views, bytes, pooled] = [-1, 0, 0, 0]
   for (const node of suspect.reached) {
+    if (nodeType[node] !== NodeType.object) continue
     const named = names[node]!
-    if (!viewNames.has(named)) {
-      if (!VIEWS.test(strings.get(named))) continue
-      viewNames.add(named)
+    let isView = isViews.get(named)
+    if (isView === undefined) {
+      isView = VIEWS.test(strings.get(named))
+      isViews.set(named, isView)
     }
+    if (!isView) continue
     const buffer = property(graph, node, 'buffer') ?? internal(graph, node, 'buffer')
     const store = buffer === undefined ? undefined : internal(graph, buffer, 'backing_store')
     if (buffer === undefined || store === undefined || !isNew(of, buffer)) continue

@@ -10,9 +10,9 @@ import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding, ReportSetAside } from '../findings/report.ts'
 import { describeWay, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { referencesOf } from '../graph/look.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { EdgeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { breathing } from '../support/breathing.ts'
 import { rememberingSources } from '../support/sources.ts'
 import { codeFrame, mapped } from './code-frame.ts'
@@ -206,9 +206,10 @@ function byWeakMap(graph: HeapGraph, way: readonly number[]): readonly number[] 
 
 /** The table of the WeakMap in which one node is a key and the other its value. */
 function tableBetween(graph: HeapGraph, key: number, value: number): number | undefined {
-  for (const { type, name, target } of referencesOf(graph, key)) {
-    if (target !== value || type !== EdgeType.internal) continue
-    const id = / pair in WeakMap \(table @(\d+)\)$/.exec(name)?.[1]
+  const { firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
+  for (let edge = firstEdge[key]!; edge < firstEdge[key + 1]!; edge++) {
+    if (edgeTarget(edges[edge]!) !== value || edgeType(edges[edge]!) !== EdgeType.internal) continue
+    const id = / pair in WeakMap \(table @(\d+)\)$/.exec(strings.get(edgeNameOrIndex[edge]!))?.[1]
     const table = id === undefined ? -1 : graph.snapshot.nodeId.indexOf(Number(id))
     if (table >= 0) return table
   }
