@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import type { BundleCapture } from '../capture/bundle.ts'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
 import { LeakscopeError } from '../errors.ts'
@@ -269,7 +270,7 @@ async function capture(
     ...{ atAnyPrice, dryRun: false, json: false, quiet },
   }
   let show = showProgress(progress, '')
-  await captureBundle(session, folder, {
+  const { captures } = await captureBundle(session, folder, {
     pid: target.kind === 'process' ? pid : undefined,
     ...{ signal: context.signal, force, count, everyMs, sampling: SAMPLING },
     approve: (isolates: readonly QuotedIsolate[]) =>
@@ -283,7 +284,16 @@ async function capture(
     },
     onProgress: (now) => show(now),
   })
+  const isTwice = ({ isolate, file }: BundleCapture) =>
+    file !== null && captures.some((it) => it.isolate === isolate && it.file !== null && it.file !== file)
+  if (captures.some(isTwice)) return
+  const { round, reason } = captures.find(({ status }) => status === 'failed')!
+  throw new LeakscopeError('target-died', `there is no ${ordinal(round)} snapshot to compare with: ${reason}`, {
+    hint: `A shorter --duration may do; it was ${formatDuration(durationMs)}.`,
+  })
 }
+
+const ordinal = (round: number): string => ['first', 'second', 'third'][round - 1] ?? `${round}th`
 
 async function compare(
   context: Context,

@@ -60,6 +60,8 @@ export interface Likelihood {
   /** From 0 to 1. */
   readonly confidence: number
   readonly reason: string
+  /** For who knows that a package's way to take things out is not called: the same without it. */
+  readonly ifNotTakenOut?: Likelihood
 }
 
 /** What a detector makes of a lead. */

@@ -7,7 +7,7 @@ import { nodeName, numberOf, referencesOf } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import type { IsolateHeap, Likelihood } from './detector.ts'
-import { findRemoval } from './source.ts'
+import { findRemoval, isProgram } from './source.ts'
 
 /** Names of numbers that say how much something may hold. */
 const BOUND =
@@ -74,10 +74,15 @@ export function judgeLead(
   if (name === undefined) return matched
   const removal = findRemoval(readSource, module, name)
   if (removal) {
-    const { line, text } = removal
-    return suspect.bytesPerSecond < SLOW_BYTES_PER_SECOND
-      ? { confidence: 0.25, reason: `it gains little, and line ${line} takes things out of it: ${text}` }
-      : lessSure(matched, 0.9, `line ${line} takes things out of it (${text}), but not enough`)
+    const { url, line, text } = removal
+    if (suspect.bytesPerSecond >= SLOW_BYTES_PER_SECOND) {
+      return lessSure(matched, 0.9, `line ${line} takes things out of it (${text}), but not enough`)
+    }
+    return {
+      confidence: 0.25,
+      reason: `it gains little, and line ${line} takes things out of it: ${text}`,
+      ...(!isProgram(url) && { ifNotTakenOut: lessSure(matched, 0.75, 'it gains little') }),
+    }
   }
   return matched
 }

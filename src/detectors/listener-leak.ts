@@ -57,7 +57,7 @@ const TELLS = [
 export const listenerLeak: Detector = {
   pattern: 'listener-leak',
   diagnose(lead, { readSource }) {
-    const { suspect, of } = lead
+    const { suspect, of, likelihood } = lead
     const place = inEmitter(lead) ?? inEventTarget(lead) ?? amongObservers(lead, readSource)
     if (!place) return undefined
     const { graph } = of
@@ -85,6 +85,8 @@ export const listenerLeak: Detector = {
         onlyGains(lead) ? ', none removed' : ''
       }`,
       culprit,
+      // Whatever can be listened to has a way to take listeners off: that says nothing of whether it is gone.
+      ...(kind === 'observers' && onlyGains(lead) && { likelihood: likelihood.ifNotTakenOut ?? likelihood }),
       evidence: {
         kind,
         emitter: name,

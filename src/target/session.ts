@@ -188,7 +188,7 @@ function createConversation(
       const request = id === undefined ? undefined : waiting.get(id)
       if (id === undefined || !request) return // nobody waits for it any more
       waiting.delete(id)
-      if (error) request.reject(new LeakscopeError('target-protocol', `the target answered: ${error.message}`))
+      if (error) request.reject(refusal(error.message))
       else request.resolve(result)
     },
 
@@ -242,3 +242,11 @@ export async function evaluate<T>(
     cause: result.error,
   })
 }
+
+/** V8's words where there is no program any more that anything could be asked of. */
+const IS_OVER = /^(Cannot find (default execution )?context|Execution context was destroyed)/
+
+const refusal = (message: string): LeakscopeError =>
+  IS_OVER.test(message)
+    ? new LeakscopeError('target-died', 'the program has come to its end, and waits only for leakscope to leave')
+    : new LeakscopeError('target-protocol', `the target answered: ${message}`)
