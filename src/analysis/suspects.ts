@@ -13,6 +13,9 @@ import { embeddedSuspects, grownSuspects, suspectsByPlace } from './other-suspec
 import { judgeSeries } from './steadiness.ts'
 import { LEAST, type Suspect } from './suspect.ts'
 
+/** As many, in a thing all parts of which are of one step, may be a collection that is copied as a whole whenever it gains something. */
+const MANY_AT_ONCE = 100
+
 /** @param seconds when each snapshot was taken */
 export function* findSuspects(heap: HeapSeries, seconds: readonly number[]): Slices<Suspect[]> {
   const { lineage, newBytes } = heap
@@ -114,6 +117,9 @@ function describeEntry(
     perStep[born[node]! - 1]!++
     count++
   }
+  // A thing that was made anew in one go, such as a connection, has only taken the place of the one before.
+  const atOnce = steps > 1 && parts.every((node) => born[node] === born[sample])
+  if (atOnce && count < MANY_AT_ONCE) return undefined
   const counts = classCounts(heap, sample)
   return {
     kind: 'added',
