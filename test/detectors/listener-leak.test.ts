@@ -111,3 +111,42 @@ test('listeners that come and go are silent', async () => {
   ])
   expect(findings).toEqual([])
 })
+
+test('interceptors that a package could take out, and nobody has it do so, are told, however little they take', async () => {
+  const url = 'file:///app/node_modules/http-client/lib/manager.js'
+  const [finding, ...others] = await findLeaksIn(
+    [
+      (d, step) => {
+        const handlers = times(40 * (step + 1), (i) =>
+          d.object(`entry ${i}`, 'Object', { fulfilled: d.closure(`use ${i}`, 'addTrace') }),
+        )
+        const manager = d.object('manager', 'Manager', { handlers: d.array('handlers', handlers) }, { url })
+        d.variable('client', d.object('client', 'Client', { request: manager }))
+      },
+    ],
+    { [url]: 'class Manager {\n  eject() {\n    this.handlers.pop()\n  }\n}\n' },
+  )
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({ pattern: 'listener-leak', severity: 'warning' })
+  expect(finding!.title).toMatch(/^80 observers on client\.request, .*, none removed$/)
+})
+
+test('connections that were made anew, each in one go, are no collection that gains', async () => {
+  const findings = await findLeaksIn([
+    (d, step) => {
+      // What else the program has compiled by then.
+      for (let i = 0; i < 50 + 30 * step; i++) d.variable(`f${i}`, d.closure(`other ${i}`, `other${i}`))
+      const clients = times(6, (i) => {
+        const version = i < step ? 1 : 0
+        const context = d.object(`context ${i} ${version}`, 'Object')
+        for (let f = 0; f < 15; f++) {
+          const scope = d.context(`scope ${i} ${version} ${f}`, { data: d.text(`data ${i} ${version} ${f}`, 'x', 500) })
+          d.members(context, { [`f${f}`]: d.closure(`write ${i} ${version} ${f}`, 'write', scope) })
+        }
+        return d.object(`client ${i}`, 'Client', { context })
+      })
+      d.variable('clients', d.array('clients', clients))
+    },
+  ])
+  expect(findings).toEqual([])
+})

@@ -279,12 +279,13 @@ export type Sketch = (drawing: Drawing, step: number) => void
 
 /**
  * What the detectors make of isolates; the first is the main thread's.
+ * @param source of the module, or of several by URL
  * @param live what views in it answer that are asked while it runs
  * @param seconds when its snapshots are taken
  */
 export async function findLeaksIn(
   sketches: readonly Sketch[],
-  source = '',
+  source: string | Readonly<Record<string, string>> = '',
   live?: LiveView,
   seconds: readonly number[] = [0, SECONDS, 2 * SECONDS],
 ): Promise<Leaks['findings']> {
@@ -304,7 +305,8 @@ export async function findLeaksIn(
       const found = await lookForSuspects(i === 0 ? 'main' : `worker:${i}`, heap, seconds)
       isolates.push(live ? { ...found, live: new Map(viewsToAsk(found).map((id) => [id, live])) } : found)
     }
-    return findLeaks({ isolates, readSource: (url) => (url === MODULE && source !== '' ? source : undefined) }).findings
+    const sources = typeof source === 'string' ? { [MODULE]: source } : source
+    return findLeaks({ isolates, readSource: (url) => sources[url] || undefined }).findings
   } finally {
     await Promise.all(isolates.map(({ heap }) => heap.opened.close()))
     rmSync(folder, { recursive: true, force: true })
