@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Report, ReportSchema } from '../../src/findings/report.ts'
-import { filesIn, portsOf, runCli, start, TARGET_NODE, temporaryFolder, until } from '../support/target.ts'
+import { filesIn, portsOf, runCli, spawnTarget, start, TARGET_NODE, temporaryFolder, until } from '../support/target.ts'
 
 const programs = resolve(import.meta.dirname, '../../fixtures/programs')
 
@@ -83,4 +83,16 @@ test('what makes no sense is said before the process hears of it', async () => {
   const { code, stderr } = await runCli(['diagnose', '1', '--snapshots', '1'])
   expect(code).toBe(2)
   expect(stderr).toContain('--snapshots takes 2 or more')
+})
+
+test('a process that ends after one snapshot is told so, and nothing is left of it', async () => {
+  // Its inspector stays open until whoever looks at it has left: it can be asked, and has no program any more.
+  const target = await spawnTarget('setTimeout(() => process.exit(), 9000)')
+  const folder = temporaryFolder()
+  const { code, stderr } = await runCli(['diagnose', String(target.pid), '--duration', '20s', '-q'], {
+    env: { ...process.env, TMPDIR: folder },
+  })
+  expect(stderr).toMatch(/(there is no second snapshot to compare with: the program has come to its end|ended before)/)
+  expect(code).toBe(3)
+  expect(filesIn(folder).filter((name) => name.startsWith('leakscope-diagnose'))).toEqual([])
 })
