@@ -75,5 +75,5 @@ export const isWaiting = (graph: HeapGraph, node: number): boolean =>
   /Generator$|^AsyncFunction/.test(nodeName(graph, node))
 
 /** `leaky.mjs:14` */
-export const shortPlace = ({ url, line }: Culprit): string =>
+export const shortPlace = ({ url, line }: Pick<Culprit, 'url' | 'line'>): string =>
   `${url.replace(/[?#].*$/, '').replace(/^.*[\\/]/, '')}:${line}`

@@ -7,6 +7,7 @@ import { nodeName, numberOf, referencesOf } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import type { IsolateHeap, Likelihood } from './detector.ts'
+import { shortPlace } from './functions.ts'
 import { findRemoval, isProgram } from './source.ts'
 
 /** Names of numbers that say how much something may hold. */
@@ -70,22 +71,28 @@ export function judgeLead(
   if (near && near.value >= size && near.value < Math.max(10_000, FAR * size)) {
     return { confidence: 0.2, reason: `it is filling up to its bound: ${near.name} is ${near.value}` }
   }
-  const matched = heap.matching === 'id' ? base : lessSure(base, 0.75, 'objects could not be told apart one by one')
+  const told = heap.matching === 'id' ? base : lessSure(base, 0.75, 'objects could not be told apart one by one')
+  const isLittle = suspect.count < LITTLE.count && suspect.bytes < LITTLE.bytes
+  const matched = isLittle ? lessSure(told, 0.5, 'it is little yet, and a longer look would tell') : told
   if (name === undefined) return matched
   const removal = findRemoval(readSource, module, name)
   if (removal) {
-    const { url, line, text } = removal
+    const { url, text } = removal
+    const line = shortPlace(removal)
     if (suspect.bytesPerSecond >= SLOW_BYTES_PER_SECOND) {
-      return lessSure(matched, 0.9, `line ${line} takes things out of it (${text}), but not enough`)
+      return lessSure(matched, 0.9, `${line} takes things out of it (${text}), but not enough`)
     }
     return {
       confidence: 0.25,
-      reason: `it gains little, and line ${line} takes things out of it: ${text}`,
+      reason: `it gains little, and ${line} takes things out of it: ${text}`,
       ...(!isProgram(url) && { ifNotTakenOut: lessSure(matched, 0.75, 'it gains little') }),
     }
   }
   return matched
 }
+
+/** So few and so small, such as a few connections more in a pool, may be chance. */
+const LITTLE = { count: 50, bytes: 32 * 1024 }
 
 /** A number that fits in no time is no bound that matters. */
 const FAR = 50

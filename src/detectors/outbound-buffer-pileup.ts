@@ -8,7 +8,7 @@ import { pathTo } from '../graph/paths.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
-import { findDoing, lineAsCulprit } from './source.ts'
+import { findDoing, isProgram, lineAsCulprit } from './source.ts'
 import { escaped } from './statements.ts'
 import {
   isNew,
@@ -33,7 +33,7 @@ const SENDER =
 const PAYLOAD = /^(chunk|data|payload|buf|buffer|packet|message|msg|body|frame|cmd|command|args)$/i
 const REPLY = /^(callback|cb|resolve|reject|promise|done|ack|on_?ack|on_?done|handler)$/i
 /** What a stream, socket or connection is reached by. */
-const NO_LINK = /^(constructor|_?events|server|domain|parser|prototype|map|options|opts)$/
+const NO_LINK = /^(constructor|_?events|_?receiver|server|domain|parser|prototype|map|options|opts)$/
 
 const MANY = 5000
 
@@ -232,6 +232,9 @@ function inClient(lead: Lead): Diagnosis | undefined {
   )
   const sends = [...membersOf(graph, place.host)].filter(({ name }) => SENDER.test(plainName(name)))
   if (!payload && !replies) return undefined
+  // What the program finds by an id when its answer comes has been sent: it is the answers that do not come.
+  if (replies && isKeyed(graph, place.node) && isProgram(graph.sourceLocation(place.host)?.url ?? 'node:'))
+    return undefined
   if (!replies && sends.length === 0 && !/takes things out of it/.test(likelihood.reason)) return undefined
   const owner = ownerName(lead, place)
   const numbers = numbersOf(
@@ -257,19 +260,30 @@ function inClient(lead: Lead): Diagnosis | undefined {
   }
 }
 
-/** The stream, socket, connection or file beside something, at most two references away. */
-function linkOf(graph: HeapGraph, host: number): { name: string; words: string } | undefined {
+interface Link {
+  readonly name: string
+  readonly words: string
+}
+
+/** References over which a stream is looked for: as from a session over its transport and its WebSocket to the socket. */
+const FAR = 3
+
+/** The stream, socket, connection or file beside something. */
+function linkOf(graph: HeapGraph, host: number): Link | undefined {
   const fd = numberAt(graph, host, 'fd')
-  if (fd !== undefined && fd >= 0) return { name: 'fd', words: `file descriptor ${fd}` }
-  const near = [...membersOf(graph, host)].filter(({ name, target }) => !NO_LINK.test(name) && isObject(graph, target))
+  return fd !== undefined && fd >= 0 ? { name: 'fd', words: `file descriptor ${fd}` } : streamBeside(graph, host, FAR)
+}
+
+function streamBeside(graph: HeapGraph, host: number, far: number): Link | undefined {
+  const near = [...membersOf(graph, host, 100)].filter(
+    ({ name, target }) => !NO_LINK.test(name) && isObject(graph, target),
+  )
   const link = near.find(({ target }) => isStream(graph, target))
   if (link) return { name: link.name, words: `its ${nodeName(graph, link.target)}` }
-  for (const { name, target } of near) {
+  for (const { name, target } of far > 1 ? near : []) {
     if (!/(conn|connection|connector|client|transport|stream|socket|link|channel)$/i.test(name)) continue
-    const inner = [...membersOf(graph, target, 100)].find(
-      (each) => !NO_LINK.test(each.name) && isObject(graph, each.target) && isStream(graph, each.target),
-    )
-    if (inner) return { name: `${name}.${inner.name}`, words: `its ${nodeName(graph, inner.target)}` }
+    const inner = streamBeside(graph, target, far - 1)
+    if (inner) return { ...inner, name: `${name}.${inner.name}` }
   }
   return undefined
 }
@@ -278,6 +292,9 @@ function linkOf(graph: HeapGraph, host: number): { name: string; words: string }
 const isStream = (graph: HeapGraph, node: number): boolean =>
   property(graph, node, '_writableState') !== undefined &&
   !/^(ServerResponse|IncomingMessage)$/.test(nodeName(graph, node))
+
+/** Whether things are found by a key there. */
+const isKeyed = (graph: HeapGraph, node: number): boolean => /^(Map|Object)$/.test(nodeName(graph, node))
 
 const hasMember = (graph: HeapGraph, node: number, names: RegExp): boolean => {
   if (!isObject(graph, node)) return false
@@ -297,11 +314,14 @@ const isText = ({ snapshot }: HeapGraph, node: number): boolean => TEXTS.has(sna
 const isBytes = (graph: HeapGraph, node: number): boolean =>
   /^(Buffer|Uint8Array|ArrayBuffer)$/.test(nodeName(graph, node))
 
+/** The key that an object goes by in a table, such as a session's id, is no name. */
+const IS_KEY = /^(?=.*\d)(?=.*[a-z])[\w-]{12,}$/i
+
 /** What the program calls whose queue it is. */
 function ownerName({ of, path }: Lead, { host }: Place): string {
   const at = path.findIndex(({ ordinal }) => ordinal === host)
   const name = nameOfEdge(path[at]?.edge ?? '')
-  return name ?? nodeName(of.graph, host)
+  return name === undefined || IS_KEY.test(name) ? nodeName(of.graph, host) : name
 }
 
 function sum(numbers: readonly (number | undefined)[]): number | undefined {
