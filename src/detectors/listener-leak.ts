@@ -28,6 +28,8 @@ interface Place {
   readonly name: string
   /** Names of the events; empty for observers, which are told everything. */
   readonly events: readonly string[]
+  /** How many came, where the lead is about more than them. */
+  readonly count?: number
 }
 
 /** Ways to add a listener, for finding the statement. */
@@ -58,10 +60,10 @@ export const listenerLeak: Detector = {
   pattern: 'listener-leak',
   diagnose(lead, { readSource }) {
     const { suspect, of, likelihood } = lead
-    const place = inEmitter(lead) ?? inEventTarget(lead) ?? amongObservers(lead, readSource)
+    const place = inEmitter(lead) ?? inEventTarget(lead) ?? inChain(lead) ?? amongObservers(lead, readSource)
     if (!place) return undefined
     const { graph } = of
-    const count = countPiledUp(lead)
+    const count = place.count ?? countPiledUp(lead)
     const perSecond = (suspect.perSecond * count) / suspect.count
     const { kind, emitter, name, events } = place
     const culprit = findAdder(lead, readSource)
@@ -150,6 +152,25 @@ function inEventTarget(lead: Lead): Place | undefined {
   const event = edgeLabel(lead.path[table + 1]?.edge ?? '')
   const name = nameUpTo(lead, emitter) ?? `an ${nodeName(graph, emitter)}`
   return { kind: 'event target', emitter, name, events: event === undefined ? [] : [event] }
+}
+
+/** Event targets that are no Node's: for each event a chain of objects, each with a listener and the next. */
+function inChain(lead: Lead): Place | undefined {
+  const { of, suspect, path } = lead
+  const { graph } = of
+  const listens = (node: number): boolean => {
+    const told = isObject(graph, node) ? property(graph, node, 'listener') : undefined
+    return told !== undefined && isFunction(graph, told)
+  }
+  const at = path.findIndex(({ ordinal }) => listens(ordinal) && property(graph, ordinal, 'next') !== undefined)
+  const event = edgeLabel(path[at]?.edge ?? '')
+  if (at < 1 || event === undefined || event === 'next') return undefined
+  const count = suspect.reached.filter(listens).length
+  if (count < 3) return undefined
+  const [table, target] = [path[at - 1]!, path[at - 2]]
+  const emitter = table.node === 'Map' && target ? target.ordinal : table.ordinal
+  const name = nameUpTo(lead, emitter) ?? withArticle(nodeName(graph, emitter))
+  return { kind: 'event target', emitter, name, events: [event], count }
 }
 
 /** Lists of functions, or of objects with one, that are called so, or that the source goes through to call each. */

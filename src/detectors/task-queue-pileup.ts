@@ -7,6 +7,8 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead, Likelihood } from './detector.ts'
+import { onlyGains } from './piled-up.ts'
+import { promiseIn } from './promises.ts'
 import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
 import { countsOver, isNew, membersOf, nameOfEdge, type Place, placesOf, plainName, thingsOf } from './surroundings.ts'
 
@@ -118,10 +120,13 @@ function inQueue(lead: Lead): Diagnosis | undefined {
   if (!place) return undefined
   const beside = workersBeside(graph, place.host)
   const consumed = suspect.trend === 'turning' || /takes things out of it/.test(likelihood.reason)
-  const tasks =
-    thingsOf(lead, 20).some((thing) => isTask(graph, thing) || linksTask(graph, thing)) ||
-    path.slice(-4).some(({ ordinal }) => isNew(of, ordinal) && isTask(graph, ordinal))
   const isList = nodeName(graph, place.node) !== 'Map'
+  const things = thingsOf(lead, 20)
+  // What is found by its id when its answer comes, and stays, was done long ago: the answer never comes.
+  if (!isList && onlyGains(lead) && things.every((thing) => promiseIn(graph, thing) !== undefined)) return undefined
+  const tasks =
+    things.some((thing) => isTask(graph, thing) || linksTask(graph, thing)) ||
+    path.slice(-4).some(({ ordinal }) => isNew(of, ordinal) && isTask(graph, ordinal))
   const clear = isList && /queue|backlog|wait|tasks|jobs|inbox|mailbox/i.test(place.name)
   if (!(beside ? tasks || consumed : clear && consumed)) return undefined
   const item = itemOf(lead, place)

@@ -150,3 +150,24 @@ test('connections that were made anew, each in one go, are no collection that ga
   ])
   expect(findings).toEqual([])
 })
+
+test('a chain of listeners by event, as event targets have it that are none of Node’s', async () => {
+  const [finding, ...others] = await findLeaksIn([
+    (d, step) => {
+      const first = d.object('link 0', 'Object', { listener: listener(d, 0) })
+      let before = first
+      for (let i = 1; i < 60 * (step + 1); i++) {
+        const next = d.object(`link ${i}`, 'Object', { listener: listener(d, i) })
+        d.members(before, { next })
+        before = next
+      }
+      const events = d.object('events', 'Object', { abort: first })
+      d.variable('shutdown', d.object('signal', 'AbortSignal', { events }))
+    },
+  ])
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'listener-leak',
+    evidence: { kind: 'event target', emitter: 'shutdown.events', events: ['abort'], listenersAdded: 120 },
+  })
+})

@@ -83,3 +83,23 @@ test('what the system was given and has not taken yet waits as well', async () =
   ])
   expect(finding).toMatchObject({ pattern: 'outbound-buffer-pileup', evidence: { stream: 'Socket', streams: 1 } })
 })
+
+test('packets of a session that are to go over a transport, its WebSocket and that one’s socket', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const packets = times(60 * (step + 1), (i) =>
+        d.object(`packet ${i}`, 'Object', {
+          data: d.text(`data ${i}`, 'x', 300),
+          options: d.object(`o ${i}`, 'Object'),
+        }),
+      )
+      const stream = d.object('stream', 'Socket', { _writableState: d.object('state', 'WritableState') })
+      const socket = d.object('socket', 'WebSocket', { _socket: stream })
+      const transport = d.object('transport', 'WebSocketTransport', { socket, writable: d.text('no', 'no', 16) })
+      const session = { writeBuffer: d.array('buffer', packets), transport, readyState: d.text('open', 'open', 16) }
+      const client = d.object('session', 'Session', { ...session, connected: d.number(1) })
+      d.variable('clients', d.dictionary('clients', 'Object', { Cpfv6K5vYWvuQ7vGAAAA: client }))
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'outbound-buffer-pileup', evidence: { queue: 'Session.writeBuffer' } })
+})

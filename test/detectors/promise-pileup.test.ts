@@ -45,6 +45,24 @@ test('promises that are never settled, kept by what would settle them', async ()
   })
 })
 
+test('requests that a program of its own finds by id, to which no answer comes, though their connection is fine', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const calls = times(60 * (step + 1), (i) => {
+        const resolve = d.resolver(`resolve ${i}`, d.promise(`promise ${i}`, [waiter(d, i)]))
+        return d.object(`call ${i}`, 'Object', { method: d.text(`method ${i}`, 'price', 40), resolve })
+      })
+      const connection = d.object('socket', 'Socket', { _writableState: d.object('state', 'WritableState') })
+      const members = { pending: d.map('pending', calls), socket: connection }
+      d.variable('rpc', d.object('rpc', 'RpcClient', members, { url: MODULE }))
+    },
+  ])
+  expect(finding).toMatchObject({
+    pattern: 'promise-pileup',
+    title: '120 promises in rpc.pending were never settled, 7.5 more each second',
+  })
+})
+
 test('a chain in which each promise waits for the one before', async () => {
   const [finding] = await findLeaksIn([
     (d, step) => {
