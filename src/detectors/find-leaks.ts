@@ -14,6 +14,7 @@ import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { breathing } from '../support/breathing.ts'
+import { formatCount } from '../support/format.ts'
 import { rememberingSources } from '../support/sources.ts'
 import { codeFrame, mapped } from './code-frame.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
@@ -36,6 +37,11 @@ export interface Leaks {
 const LEAST = { bytes: 8192, share: 0.02 }
 /** Of what a lead reaches, so much must be accounted for already for it to be no news. */
 const MOSTLY = 0.7
+/** What gains less and less is set aside in words from so many bytes on, and as a part of all that grew. */
+const SLOWING = {
+  ...{ bytes: 65_536, share: 0.25, most: 3 },
+  reason: 'it gains less and less, as what fills up does; a longer look would tell',
+}
 /** Findings that are less likely are not told. */
 const LEAST_CONFIDENCE = 0.3
 
@@ -82,6 +88,12 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
         known.explains.push({ title, count: growth.count, retainedBytes: growth.retainedBytes })
         continue
       }
+      const twin = [...found.values()].find((each) => areTwins(each.finding, finding))
+      if (twin) {
+        const { count, retainedBytes } = finding.growth
+        twin.explains.push({ title: finding.title, count, retainedBytes })
+        continue
+      }
       const explains: ReportFinding['explains'] = []
       for (const other of leads) {
         if (taken.has(other) || other.of !== lead.of) continue
@@ -99,12 +111,12 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
     }
   }
   const all = [...accounts.values()]
+  const slowing = found.size > 0 ? [] : captures.isolates.flatMap((of) => slowingIn(of, captures.readSource))
   return {
     findings: [...found.values()]
       .map(({ finding, explains }) => ({ ...finding, explains }))
       .sort((a, b) => weight(b) - weight(a)),
-    setAside: unlikely
-      .filter(({ lead }) => accounts.get(lead.of)!.shareKnown(lead.suspect) < MOSTLY)
+    setAside: [...unlikely.filter(({ lead }) => accounts.get(lead.of)!.shareKnown(lead.suspect) < MOSTLY), ...slowing]
       .map(({ lead: { of, suspect }, title, reason }) => ({
         ...{ title, reason, isolate: of.isolate },
         ...{ retainedBytes: suspect.bytes, bytesPerSecond: Math.round(suspect.bytesPerSecond) },
@@ -129,6 +141,17 @@ const withGrowth = (finding: ReportFinding, more: ReportFinding['growth']): Repo
     holders: finding.growth.holders + more.holders,
   },
 })
+
+/** Of two collections that the same line fills at the same rate, mending one mends the other. */
+const ALIKE = 0.05
+
+const areTwins = (a: ReportFinding, b: ReportFinding): boolean =>
+  a.pattern === b.pattern &&
+  a.isolate === b.isolate &&
+  a.culprit !== null &&
+  a.culprit.url === b.culprit?.url &&
+  a.culprit.line === b.culprit.line &&
+  Math.abs(a.growth.count - b.growth.count) <= ALIKE * a.growth.count
 
 /** How much there is to gain by mending it. */
 const weight = ({ growth, confidence }: ReportFinding): number => growth.bytesPerSecond * confidence
@@ -171,6 +194,21 @@ class Account {
       this.bytes += this.of.graph.shallowSize(node)
     }
   }
+}
+
+/** Where nothing leaks, what has gained much and gains less and less is worth a word: it may only have been held up. */
+function slowingIn(of: IsolateHeap, readSource: ReadSource): { lead: Lead; title: string; reason: string }[] {
+  const least = Math.max(SLOWING.bytes, SLOWING.share * of.growthBytes)
+  return of.suspects
+    .filter(({ trend, bytes }) => trend === 'slowing' && bytes >= least)
+    .slice(0, SLOWING.most)
+    .map((suspect) => {
+      const lead = leadOf(of, suspect, readSource)
+      const title = `${formatCount(suspect.count)} ${suspect.className} more in ${lead.name}`
+      const { reason } = lead.likelihood
+      // A bound, or a lifetime, says more.
+      return { lead, title, reason: reason.startsWith('it gains') ? SLOWING.reason : reason }
+    })
 }
 
 function leadsOf(of: IsolateHeap, readSource: ReadSource): Lead[] {
