@@ -158,7 +158,14 @@ function tell(
   const owner = ownersOf(lead, kind.one === 'child process' ? childrenOf(lead).length : count)
   const things = kind.one === 'child process' ? childrenOf(lead).length || count : count
   const rate = (perSecond * things) / count
-  const said = owner ? `, each from ${article(owner.name)} of its own` : isHeld ? `, kept in ${name}` : ''
+  const pooled = pooledIn(lead, count)
+  const said = pooled
+    ? `, each for ${article(pooled.name)} more in ${article(pooled.pool)}`
+    : owner
+      ? `, each from ${article(owner.name)} of its own`
+      : isHeld
+        ? `, kept in ${name}`
+        : ''
   const child = kind.one === 'child process'
   const peers = tally((child ? childrenOf(lead) : thingsOf(lead)).map((thing) => peerOf(graph, thing)))
   const to = peers[0] ? ` (${peers.length > 1 ? 'most: ' : ''}${peers[0]})` : ''
@@ -182,15 +189,18 @@ function tell(
       keptIn: isHeld ? name : null,
       eachFromItsOwn: owner?.name ?? null,
       ofPackage: owner?.from ?? null,
+      pool: pooled?.pool ?? null,
       peers: peers.slice(0, 5),
       openedAt: line ? { url: line.url, line: line.line, text: line.text.trim().slice(0, 120) } : null,
       ...(native > 0 ? { nativeBytesEach: Math.round(native / Math.max(1, things)) } : {}),
       counts: [...suspect.counts],
       stayedPerStep: [...suspect.survivors],
     },
-    advice: owner
-      ? `Make one ${owner.name} at start-up and use it for all (it can keep connections alive and bound them), or close it when done: ${line ? `line ${line.line} makes` : 'the program makes'} one each time.`
-      : `${sentence(kind.closing)}${isHeld ? `, and take it out of ${name}` : ''}${line ? `: line ${line.line} ${child ? 'starts' : 'opens'} them` : ''}.${native > 0 ? ` Each takes ${formatBytes(native / Math.max(1, things))} outside the JavaScript heap.` : ''}`,
+    advice: pooled
+      ? `The ${pooled.pool} opens one more while all that it has are taken: see that each comes back (read every response to its end, or cancel its body; release in a finally), and set it a limit.`
+      : owner
+        ? `Make one ${owner.name} at start-up and use it for all (it can keep connections alive and bound them), or close it when done: ${line ? `line ${line.line} makes` : 'the program makes'} one each time.`
+        : `${sentence(kind.closing)}${isHeld ? `, and take it out of ${name}` : ''}${line ? `: line ${line.line} ${child ? 'starts' : 'opens'} them` : ''}.${native > 0 ? ` Each takes ${formatBytes(native / Math.max(1, things))} outside the JavaScript heap.` : ''}`,
   }
 }
 
@@ -260,11 +270,40 @@ function ownersOf(lead: Lead, handles: number): { name: string; from: string } |
   )
   const rows = fitting.flatMap(({ name, one }) => {
     const url = graph.sourceLocation(one)?.url
-    return url === undefined ? [] : [{ name, from: url.startsWith('node:') ? 'node' : (packageOf(url) ?? 'program') }]
+    const from = url?.startsWith('node:') ? 'node' : (packageOf(url ?? '') ?? 'program')
+    return url === undefined ? [] : [{ name, from }]
   })
   const rank = ({ name }: { name: string }): number =>
     /Agent$/.test(name) ? 0 : /(Transporter?|Mail|Pool)$/.test(name) ? 1 : 2
   return rows.sort((a, b) => rank(a) - rank(b))[0]
+}
+
+const POOL = /(Pool|Agent|Cluster)$/
+/** Of handles, so many at the least have a connection of the pool's: the others are its other ends, in the same process. */
+const POOLED = 0.3
+
+/** What connections are made of, and the pool, there before, that has taken them in. */
+function pooledIn(lead: Lead, handles: number): { name: string; pool: string } | undefined {
+  for (const { name, count, one } of countClasses(lead)) {
+    if (!OWNER.test(name) || POOL.test(name) || count < POOLED * handles || !isNew(lead.of, one)) continue
+    const pool = poolOf(lead, one)
+    if (pool !== undefined) return { name, pool }
+  }
+  return undefined
+}
+
+function poolOf({ of }: Lead, node: number): string | undefined {
+  const { graph, heap } = of
+  if (heap.lineage === undefined) return undefined
+  const isList = (at: number): boolean => !isObject(graph, at) || /^(Array|Set|Map)$/.test(nodeName(graph, at))
+  let level = [node]
+  for (let far = 0; far < 4; far++) {
+    level = level.flatMap((at) => graph.retainers(at).map(({ node: holder }) => holder)).slice(0, 200)
+    const pool = level.find((at) => isObject(graph, at) && !isNew(of, at) && POOL.test(nodeName(graph, at)))
+    if (pool !== undefined) return nodeName(graph, pool)
+    level = level.filter(isList)
+  }
+  return undefined
 }
 
 /** What a handle is connected to, or stands for: an address, a command, a process id. */
