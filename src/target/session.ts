@@ -248,5 +248,5 @@ const IS_OVER = /^(Cannot find (default execution )?context|Execution context wa
 
 const refusal = (message: string): LeakscopeError =>
   IS_OVER.test(message)
-    ? new LeakscopeError('target-died', 'the program has come to its end, and waits only for leakscope to leave')
+    ? new LeakscopeError('target-died', 'its program has come to its end')
     : new LeakscopeError('target-protocol', `the target answered: ${message}`)
