@@ -63,7 +63,9 @@ test('what waits for one that ends is told so, and one that starts is found', as
     const [first] = workers.list()
     const waiting = first!.send('Runtime.evaluate', { expression: 'new Promise(() => {})', awaitPromise: true })
     // Mostly V8 finds the time to say so itself, in words of its own.
-    const told = expect(waiting).rejects.toThrow(/^(worker 1 ended|its program has come to its end|the target answered: Execution .+)$/)
+    const told = expect(waiting).rejects.toThrow(
+      /^(worker 1 ended|its program has come to its end|the target answered: Execution .+)$/,
+    )
     // The main thread has passed it on by now.
     expect(await evaluate(session, '6 * 7', z.number())).toBe(42)
     expect(session.pending).toBe(1)
