@@ -41,10 +41,10 @@ const MOST = 24
 /** References as they are found, all of them: numbers only, since there can be millions, and of as many kinds. */
 class References {
   #columns = new Uint32Array(3 * 1024)
-  length = 0
+  #length = 0
 
   add(kind: number, holder: number, target: number): void {
-    const at = 3 * this.length++
+    const at = 3 * this.#length++
     if (at === this.#columns.length) this.#columns = grown(this.#columns)
     this.#columns[at] = kind
     this.#columns[at + 1] = holder
@@ -52,7 +52,7 @@ class References {
   }
   forEach(action: (kind: number, holder: number, target: number) => void): void {
     const columns = this.#columns
-    for (let at = 0; at < 3 * this.length; at += 3) action(columns[at]!, columns[at + 1]!, columns[at + 2]!)
+    for (let at = 0; at < 3 * this.#length; at += 3) action(columns[at]!, columns[at + 1]!, columns[at + 2]!)
   }
 }
 

@@ -270,8 +270,7 @@ function ownersOf(lead: Lead, handles: number): { name: string; from: string } |
   )
   const rows = fitting.flatMap(({ name, one }) => {
     const url = graph.sourceLocation(one)?.url
-    const from = url?.startsWith('node:') ? 'node' : (packageOf(url ?? '') ?? 'program')
-    return url === undefined ? [] : [{ name, from }]
+    return url === undefined ? [] : [{ name, from: url.startsWith('node:') ? 'node' : (packageOf(url) ?? 'program') }]
   })
   const rank = ({ name }: { name: string }): number =>
     /Agent$/.test(name) ? 0 : /(Transporter?|Mail|Pool)$/.test(name) ? 1 : 2
