@@ -36,7 +36,8 @@ export function inTerminal(
   const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 1000 })
   const line = shell.replaceAll('leakscope', `'${process.execPath}' '${CLI}'`)
   const [file, list] = shell ? ['/bin/bash', ['--norc', '-ic', line]] : [process.execPath, [CLI, ...args.map(String)]]
-  const { NO_COLOR, FORCE_COLOR, NODE_DISABLE_COLORS, ...rest } = process.env
+  // Each of these decides about colours, `CI` too: what is tested is a person's terminal.
+  const { CI, NO_COLOR, FORCE_COLOR, NODE_DISABLE_COLORS, ...rest } = process.env
   const clean = { ...rest, TERM: 'xterm-256color', ...env }
   const pty = spawn(file, list, { cols: columns, rows, cwd, env: clean, name: clean.TERM })
   running.add(pty)
