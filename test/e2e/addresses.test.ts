@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import {
+  ANY_PAUSE,
   BIG_HEAP,
   filesIn,
   portsOf,
@@ -59,7 +60,7 @@ test('Ctrl-C half-way leaves no file, and the inspector as it was', async () => 
   const target = await spawnTarget(BIG_HEAP, { args: ['--inspect=127.0.0.1:0'] })
   const before = portsOf(target.pid)
   const folder = temporaryFolder()
-  const cli = startCli(['snapshot', `localhost:${before[0]}`, '-o', join(folder, 'a')])
+  const cli = startCli(['snapshot', `localhost:${before[0]}`, ...ANY_PAUSE, '-o', join(folder, 'a')])
   await until(() => filesIn(folder).length > 0)
   cli.child.kill('SIGINT')
   expect((await cli.done).code).toBe(130)
@@ -71,12 +72,12 @@ test('Ctrl-C half-way leaves no file, and the inspector as it was', async () => 
 test('an inspector that a leakscope left open, which was killed, is shut by the next, also by its address', async () => {
   const target = await spawnTarget(BIG_HEAP)
   const folder = temporaryFolder()
-  const cli = startCli(['snapshot', target.pid, '-o', join(folder, 'a')])
+  const cli = startCli(['snapshot', target.pid, ...ANY_PAUSE, '-o', join(folder, 'a')])
   await until(() => filesIn(folder).length > 0)
   cli.child.kill('SIGKILL')
   await cli.done
   const [port] = portsOf(target.pid)
-  const { code, stderr } = await runCli(['snapshot', `127.0.0.1:${port}`, '-o', join(folder, 'b')])
+  const { code, stderr } = await runCli(['snapshot', `127.0.0.1:${port}`, ...ANY_PAUSE, '-o', join(folder, 'b')])
   expect(code, stderr).toBe(0)
   expect(stderr).toMatch(new RegExp(`127.0.0.1:${port} was left open .*process ${cli.child.pid}`))
   expect(portsOf(target.pid)).toEqual([])

@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  ANY_PAUSE,
   BIG_HEAP,
   filesIn,
   NOBODY,
@@ -125,12 +126,12 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
   test.each(['SIGINT', 'SIGKILL'] as const)('is left in order after %s', async (signal) => {
     const target = await startInside(UNSHARED, PROGRAM.replace('2e4', '4e5'))
     const folder = temporaryFolder()
-    const cli = startCli(['snapshot', target.pid, '-o', join(folder, 'a')])
+    const cli = startCli(['snapshot', target.pid, ...ANY_PAUSE, '-o', join(folder, 'a')])
     await until(() => filesIn(folder).length > 0)
     cli.child.kill(signal)
     await cli.done
     if (signal === 'SIGKILL') {
-      const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(folder, 'b')])
+      const { code, stderr } = await runCli(['snapshot', target.pid, ...ANY_PAUSE, '-o', join(folder, 'b')])
       expect(code, stderr).toBe(0)
       expect(stderr).toContain('was left open by a leakscope that was cut off')
     } else expect(filesIn(folder)).toEqual([])

@@ -187,3 +187,5 @@ export function heapIds(path: string, name: string): Set<number> {
 
 /** A heap that keeps a snapshot busy for a second or two. */
 export const BIG_HEAP = 'globalThis.all = []; for (let i = 0; i < 4e5; i++) all.push({ i, next: all[i >> 1] })'
+/** Of such a heap a slow machine is told that its pause may be longer than is allowed by itself. */
+export const ANY_PAUSE = ['--max-pause', '10min']
