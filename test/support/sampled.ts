@@ -35,10 +35,10 @@ export async function sampledIn(target: SpawnedTarget, isolates: number): Promis
   return said().sort()
 }
 
-/** Keeps objects that `hoard` makes, lets go of those that `waste` makes, takes time in `spin`, and counts its rounds. */
+/** Keeps arrays (few and large, so that snapshots stay quick) that `hoard` makes, lets go of those that `waste` makes, takes time in `spin`, and counts its rounds. */
 export const WORK = `
   const kept = []
-  function hoard() { for (let i = 0; i < 500; i++) kept.push({ i, text: 'text ' + i }) }
+  function hoard() { for (let i = 0; i < 8; i++) kept.push(Array.from({ length: 500 }, () => 0.5)) }
   function waste() { for (let i = 0; i < 20; i++) globalThis.last = Array.from({ length: 1000 }, (_, i) => ({ i })) }
   // Not a loop: what V8 optimized for one before a CPU profile began is put down to the caller, as is what it inlined.
   function spin(n = 25) { return n < 2 ? n : spin(n - 1) + spin(n - 2) }
