@@ -60,6 +60,10 @@ export interface Likelihood {
   /** From 0 to 1. */
   readonly confidence: number
   readonly reason: string
+  /** A number beside it says how much it may hold, or how long. */
+  readonly bounded?: true
+  /** A line of the source takes things out of it. */
+  readonly takenOut?: true
   /** For who knows that a package's way to take things out is not called: the same without it. */
   readonly ifNotTakenOut?: Likelihood
 }

@@ -205,9 +205,8 @@ function slowingIn(of: IsolateHeap, readSource: ReadSource): { lead: Lead; title
     .map((suspect) => {
       const lead = leadOf(of, suspect, readSource)
       const title = `${formatCount(suspect.count)} ${suspect.className} more in ${lead.name}`
-      const { reason } = lead.likelihood
-      // A bound, or a lifetime, says more.
-      return { lead, title, reason: reason.startsWith('it gains') ? SLOWING.reason : reason }
+      const { reason, bounded } = lead.likelihood
+      return { lead, title, reason: bounded ? reason : SLOWING.reason }
     })
 }
 

@@ -26,7 +26,7 @@ export const growingCollection: Detector = {
     const container = containerOf(lead)
     const what = thingsIn(suspect.className, count)
     const bytesEach = Math.round(bytes / Math.max(1, count))
-    const loses = /takes things out of it/.test(likelihood.reason) || suspect.trend === 'turning'
+    const loses = likelihood.takenOut || suspect.trend === 'turning'
     return {
       title: `${name} gained ${formatCount(count)} ${what}, ${perSecond.toFixed(1)} more each second${loses ? ' than go' : ', and loses none'}`,
       evidence: {

@@ -56,7 +56,7 @@ export function judgeLead(
   for (const node of inNode ? [] : beside(graph, suspect.container, way)) {
     const bound = numberNamed(graph, node, BOUND)
     if (bound && bound.value >= size && bound.value < 1e9) {
-      return { confidence: 0.2, reason: `it is filling up to its bound: ${bound.name} is ${bound.value}` }
+      return fillingUp(bound)
     }
     const lifetime = numberNamed(graph, node, LIFETIME)
     // Nobody keeps things for less than a second: such a number counts seconds.
@@ -64,12 +64,13 @@ export function judgeLead(
       return {
         confidence: 0.25,
         reason: `what is in it has a lifetime that is longer than the look at it: ${lifetime.name} is ${lifetime.value}`,
+        bounded: true,
       }
     }
   }
   const near = name === undefined || inNode ? undefined : boundNamedFor(graph, way, name)
   if (near && near.value >= size && near.value < Math.max(10_000, FAR * size)) {
-    return { confidence: 0.2, reason: `it is filling up to its bound: ${near.name} is ${near.value}` }
+    return fillingUp(near)
   }
   const told = heap.matching === 'id' ? base : lessSure(base, 0.75, 'objects could not be told apart one by one')
   const isLittle = suspect.count < LITTLE.count && suspect.bytes < LITTLE.bytes
@@ -80,11 +81,13 @@ export function judgeLead(
     const { url, text } = removal
     const line = shortPlace(removal)
     if (suspect.bytesPerSecond >= SLOW_BYTES_PER_SECOND) {
-      return lessSure(matched, 0.9, `${line} takes things out of it (${text}), but not enough`)
+      const less = lessSure(matched, 0.9, `${line} takes things out of it (${text}), but not enough`)
+      return { ...less, takenOut: true }
     }
     return {
       confidence: 0.25,
       reason: `it gains little, and ${line} takes things out of it: ${text}`,
+      takenOut: true,
       ...(!isProgram(url) && { ifNotTakenOut: lessSure(matched, 0.75, 'it gains little') }),
     }
   }
@@ -93,6 +96,12 @@ export function judgeLead(
 
 /** So few and so small, such as a few connections more in a pool, may be chance. */
 const LITTLE = { count: 50, bytes: 32 * 1024 }
+
+const fillingUp = ({ name, value }: { name: string; value: number }): Likelihood => ({
+  confidence: 0.2,
+  reason: `it is filling up to its bound: ${name} is ${value}`,
+  bounded: true,
+})
 
 /** A number that fits in no time is no bound that matters. */
 const FAR = 50

@@ -235,7 +235,7 @@ function inClient(lead: Lead): Diagnosis | undefined {
   // What the program finds by an id when its answer comes has been sent: it is the answers that do not come.
   if (replies && isKeyed(graph, place.node) && isProgram(graph.sourceLocation(place.host)?.url ?? 'node:'))
     return undefined
-  if (!replies && sends.length === 0 && !/takes things out of it/.test(likelihood.reason)) return undefined
+  if (!replies && sends.length === 0 && !likelihood.takenOut) return undefined
   const owner = ownerName(lead, place)
   const numbers = numbersOf(
     graph,

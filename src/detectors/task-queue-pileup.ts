@@ -119,7 +119,7 @@ function inQueue(lead: Lead): Diagnosis | undefined {
   const place = places.find(({ host }) => workersBeside(graph, host)) ?? places[0]
   if (!place) return undefined
   const beside = workersBeside(graph, place.host)
-  const consumed = suspect.trend === 'turning' || /takes things out of it/.test(likelihood.reason)
+  const consumed = suspect.trend === 'turning' || likelihood.takenOut
   const isList = nodeName(graph, place.node) !== 'Map'
   const things = thingsOf(lead, 20)
   // What is found by its id when its answer comes, and stays, was done long ago: the answer never comes.
