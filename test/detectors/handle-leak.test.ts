@@ -31,6 +31,22 @@ test('sockets of one agent are told as such', async () => {
   expect(finding).toMatchObject({ pattern: 'handle-leak', evidence: { eachFromItsOwn: null } })
 })
 
+test('connections that a pool has opened as none came back are told with it', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const connections = times(20 + 15 * step, (i) => {
+        const socket = d.object(`socket ${i}`, 'Socket', {}, { size: 400, url: 'node:net' })
+        d.members(socket, { '<symbol kHandle>': d.handle(`handle ${i}`, 'TCP', 'TCPSocketWrap', socket) })
+        return d.object(`client ${i}`, 'Client', { socket }, { url: 'file:///app/node_modules/db/client.js' })
+      })
+      d.variable('pool', d.object('pool', 'Pool', { clients: d.array('clients', connections) }))
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'handle-leak', evidence: { kind: 'socket', opened: 30, pool: 'Pool' } })
+  expect(finding!.title).toContain('each for a Client more in a Pool')
+  expect(finding!.advice).toContain('see that each comes back')
+})
+
 test('few, or those that came all at once, are no leak', async () => {
   expect(await findLeaksIn([(d, step) => sockets(d, 40 + 2 * step, 'one')])).toEqual([])
   expect(await findLeaksIn([(d, step) => sockets(d, [20, 23, 60][step]!, 'server')])).toEqual([])
