@@ -61,7 +61,6 @@ const WATCH_MS = 1000
 const LEAVE_MS = 120_000
 const PATIENCE_MS = 1000
 const SILENT_LEAVE_MS = 500
-const SHUT_MS = 5000
 /** A worker that is blocked does not answer; that is no reason to wait for long. */
 const STOP_MS = 2000
 
@@ -237,7 +236,12 @@ async function shut(it: Visit, lost: boolean): Promise<boolean> {
       notice(`the inspector of ${outside.label} stays open on port ${outside.inspector.port}: another debugger uses it`)
       return false
     }
-    await shutInspector(session, { signal, timeoutMs: SHUT_MS })
+    // Node 22 and newer begin a snapshot that was asked for only when they have nothing else to do: it may be between
+    // the two requests.
+    const answered = new AbortController()
+    await Promise.race([shutInspector(session, { signal }), untilShut(outside, answered.signal)]).finally(() =>
+      answered.abort(),
+    )
   } catch {
     if (!outside.opened || !it.session || it.mistaken) return false
     // No answer. The request is left behind, after the one to sign out, for when the target comes to itself.
@@ -263,6 +267,12 @@ async function isUsedByOthers(outside: Outside): Promise<boolean> {
     await sleep(25)
   }
   return true
+}
+
+/** Whether the target says so or not: a child may have inherited its end of the connection. */
+async function untilShut(outside: Outside, signal: AbortSignal): Promise<void> {
+  do await sleep(WATCH_MS, undefined, { signal })
+  while (await outside.isListening())
 }
 
 async function confirmShut({ outside, notice }: Visit): Promise<void> {

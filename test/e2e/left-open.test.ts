@@ -93,3 +93,20 @@ test('a worker that a killed leakscope left sampled is sampled no more after the
   expect(await stopSampling()).toBe('rejected')
   expect(portsOf(target.pid)).toEqual([])
 })
+
+test('a process that does something else before it shuts its inspector is waited for', async () => {
+  // Longer than anything that is asked of it on the way out would take.
+  const target = await spawnTarget(`
+    const { defineProperty } = Reflect
+    const block = () => { console.log('away'); require('child_process').execSync('sleep 8') }
+    Reflect.defineProperty = (on, key, descriptor) => {
+      if (key === Symbol.for('leakscope.visitors') && descriptor.value.length === 0) setImmediate(block)
+      return defineProperty(on, key, descriptor)
+    }`)
+  const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])
+  expect(code, stderr).toBe(0)
+  expect(target.output()).toContain('away')
+  expect(stderr).toContain(`waiting for process ${target.pid} to finish`)
+  expect(stderr).not.toContain('still open')
+  expect(portsOf(target.pid)).toEqual([])
+})
