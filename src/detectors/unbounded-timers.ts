@@ -99,8 +99,12 @@ export const unboundedTimers: Detector = {
   },
 }
 
-const isTimer = (graph: HeapGraph, node: number): boolean =>
-  isObject(graph, node) && nodeName(graph, node) === 'Timeout' && property(graph, node, '_onTimeout') !== undefined
+/** One that is set: those that were cleared, or have fired, are in none of Node's lists any more. */
+function isTimer(graph: HeapGraph, node: number): boolean {
+  if (!isObject(graph, node) || nodeName(graph, node) !== 'Timeout') return false
+  const inList = property(graph, node, '_idlePrev')
+  return inList !== undefined && isObject(graph, inList)
+}
 
 /** Whether it is Node's lists that they pile up in, rather than a collection of the program's. */
 const isInTimers = ({ of: { graph }, suspect, path }: Lead): boolean =>

@@ -70,8 +70,8 @@ function findingText(
   }
   if (retainingPath.length > 0) lines.push('', ...pathLines(retainingPath, color, width))
   if (explains.length > 0) {
-    const others = explains.slice(0, 4).map(({ title, count }) => `${formatCount(count)} ${printable(title, 60)}`)
-    lines.push('', ...wrapped(`the same objects: ${others.join('; ')}`, width, color.dim))
+    const others = new Set(explains.map(({ title, count }) => `${formatCount(count)} ${printable(title, 60)}`))
+    lines.push('', ...wrapped(`the same objects: ${[...others].slice(0, 4).join('; ')}`, width, color.dim))
   }
   lines.push('', ...wrapped(`Do: ${printable(advice)}`, width, color.green))
   lines.push(`${INDENT}${color.dim(`leakscope explain ${pattern}`)}`)

@@ -91,6 +91,13 @@ test('the context of AsyncLocalStorage that a timer keeps is told', async () => 
   expect((await findTimers({ more }))[0]).toMatchObject({ evidence: { keepsAsyncContext: true } })
 })
 
+test('timers that were cleared, which a connection keeps that is over, do not count', async () => {
+  const over = (d: Drawing, i: number, which: number) =>
+    d.object(`over ${i} ${which}`, 'Timeout', { _idlePrev: d.nothing(), _onTimeout: d.nothing() }, { url: TIMERS })
+  const more = (d: Drawing, i: number) => ({ request: over(d, i, 1), response: over(d, i, 2), socket: over(d, i, 3) })
+  expect((await findTimers({ more }))[0]).toMatchObject({ pattern: 'unbounded-timers', evidence: { timers: 80 } })
+})
+
 test("Node's own timers, and those beside as many sockets, are not this", async () => {
   expect((await findTimers({ url: 'node:net' }))[0]?.pattern).not.toBe('unbounded-timers')
   const more = (d: Drawing, i: number) => ({ socket: d.object(`handle ${i}`, 'TCP') })

@@ -199,6 +199,11 @@ export class Drawing {
     return this.#add(key, { name: text, type: 'string', size })
   }
 
+  /** `null`, as V8 has it. */
+  nothing(): number {
+    return this.#add('null', { name: 'system / Oddball', type: 'hidden', size: 0 })
+  }
+
   number(value: number): number {
     const node = this.#add(`number ${value}`, { name: 'smi number', type: 'number' })
     const isNew = !this.#made.has(`text of ${value}`)
