@@ -287,7 +287,9 @@ export function tell(
   const blamed = { ...lead, graph: of.graph, lineage: of.heap.lineage }
   const verdict = blame(blamed, { readSource, mapPosition, allocations: of.allocations })
   const known = diagnosis.culprit && mapped(diagnosis.culprit, mapPosition)
-  const culprit = known ?? verdict.culprit ?? null
+  // A package's line is for who finds none of the program's.
+  const isPackages = known?.package != null && verdict.culprit?.package === null
+  const culprit = (isPackages ? verdict.culprit : (known ?? verdict.culprit)) ?? null
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path), ...ownFile(path, culprit)]),

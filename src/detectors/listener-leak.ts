@@ -77,7 +77,7 @@ export const listenerLeak: Detector = {
         : events.length === 1
           ? ` for '${events[0]}'`
           : ` for ${formatCount(count)} events ('${events[0]}', …)`
-    const at = culprit ? ` at ${shortPlace(culprit)}` : ''
+    const at = culprit ? (culprit.package === null ? ` at ${shortPlace(culprit)}` : ` in ${culprit.package}`) : ''
     const warning =
       most === 0 || most === Number.POSITIVE_INFINITY
         ? ' setMaxListeners(0) hides the warning that Node would give.'

@@ -118,6 +118,7 @@ const sameKind = (a: string, b: string): boolean => a.replace(/[\d,]+/g, '') ===
 export function describeNode(graph: HeapGraph, node: number): string {
   const { snapshot, moduleScopes } = graph
   const { nodeType, nodeName, strings } = snapshot
+  if (node === ROOT) return '(GC root)'
   const url = moduleScopes.get(node)
   if (url !== undefined) return `module ${url}`
   const name = strings.get(nodeName[node]!).trim()

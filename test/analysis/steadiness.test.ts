@@ -22,6 +22,7 @@ describe('the trend of a count', () => {
   it('is swinging where it went down in between, or nothing of an earlier step is left', () => {
     expect(judge([1000, 200, 1500], [0, 1500])).toBe('swinging')
     expect(judge([1000, 2000, 3000], [0, 3000])).toBe('swinging')
+    expect(judge([33_466, 40_833, 48_200], [9, 11_313])).toBe('swinging')
   })
   it('is level where as many went as came, but for a few', () => {
     expect(judge([5000, 5000, 5000], [2000, 2500])).toBe('level')
