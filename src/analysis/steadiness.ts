@@ -23,7 +23,7 @@ interface Series {
 const ABOUT = 0.45
 /** So much of what came in the latest step must be left of an earlier one for things to count as staying. */
 const STAYED = 0.7
-/** No more than so much of it, and nothing stays. */
+/** So little beside what stayed of another step is nothing. */
 const CRUMBS = 0.02
 
 export function judgeSeries({ counts, survivors, seconds }: Series): Trend {
@@ -43,10 +43,10 @@ export function judgeSeries({ counts, survivors, seconds }: Series): Trend {
   const noise = Math.sqrt(Math.max(1, average * Math.min(...spans))) / Math.min(...spans)
   if (rates.at(-1)! < ABOUT * average - noise * 0.5) return 'slowing'
   if (rates.some((rate) => rate < ABOUT * average - noise)) return 'swinging'
+  const stayed = survivors.map((count, step) => count / spans[step]!)
+  if (stayed.some((rate) => rate <= CRUMBS * Math.max(...stayed))) return 'swinging'
   // All but the latest step had time to lose what came in it.
-  const latest = (survivors.at(-1) ?? 0) / spans.at(-1)!
-  if (survivors.some((count, step) => count / spans[step]! <= CRUMBS * latest)) return 'swinging'
-  if (survivors.every((count, step) => count / spans[step]! >= STAYED * latest)) return 'steady'
+  if (stayed.every((rate) => rate >= STAYED * stayed.at(-1)!)) return 'steady'
   // What comes and goes by chance varies by the square root of its number.
   const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
   return gain < 3 * Math.sqrt(mean) ? 'swinging' : 'turning'

@@ -30,6 +30,8 @@ export interface Suspect {
   readonly bytesPerSecond: number
   /** What is new and reached from the holder: ordinals. */
   readonly reached: Uint32Array
+  /** They are made anew all the time, and count as old as what they hold. */
+  readonly renewed?: true
 }
 
 /** Fewer objects than this in all, or bytes, are none of anybody's business. */

@@ -10,6 +10,7 @@ import { contentsById, FEW_REFERENCES, referenceCounts } from './contents.ts'
 import { type Entry, findEntries, Reach } from './entries.ts'
 import type { Lineage } from './lineage.ts'
 import { embeddedSuspects, grownSuspects, suspectsByPlace } from './other-suspects.ts'
+import { renewed } from './renewal.ts'
 import { judgeSeries } from './steadiness.ts'
 import { LEAST, type Suspect } from './suspect.ts'
 
@@ -36,10 +37,13 @@ function* suspectsById(
   const lookUp = contentsById(heap.series.slice(0, -1).map(({ contents }) => contents))
   const references = referenceCounts(graph.snapshot.firstEdge, graph.ownership.owner)
   const suspects: Suspect[] = []
-  for (const entry of entries) {
+  for (const found of entries) {
+    const anew = renewed(graph, lineage, found, newBytes)
+    const entry = anew ?? found
     const reached = reach.from(entry.targets)
     yield undefined
-    const suspect = describeEntry(heap, lineage, entry, reached, newBytes, { lookUp, references, seconds })
+    const described = describeEntry(heap, lineage, entry, reached, newBytes, { lookUp, references, seconds })
+    const suspect = described && anew ? { ...described, renewed: true as const } : described
     if (suspect && (suspect.bytes >= LEAST.bytes || suspect.count >= LEAST.count)) suspects.push(suspect)
   }
   suspects.push(...grownSuspects(heap, seconds), ...embeddedSuspects(heap, lineage, seconds))

@@ -41,7 +41,9 @@ export const unboundedTimers: Detector = {
     if (source === '') return undefined
     if (handlesIn(lead) >= HANDLES_PER_TIMER * timers.length) return undefined
 
-    const { repeats, callback } = group[0]!
+    const { callback } = group[0]!
+    const renews = suspect.renewed === true
+    const repeats = group[0]!.repeats || renews
     const delays = group.map(({ delayMs }) => delayMs).filter((ms) => ms !== undefined)
     const [shortest, longest] = [Math.min(...delays), Math.max(...delays)]
     const delayMs = delays.length > 0 ? longest : undefined
@@ -55,8 +57,17 @@ export const unboundedTimers: Detector = {
     const delay =
       delayMs === undefined
         ? ''
-        : ` ${repeats ? 'every' : 'of'} ${shortest < 0.9 * longest ? `up to ${formatDuration(longest)}` : formatDuration(longest)}`
-    const what = repeats ? 'intervals' : source === 'sleep' ? 'sleeps' : 'pending timers'
+        : ` ${repeats && source !== 'sleep' ? 'every' : 'of'} ${shortest < 0.9 * longest ? `up to ${formatDuration(longest)}` : formatDuration(longest)}`
+    const what =
+      source === 'sleep'
+        ? renews
+          ? 'loops around a sleep'
+          : 'sleeps'
+        : renews
+          ? 'timers that set themselves again'
+          : repeats
+            ? 'intervals'
+            : 'pending timers'
     const bytesEach = Math.round(suspect.bytes / suspect.count)
     // Other lines that set timers as well, and are no crumbs.
     const others = groups
@@ -79,6 +90,7 @@ export const unboundedTimers: Detector = {
         delayMs: delayMs ?? null,
         shortestDelayMs: delays.length > 0 ? shortest : null,
         repeats,
+        renews,
         firstFiresInMs: firstInMs ?? null,
         levelsOffAtTimers: repeats || delayMs === undefined ? null : Math.round((perSecond * delayMs) / 1000),
         bytesEach,
@@ -88,6 +100,7 @@ export const unboundedTimers: Detector = {
       advice: adviceFor({
         source,
         repeats,
+        renews,
         at,
         delayMs,
         bytesEach,
@@ -205,6 +218,7 @@ function keepsContext(graph: HeapGraph, timer: number): boolean {
 interface Told {
   readonly source: string
   readonly repeats: boolean
+  readonly renews: boolean
   readonly at: string | undefined
   readonly delayMs: number | undefined
   readonly bytesEach: number
@@ -212,10 +226,15 @@ interface Told {
   readonly isPackages: boolean
 }
 
-function adviceFor({ source, repeats, at, delayMs, bytesEach, context, isPackages }: Told): string {
+function adviceFor({ source, repeats, renews, at, delayMs, bytesEach, context, isPackages }: Told): string {
   const where = at ? ` at ${at}` : ''
   const until = delayMs === undefined || repeats ? '' : ` until it fires after ${formatDuration(delayMs)}`
   const keeps = `; each keeps ${formatBytes(bytesEach)}${until}${context ? ', the async context that it was set in included' : ''}.`
+  if (renews) {
+    return source === 'sleep'
+      ? `End the loop around the sleep${where} when what it is for is gone${keeps}`
+      : `Do not set the timer${where} again when what it is for is gone, and clear the one that waits (clearTimeout)${keeps}`
+  }
   if (source === 'sleep') {
     return `Give the sleep${where} an AbortSignal ({ signal }) and abort it as soon as nobody waits for it any more${keeps}`
   }

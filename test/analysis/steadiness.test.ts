@@ -24,6 +24,9 @@ describe('the trend of a count', () => {
     expect(judge([1000, 2000, 3000], [0, 3000])).toBe('swinging')
     expect(judge([33_466, 40_833, 48_200], [9, 11_313])).toBe('swinging')
   })
+  it('is swinging where nearly all came at once, whatever else there is of its class', () => {
+    expect(judge([144_143, 225_301, 321_215], [5646, 1])).toBe('swinging')
+  })
   it('is level where as many went as came, but for a few', () => {
     expect(judge([5000, 5000, 5000], [2000, 2500])).toBe('level')
     expect(judge([5000, 5100, 5200], [2000, 2500])).toBe('level')

@@ -9,20 +9,22 @@ interface Kind {
   url?: string
   /** Delays that differ by a millisecond each: a list for each timer. */
   spread?: boolean
+  /** Of which snapshot each timer is, where they set themselves again: what they keep stays. */
+  anew?: number
   more?: (d: Drawing, i: number) => Record<string, number>
 }
 
 /** Timers that were set 100 ms apart, in Node's lists. */
 function timers(d: Drawing, count: number, kind: Kind = {}): void {
-  const { delayMs = 600_000, repeats = false, url = MODULE, spread = false, more } = kind
+  const { delayMs = 600_000, repeats = false, url = MODULE, spread = false, anew = 0, more } = kind
   const each = times(count, (i) =>
     d.object(
-      `timer ${i}`,
+      `timer ${i} ${anew}`,
       'Timeout',
       {
         _idleTimeout: d.number(delayMs + (spread ? i : 0)),
         _idleStart: d.number(100 * i),
-        _onTimeout: d.closure(`callback ${i}`, 'give up', d.context(`scope ${i}`, { order: order(d, i) }), url),
+        _onTimeout: d.closure(`callback ${i} ${anew}`, 'give up', d.context(`scope ${i}`, { order: order(d, i) }), url),
         ...(repeats && { _repeat: d.number(delayMs) }),
         ...more?.(d, i),
       },
@@ -71,6 +73,19 @@ test('an interval for each order', async () => {
   expect(finding).toMatchObject({ pattern: 'unbounded-timers', evidence: { repeats: true, firstFiresInMs: null } })
   expect(finding!.title).toContain('80 intervals every 5.0 s')
   expect(finding!.advice).toContain('clearInterval')
+})
+
+test('timers that set themselves again are as old as what they keep', async () => {
+  const growing = (d: Drawing, step: number) => timers(d, 40 * (step + 1), { delayMs: 1000, anew: step })
+  const [finding, ...others] = await findLeaksIn([growing])
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'unbounded-timers',
+    evidence: { timers: 80, renews: true, firstFiresInMs: null },
+  })
+  expect(finding!.title).toContain('80 timers that set themselves again every 1.0 s')
+  // As many as are set, set themselves again.
+  expect(await findLeaksIn([(d, step) => timers(d, 120, { delayMs: 1000, anew: step })])).toEqual([])
 })
 
 test('delays that all differ are one finding', async () => {
