@@ -34,9 +34,14 @@ const MOST_LOOKED_AT = 3000
 
 /**
  * The functions that new objects lead to, nearest first, `most` at most: the program's own if there are any, else the
- * packages'. Functions that wait (their generators) and classes count after functions that are held themselves.
+ * packages'. Functions that wait (their generators) count after functions that are held themselves, or in front of them
+ * with `waiting`; classes come last.
  */
-export function functionsFrom(lead: Lead, from: readonly number[], most = 12): Culprit[] {
+export function functionsFrom(
+  lead: Lead,
+  from: readonly number[],
+  { most = 12, waiting = false }: { most?: number; waiting?: boolean } = {},
+): Culprit[] {
   const { graph } = lead.of
   const { firstEdge, edges, edgeNameOrIndex, nodeType, strings } = graph.snapshot
   const names = graph.snapshot.nodeName
@@ -49,7 +54,7 @@ export function functionsFrom(lead: Lead, from: readonly number[], most = 12): C
     const isClosure = nodeType[node] === NodeType.closure
     if (isClosure || nodeType[node] === NodeType.object) {
       const place = placeOf(graph, node, isClosure ? 'callback' : 'retainer')
-      const kind = isClosure ? 0 : isWaiting(graph, node) ? 1 : 2
+      const kind = isClosure ? Number(waiting) : isWaiting(graph, node) ? Number(!waiting) : 2
       if (place) found.push({ place, rank: kind + (place.package === null ? 0 : 3) })
     }
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {

@@ -7,7 +7,7 @@ import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Detector, Lead, Likelihood } from './detector.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
 import { settledBy } from './promises.ts'
-import { textOf, whereGiven } from './statements.ts'
+import { endOf, findLine, textOf, whereGiven } from './statements.ts'
 
 interface Timer {
   readonly node: number
@@ -167,10 +167,17 @@ function handlesIn({ suspect, of: { graph } }: Lead): number {
 function findSetter(lead: Lead, group: readonly Timer[], readSource: Parameters<typeof whereGiven>[0]) {
   const own = placeOf(lead.of.graph, group[0]!.callback)
   if (own?.package === null) return whereGiven(readSource, own, SETS)
+  const sleeps = group[0]!.source === 'sleep'
   const from = functionsFrom(
     lead,
     group.slice(0, 1).map(({ node }) => node),
+    { waiting: sleeps },
   )
+  if (sleeps && from[0]?.package === null) {
+    const lines = { from: from[0].line, to: endOf(readSource, from[0]) }
+    const found = findLine(readSource, [from[0].url], new RegExp(`await\\s+[\\w$.]*(?:${SETS})\\s*\\(`), lines)
+    if (found) return { ...found, function: from[0].function }
+  }
   // The callback is a package's: the program's function that it leads to is what the timer is for.
   const place: Culprit | undefined = from.find((each) => each.package === null) ?? own ?? from[0]
   return place && whereGiven(readSource, place, `[\\w$.]*(?:${SETS}|new\\s+[\\w$.]+)`)
