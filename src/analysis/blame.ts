@@ -168,7 +168,9 @@ function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, firs
       isHolders ||= from === clues.holder
     }
   }
-  const made = fitOfMaker(call, clues, first)
+  // What is waited for where it is made is gone when it is settled.
+  const isAwaited = call.isNew && /\bawait\s+new\s+$/.test(code.slice(Math.max(0, call.at - 20), call.at))
+  const made = isAwaited ? 0 : fitOfMaker(call, clues, first)
   const tie = first === 'made' ? 1.5 * made + 2 * origin + 0.3 * held : made + 4 * origin + held
   if (tie < 1) return 0
 

@@ -37,7 +37,11 @@ export function findPut(sources: Sources, clues: Clues): Put | undefined {
     [new RegExp(`\\bawait\\s+${it}|[(,[]\\s*(?:this\\s*\\.\\s*)?${it}\\s*[,)\\]]`, 'g'), true, true],
     [new RegExp(`${it}\\s*(?:\\?\\?|\\|\\|)?[=:](?![=>])`, 'g'), false, false],
   ]
-  const modules = home === undefined ? sources.modules(scripts) : [sources.module(home)]
+  const own = home === undefined ? undefined : sources.module(home)
+  // What one module exports, others use as well.
+  const isImported = own !== undefined && new RegExp(`\\bimport\\b[^;'"]*${it}`).test(own.outline.code)
+  const all = home === undefined || isImported ? sources.modules(scripts) : []
+  const modules = home === undefined ? all : [own, ...all.filter((module) => module !== own)]
   for (const [pattern, sure, inside] of kinds) {
     if (!sure && home === undefined) continue
     for (const module of modules) {

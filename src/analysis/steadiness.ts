@@ -17,16 +17,20 @@ interface Series {
   readonly survivors: readonly number[]
   /** When. */
   readonly seconds: readonly number[]
+  /** Whether `counts` counts nothing but things of which those that came are `survivors`. */
+  readonly isExact?: boolean
 }
 
 /** The speed in a step that is still about the same, as a part of the average one. */
 const ABOUT = 0.45
 /** So much of what came in the latest step must be left of an earlier one for things to count as staying. */
 const STAYED = 0.7
+/** Where all stays, what comes at less than this part of its first speed has found nearly all there is to be found. */
+const SLOWER = 0.55
 /** So little beside what stayed of another step is nothing. */
 const CRUMBS = 0.02
 
-export function judgeSeries({ counts, survivors, seconds }: Series): Trend {
+export function judgeSeries({ counts, survivors, seconds, isExact = false }: Series): Trend {
   const gains = counts.slice(1).map((count, step) => count - counts[step]!)
   const spans = seconds.slice(1).map((second, step) => Math.max(0.001, second - seconds[step]!))
   const gain = counts.at(-1)! - counts[0]!
@@ -46,7 +50,10 @@ export function judgeSeries({ counts, survivors, seconds }: Series): Trend {
   const stayed = survivors.map((count, step) => count / spans[step]!)
   if (stayed.some((rate) => rate <= CRUMBS * Math.max(...stayed))) return 'swinging'
   // All but the latest step had time to lose what came in it.
-  if (stayed.every((rate) => rate >= STAYED * stayed.at(-1)!)) return 'steady'
+  const noneGoes = !isExact || gain >= STAYED * came
+  if (noneGoes && stayed.every((rate) => rate >= STAYED * stayed.at(-1)!)) {
+    return stayed.at(-1)! < SLOWER * stayed[0]! - noise ? 'slowing' : 'steady'
+  }
   // What comes and goes by chance varies by the square root of its number.
   const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
   return gain < 3 * Math.sqrt(mean) ? 'swinging' : 'turning'

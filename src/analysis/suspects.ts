@@ -102,7 +102,7 @@ function describeEntry(
       counts,
       counted: byClass ? 'class' : 'references',
       bytes,
-      trend: judgeSeries({ counts, survivors, seconds }),
+      trend: judgeSeries({ counts, survivors, seconds, isExact: !byClass && holders.size <= 1000 }),
       perSecond: targets.length / span,
       bytesPerSecond: bytes / span,
       reached,

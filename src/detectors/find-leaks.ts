@@ -224,7 +224,7 @@ export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource
   const way = byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
   const path = describeWay(graph, way)
   const { full, last } = nameOf(path)
-  const likelihood = judgeLead(of, suspect, way, last, moduleOf(graph, way), readSource)
+  const likelihood = judgeLead({ of, suspect, way, name: last, module: moduleOf(graph, way), readSource })
   return { suspect, of, way, path, name: full ?? withArticle(suspect.className), likelihood }
 }
 

@@ -63,6 +63,8 @@ export function suspectReferences(
     const url = graph.moduleScopes.get(ordinal)
     const node =
       url === undefined ? describeNode(graph, ordinal) : `module ${url.replace(/[?#].*$/, '').replace(/^.*\//, '')}`
-    return `${edge.replace(/"(?:[^"\\]|\\.)*"/g, '""')} ${node.replace(/^string .*$/s, 'string')}${times > 1 ? ' …' : ''}`
+    // Which of two neighbours the way comes by is chance.
+    const reference = edge.replace(/"(?:[^"\\]|\\.)*"/g, '""').replace(/^\._idle(?:Next|Prev)$/, '._idleNext')
+    return `${reference} ${node.replace(/^string .*$/s, 'string')}${times > 1 ? ' …' : ''}`
   })
 }

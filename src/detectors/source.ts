@@ -41,6 +41,45 @@ export function findRemoval(readSource: ReadSource, url: string | undefined, nam
   return undefined
 }
 
+/**
+ * The first statement in the module that compares the size of what is called `name` with something, as what makes room
+ * does, and what that is: a number, or its name.
+ */
+export function findLimit(
+  readSource: ReadSource,
+  url: string | undefined,
+  name: string,
+): (SourceLine & { limit: string }) | undefined {
+  const source = url === undefined || url.startsWith('node:') ? undefined : readSource(url)
+  if (url === undefined || source === undefined) return undefined
+  const it = `(?<![\\w$#])(?:this\\.|self\\.)?${escaped(name)}`
+  const size = `(?:${it}\\??\\.(?:length|size)|Object\\.keys\\(\\s*${it}\\s*\\)\\.length)(?![\\w$(])`
+  const patterns = [new RegExp(`${size}\\s*[<>=]=*\\s*([\\w$.#]+)`), new RegExp(`([\\w$.#]+)\\s*[<>=]=*\\s*${size}`)]
+  for (const { at, text } of linesWith(source, name)) {
+    if (/^\s*(\/\/|\*)/.test(text)) continue
+    for (const pattern of patterns) {
+      const limit = pattern.exec(text)?.[1]
+      // Whether there is anything, or more than a few, is asked for other reasons.
+      if (limit === undefined || limit.length < 3 || /^0|^\d\.?\d?$/.test(limit)) continue
+      return { url, line: lineNumber(source, at), text: text.trim().slice(0, 80), limit }
+    }
+  }
+  return undefined
+}
+
+/** The number that a constant of the module is set to; undefined where it is not written down there. */
+export function constantIn(readSource: ReadSource, url: string, name: string): number | undefined {
+  const written = new RegExp(
+    `(?:const|let|var)\\s+${escaped(name)}\\s*=\\s*([\\d_]+(?:\\s*\\*\\s*[\\d_]+)*)\\s*(?:[;,/]|$)`,
+    'm',
+  )
+  const factors = written
+    .exec(readSource(url) ?? '')?.[1]
+    ?.replaceAll('_', '')
+    .split('*')
+  return factors?.reduce((product, factor) => product * Number(factor), 1)
+}
+
 /** The lines that have `text` in them, and where they start; a source may be megabytes in which it stands twice. */
 function* linesWith(source: string, text: string): Generator<{ at: number; text: string }> {
   for (let at = source.indexOf(text); at >= 0 && at < source.length; ) {

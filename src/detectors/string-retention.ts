@@ -9,6 +9,7 @@ import { retains } from '../snapshot/snapshot.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
+import { despiteBound } from './likelihood.ts'
 import { nameUpTo, ownersOnWay } from './piled-up.ts'
 import { endOf, escaped, findLine, modulesOf, wherePut } from './statements.ts'
 
@@ -54,6 +55,7 @@ function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   return {
     title: `${formatCount(count)} pieces of strings in ${name} keep the ${formatBytes(parentBytes)} that they were cut from, ${formatBytes(parentBytes / parents.size)} each, ${perSecond.toFixed(1)} more each second`,
     culprit,
+    likelihood: despiteBound(lead.likelihood),
     evidence: {
       kind: 'slices',
       keptIn: name,

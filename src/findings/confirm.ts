@@ -95,11 +95,20 @@ export function namePeer(finding: ReportFinding, { first, second, seconds }: Liv
   }
 }
 
+/** Whether a collection that was seen to gain holds hardly more than when it was seen first. */
+function hasFallenBack({ evidence: { counts, gained }, growth }: ReportFinding, now: number): boolean {
+  if (!Array.isArray(counts) || typeof gained !== 'number' || growth.holders !== 1) return false
+  // References of a Map are twice as many as its entries.
+  const share = gained / Math.max(1, growth.count)
+  const [before, after] = [counts[0] * share, counts.at(-1) * share]
+  return now < before + EMPTIED * (after - before)
+}
+
 export function confirm(finding: ReportFinding, { first, second, seconds }: LiveSizes): ReportFinding {
   if (first === undefined || second === undefined) return finding
   const evidence = { ...finding.evidence, liveSize: first, liveSizeLater: second, liveSeconds: seconds }
   const least = Math.min(first, second)
-  if (least < (EMPTIED * finding.growth.count) / Math.max(1, finding.growth.holders)) {
+  if (least < (EMPTIED * finding.growth.count) / Math.max(1, finding.growth.holders) || hasFallenBack(finding, least)) {
     const reason = `${finding.reason}; but looked at afterwards it held only ${least.toLocaleString('en-US')}: it is emptied now and then`
     return { ...finding, evidence, reason, confidence: Math.min(finding.confidence, 0.4), severity: 'note' }
   }

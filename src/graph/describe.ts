@@ -198,9 +198,40 @@ function describeEdge(graph: HeapGraph, holder: number, edge: number): string {
       if (/^\d+$/.test(internal)) return entryKey(graph, holder, edge)
       if (internal === 'context') return 'closed over'
       if (internal === 'previous') return 'outer scope'
+      if (internal === 'value') {
+        const exported = exportsOf(graph).get(holder)
+        if (exported !== undefined) return `context variable '${exported}'`
+      }
       return /^\d+ \/ part of key /.test(internal) ? '(WeakMap value)' : `(${internal})`
     }
   }
+}
+
+const exported = new WeakMap<HeapGraph, ReadonlyMap<number, string>>()
+
+/** By node ordinal of the cell that an ES module keeps a variable in which it exports: the name that it exports it by. */
+function exportsOf(graph: HeapGraph): ReadonlyMap<number, string> {
+  const known = exported.get(graph)
+  if (known) return known
+  const { nodeCount, nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
+  const [module, cell] = ['system / SourceTextModule', 'system / Cell'].map((name) => strings.indexOf(name))
+  const names = new Map<number, string>()
+  for (let node = 0; node < nodeCount; node++) {
+    if (nodeName[node] !== module) continue
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      const table = edgeTarget(edges[edge]!)
+      if (nodeType[table] !== NodeType.array) continue
+      // A hash table: behind the slot of each name is that of its cell.
+      for (let slot = firstEdge[table]! + 1; slot < firstEdge[table + 1]!; slot++) {
+        const [key, value] = [edgeTarget(edges[slot - 1]!), edgeTarget(edges[slot]!)]
+        if (nodeName[value] !== cell || nodeType[key] !== NodeType.string) continue
+        const [at, next] = [slot - 1, slot].map((each) => Number(strings.get(edgeNameOrIndex[each]!)))
+        if (next === at! + 1) names.set(value, strings.get(nodeName[key]!))
+      }
+    }
+  }
+  exported.set(graph, names)
+  return names
 }
 
 /** The slot of a Map's or Set's hash table: its key, if that is a string; the key stands in the slot in front. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { judgeSeries } from '../../src/analysis/steadiness.ts'
 
-const judge = (counts: number[], survivors: number[] = [], seconds = counts.map((_, i) => 10 * i)) =>
-  judgeSeries({ counts, survivors, seconds })
+const judge = (counts: number[], survivors: number[] = [], seconds = counts.map((_, i) => 10 * i), isExact = false) =>
+  judgeSeries({ counts, survivors, seconds, isExact })
 
 describe('the trend of a count', () => {
   it('is steady where all that came is still there', () => {
@@ -14,6 +14,13 @@ describe('the trend of a count', () => {
   })
   it('is turning where more comes than goes', () => {
     expect(judge([1000, 2000, 3000], [600, 2000])).toBe('turning')
+  })
+  it('is turning where as much as came is more than there is more of', () => {
+    expect(judge([1565, 1977, 2209], [1091, 932], [0, 13, 26], true)).toBe('turning')
+  })
+  it('is slowing where all stays, and less and less comes', () => {
+    expect(judge([1290, 1956, 2267], [666, 311])).toBe('slowing')
+    expect(judge([1000, 1660, 2140], [660, 480])).toBe('steady')
   })
   it('is slowing where something fills up', () => {
     expect(judge([1000, 4000, 4100], [3000, 100])).toBe('slowing')

@@ -162,8 +162,9 @@ export class Drawing {
     return node
   }
 
-  array(key: string, elements: readonly number[], offset = 0): number {
-    const node = this.#add(key, { name: 'Array', size: 32 })
+  /** @param slots that it has room for, where that matters */
+  array(key: string, elements: readonly number[], offset = 0, slots?: number): number {
+    const node = this.#add(key, { name: 'Array', size: slots === undefined ? 32 : 48 + 8 * slots })
     elements.forEach((element, i) => {
       this.#link(node, element, 'element', offset + i)
     })
