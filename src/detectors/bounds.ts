@@ -204,9 +204,11 @@ function slotsFor({ of: { graph, heap }, suspect, way }: Collection, size: numbe
 
 /** How many elements of an array are something. */
 function usedIn(graph: HeapGraph, list: number): number {
+  const { nodeName: names, strings } = graph.snapshot
+  const nothing = strings.indexOf('system / Oddball')
   let used = 0
   for (const { type, target } of referencesOf(graph, list, 1_000_000)) {
-    if (type === EdgeType.element && nodeName(graph, target) !== 'system / Oddball') used++
+    if (type === EdgeType.element && names[target] !== nothing) used++
   }
   return used
 }

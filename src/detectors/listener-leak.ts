@@ -34,14 +34,14 @@ interface Place {
 
 /** Ways to add a listener, for finding the statement. */
 const ADDS =
-  'on|once|addListener|addOnceListener|prependListener|addEventListener|subscribe|use|tap|listen|watch|observe|onChange|register|addHandler|add|push|effect|hook'
+  'on|once|addListener|addOnceListener|prependListener|addEventListener|subscribe|use|tap|listen|watch|observe|onChange|autorun|reaction|register|addHandler|add|push|effect|hook'
 const TAKES_OFF: Readonly<Record<Place['kind'], string>> = {
   emitter: 'off() with the same function, or once() where one event is enough',
   'event target': 'removeEventListener() in a finally, or { once: true } and a signal of its own',
   observers: 'what adding it returned (unsubscribe, eject, dispose), in a finally or on close',
 }
 const OBSERVERS =
-  /(listener|observer|subscri(ber|ption)|handler|hook|interceptor|watcher|middleware)(s|entries|list|map|set)?$/i
+  /(listener|observer|subscri(ber|ption)|handler|hook|interceptor|watcher|middleware)(s|entries|list|map|set)?_*$/i
 const TELLS = [
   'next',
   '_next',
@@ -184,18 +184,22 @@ function amongObservers(lead: Lead, readSource: ReadSource): Place | undefined {
   if (list === undefined || list !== suspect.container || !listens(graph, suspect.sample)) return undefined
   const label = edgeLabel(path.find(({ ordinal }) => ordinal === list)?.edge ?? '')
   if (label === undefined) return undefined
-  if (!OBSERVERS.test(label) && !callsEach(lead, label, readSource)) return undefined
   const emitter = owners.at(-3)
+  // `observers.loaded`, `handlers['message']`: those of one event.
+  const above = path.find(({ ordinal }) => ordinal === emitter)
+  const isOfEvent = above !== undefined && OBSERVERS.test(edgeLabel(above.edge) ?? '')
+  if (!OBSERVERS.test(label) && !isOfEvent && !callsEach(lead, label, readSource)) return undefined
   const isModule = emitter === undefined || graph.moduleScopes.has(emitter)
   const name = (isModule ? undefined : nameUpTo(lead, emitter)) ?? label.replace(/#/g, '')
-  return { kind: 'observers', emitter: emitter ?? list, name, events: [] }
+  return { kind: 'observers', emitter: emitter ?? list, name, events: isOfEvent ? [label] : [] }
 }
 
 /** A function that is called when something happens, or an object that has one. */
 function listens(graph: HeapGraph, node: number): boolean {
   if (isFunction(graph, node)) return settledBy(graph, node) === undefined
   if (!isObject(graph, node)) return false
-  if (/(Subscriber|Observer|Listener|Subscription)$/.test(nodeName(graph, node))) return true
+  if (/(Subscriber|Observer|Listener|Subscription|Reaction|ComputedValue|Effect)$/.test(nodeName(graph, node)))
+    return true
   const told = property(graph, node, ...TELLS)
   return told !== undefined && isFunction(graph, told) && settledBy(graph, told) === undefined
 }

@@ -11,6 +11,22 @@ export interface Verdict {
   readonly rest: string
 }
 
+/** Growth that is worth a second look although no pattern fits it: so many bytes, and so much of what there was. */
+const LARGE = { bytes: 5e6, share: 0.2 }
+/** What a step gains that goes with the rest, as a part of what all of them gain on average. */
+const WITH_THE_REST = 0.5
+
+/** Whether a heap became much larger, and in every step. */
+function risesAll(sizes: readonly number[]): boolean {
+  const gains = sizes.slice(1).map((size, step) => size - sizes[step]!)
+  const gain = gains.reduce((sum, each) => sum + each, 0)
+  return (
+    gains.length >= 2 &&
+    gain >= Math.max(LARGE.bytes, LARGE.share * sizes[0]!) &&
+    gains.every((each) => each >= (WITH_THE_REST * gain) / gains.length)
+  )
+}
+
 /** Undefined where nobody has looked for leaks. */
 export function verdictOf({ findings: all, setAside, growth, explained, snapshots }: Report): Verdict | undefined {
   const findings = all.filter(({ wastes }) => wastes === undefined)
@@ -26,7 +42,8 @@ export function verdictOf({ findings: all, setAside, growth, explained, snapshot
     return { good: false, headline: first!.toUpperCase() + rest.join(''), rest: '; nobody has looked for leaks.' }
   }
   const span = growth && growth.elapsedMs > 0 ? ` in ${formatDuration(growth.elapsedMs)}` : ''
-  const many = snapshots.filter(({ isolate }) => isolate === snapshots[0]!.isolate).length
+  const ofFirst = snapshots.filter(({ isolate }) => isolate === snapshots[0]!.isolate)
+  const many = ofFirst.length
   if (findings.length === 0) {
     const grown =
       growth && growth.totalShallowBytes > 0 ? `the heap grew by ${formatBytes(growth.totalShallowBytes)}${span}` : ''
@@ -35,6 +52,10 @@ export function verdictOf({ findings: all, setAside, growth, explained, snapshot
         ? `${grown}${grown && '; '}what rose all the while has a reason to.`
         : `${grown ? `${grown}, but nothing in it` : `nothing${span}`} rose the way a leak does.`
     if (wasted > 0) return { good: false, headline: `No leak, but ${waste}`, rest: `: ${rose}` }
+    if (setAside.length === 0 && risesAll(ofFirst.map(({ totalShallowBytes }) => totalShallowBytes))) {
+      const look = 'What grew by most may say more: `-o FOLDER` keeps the snapshots, `leakscope diff FOLDER` lists it.'
+      return { good: true, headline: 'No leak recognized', rest: `: ${grown}, in every step. ${look}` }
+    }
     const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''
     return { good: true, headline: 'No leak found', rest: `: ${rose}${unsure}` }
   }

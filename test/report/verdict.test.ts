@@ -18,3 +18,17 @@ test('what rose with a reason does not count as nothing', () => {
   )
   expect(ReportSchema.shape.setAside.parse(setAside)).toEqual(setAside)
 })
+
+test('a heap that became much larger in every step is no good news, though no pattern fits', () => {
+  const sizes = (all: number[]) => {
+    const snapshots = all.map((totalShallowBytes) => ({ isolate: 'main', totalShallowBytes })) as Report['snapshots']
+    const grown = { ...growth, totalShallowBytes: all.at(-1)! - all[0]! }
+    return verdictOf({ ...looked, growth: grown, snapshots })!
+  }
+  expect(sizes([40e6, 58e6, 77e6])).toMatchObject({
+    headline: 'No leak recognized',
+    rest: expect.stringMatching(/^: the heap grew by 37.0 MB in 10.0 s, in every step\./),
+  })
+  expect(sizes([40e6, 41e6, 77e6]).headline).toBe('No leak found')
+  expect(sizes([400e6, 418e6, 437e6]).headline).toBe('No leak found')
+})
