@@ -27,6 +27,8 @@ const ABOUT = 0.45
 const STAYED = 0.7
 /** Where all stays, what comes at less than this part of its first speed has found nearly all there is to be found. */
 const SLOWER = 0.55
+/** How many times what came in the first step had come before it, where that goes on as it began. */
+const EARLIER = { least: 1.2, most: 10 }
 /** So little beside what stayed of another step is nothing. */
 const CRUMBS = 0.02
 
@@ -52,7 +54,9 @@ export function judgeSeries({ counts, survivors, seconds, isExact = false }: Ser
   // All but the latest step had time to lose what came in it.
   const noneGoes = !isExact || gain >= STAYED * came
   if (noneGoes && stayed.every((rate) => rate >= STAYED * stayed.at(-1)!)) {
-    return stayed.at(-1)! < SLOWER * stayed[0]! - noise ? 'slowing' : 'steady'
+    // From the beginning on: on a machine that is busy, what comes steadily may come slowly for a while.
+    const wasFaster = isExact && counts[0]! >= EARLIER.least * gains[0]! && counts[0]! <= EARLIER.most * gains[0]!
+    return wasFaster && stayed.at(-1)! < SLOWER * stayed[0]! - noise ? 'slowing' : 'steady'
   }
   // What comes and goes by chance varies by the square root of its number.
   const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length

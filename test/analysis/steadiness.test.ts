@@ -19,8 +19,10 @@ describe('the trend of a count', () => {
     expect(judge([1565, 1977, 2209], [1091, 932], [0, 13, 26], true)).toBe('turning')
   })
   it('is slowing where all stays, and less and less comes', () => {
-    expect(judge([1290, 1956, 2267], [666, 311])).toBe('slowing')
-    expect(judge([1000, 1660, 2140], [660, 480])).toBe('steady')
+    expect(judge([1290, 1956, 2267], [666, 311], [0, 13, 26], true)).toBe('slowing')
+    expect(judge([1000, 1660, 2140], [660, 480], [0, 13, 26], true)).toBe('steady')
+    // It came no faster before.
+    expect(judge([300, 966, 1277], [666, 311], [0, 13, 26], true)).toBe('steady')
   })
   it('is slowing where something fills up', () => {
     expect(judge([1000, 4000, 4100], [3000, 100])).toBe('slowing')
