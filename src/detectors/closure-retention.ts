@@ -7,6 +7,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { behind, placeOf, shortPlace } from './functions.ts'
+import { despiteBound } from './likelihood.ts'
 import { held, isNew, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { escaped, textOf } from './statements.ts'
@@ -104,6 +105,7 @@ function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   // What a function works with it may keep, as a library's must: then it is the number of functions that is wrong.
   if (needs !== false || culprit.package !== null) return undefined
   return {
+    likelihood: despiteBound(lead.likelihood),
     title: `${formatCount(suspect.count)} functions (${called} at ${shortPlace(culprit)}) in ${name} keep '${heaviest.name}' of the scope they were made in, ${formatBytes(average)} each, ${suspect.perSecond.toFixed(1)} more each second`,
     culprit,
     evidence: {

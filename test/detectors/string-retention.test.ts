@@ -26,6 +26,17 @@ test('pieces that keep the pages they were cut from; the line is the one that cu
   })
 })
 
+test('a bound to how many there may be does not excuse that each keeps a whole page', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const titles = times(20 * (step + 1), (i) => d.piece(`title ${i}`, d.text(`page ${i}`, '<html>', 40_000)))
+      d.variable('seen', d.object('seen', 'Cache', { max: d.number(5000), titles: d.array('titles', titles) }))
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'string-retention', severity: 'warning' })
+  expect(finding!.reason).toMatch(/its bound: max is 5000; but each keeps many times what it needs/)
+})
+
 const pieces = (d: Drawing, step: number, perPage: number, keptBeside: boolean): void => {
   const pages = times(10 * (step + 1), (i) => d.text(`page ${i}`, '<html>', 4000))
   const cut = pages.flatMap((page, i) => times(perPage, (k) => d.piece(`piece ${i} ${k}`, page)))
