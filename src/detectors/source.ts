@@ -54,13 +54,16 @@ export function findLimit(
   if (url === undefined || source === undefined) return undefined
   const it = `(?<![\\w$#])(?:this\\.|self\\.)?${escaped(name)}`
   const size = `(?:${it}\\??\\.(?:length|size)|Object\\.keys\\(\\s*${it}\\s*\\)\\.length)(?![\\w$(])`
-  const patterns = [new RegExp(`${size}\\s*[<>=]=*\\s*([\\w$.#]+)`), new RegExp(`([\\w$.#]+)\\s*[<>=]=*\\s*${size}`)]
+  const patterns = [
+    new RegExp(`${size}\\s*(?:[<>]=?|===?)\\s*([\\w$.#]+)`),
+    new RegExp(`([\\w$.#]+)\\s*(?:[<>]=?|===?)\\s*${size}`),
+  ]
   for (const { at, text } of linesWith(source, name)) {
     if (/^\s*(\/\/|\*)/.test(text)) continue
     for (const pattern of patterns) {
       const limit = pattern.exec(text)?.[1]
       // Whether there is anything, or more than a few, is asked for other reasons.
-      if (limit === undefined || limit.length < 3 || /^0|^\d\.?\d?$/.test(limit)) continue
+      if (limit === undefined || limit.length < 3 || /^0|^\d\.?\d?$|\.(?:length|size)$/.test(limit)) continue
       return { url, line: lineNumber(source, at), text: text.trim().slice(0, 80), limit }
     }
   }

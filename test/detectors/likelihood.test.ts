@@ -28,6 +28,8 @@ test.each(['KEEP', 'this.KEEP', '500'])('what the source compares its size with 
   expect(await findLeaksIn([sessions({ KEEP: 500 })], source)).toEqual([])
   expect(await findLeaksIn([sessions({ KEEP: 20 })], source.replace('500', '20'))).toHaveLength(1)
   expect(await findLeaksIn([sessions({ KEEP: 500 })], source.replace('sessions.size', 'others.size'))).toHaveLength(1)
+  const gauge = 'function report() {\n  KEEP = sessions.size\n  if (sessions.size === others.size) return\n}\n'
+  expect(await findLeaksIn([sessions({ KEEP: 500 })], gauge)).toHaveLength(1)
 })
 
 test('an array that had all its slots from the beginning is filling up to them, and so is what stands beside it', async () => {
