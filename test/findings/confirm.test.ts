@@ -23,6 +23,13 @@ describe('a look at what is alive', () => {
       confidence: 0.4,
     })
   })
+  it('makes a note of what holds hardly more again than at first', () => {
+    // Of a Map's entries, each is two references.
+    const evidence = { counts: [3130, 3954, 4418], gained: 500 }
+    const sawtooth = { ...finding, evidence } as ReportFinding
+    expect(confirm(sawtooth, { first: 1447, second: 1604, seconds: 2 }).severity).toBe('note')
+    expect(confirm(sawtooth, { first: 2200, second: 2300, seconds: 2 }).severity).toBe('error')
+  })
   it('knows that what came is spread over all that hold it', () => {
     const spread = { ...finding, growth: { ...finding.growth, holders: 10 } }
     expect(confirm(spread, { first: 110, second: 111, seconds: 2 }).severity).toBe('error')
