@@ -29,6 +29,8 @@ const STAYED = 0.7
 const SLOWER = 0.55
 /** How many times what came in the first step had come before it, where that goes on as it began. */
 const EARLIER = { least: 1.2, most: 10 }
+/** As many more as came, or nearly so: none has gone, however unevenly they came. */
+const ALL = 0.95
 /** So little beside what stayed of another step is nothing. */
 const CRUMBS = 0.02
 
@@ -52,8 +54,9 @@ export function judgeSeries({ counts, survivors, seconds, isExact = false }: Ser
   const stayed = survivors.map((count, step) => count / spans[step]!)
   if (stayed.some((rate) => rate <= CRUMBS * Math.max(...stayed))) return 'swinging'
   // All but the latest step had time to lose what came in it.
-  const noneGoes = !isExact || gain >= STAYED * came
-  if (noneGoes && stayed.every((rate) => rate >= STAYED * stayed.at(-1)!)) {
+  const maySay = !isExact || gain >= STAYED * came
+  const allStays = isExact && gain >= ALL * came
+  if (allStays || (maySay && stayed.every((rate) => rate >= STAYED * stayed.at(-1)!))) {
     // From the beginning on: on a machine that is busy, what comes steadily may come slowly for a while.
     const wasFaster = isExact && counts[0]! >= EARLIER.least * gains[0]! && counts[0]! <= EARLIER.most * gains[0]!
     return wasFaster && stayed.at(-1)! < SLOWER * stayed[0]! - noise ? 'slowing' : 'steady'

@@ -15,6 +15,10 @@ describe('the trend of a count', () => {
   it('is turning where more comes than goes', () => {
     expect(judge([1000, 2000, 3000], [600, 2000])).toBe('turning')
   })
+  it('is steady where there are as many more as came, however unevenly', () => {
+    expect(judge([1904, 2064, 2384], [160, 320], [0, 2, 4], true)).toBe('steady')
+    expect(judge([1904, 2064, 2384], [160, 320], [0, 2, 4])).toBe('turning')
+  })
   it('is turning where as much as came is more than there is more of', () => {
     expect(judge([1565, 1977, 2209], [1091, 932], [0, 13, 26], true)).toBe('turning')
   })
