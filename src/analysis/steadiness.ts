@@ -54,9 +54,9 @@ export function judgeSeries({ counts, survivors, seconds, isExact = false }: Ser
   const stayed = survivors.map((count, step) => count / spans[step]!)
   if (stayed.some((rate) => rate <= CRUMBS * Math.max(...stayed))) return 'swinging'
   // All but the latest step had time to lose what came in it.
-  const maySay = !isExact || gain >= STAYED * came
+  const mayStay = !isExact || gain >= STAYED * came
   const allStays = isExact && gain >= ALL * came
-  if (allStays || (maySay && stayed.every((rate) => rate >= STAYED * stayed.at(-1)!))) {
+  if (allStays || (mayStay && stayed.every((rate) => rate >= STAYED * stayed.at(-1)!))) {
     // From the beginning on: on a machine that is busy, what comes steadily may come slowly for a while.
     const wasFaster = isExact && counts[0]! >= EARLIER.least * gains[0]! && counts[0]! <= EARLIER.most * gains[0]!
     return wasFaster && stayed.at(-1)! < SLOWER * stayed[0]! - noise ? 'slowing' : 'steady'

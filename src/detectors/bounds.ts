@@ -70,7 +70,7 @@ export function boundOf(it: Collection): Bound | undefined {
   return found && fits(found) ? found : undefined
 }
 
-/** How long what is in it may stay, in seconds, if it holds no more than what came in that time. */
+/** How long what is in it may stay, as the program has it, if it holds no more than what came in that time. */
 export function lifetimeOf(it: Collection): Bound | undefined {
   const { of, suspect, way, name, module, readSource } = it
   const { graph, seconds } = of

@@ -53,7 +53,7 @@ export function verdictOf({ findings: all, setAside, growth, explained, snapshot
         : `${grown ? `${grown}, but nothing in it` : `nothing${span}`} rose the way a leak does.`
     if (wasted > 0) return { good: false, headline: `No leak, but ${waste}`, rest: `: ${rose}` }
     if (setAside.length === 0 && risesAll(ofFirst.map(({ totalShallowBytes }) => totalShallowBytes))) {
-      const look = 'What grew by most may say more: `-o FOLDER` keeps the snapshots, `leakscope diff FOLDER` lists it.'
+      const look = 'What grew by most may say more: `leakscope diff` lists it, of snapshots that `-o FOLDER` keeps.'
       return { good: true, headline: 'No leak recognized', rest: `: ${grown}, in every step. ${look}` }
     }
     const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''

@@ -35,7 +35,10 @@ export async function sampledIn(target: SpawnedTarget, isolates: number): Promis
   return said().sort()
 }
 
-/** Keeps arrays (few and large, so that snapshots stay quick) that `hoard` makes, lets go of those that `waste` makes, takes time in `spin`, and counts its rounds. */
+/**
+ * Keeps arrays that `hoard` makes (few and large, so that snapshots stay quick), lets go of objects that `waste` makes,
+ * takes time in `spin`, and counts its rounds.
+ */
 export const WORK = `
   const kept = []
   function hoard() { for (let i = 0; i < 8; i++) kept.push(Array.from({ length: 500 }, () => 0.5)) }
