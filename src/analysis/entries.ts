@@ -1,6 +1,5 @@
 // The ways from what was there before to what is new.
 
-import { grown } from '../graph/depth-first.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { property } from '../graph/look.ts'
 import { SHARED } from '../graph/ownership.ts'
@@ -296,4 +295,10 @@ export function wayIn(graph: HeapGraph, lineage: Lineage | undefined, { holders,
     }
   }
   return [sample]
+}
+
+function grown(array: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(2 * array.length)
+  larger.set(array)
+  return larger
 }

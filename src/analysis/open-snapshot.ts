@@ -8,6 +8,7 @@ import { indexPath, makeRoom, touchIndex } from '../snapshot/index-cache.ts'
 import { IndexReader, IndexWriter } from '../snapshot/index-file.ts'
 import { type ReadOptions, readSnapshot } from '../snapshot/read.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { arenaOf } from '../support/arena.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
 import { setLazily } from '../support/lazily.ts'
 import { Scratch } from '../support/scratch.ts'
@@ -118,7 +119,7 @@ async function openAnew(
   const { signal } = options
   const snapshot = await readSnapshot(file, options, second, index)
   const writer = index?.isOpen ? index : undefined
-  const scratch = new Scratch(snapshot.nodeCount)
+  const scratch = new Scratch(snapshot.nodeCount, arenaOf(snapshot.firstEdge, snapshot.edges))
   const { graph, classes, totals, tree }: WorkedOut = second
     ? await workOut(snapshot, scratch, second, writer, signal)
     : await workOutAlone(snapshot, scratch, signal)

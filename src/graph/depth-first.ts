@@ -2,8 +2,10 @@
 
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
+import { arenaUint32 } from '../support/arena.ts'
 import type { Slices } from '../support/breathing.ts'
 import type { Scratch } from '../support/scratch.ts'
+import { loopsFor, UNSEEN, WALK } from './loops.ts'
 import { markForeign, markKnown } from './retaining.ts'
 import { ROOT } from './roots.ts'
 
@@ -17,11 +19,15 @@ export interface Search {
   /** By depth-first number: how many retaining edges lead here from higher numbers. */
   readonly degree: Uint32Array
   readonly reached: number
+  /** Room for the longest way up the tree. */
+  readonly stack: Uint32Array
 }
 
-const UNSEEN = 0xffffffff
 /** Nodes that are numbered between two breaths. */
 const SLICE = 1 << 18
+/** Frames that the stack of a walk has at first, and edges that it can pass over between two breaths. */
+const FRAMES = 1 << 12
+const PASSED = 1 << 12
 
 /**
  * One walk over the edges does three things: it numbers the nodes, it takes note of what computing dominators needs to
@@ -34,100 +40,51 @@ export function* searchDepthFirst(snapshot: Snapshot, scratch: Scratch): Slices<
   const parent = scratch.take()
   const semi = scratch.take()
   const degree = scratch.take().fill(0)
-  let count = 0
-  /** Targets of edges that were passed over, weak ones aside. */
-  const passedOver: number[] = []
-
-  // The way from where the walk began down to the node before the current one: each one's number, the edge to look at
-  // next, and where its edges end.
-  let stackNumber = new Uint32Array(1024)
-  let stackEdge = new Uint32Array(1024)
-  let stackEnd = new Uint32Array(1024)
-  let depth = 0
-  // The current node's.
-  let current = 0
-  let edge = 0
-  let end = 0
+  const { arena } = scratch
+  const state = arenaUint32(arena, 6)
+  const passed = arenaUint32(arena, PASSED)
+  const walk = { firstEdge, edges, number, parent, semi, degree, stack: arenaUint32(arena, 3 * FRAMES), passed, state }
+  let passedOver: number[] | undefined = []
 
   function enter(node: number, from: number): number {
-    number[node] = count
-    parent[count] = from
-    semi[count] = from
-    return count++
+    const own = state[WALK.count]!++
+    number[node] = own
+    parent[own] = from
+    semi[own] = from
+    return own
   }
-  function start(node: number, from: number): void {
-    current = enter(node, from)
-    edge = firstEdge[node]!
-    end = firstEdge[node + 1]!
-  }
-  /** Goes on until `until` nodes are numbered, or all that can be reached from where it started: then it says true. */
-  function walk(until: number): boolean {
-    let v = current
-    let next = edge
-    let last = end
-    for (;;) {
-      let found = -1
-      while (next < last) {
-        const packed = edges[next++]!
-        if (!retains(packed)) {
-          if (edgeType(packed) !== EdgeType.weak) passedOver.push(edgeTarget(packed))
-          continue
-        }
-        const target = edgeTarget(packed)
-        const w = number[target]!
-        if (w === UNSEEN) {
-          found = target
-          break
-        }
-        if (w < v) degree[w]!++
-        else if (v < semi[w]!) semi[w] = v
+  /** Numbers all that can be reached from a node that has its number. */
+  function* walkOn(node: number, own: number): Slices<void> {
+    state[WALK.current] = own
+    state[WALK.edge] = firstEdge[node]!
+    state[WALK.end] = firstEdge[node + 1]!
+    for (let done = false; !done; ) {
+      const loops = loopsFor(firstEdge, edges, number, parent, semi, degree, walk.stack, passed, state)
+      done = loops.walk(walk, state[WALK.count]! + SLICE)
+      for (const target of passed.subarray(0, state[WALK.passed]!)) passedOver?.push(target)
+      state[WALK.passed] = 0
+      if (3 * state[WALK.depth]! === walk.stack.length) {
+        const larger = arenaUint32(arena, 2 * walk.stack.length)
+        larger.set(walk.stack)
+        walk.stack = larger
       }
-      if (found >= 0) {
-        if (depth === stackNumber.length) {
-          stackNumber = grown(stackNumber)
-          stackEdge = grown(stackEdge)
-          stackEnd = grown(stackEnd)
-        }
-        stackNumber[depth] = v
-        stackEdge[depth] = next
-        stackEnd[depth] = last
-        depth++
-        v = enter(found, v)
-        next = firstEdge[found]!
-        last = firstEdge[found + 1]!
-        if (v >= until) break
-      } else {
-        if (depth === 0) return true
-        depth--
-        v = stackNumber[depth]!
-        next = stackEdge[depth]!
-        last = stackEnd[depth]!
-      }
+      if (!done) yield undefined
     }
-    current = v
-    edge = next
-    end = last
-    return false
   }
-  function* walkFrom(node: number, from: number): Slices<void> {
-    start(node, from)
-    while (!walk(count + SLICE)) yield undefined
-  }
+  const walkFrom = (node: number): Slices<void> => walkOn(node, enter(node, 0))
 
   markKnown(snapshot)
   enter(ROOT, 0)
   for (let at = firstEdge[ROOT]!; at < firstEdge[ROOT + 1]!; at++) {
     const target = edgeTarget(edges[at]!)
-    if (edgeType(edges[at]!) === EdgeType.shortcut && number[target] === UNSEEN) yield* walkFrom(target, 0)
+    if (edgeType(edges[at]!) === EdgeType.shortcut && number[target] === UNSEEN) yield* walkFrom(target)
   }
   const passedBy = floodFill(snapshot, number, passedOver)
+  passedOver = undefined
   markForeign(snapshot, (node) => number[node] !== UNSEEN || passedBy?.[node] === 1)
-  current = 0
-  edge = firstEdge[ROOT]!
-  end = firstEdge[ROOT + 1]!
-  while (!walk(count + SLICE)) yield undefined
+  yield* walkOn(ROOT, 0)
 
-  if (count < nodeCount) {
+  if (state[WALK.count]! < nodeCount) {
     const retained = new Uint8Array(nodeCount)
     for (let node = 0; node < nodeCount; node++) {
       if (number[node] !== UNSEEN) continue
@@ -138,17 +95,12 @@ export function* searchDepthFirst(snapshot: Snapshot, scratch: Scratch): Slices<
     }
     // What nothing retains is searched as if the root did.
     for (let node = 0; node < nodeCount; node++)
-      if (number[node] === UNSEEN && retained[node] === 0) yield* walkFrom(node, 0)
+      if (number[node] === UNSEEN && retained[node] === 0) yield* walkFrom(node)
   }
-  const reached = count
-  for (let node = 0; node < nodeCount && count < nodeCount; node++) if (number[node] === UNSEEN) enter(node, 0)
-  return { number, parent, semi, degree, reached }
-}
-
-export function grown(array: Uint32Array): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(2 * array.length)
-  larger.set(array)
-  return larger
+  const reached = state[WALK.count]!
+  for (let node = 0; node < nodeCount && state[WALK.count]! < nodeCount; node++)
+    if (number[node] === UNSEEN) enter(node, 0)
+  return { number, parent, semi, degree, reached, stack: walk.stack }
 }
 
 /**

@@ -1,11 +1,11 @@
 // From a file's name to a Snapshot: by one thread or two, with progress, and stopping when told to.
 
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
+import { arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
 import { breathing } from '../support/breathing.ts'
 import { readFully } from '../support/descriptors.ts'
 import { setLazily } from '../support/lazily.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedNeighbours, sharedUint8, sharedUint32 } from '../support/shared.ts'
 import {
   type BackDone,
   CLAIM,
@@ -30,6 +30,8 @@ import { addSums } from './sums.ts'
 /** Bytes of a buffer that take what the parser left over of the piece before; more than any row is long. */
 const HEADROOM = 2 * MARGIN
 const PIECE_BYTES = 1 << 22
+/** Bytes that columns, and all that will be worked out from them, may take together: of a node, of an edge, beside. */
+const ROOM = { node: 128, edge: 16, more: 1 << 24 }
 const NOT_THERE = new Uint32Array(0)
 
 export interface ReadOptions {
@@ -80,16 +82,18 @@ async function readFromBothEnds(
     const sections = start && findSections(fd, start.nodesAt, start.head.nodeCount, start.head.layout)
     if (!sections) return undefined
     const { layout, nodeCount, edgeCount, extraNativeBytes } = start.head
+    const arena = makeArena(nodeCount * ROOM.node + edgeCount * ROOM.edge + ROOM.more)
     // Side by side, for who needs their memory when they are in the index.
-    const [nodeName, selfSize] = sharedNeighbours(nodeCount)
+    const both = arenaUint32(arena, 2 * nodeCount)
+    const [nodeName, selfSize] = [both.subarray(0, nodeCount), both.subarray(nodeCount)]
     const columns = {
-      nodeType: sharedUint8(nodeCount),
+      nodeType: arenaUint8(arena, nodeCount),
       nodeName,
-      nodeId: index?.reserve('nodeId', 'uint32', nodeCount) ?? sharedUint32(nodeCount),
+      nodeId: index?.reserve('nodeId', 'uint32', nodeCount) ?? arenaUint32(arena, nodeCount),
       selfSize,
-      firstEdge: sharedUint32(nodeCount + 1),
-      edges: sharedUint32(edgeCount),
-      edgeNameOrIndex: index?.reserve('edgeNameOrIndex', 'uint32', edgeCount) ?? sharedUint32(edgeCount),
+      firstEdge: arenaUint32(arena, nodeCount + 1),
+      edges: arenaUint32(arena, edgeCount),
+      edgeNameOrIndex: index?.reserve('edgeNameOrIndex', 'uint32', edgeCount) ?? arenaUint32(arena, edgeCount),
     }
     const claims = new Int32Array(new SharedArrayBuffer(4 * CLAIM.size))
     const job: RowsJob = { file, fd, sections, layout, nodeCount, edgeCount, columns, claims }

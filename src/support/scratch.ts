@@ -1,25 +1,33 @@
 // Memory that goes from one computation to the next: making it anew costs more than what is done with it.
 
-import { sharedUint32 } from './shared.ts'
+import { type Arena, arenaUint32 } from './arena.ts'
 
 /** Arrays of one length, in shared memory, that nobody needs at the moment; their contents are anything. */
 export class Scratch {
   readonly #length: number
   readonly #free: Uint32Array[] = []
+  /** What long ones were made of. */
+  readonly #halves = new WeakMap<Uint32Array, readonly Uint32Array[]>()
+  /** Where new ones stand, if anywhere. */
+  readonly arena: Arena | undefined
 
-  constructor(length: number) {
+  constructor(length: number, arena?: Arena) {
     this.#length = length
+    this.arena = arena
   }
   /** The one that was given last, or a new one. */
   take(): Uint32Array {
-    return this.#free.pop() ?? sharedUint32(this.#length)
+    return this.#free.pop() ?? arenaUint32(this.arena, this.#length)
   }
   /** An array of another length: out of two free ones that stand side by side, if it is not longer than they. */
   takeLong(length: number): Uint32Array {
     const [first, second] = length <= 2 * this.#length ? this.#neighbours() : []
-    if (!first || !second) return sharedUint32(length)
-    for (const half of [first, second]) this.#free.splice(this.#free.indexOf(half), 1)
-    return new Uint32Array(first.buffer, first.byteOffset, length)
+    if (!first || !second) return arenaUint32(this.arena, length)
+    const halves = [first, second]
+    for (const half of halves) this.#free.splice(this.#free.indexOf(half), 1)
+    const long = new Uint32Array(first.buffer, first.byteOffset, length)
+    this.#halves.set(long, halves)
+    return long
   }
   /** Whoever gives an array must not use it any more. */
   give(...arrays: readonly (Uint32Array | Float64Array)[]): void {
@@ -30,10 +38,9 @@ export class Scratch {
   }
   /** The same for one that {@link takeLong} has given. */
   giveLong(array: Uint32Array): void {
-    const { buffer, byteOffset } = array
     const half = this.#length
-    if (buffer.byteLength - byteOffset < 8 * half) return
-    this.give(new Uint32Array(buffer, byteOffset, half), new Uint32Array(buffer, byteOffset + 4 * half, half))
+    const halves = array.length < 2 * half ? [] : [array.subarray(0, half), array.subarray(half, 2 * half)]
+    this.give(...(this.#halves.get(array) ?? halves))
   }
 
   #neighbours(): readonly Uint32Array[] {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { computeDominators, computeRetainedSizes } from '../../src/graph/dominators.ts'
 import { EdgeType } from '../../src/snapshot/meta.ts'
 import { edgeTarget, packEdge, retains, type Snapshot } from '../../src/snapshot/snapshot.ts'
+import { arenaUint32, makeArena } from '../../src/support/arena.ts'
 import { atOnce, breathing } from '../../src/support/breathing.ts'
 import { Scratch } from '../../src/support/scratch.ts'
 import { startSecondThread } from '../../src/support/second-thread.ts'
@@ -62,6 +63,17 @@ function randomNumbers(): (below: number) => number {
   }
 }
 
+/** The same heap where WebAssembly can reach it. */
+function inArena(snapshot: Snapshot): { snapshot: Snapshot; scratch: () => Scratch } {
+  const { nodeCount, edgeCount } = snapshot
+  const arena = makeArena(200 * nodeCount + 20 * edgeCount + 1e6)
+  const firstEdge = arenaUint32(arena, nodeCount + 1)
+  const edges = arenaUint32(arena, edgeCount)
+  firstEdge.set(snapshot.firstEdge)
+  edges.set(snapshot.edges)
+  return { snapshot: { ...snapshot, firstEdge, edges }, scratch: () => new Scratch(nodeCount, arena) }
+}
+
 describe('the dominator tree', () => {
   it('agrees with taking nodes out one by one, on random graphs', async () => {
     await fc.assert(
@@ -75,6 +87,9 @@ describe('the dominator tree', () => {
         })
         // The search marks which edges retain, so it goes first.
         const tree = atOnce(computeDominators(snapshot, new Scratch(snapshot.nodeCount)))
+        const same = inArena(snapshot)
+        const { order, above } = atOnce(computeDominators(same.snapshot, same.scratch()))
+        expect([order, above]).toEqual([tree.order, tree.above])
         const { reachable, dominators, retained } = bruteForce(snapshot)
         const sizes = computeRetainedSizes(tree, snapshot.selfSize, new Scratch(snapshot.nodeCount))
         expect([...tree.order].sort((a, b) => a - b)).toEqual(Array.from({ length: nodeCount }, (_, i) => i))
@@ -120,11 +135,12 @@ describe('the dominator tree', () => {
     const alone = atOnce(computeDominators(snapshot, new Scratch(nodeCount)))
     const second = startSecondThread()
     try {
-      for (let round = 0; round < 3; round++) {
-        const scratch = new Scratch(nodeCount)
+      const same = inArena(snapshot)
+      for (let round = 0; round < 6; round++) {
+        const scratch = round < 3 ? new Scratch(nodeCount) : same.scratch()
         // Memory that lies side by side, and is in use no more.
         scratch.give(...sharedNeighbours(nodeCount).map((array) => array.fill(7)))
-        const together = await breathing(computeDominators(snapshot, scratch, second))
+        const together = await breathing(computeDominators(round < 3 ? snapshot : same.snapshot, scratch, second))
         for (const part of ['order', 'above'] as const) {
           expect(together[part].every((value, place) => value === alone[part][place])).toBe(true)
         }
@@ -145,6 +161,8 @@ describe('the dominator tree', () => {
       edges: Uint32Array.from({ length: nodeCount - 1 }, (_, i) => packEdge(i + 1, EdgeType.property)),
     }
     const tree = atOnce(computeDominators(snapshot, new Scratch(snapshot.nodeCount)))
+    const same = inArena(snapshot)
+    expect(atOnce(computeDominators(same.snapshot, same.scratch())).above.at(-1)).toBe(nodeCount - 2)
     const sizes = computeRetainedSizes(tree, new Uint32Array(nodeCount).fill(4_000_000), new Scratch(nodeCount))
     expect(tree.immediate[nodeCount - 1]).toBe(nodeCount - 2)
     // Far beyond 2³², and exact.
