@@ -2,13 +2,16 @@
 
 import type { Dominators } from '../graph/dominators.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { loopsFor } from '../graph/kernel-loops.ts'
+import { type ClassTree, isNamed, NONE } from '../graph/loops.ts'
 import type { Ownership } from '../graph/ownership.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type RawStrings, StringTable } from '../snapshot/strings.ts'
+import { arenaFloat64, arenaOf, arenaUint16, arenaUint32 } from '../support/arena.ts'
 import type { Scratch } from '../support/scratch.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedUint16, sharedUint32 } from '../support/shared.ts'
+import { sharedUint32 } from '../support/shared.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 
 /** Which class every node is of. */
@@ -105,25 +108,23 @@ export function classify(snapshot: ClassColumns): Classes {
     return number
   }
 
-  let of: Classes['of'] = sharedUint16(nodeCount)
-  const unknown = 0xffffffff
-  const byType = new Uint32Array(32).fill(unknown)
-  /** By string index: class of the objects and native nodes of that name whose place is not known. */
-  const byName = new Uint32Array(strings.count).fill(unknown)
+  const arena = arenaOf(nodeType, nodeName)
+  let of: Classes['of'] = arenaUint16(arena, nodeCount)
+  const tables = { byType: arenaUint32(arena, 32).fill(NONE), byName: arenaUint32(arena, strings.count).fill(NONE) }
+  const first = arenaUint32(arena, 32 + strings.count)
+  const columns = { nodeType, nodeName }
+  const { byType, byName } = tables
+  const found = loopsFor(nodeType, nodeName, byType, byName, first).firstOfKinds(columns, tables, first)
+  for (const node of first.subarray(0, found)) {
+    const type = nodeType[node]!
+    const name = nodeName[node]!
+    if (isNamed(type)) byName[name] = classFor(strings.get(name), -1)
+    else byType[type] = classFor(NAME_BY_TYPE[type] ?? '(unknown)', -1)
+  }
+  loopsFor(nodeType, nodeName, byType, byName, of).assignClasses(columns, tables, of)
   // Place and name together, for objects whose place is known.
   const placed = new TupleInterner(2)
   const classOfPlaced: number[] = []
-  for (let node = 0; node < nodeCount; node++) {
-    const type = nodeType[node]!
-    if (type === NodeType.object || type === NodeType.native) {
-      const name = nodeName[node]!
-      if (byName[name] === unknown) byName[name] = classFor(strings.get(name), -1)
-      of[node] = byName[name]!
-    } else {
-      if (byType[type] === unknown) byType[type] = classFor(NAME_BY_TYPE[type] ?? '(unknown)', -1)
-      of[node] = byType[type]!
-    }
-  }
   for (let row = 0; row < locations.node.length; row++) {
     const node = locations.node[row]!
     if (nodeType[node] !== NodeType.object) continue
@@ -144,15 +145,10 @@ export interface ClassTotals {
 
 /** @param size how many classes there are */
 export function classTotals(of: Classes['of'], size: number, shallowSize: Ownership['shallowSize']): ClassTotals {
-  const count = new Uint32Array(size)
-  const shallowBytes = new Float64Array(size)
-  for (let node = 0; node < of.length; node++) {
-    const bytes = shallowSize[node]!
-    if (bytes === 0) continue
-    const number = of[node]!
-    count[number]!++
-    shallowBytes[number]! += bytes
-  }
+  const arena = arenaOf(of, shallowSize)
+  const count = arenaUint32(arena, size)
+  const shallowBytes = arenaFloat64(arena, size)
+  loopsFor(of, shallowSize, count, shallowBytes).totalClasses(of, shallowSize, count, shallowBytes)
   return { count, shallowBytes }
 }
 
@@ -193,17 +189,6 @@ export function classRows(
   return rows
 }
 
-const NONE = 0xffffffff
-
-/** The dominator tree by place in `Dominators.order`, where those that belong together stand together. */
-export interface ClassTree {
-  /** The node's class, or NONE for one without a size: it stands for nothing itself. */
-  readonly group: Uint32Array
-  /** Places, or NONE. */
-  readonly firstChild: Uint32Array
-  readonly nextSibling: Uint32Array
-}
-
 export function classTree(graph: HeapGraph, classes: Classes): ClassTree {
   const tree = takeTree(graph.scratch)
   growClassTree(tree, graph.dominators.order, graph.dominators.above, graph.ownership.shallowSize, classes.of)
@@ -234,47 +219,28 @@ const takeTree = (scratch: Scratch): ClassTree => ({
  * of children without sorting.
  */
 export function growClassTree(
-  { group, firstChild, nextSibling }: ClassTree,
+  tree: ClassTree,
   order: Uint32Array,
   above: Uint32Array,
   shallowSize: Ownership['shallowSize'],
-  classOf: Classes['of'],
+  of: Classes['of'],
 ): void {
-  firstChild.fill(NONE)
-  nextSibling[0] = NONE
-  for (let place = order.length - 1; place >= 0; place--) {
-    const node = order[place]!
-    group[place] = shallowSize[node] === 0 ? NONE : classOf[node]!
-    if (place === 0) break
-    const parent = above[place]!
-    nextSibling[place] = firstChild[parent]!
-    firstChild[parent] = place
-  }
+  const loops = loopsFor(...Object.values(tree), order, above, shallowSize, of)
+  loops.growClassTree(tree, { order, above }, shallowSize, of)
 }
 
 /**
  * By class: the sum of retained sizes over its nodes that no other node of the class dominates, so that nothing is
  * counted twice; a depth-first walk over the dominator tree.
  */
-function retainedByClass(graph: HeapGraph, { group, firstChild, nextSibling }: ClassTree, size: number): Float64Array {
+function retainedByClass(graph: HeapGraph, tree: ClassTree, size: number): Float64Array {
   const { order, above } = graph.dominators
-  const retained = new Float64Array(size)
+  const { retainedSizes } = graph
+  const arena = arenaOf(order)
+  const bytes = arenaFloat64(arena, size)
   /** By class: how many nodes of it stand on the way from the root to here. */
-  const onTheWay = new Uint32Array(size)
-  for (let place = 0; ; ) {
-    const own = group[place]!
-    if (own !== NONE && onTheWay[own] === 0) retained[own]! += graph.retainedSize(order[place]!)
-    let next = firstChild[place]!
-    if (next !== NONE) {
-      if (own !== NONE) onTheWay[own]!++
-    } else {
-      // Up, until there is a sibling of what was left.
-      for (next = nextSibling[place]!; next === NONE; next = nextSibling[place]!) {
-        if (place === 0) return retained
-        place = above[place]!
-        if (group[place] !== NONE) onTheWay[group[place]!]!--
-      }
-    }
-    place = next
-  }
+  const onTheWay = arenaUint32(arena, size)
+  const loops = loopsFor(...Object.values(tree), order, above, retainedSizes, onTheWay, bytes)
+  loops.retainByClass(tree, { order, above }, retainedSizes, onTheWay, bytes)
+  return bytes
 }

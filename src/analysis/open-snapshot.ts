@@ -3,21 +3,20 @@
 import { statSync } from 'node:fs'
 import { computeDominators, computeRetainedSizes } from '../graph/dominators.ts'
 import { HeapGraph } from '../graph/heap-graph.ts'
+import type { ClassTree } from '../graph/loops.ts'
 import { callFindOwners, callMoveSizes, type Ownership } from '../graph/ownership.ts'
 import { indexPath, makeRoom, touchIndex } from '../snapshot/index-cache.ts'
 import { IndexReader, IndexWriter } from '../snapshot/index-file.ts'
 import { type ReadOptions, readSnapshot } from '../snapshot/read.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
-import { arenaOf } from '../support/arena.ts'
+import { arenaCopy, arenaOf, arenaUint32 } from '../support/arena.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
 import { setLazily } from '../support/lazily.ts'
 import { Scratch } from '../support/scratch.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
-import { sharedCopy, sharedUint32 } from '../support/shared.ts'
 import {
   type Classes,
   type ClassTotals,
-  type ClassTree,
   callClassify,
   callClassTotals,
   callClassTree,
@@ -153,7 +152,7 @@ async function workOut(
 ): Promise<WorkedOut> {
   const { nodeName, selfSize } = snapshot
   // All is said at once, as this thread will not look up for long.
-  const owner = sharedUint32(snapshot.nodeCount)
+  const owner = arenaUint32(scratch.arena, snapshot.nodeCount)
   const owners = callFindOwners(second, snapshot, owner)
   const classified = callClassify(second, snapshot)
   let sizes = selfSize
@@ -162,7 +161,7 @@ async function workOut(
     // Once they are in the file, the sizes become the shallow ones.
     written = writer.write({ nodeName, selfSize }, second)
   } else {
-    sizes = sharedCopy(selfSize)
+    sizes = arenaCopy(selfSize)
   }
   const moved = all(written, callMoveSizes(second, snapshot, sizes, owner))
   const meanwhile = Promise.all([owners, classified, moved]).then(async ([, classes, shallowSize]) => {

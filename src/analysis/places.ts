@@ -1,10 +1,12 @@
 // Says of every node in which kind of place it stands, so that nodes of different snapshots can be compared.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { loopsFor } from '../graph/kernel-loops.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { ROOT, userRoots } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
+import { arenaOf, arenaUint32 } from '../support/arena.ts'
 import type { Slices } from '../support/breathing.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import type { Classes } from './classes.ts'
@@ -158,13 +160,10 @@ export class Places {
 
 /** By node ordinal: the owner, the nearest dominator that is no backing store. */
 export function findHolders({ snapshot, dominators, ownership }: HeapGraph): Uint32Array {
-  const { immediate, order } = dominators
+  const { order, above } = dominators
   const { owner } = ownership
-  const holder = new Uint32Array(snapshot.nodeCount)
-  for (const node of order) {
-    const above = immediate[node]!
-    holder[node] = owner[above] === above || owner[above]! >= SHARED ? above : holder[above]!
-  }
+  const holder = arenaUint32(arenaOf(order), snapshot.nodeCount)
+  loopsFor(order, above, owner, holder).findHolders(order, above, owner, holder)
   return holder
 }
 

@@ -2,11 +2,12 @@
 
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
-import { arenaUint32 } from '../support/arena.ts'
+import { arenaUint8, arenaUint32 } from '../support/arena.ts'
 import type { Slices } from '../support/breathing.ts'
 import type { Scratch } from '../support/scratch.ts'
-import { loopsFor, UNSEEN, WALK } from './loops.ts'
-import { markForeign, markKnown } from './retaining.ts'
+import { loopsFor } from './kernel-loops.ts'
+import { UNSEEN, WALK } from './loops.ts'
+import { markKnown } from './retaining.ts'
 import { ROOT } from './roots.ts'
 
 export interface Search {
@@ -79,9 +80,10 @@ export function* searchDepthFirst(snapshot: Snapshot, scratch: Scratch): Slices<
     const target = edgeTarget(edges[at]!)
     if (edgeType(edges[at]!) === EdgeType.shortcut && number[target] === UNSEEN) yield* walkFrom(target)
   }
-  const passedBy = floodFill(snapshot, number, passedOver)
+  const passedBy = arenaUint8(arena, nodeCount)
+  floodFill(snapshot, number, passedOver, passedBy)
   passedOver = undefined
-  markForeign(snapshot, (node) => number[node] !== UNSEEN || passedBy?.[node] === 1)
+  loopsFor(firstEdge, edges, number, passedBy).markForeign({ firstEdge, edges, number }, passedBy)
   yield* walkOn(ROOT, 0)
 
   if (state[WALK.count]! < nodeCount) {
@@ -105,16 +107,15 @@ export function* searchDepthFirst(snapshot: Snapshot, scratch: Scratch): Slices<
 
 /**
  * What is the user's only by edges that retain nothing, such as the one from a WeakMap to a value whose key is V8's own.
- * By node ordinal: 1 if it is; undefined if there is none.
+ * @param seen by node ordinal: becomes 1 if it is
  */
 function floodFill(
-  { nodeCount, firstEdge, edges }: Snapshot,
+  { firstEdge, edges }: Snapshot,
   number: Uint32Array,
   starts: readonly number[],
-): Uint8Array | undefined {
+  seen: Uint8Array,
+): void {
   const waiting = starts.filter((node) => number[node] === UNSEEN)
-  if (waiting.length === 0) return undefined
-  const seen = new Uint8Array(nodeCount)
   for (const node of waiting) seen[node] = 1
   while (waiting.length > 0) {
     const node = waiting.pop()!
@@ -125,5 +126,4 @@ function floodFill(
       waiting.push(target)
     }
   }
-  return seen
 }

@@ -1,14 +1,15 @@
 // The dominator tree of the heap, and the retained sizes that follow from it.
 
 import type { Snapshot } from '../snapshot/snapshot.ts'
-import { type Arena, adoptArena, arenaUint8, arenaUint32 } from '../support/arena.ts'
+import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import { atOnce, type Slices } from '../support/breathing.ts'
 import { setLazily } from '../support/lazily.ts'
 import type { Scratch } from '../support/scratch.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedFloat64, sharedUint32 } from '../support/shared.ts'
+import { sharedFloat64 } from '../support/shared.ts'
 import { type Search, searchDepthFirst } from './depth-first.ts'
-import { LISTS, loopsFor, MANY, type RetainerLists } from './loops.ts'
+import { loopsFor } from './kernel-loops.ts'
+import { LISTS, MANY, type RetainerLists } from './loops.ts'
 
 export interface Dominators {
   /** By node ordinal: ordinal of the immediate dominator; the root's is the root. */
@@ -55,9 +56,9 @@ export function* computeDominators(
   const state = arenaUint32(scratch.arena, 3)
   const lists = yield* collectRetainers(snapshot, search, { lifted: ancestor, next: order, state }, scratch, second)
   const { retainers } = lists
-  const inverted = second?.call<void>(import.meta.url, 'invert', { number, order, arena: scratch.arena })
+  const inverted = second?.call<void>(import.meta.url, 'invert', number, order)
   inverted?.catch(() => {})
-  if (!inverted) invert({ number, order, arena: scratch.arena })
+  if (!inverted) invert(number, order)
   ancestor.set(parent)
   // The least semidominator known so far is a label, too; once it is final it stands where its list did.
   const label = semi
@@ -82,8 +83,8 @@ export function* computeDominators(
 export function dominatorsOf(order: Uint32Array, above: Uint32Array): Dominators {
   const dominators = { order, above } as Dominators
   setLazily(dominators, 'immediate', () => {
-    const immediate = sharedUint32(order.length)
-    for (let place = 0; place < order.length; place++) immediate[order[place]!] = order[above[place]!]!
+    const immediate = arenaUint32(arenaOf(order, above), order.length)
+    loopsFor(order, above, immediate).findImmediate(order, above, immediate)
     return immediate
   })
   return dominators
@@ -94,14 +95,10 @@ interface RetainersJob extends Pick<Snapshot, 'nodeCount' | 'firstEdge' | 'edges
   readonly lists: RetainerLists
   /** How many slices of the nodes are taken. */
   readonly taken: Int32Array
-  readonly arena: Arena | undefined
 }
 
 /** On the second thread: its part of {@link takeSlices}. */
-export function fillFromStarts(job: RetainersJob): void {
-  adoptArena(job.arena)
-  atOnce(takeSlices(job, 'starts'))
-}
+export const fillFromStarts = (job: RetainersJob): void => atOnce(takeSlices(job, 'starts'))
 
 /** Fills lists from their ends or from their starts, with what a slice of the nodes retains, until no slice is left. */
 function* takeSlices(job: RetainersJob, side: 'ends' | 'starts'): Slices<void> {
@@ -116,11 +113,8 @@ function* takeSlices(job: RetainersJob, side: 'ends' | 'starts'): Slices<void> {
   }
 }
 
-/** On either thread, see {@link Loops.invert}. */
-export function invert(job: { number: Uint32Array; order: Uint32Array; arena: Arena | undefined }): void {
-  adoptArena(job.arena)
-  loopsFor(job.number, job.order).invert(job.number, job.order)
-}
+/** On either thread: see `Loops.invert`. */
+export const invert = (number: Uint32Array, order: Uint32Array): void => loopsFor(number, order).invert(number, order)
 
 const MAX_CROWDS = 0xffff
 
@@ -152,7 +146,7 @@ function* collectRetainers(
     retainers: scratch.takeLong(state[LISTS.end]!),
   }
   const taken = new Int32Array(new SharedArrayBuffer(4))
-  const job = { nodeCount, firstEdge, edges, number, lists, taken, arena }
+  const job = { nodeCount, firstEdge, edges, number, lists, taken }
   const others = second?.call<void>(import.meta.url, 'fillFromStarts', job)
   // If something else fails first, nobody waits for it.
   others?.catch(() => {})
@@ -171,8 +165,7 @@ export function computeRetainedSizes(
   scratch: Scratch,
 ): Uint32Array | Float64Array {
   const { length } = order
-  let sum = 0
-  for (let node = 0; node < length; node++) sum += shallowSize[node]!
+  const sum = loopsFor(shallowSize).sum(shallowSize)
   const retained = sum > 0xffffffff ? sharedFloat64(length) : scratch.take()
   retained.set(shallowSize)
   loopsFor(order, above, retained).addUp(order, above, retained)

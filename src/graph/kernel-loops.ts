@@ -1,16 +1,22 @@
-// The loops in WebAssembly: arrays become addresses.
+// The loops in WebAssembly, where their arrays stand in its memory: arrays become addresses.
 
 import { readFileSync } from 'node:fs'
-import type { Arena } from '../support/arena.ts'
+import { type Arena, arenaOf } from '../support/arena.ts'
 import type { Loops } from './loops.ts'
+import { plainLoops } from './plain-loops.ts'
 
 type Kernel = Readonly<Record<keyof Loops, (...args: readonly number[]) => number>>
 
 let compiled: WebAssembly.Module | undefined
 const kernels = new WeakMap<Arena, Loops>()
 
-/** The loops over arrays that stand in this memory. */
-export function kernelOf(memory: Arena): Loops {
+/** The loops for arrays all of which one of them is to work on. */
+export function loopsFor(...arrays: readonly ArrayBufferView[]): Loops {
+  const memory = arenaOf(...arrays)
+  return memory ? kernelOf(memory) : plainLoops
+}
+
+function kernelOf(memory: Arena): Loops {
   let loops = kernels.get(memory)
   if (!loops) {
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel/loops.wasm', import.meta.url)))
@@ -53,5 +59,41 @@ const loopsOf = (kernel: Kernel): Loops => ({
   },
   addUp(order, above, sizes) {
     kernel.addUp(...at(order, above, sizes, order.length))
+  },
+  sum(values) {
+    return kernel.sum(...at(values, values.length))
+  },
+  markForeign({ firstEdge, edges, number }, passedBy) {
+    kernel.markForeign(...at(firstEdge, edges, number, passedBy, number.length))
+  },
+  findStores({ nodeType, nodeName }, externalStringData, owner) {
+    return kernel.findStores(...at(nodeType, nodeName, externalStringData, owner, owner.length)) >>> 0
+  },
+  spreadOwners({ firstEdge, edges }, owner, worklist) {
+    kernel.spreadOwners(...at(firstEdge, edges, owner, worklist, owner.length))
+  },
+  moveSizes(nodeType, sizes, owner) {
+    return kernel.moveSizes(...at(nodeType, sizes, owner, owner.length)) >>> 0
+  },
+  findImmediate(order, above, immediate) {
+    kernel.findImmediate(...at(order, above, immediate, order.length))
+  },
+  findHolders(order, above, owner, holder) {
+    kernel.findHolders(...at(order, above, owner, holder, order.length))
+  },
+  firstOfKinds({ nodeType, nodeName }, { byType, byName }, first) {
+    return kernel.firstOfKinds(...at(nodeType, nodeName, byType, byName, first, nodeType.length)) >>> 0
+  },
+  assignClasses({ nodeType, nodeName }, { byType, byName }, of) {
+    kernel.assignClasses(...at(nodeType, nodeName, byType, byName, of, of.length))
+  },
+  totalClasses(of, sizes, count, bytes) {
+    kernel.totalClasses(...at(of, sizes, count, bytes, of.length))
+  },
+  growClassTree({ group, firstChild, nextSibling }, { order, above }, sizes, of) {
+    kernel.growClassTree(...at(group, firstChild, nextSibling, order, above, sizes, of, of.length))
+  },
+  retainByClass({ group, firstChild, nextSibling }, { order, above }, retained, onTheWay, bytes) {
+    kernel.retainByClass(...at(group, firstChild, nextSibling, order, above, retained, onTheWay, bytes))
   },
 })

@@ -1,10 +1,8 @@
 // The loops over all nodes and edges, each of them twice: in WebAssembly, which is at full speed at once, where a young
 // process still waits for V8 to compile its TypeScript; and in TypeScript, for heaps that do not fit its memory.
 
-import { EdgeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
-import { arenaOf } from '../support/arena.ts'
-import { kernelOf } from './kernel-loops.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
 
 export const UNSEEN = 0xffffffff
 
@@ -59,6 +57,36 @@ export const LISTS = { end: 0, many: 1, crowds: 2 } as const
 type Columns = Pick<Snapshot, 'firstEdge' | 'edges'> & { readonly number: Uint32Array }
 type Begun = Pick<RetainerLists, 'first' | 'next' | 'lifted' | 'counts' | 'many' | 'reached'>
 
+export type Sizes = Uint32Array | Float64Array
+type Typed = Pick<Snapshot, 'nodeType' | 'nodeName'>
+type Tops = { readonly order: Uint32Array; readonly above: Uint32Array }
+
+/** In `Ownership.owner`: nothing that is no backing store itself reaches the node. */
+export const NO_OWNER = 0xffffffff
+/** In `Ownership.owner`: several objects share the node. */
+export const SHARED = 0xfffffffe
+/** No class, no place. */
+export const NONE = 0xffffffff
+
+/** Class numbers. */
+export interface ClassTables {
+  readonly byType: Uint32Array
+  /** Of objects and native nodes, by string index. */
+  readonly byName: Uint32Array
+}
+
+/** Whether a node of this type goes by its name; that of others only says what they contain. */
+export const isNamed = (type: number): boolean => type === NodeType.object || type === NodeType.native
+
+/** The dominator tree by place in `Dominators.order`, where those that belong together stand together. */
+export interface ClassTree {
+  /** The node's class, or NONE for one without a size: it stands for nothing itself. */
+  readonly group: Uint32Array
+  /** Places, or NONE. */
+  readonly firstChild: Uint32Array
+  readonly nextSibling: Uint32Array
+}
+
 export interface Loops {
   /**
    * Goes on until `until` nodes are numbered, or stack or list of passed edges are full. True when all that can be
@@ -75,8 +103,31 @@ export interface Loops {
   findDominators(above: Uint32Array, final: Uint32Array, reached: number): void
   /** Turns the numbers of nodes into the nodes of numbers. */
   invert(number: Uint32Array, order: Uint32Array): void
+  /** What all values come to. */
+  sum(values: Sizes): number
+  /**
+   * Marks the edges from what is not the user's to what is, see retaining.ts; of what is not, `number` is UNSEEN and
+   * `passedBy` 0.
+   */
+  markForeign(columns: Columns, passedBy: Uint8Array): void
+  /** Makes all nodes their own owners but for backing stores, which have none yet; says how many those are. */
+  findStores(columns: Typed, externalStringData: number, owner: Uint32Array): number
+  /** Gives stores to those who refer to them. Each comes to `worklist` twice at most. */
+  spreadOwners(columns: Pick<Snapshot, 'firstEdge' | 'edges'>, owner: Uint32Array, worklist: Uint32Array): void
+  /** Moves the sizes of stores to their owners; says which node it stopped at, as a sum would take more than 32 bits. */
+  moveSizes(nodeType: Uint8Array, sizes: Sizes, owner: Uint32Array): number
+  /** Nodes to immediate dominators, from places to places. */
+  findImmediate(order: Uint32Array, above: Uint32Array, immediate: Uint32Array): void
+  /** The nearest dominator of each node that is no store itself. */
+  findHolders(order: Uint32Array, above: Uint32Array, owner: Uint32Array, holder: Uint32Array): void
+  /** The first node of each type, and of each name of objects and native nodes, that is NONE in the tables; it becomes 0. */
+  firstOfKinds(columns: Typed, tables: ClassTables, first: Uint32Array): number
+  assignClasses(columns: Typed, tables: ClassTables, of: Uint16Array | Uint32Array): void
+  totalClasses(of: Uint16Array | Uint32Array, sizes: Sizes, count: Uint32Array, bytes: Float64Array): void
+  growClassTree(tree: ClassTree, tops: Tops, sizes: Sizes, of: Uint16Array | Uint32Array): void
+  retainByClass(tree: ClassTree, tops: Tops, retained: Sizes, onTheWay: Uint32Array, bytes: Float64Array): void
   /** Adds each node's size to its dominator's. */
-  addUp(order: Uint32Array, above: Uint32Array, sizes: Uint32Array | Float64Array): void
+  addUp(order: Uint32Array, above: Uint32Array, sizes: Sizes): void
 }
 
 /** The paper's forest: all vertices above the current one are linked to their parents. */
@@ -86,192 +137,4 @@ export interface Forest {
   readonly label: Uint32Array
   /** Room for the longest way up. */
   readonly path: Uint32Array
-}
-
-/** For arrays all of which a loop works on. */
-export function loopsFor(...arrays: readonly ArrayBufferView[]): Loops {
-  const memory = arenaOf(...arrays)
-  return memory ? kernelOf(memory) : inTypeScript
-}
-
-const inTypeScript: Loops = {
-  walk({ firstEdge, edges, number, parent, semi, degree, stack, passed, state }, until) {
-    const most = Math.floor(stack.length / 3)
-    let count = state[WALK.count]!
-    let v = state[WALK.current]!
-    let next = state[WALK.edge]!
-    let last = state[WALK.end]!
-    let depth = state[WALK.depth]!
-    let passing = state[WALK.passed]!
-    let done = false
-    for (;;) {
-      let found = -1
-      let full = false
-      while (next < last) {
-        const packed = edges[next++]!
-        const target = edgeTarget(packed)
-        if (!retains(packed)) {
-          if (edgeType(packed) === EdgeType.weak) continue
-          if (passing === passed.length) {
-            full = true
-            next--
-            break
-          }
-          passed[passing++] = target
-          continue
-        }
-        const w = number[target]!
-        if (w === UNSEEN) {
-          found = target
-          break
-        }
-        if (w < v) degree[w]!++
-        else if (v < semi[w]!) semi[w] = v
-      }
-      if (full) break
-      if (found >= 0) {
-        if (depth === most) {
-          next--
-          break
-        }
-        stack[3 * depth] = v
-        stack[3 * depth + 1] = next
-        stack[3 * depth + 2] = last
-        depth++
-        number[found] = count
-        parent[count] = v
-        semi[count] = v
-        v = count++
-        next = firstEdge[found]!
-        last = firstEdge[found + 1]!
-        if (v >= until) break
-      } else {
-        if (depth === 0) {
-          done = true
-          break
-        }
-        depth--
-        v = stack[3 * depth]!
-        next = stack[3 * depth + 1]!
-        last = stack[3 * depth + 2]!
-      }
-    }
-    state.set([count, v, next, last, depth, passing])
-    return done
-  },
-
-  startLists({ first, next, lifted, counts, many, reached }, { parent, semi }, mostCrowds, state) {
-    let sum = 0
-    let crowds = 0
-    let manyCount = 0
-    lifted[0] = 0
-    for (let w = 0; w < reached; w++) {
-      const count = first[w]!
-      if (w > 0) lifted[w] = count === 0 && semi[w] === parent[w] ? lifted[parent[w]!]! : w
-      if (32 * count > reached && crowds < mostCrowds) {
-        first[w] = CROWD + crowds
-        next[w] = CROWD + crowds
-        crowds++
-      } else {
-        counts[w] = Math.min(count, MANY)
-        if (count >= MANY) many[manyCount++] = count
-        next[w] = sum
-        sum += count
-        first[w] = sum
-      }
-    }
-    state.set([sum, manyCount, crowds])
-  },
-
-  fillLists({ firstEdge, edges, number }, lists, side, from, to) {
-    const { lifted, reached, retainers, crowds, crowdWords, first, next } = lists
-    const [places, ahead] = side === 'ends' ? [first, 1] : [next, 0]
-    const step = 1 - ahead
-    for (let node = from; node < to; node++) {
-      const v = number[node]!
-      // The edges of an unreachable cycle say nothing.
-      if (v >= reached) continue
-      const high = lifted[v]!
-      const end = firstEdge[node + 1]!
-      for (let edge = firstEdge[node]!; edge < end; edge++) {
-        const packed = edges[edge]!
-        if (!retains(packed)) continue
-        const w = number[edgeTarget(packed)]!
-        if (w >= v) continue
-        const source = high > w ? high : v
-        const at = places[w]!
-        if (at >= CROWD) {
-          const word = (at - CROWD) * crowdWords + (source >>> 5)
-          const bit = 1 << (source & 31)
-          // The other thread may be at the same word; most bits are there already.
-          if ((crowds[word]! & bit) === 0) Atomics.or(crowds, word, bit)
-        } else {
-          retainers[at - ahead] = source
-          places[w] = at - ahead + step
-        }
-      }
-    }
-  },
-
-  findSemidominators(lists, { ancestor, label, path }, state, from, to) {
-    const { first, counts, many, retainers, crowds, crowdWords } = lists
-    function evaluate(v: number, last: number): number {
-      let height = 0
-      let top = v
-      while (ancestor[top]! > last) {
-        path[height++] = top
-        top = ancestor[top]!
-      }
-      let least = label[top]!
-      const above = ancestor[top]!
-      while (height > 0) {
-        const vertex = path[--height]!
-        if (label[vertex]! < least) least = label[vertex]!
-        else label[vertex] = least
-        ancestor[vertex] = above
-      }
-      return least
-    }
-    let listEnd = state[LISTS.end]!
-    let manyLeft = state[LISTS.many]!
-    for (let w = from - 1; w >= to; w--) {
-      let least = label[w]!
-      if (first[w]! >= CROWD) {
-        const start = (first[w]! - CROWD) * crowdWords
-        for (let part = w >>> 5; part < crowdWords && least > 0; part++) {
-          for (let bits = crowds[start + part]!; bits !== 0 && least > 0; bits &= bits - 1) {
-            const candidate = evaluate(32 * part + 31 - Math.clz32(bits & -bits), w)
-            if (candidate < least) least = candidate
-          }
-        }
-      } else if (counts[w]! > 0) {
-        const end = listEnd
-        listEnd -= counts[w]! < MANY ? counts[w]! : many[--manyLeft]!
-        for (let i = listEnd; i < end && least > 0; i++) {
-          const candidate = evaluate(retainers[i]!, w)
-          if (candidate < least) least = candidate
-        }
-      }
-      first[w] = least
-      label[w] = least
-    }
-    state[LISTS.end] = listEnd
-    state[LISTS.many] = manyLeft
-  },
-
-  findDominators(above, final, reached) {
-    for (let w = 1; w < reached; w++) {
-      let candidate = above[w]!
-      while (candidate > final[w]!) candidate = above[candidate]!
-      above[w] = candidate
-    }
-  },
-
-  invert(number, order) {
-    for (let node = 0; node < number.length; node++) order[number[node]!] = node
-  },
-
-  addUp(order, above, sizes) {
-    for (let w = order.length - 1; w > 0; w--) sizes[order[above[w]!]!]! += sizes[order[w]!]!
-  },
 }

@@ -1,15 +1,14 @@
 // Shallow sizes as a person sees them: what V8 keeps beside an object for it counts as the object's own.
 
-import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
+import { arenaCopy, arenaOf, arenaUint32 } from '../support/arena.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { copyToGive, sharedUint32, widened } from '../support/shared.ts'
-import { ROOT, userRoots } from './roots.ts'
+import { widened } from '../support/shared.ts'
+import { loopsFor } from './kernel-loops.ts'
+import { plainLoops } from './plain-loops.ts'
+import { userRoots } from './roots.ts'
 
-/** In {@link Ownership.owner}: nothing that is no backing store itself reaches the node. */
-export const NO_OWNER = 0xffffffff
-/** In {@link Ownership.owner}: several objects share the node. */
-export const SHARED = 0xfffffffe
+export { NO_OWNER, SHARED } from './loops.ts'
 
 export interface Ownership {
   /**
@@ -28,9 +27,9 @@ export interface Ownership {
  * A snapshot without global objects was taken with V8's internals exposed; there sizes stay where they are.
  */
 export function computeOwnership(snapshot: Snapshot): Ownership {
-  const owner = sharedUint32(snapshot.nodeCount)
+  const owner = arenaUint32(arenaOf(snapshot.edges), snapshot.nodeCount)
   findOwners(ownerColumns(snapshot), owner)
-  return { owner, shallowSize: moveSizes(snapshot, copyToGive(snapshot.selfSize), owner) }
+  return { owner, shallowSize: moveSizes(snapshot, arenaCopy(snapshot.selfSize), owner) }
 }
 
 type OwnerColumns = Pick<Snapshot, 'nodeCount' | 'nodeType' | 'nodeName' | 'firstEdge' | 'edges'> & {
@@ -66,37 +65,10 @@ export function findOwners(columns: OwnerColumns, owner: Uint32Array): void {
     return
   }
 
-  for (let node = 0; node < nodeCount; node++) {
-    const type = nodeType[node]
-    const isStore =
-      type === NodeType.hidden ||
-      type === NodeType.array ||
-      (type === NodeType.native && nodeName[node] === externalStringData)
-    owner[node] = isStore ? NO_OWNER : node
-  }
-
   // Each store is visited when it gets its owner, and once more if it turns out to be shared.
-  let worklist = new Uint32Array(1024)
-  let height = 0
-  const spread = (node: number): void => {
-    const own = owner[node]!
-    const end = firstEdge[node + 1]!
-    for (let edge = firstEdge[node]!; edge < end; edge++) {
-      const packed = edges[edge]!
-      const target = edgeTarget(packed)
-      const current = owner[target]!
-      if (current === target || current === own || current === SHARED || edgeType(packed) === EdgeType.weak) continue
-      owner[target] = current === NO_OWNER ? own : SHARED
-      if (height === worklist.length) {
-        const larger = new Uint32Array(2 * height)
-        larger.set(worklist)
-        worklist = larger
-      }
-      worklist[height++] = target
-    }
-  }
-  for (let node = 0; node < nodeCount; node++) if (owner[node] === node) spread(node)
-  while (height > 0) spread(worklist[--height]!)
+  const stores = loopsFor(nodeType, nodeName, owner).findStores({ nodeType, nodeName }, externalStringData, owner)
+  const worklist = arenaUint32(arenaOf(owner), 2 * stores)
+  loopsFor(firstEdge, edges, owner, worklist).spreadOwners({ firstEdge, edges }, owner, worklist)
 }
 
 /** Moves the sizes of stores to their owners, in `sizes` itself or, where a sum takes more than 32 bits, in another array. */
@@ -105,16 +77,9 @@ export function moveSizes(
   sizes: Uint32Array | Float64Array,
   owner: Uint32Array,
 ): Uint32Array | Float64Array {
-  let shallow = sizes
-  for (let node = 0; node < nodeCount; node++) {
-    const own = owner[node]!
-    if (own === node || own >= SHARED || own === ROOT || nodeType[own] === NodeType.synthetic) continue
-    const sum = shallow[own]! + shallow[node]!
-    if (sum > 0xffffffff && shallow instanceof Uint32Array) {
-      shallow = widened(shallow)
-    }
-    shallow[own] = sum
-    shallow[node] = 0
-  }
+  const narrow = sizes instanceof Uint32Array && loopsFor(nodeType, sizes, owner)
+  if (narrow && narrow.moveSizes(nodeType, sizes, owner) === nodeCount) return sizes
+  const shallow = narrow ? widened(sizes) : sizes
+  plainLoops.moveSizes(nodeType, shallow, owner)
   return shallow
 }

@@ -2,7 +2,7 @@
 
 import { findEphemerons } from '../snapshot/ephemerons.ts'
 import { EdgeType } from '../snapshot/meta.ts'
-import { EXCEPTION, edgeTarget, edgeType, peek, retains, type Snapshot } from '../snapshot/snapshot.ts'
+import { EXCEPTION, edgeType, peek, type Snapshot } from '../snapshot/snapshot.ts'
 import { ROOT } from './roots.ts'
 
 // An edge retains or not by its type, with exceptions that are marked in the edge itself (see `retains`):
@@ -54,18 +54,6 @@ function likely(ids: Uint32Array, sieve: Uint8Array): number[] {
   const places: number[] = []
   for (let at = 0; at < ids.length; at++) if (sieve[ids[at]! & 0xffff] === 1) places.push(at)
   return places
-}
-
-/** Marks the edges from what is not the user's to what is. */
-export function markForeign(snapshot: Snapshot, isUsers: (node: number) => boolean): void {
-  const { nodeCount, firstEdge, edges } = snapshot
-  for (let node = 0; node < nodeCount; node++) {
-    if (node === ROOT || isUsers(node)) continue
-    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-      const packed = edges[edge]!
-      if (retains(packed) && isUsers(edgeTarget(packed))) except(snapshot, edge)
-    }
-  }
 }
 
 /** By string index of an ephemeron edge's name: the id of the WeakMap's table; undefined if there is none. */

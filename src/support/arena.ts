@@ -1,6 +1,6 @@
 // Shared memory that loops in WebAssembly can work in: columns are taken from it, and it lives as long as any of them.
 
-import { sharedUint8, sharedUint32 } from './shared.ts'
+import { sharedFloat64, sharedUint8, sharedUint16, sharedUint32 } from './shared.ts'
 
 const PAGE_BYTES = 1 << 16
 /** All that addresses of 32 bits can reach. */
@@ -35,9 +35,9 @@ export function makeArena(bytes: number): Arena | undefined {
   }
 }
 
-/** Makes a memory that came from another thread known to {@link arenaOf}. */
-export function adoptArena(memory: Arena | undefined): void {
-  if (memory) memories.set(memory.buffer, memory)
+/** Makes a memory that came from another thread, together with what stands in it, known to {@link arenaOf}. */
+export function adoptArena(memory: Arena): void {
+  memories.set(memory.buffer, memory)
 }
 
 /** The memory in which all of these stand; undefined if they do not. */
@@ -47,17 +47,44 @@ export function arenaOf(...arrays: readonly ArrayBufferView[]): Arena | undefine
 }
 
 /** Zeros in the memory; elsewhere once it is full, or where there is none. Either thread may ask for them. */
-export function arenaUint32(memory: Arena | undefined, length: number): Uint32Array {
-  const at = memory && take(memory, 4 * length)
-  return at === undefined ? sharedUint32(length) : new Uint32Array(memory!.buffer, at, length)
+export function arenaUint32(arena: Arena | undefined, length: number): Uint32Array {
+  const at = take(arena, 4 * length)
+  return at === undefined ? sharedUint32(length) : new Uint32Array(arena!.buffer, at, length)
 }
-/** The same for bytes. */
-export function arenaUint8(memory: Arena | undefined, length: number): Uint8Array {
-  const at = memory && take(memory, length)
-  return at === undefined ? sharedUint8(length) : new Uint8Array(memory!.buffer, at, length)
+/** The same for other types. */
+export function arenaUint16(arena: Arena | undefined, length: number): Uint16Array {
+  const at = take(arena, 2 * length)
+  return at === undefined ? sharedUint16(length) : new Uint16Array(arena!.buffer, at, length)
+}
+export function arenaUint8(arena: Arena | undefined, length: number): Uint8Array {
+  const at = take(arena, length)
+  return at === undefined ? sharedUint8(length) : new Uint8Array(arena!.buffer, at, length)
+}
+export function arenaFloat64(arena: Arena | undefined, length: number): Float64Array {
+  const at = take(arena, 8 * length)
+  return at === undefined ? sharedFloat64(length) : new Float64Array(arena!.buffer, at, length)
 }
 
-function take({ buffer }: Arena, bytes: number): number | undefined {
+/** The same numbers once more, in the same memory. */
+export function arenaCopy(values: Uint32Array | Float64Array): Uint32Array | Float64Array {
+  const copy =
+    values instanceof Uint32Array ? arenaUint32(arenaOf(values), values.length) : sharedFloat64(values.length)
+  copy.set(values)
+  return copy
+}
+
+/** The memories that arrays stand in somewhere in what is to be said to another thread. */
+export function arenasIn(value: unknown, depth = 4): Arena[] {
+  if (typeof value !== 'object' || value === null || depth === 0) return []
+  if (ArrayBuffer.isView(value)) return [memories.get(value.buffer) ?? []].flat()
+  // Of things that are many, none is a column.
+  if (Array.isArray(value) && value.length > 16) return []
+  return [...new Set(Object.values(value).flatMap((part) => arenasIn(part, depth - 1)))]
+}
+
+function take(arena: Arena | undefined, bytes: number): number | undefined {
+  if (!arena) return undefined
+  const { buffer } = arena
   const taken = new Int32Array(buffer, 0, 1)
   const lines = Math.ceil(bytes / LINE_BYTES)
   const first = Atomics.add(taken, TAKEN, lines)

@@ -2,6 +2,7 @@
 
 import { parentPort } from 'node:worker_threads'
 import { LeakscopeError } from '../errors.ts'
+import { type Arena, adoptArena } from './arena.ts'
 
 /** Without a name, the module is only to be there when it is needed. */
 interface Call {
@@ -9,13 +10,15 @@ interface Call {
   readonly url: string
   readonly name?: string
   readonly args: readonly unknown[]
+  readonly arenas: readonly Arena[]
 }
 
 let last = Promise.resolve()
 
-parentPort!.on('message', ({ id, url, name, args }: Call) => {
+parentPort!.on('message', ({ id, url, name, args, arenas }: Call) => {
   last = last.then(async () => {
     if (name === undefined) return void (await import(url).catch(() => {}))
+    for (const arena of arenas) adoptArena(arena)
     try {
       const functions = (await import(url)) as Record<string, (...args: readonly unknown[]) => unknown>
       parentPort!.postMessage({ id, value: await functions[name]!(...args) })

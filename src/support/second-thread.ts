@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, LeakscopeError } from '../errors.ts'
+import { arenasIn } from './arena.ts'
 
 export interface SecondThread {
   /**
@@ -78,7 +79,7 @@ function start(): (SecondThread & { load(url: string): void }) | undefined {
         if (ended) return reject(ended)
         waiting.set(calls, { resolve: resolve as (value: unknown) => void, reject })
         worker.ref()
-        worker.postMessage({ id: calls++, url: compiled(url), name, args })
+        worker.postMessage({ id: calls++, url: compiled(url), name, args, arenas: arenasIn(args) })
       })
     },
     async close() {

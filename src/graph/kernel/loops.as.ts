@@ -4,8 +4,17 @@
 const UNSEEN: u32 = 0xffffffff
 const RETAINS: u32 = 0b0010_0000_1001_1111
 const WEAK: u32 = 6
+const EXCEPTION: u32 = 8
 const CROWD: u32 = 0xff000000
 const MANY: u32 = 255
+const NONE: u32 = 0xffffffff
+const NO_OWNER: u32 = 0xffffffff
+const SHARED: u32 = 0xfffffffe
+const HIDDEN: u32 = 0
+const ARRAY: u32 = 1
+const OBJECT: u32 = 3
+const NATIVE: u32 = 8
+const SYNTHETIC: u32 = 9
 
 // @ts-ignore: decorator
 @inline
@@ -237,5 +246,162 @@ export function addUp(order: usize, above: usize, sizes: usize, nodes: u32): voi
   for (let w = nodes - 1; w > 0; w--) {
     const holder = sizes + ((<usize>get(order, get(above, w))) << 2)
     store<u32>(holder, load<u32>(holder) + get(sizes, get(order, w)))
+  }
+}
+
+export function sum(values: usize, length: u32): f64 {
+  let total: u64 = 0
+  for (let i: u32 = 0; i < length; i++) total += <u64>get(values, i)
+  return <f64>total
+}
+
+export function markForeign(firstEdge: usize, edges: usize, number: usize, passedBy: usize, nodes: u32): void {
+  let edge = get(firstEdge, 1)
+  for (let node: u32 = 1; node < nodes; node++) {
+    const end = get(firstEdge, node + 1)
+    if (get(number, node) == UNSEEN && load<u8>(passedBy + node) == 0) {
+      for (; edge < end; edge++) {
+        const packed = get(edges, edge)
+        const target = packed >> 4
+        if (!retains(packed)) continue
+        if (get(number, target) != UNSEEN || load<u8>(passedBy + target) != 0) set(edges, edge, packed | EXCEPTION)
+      }
+    }
+    edge = end
+  }
+}
+
+export function findStores(nodeType: usize, nodeName: usize, external: u32, owner: usize, nodes: u32): u32 {
+  let stores: u32 = 0
+  for (let node: u32 = 0; node < nodes; node++) {
+    const type = <u32>load<u8>(nodeType + node)
+    const isStore = type == HIDDEN || type == ARRAY || (type == NATIVE && get(nodeName, node) == external)
+    set(owner, node, isStore ? NO_OWNER : node)
+    if (isStore) stores++
+  }
+  return stores
+}
+
+export function spreadOwners(firstEdge: usize, edges: usize, owner: usize, worklist: usize, nodes: u32): void {
+  let height: usize = worklist
+  let next: u32 = 0
+  for (;;) {
+    let node: u32
+    if (next < nodes) {
+      node = next++
+      if (get(owner, node) != node) continue
+    } else {
+      if (height == worklist) return
+      height -= 4
+      node = load<u32>(height)
+    }
+    const own = get(owner, node)
+    const end = get(firstEdge, node + 1)
+    for (let edge = get(firstEdge, node); edge < end; edge++) {
+      const packed = get(edges, edge)
+      const target = packed >> 4
+      const current = get(owner, target)
+      if (current == target || current == own || current == SHARED || (packed & 7) == WEAK) continue
+      set(owner, target, current == NO_OWNER ? own : SHARED)
+      store<u32>(height, target)
+      height += 4
+    }
+  }
+}
+
+export function moveSizes(nodeType: usize, sizes: usize, owner: usize, nodes: u32): u32 {
+  for (let node: u32 = 0; node < nodes; node++) {
+    const own = get(owner, node)
+    if (own == node || own >= SHARED || own == 0 || load<u8>(nodeType + own) == SYNTHETIC) continue
+    const total = <u64>get(sizes, own) + <u64>get(sizes, node)
+    if (total > <u64>u32.MAX_VALUE) return node
+    set(sizes, own, <u32>total)
+    set(sizes, node, 0)
+  }
+  return nodes
+}
+
+export function findImmediate(order: usize, above: usize, immediate: usize, nodes: u32): void {
+  for (let place: u32 = 0; place < nodes; place++) set(immediate, get(order, place), get(order, get(above, place)))
+}
+
+export function findHolders(order: usize, above: usize, owner: usize, holder: usize, nodes: u32): void {
+  for (let place: u32 = 0; place < nodes; place++) {
+    const over = get(order, get(above, place))
+    const own = get(owner, over)
+    set(holder, get(order, place), own == over || own >= SHARED ? over : get(holder, over))
+  }
+}
+
+export function firstOfKinds(nodeType: usize, nodeName: usize, byType: usize, byName: usize, first: usize, nodes: u32): u32 {
+  let found: u32 = 0
+  for (let node: u32 = 0; node < nodes; node++) {
+    const type = <u32>load<u8>(nodeType + node)
+    const kind = type == OBJECT || type == NATIVE ? byName + ((<usize>get(nodeName, node)) << 2) : byType + (type << 2)
+    if (load<u32>(kind) != NONE) continue
+    store<u32>(kind, 0)
+    set(first, found++, node)
+  }
+  return found
+}
+
+export function assignClasses(nodeType: usize, nodeName: usize, byType: usize, byName: usize, classOf: usize, nodes: u32): void {
+  for (let node: u32 = 0; node < nodes; node++) {
+    const type = <u32>load<u8>(nodeType + node)
+    const number = type == OBJECT || type == NATIVE ? get(byName, get(nodeName, node)) : get(byType, type)
+    store<u16>(classOf + ((<usize>node) << 1), <u16>number)
+  }
+}
+
+export function totalClasses(classOf: usize, sizes: usize, count: usize, bytes: usize, nodes: u32): void {
+  for (let node: u32 = 0; node < nodes; node++) {
+    const size = get(sizes, node)
+    if (size == 0) continue
+    const number = <u32>load<u16>(classOf + ((<usize>node) << 1))
+    set(count, number, get(count, number) + 1)
+    const total = bytes + ((<usize>number) << 3)
+    store<f64>(total, load<f64>(total) + <f64>size)
+  }
+}
+
+export function growClassTree(
+  group: usize, firstChild: usize, nextSibling: usize,
+  order: usize, above: usize, sizes: usize, classOf: usize, nodes: u32,
+): void {
+  for (let place: u32 = 0; place < nodes; place++) set(firstChild, place, NONE)
+  set(nextSibling, 0, NONE)
+  for (let place = nodes - 1; ; place--) {
+    const node = get(order, place)
+    set(group, place, get(sizes, node) == 0 ? NONE : <u32>load<u16>(classOf + ((<usize>node) << 1)))
+    if (place == 0) return
+    const parent = get(above, place)
+    set(nextSibling, place, get(firstChild, parent))
+    set(firstChild, parent, place)
+  }
+}
+
+export function retainByClass(
+  group: usize, firstChild: usize, nextSibling: usize,
+  order: usize, above: usize, retained: usize, onTheWay: usize, bytes: usize,
+): void {
+  let place: u32 = 0
+  for (;;) {
+    const own = get(group, place)
+    if (own != NONE && get(onTheWay, own) == 0) {
+      const total = bytes + ((<usize>own) << 3)
+      store<f64>(total, load<f64>(total) + <f64>get(retained, get(order, place)))
+    }
+    let next = get(firstChild, place)
+    if (next != NONE) {
+      if (own != NONE) set(onTheWay, own, get(onTheWay, own) + 1)
+    } else {
+      for (next = get(nextSibling, place); next == NONE; next = get(nextSibling, place)) {
+        if (place == 0) return
+        place = get(above, place)
+        const over = get(group, place)
+        if (over != NONE) set(onTheWay, over, get(onTheWay, over) - 1)
+      }
+    }
+    place = next
   }
 }
