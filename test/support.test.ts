@@ -2,8 +2,8 @@
 
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
+import { IdTable } from '../src/graph/id-table.ts'
 import { formatBytes, formatBytesDelta, formatCount, formatDuration, printable } from '../src/support/format.ts'
-import { IdTable } from '../src/support/id-table.ts'
 import { TupleInterner } from '../src/support/tuple-interner.ts'
 
 test.each([

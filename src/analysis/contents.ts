@@ -1,7 +1,7 @@
 // How much every large object refers to, remembered from snapshot to snapshot: a collection that gains entries shows by that.
 
+import { IdTable } from '../graph/id-table.ts'
 import { SHARED } from '../graph/ownership.ts'
-import { IdTable } from '../support/id-table.ts'
 import { uint32ToGive } from '../support/shared.ts'
 
 /** Of objects that refer to fewer others, nothing is remembered. */

@@ -1,10 +1,10 @@
 // Growth place by place: which objects are new, counted where an old object holds them.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { loopsFor } from '../graph/kernel-loops.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NodeType } from '../snapshot/meta.ts'
-import { edgeTarget } from '../snapshot/snapshot.ts'
-import { uint8ToGive } from '../support/shared.ts'
+import { arenaFloat64, arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import { grewIn, type Lineage } from './lineage.ts'
 import type { PlacedNodes, Places } from './places.ts'
 
@@ -32,31 +32,21 @@ export interface PlaceGrowth {
 }
 
 /** By node ordinal: 1 where it is of interest in which place a node stands: it is new, has grown, or refers to new ones. */
-export function askedOf(graph: HeapGraph, { born, firstSizes }: Lineage): Uint8Array {
-  const { nodeCount, firstEdge, edges } = graph.snapshot
-  const { owner, shallowSize } = graph.ownership
-  const asked = uint8ToGive(nodeCount)
-  for (let node = 0; node < nodeCount; node++) {
-    if (born[node]! > 0 || shallowSize[node]! > firstSizes[node]!) asked[node] = 1
-    const from = owner[node]! < SHARED ? owner[node]! : node
-    const end = firstEdge[node + 1]!
-    for (let edge = firstEdge[node]!; edge < end && asked[from] === 0; edge++) {
-      if (born[edgeTarget(edges[edge]!)]! > 0) asked[from] = 1
-    }
-  }
+export function askedOf({ snapshot, ownership }: HeapGraph, lineage: Lineage): Uint8Array {
+  const { nodeCount, firstEdge, edges } = snapshot
+  const { owner } = ownership
+  const { sizes, born, firstSizes } = lineage
+  const asked = arenaUint8(arenaOf(edges), nodeCount)
+  loopsFor(firstEdge, edges, owner, sizes, born, firstSizes, asked).markAsked(snapshot, owner, lineage, asked)
   return asked
 }
 
 /** By node ordinal: bytes of the new nodes among those that it dominates, itself included. */
-export function bytesOfNew(graph: HeapGraph, { born }: Lineage): Float64Array {
-  const { above, order } = graph.dominators
-  const { shallowSize } = graph.ownership
-  const bytes = new Float64Array(born.length)
-  for (let i = order.length - 1; i > 0; i--) {
-    const node = order[i]!
-    if (born[node]! > 0) bytes[node]! += shallowSize[node]!
-    if (bytes[node]! > 0) bytes[order[above[i]!]!]! += bytes[node]!
-  }
+export function bytesOfNew({ dominators, ownership }: HeapGraph, { born }: Lineage): Float64Array {
+  const { above, order } = dominators
+  const { shallowSize } = ownership
+  const bytes = arenaFloat64(arenaOf(order), born.length)
+  loopsFor(order, above, shallowSize, born, bytes).addNewBytes(dominators, shallowSize, born, bytes)
   return bytes
 }
 
@@ -73,19 +63,19 @@ export function growthById(
   newBytes: Float64Array,
 ): PlaceGrowth[] {
   const { nodeCount, nodeType } = graph.snapshot
-  const { owner, shallowSize } = graph.ownership
-  const { born, firstSizes, steps } = lineage
+  const { owner } = graph.ownership
+  const { sizes, born, firstSizes, steps } = lineage
   const added = new Map<number, PlaceGrowth>()
   const grown = new Map<number, PlaceGrowth>()
   /** By place times steps plus step: new objects that a new object of another place holds. */
   const entered = new Uint32Array(places.size * steps)
-  for (let node = 1; node < nodeCount; node++) {
-    const own = owner[node]!
-    if ((own !== node && own < SHARED) || nodeType[node] === NodeType.synthetic) continue
+  const arena = arenaOf(owner)
+  const list = arenaUint32(arena, nodeCount)
+  const found = loopsFor(nodeType, owner, sizes, born, firstSizes, list).listGrowth(nodeType, owner, lineage, list)
+  for (const node of list.subarray(0, found)) {
     const place = placed.of[node]!
     if (born[node] === 0) {
-      const bytes = shallowSize[node]! - firstSizes[node]!
-      if (bytes <= 0) continue
+      const bytes = sizes[node]! - firstSizes[node]!
       const { perStep } = count(grown, place, 'grown', node, bytes, steps)
       for (let step = 0; step < steps; step++) if (grewIn(lineage, step, node)) perStep[step]!++
     } else {

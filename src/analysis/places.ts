@@ -2,11 +2,10 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
-import { SHARED } from '../graph/ownership.ts'
+import { LABEL, NONE } from '../graph/loops.ts'
 import { ROOT, userRoots } from '../graph/roots.ts'
-import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
-import { arenaOf, arenaUint32 } from '../support/arena.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import type { Slices } from '../support/breathing.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import type { Classes } from './classes.ts'
@@ -14,10 +13,8 @@ import type { Classes } from './classes.ts'
 /** Above so many properties an object is taken for a dictionary, whose keys are data and no names. */
 const DICTIONARY_PROPERTIES = 64
 
-const NO_NAME = 0xffffffff
-
-/** Kinds of labels, in the upper bits of a label's number; those of a name are numbered within. */
-const LABEL = { none: 0, element: 1, entry: 2, key: 3, hidden: 4, named: 8 } as const
+/** How the internal references of a table to what it has are called. */
+const ENTRY = /^\d+($| \/ part of key )/
 
 /**
  * The vocabulary that snapshots share: classes and labels numbered alike in all of them, and places.
@@ -54,21 +51,25 @@ export class Places {
   *locate(graph: HeapGraph, classes: Classes, holder = findHolders(graph), asked?: Uint8Array): Slices<PlacedNodes> {
     const { nodeCount } = graph.snapshot
     const { order } = graph.dominators
-    // Each node is behind its holder.
-    for (let i = nodeCount - 1; asked && i > 0; i--) if (asked[order[i]!] === 1) asked[holder[order[i]!]!] = 1
-    const wanted = asked ?? new Uint8Array(nodeCount).fill(1)
+    const arena = arenaOf(order)
+    const wanted = asked ?? arenaUint8(arena, nodeCount).fill(1)
+    if (asked) loopsFor(order, holder, asked).askHolders(order, holder, asked)
     yield undefined
     const label = this.#labelNodes(graph, holder, wanted)
     yield undefined
     const kind = this.#kindsOf(graph, classes, holder, wanted)
     yield undefined
 
-    const of = new Uint32Array(nodeCount)
-    for (const node of order) {
-      if (wanted[node] === 0 || node === ROOT) continue
+    const of = arenaUint32(arena, nodeCount)
+    const list = arenaUint32(arena, nodeCount)
+    const count = loopsFor(order, wanted, list).listInOrder(order, wanted, list)
+    for (let i = 0; i < count; i++) {
+      const node = list[i]!
+      if (node === ROOT) continue
       const place = of[holder[node]!]!
       const nodeLabel = label[node]!
-      const nodeClass = kind[node]!
+      const own = kind.own[node]!
+      const nodeClass = own === 0 ? kind.ofClass[classes.of[node]!]! : own - 1
       const repeats =
         this.#places.part(place, 1) === nodeLabel && this.#places.part(place, 2) === nodeClass && place !== 0
       of[node] = repeats ? place : this.#places.intern(place, nodeLabel, nodeClass)
@@ -80,11 +81,16 @@ export class Places {
    * By node ordinal: number of the node's class, in which functions are told apart by where they stand in the source,
    * and objects of Node's own classes (timers, requests) by the function of the program's that they hold.
    */
-  #kindsOf(graph: HeapGraph, classes: Classes, holder: Uint32Array, wanted: Uint8Array): Uint32Array {
+  #kindsOf(
+    graph: HeapGraph,
+    classes: Classes,
+    holder: Uint32Array,
+    wanted: Uint8Array,
+  ): { readonly ofClass: Uint32Array; readonly own: Uint32Array } {
     const { locations, nodeType } = graph.snapshot
-    const shared = Uint32Array.from(classes.keys, (key) => numberFor(this.#classes, key))
-    const kind = new Uint32Array(classes.of.length)
-    for (let node = 0; node < kind.length; node++) kind[node] = shared[classes.of[node]!]!
+    const ofClass = Uint32Array.from(classes.keys, (key) => numberFor(this.#classes, key))
+    /** By node ordinal: 0, or 1 and the number where it is not that of the class. */
+    const own = arenaUint32(arenaOf(holder), classes.of.length)
     const urlOfSite: string[] = []
     const kindOfSite: number[] = []
     for (let row = 0; row < locations.node.length; row++) {
@@ -96,64 +102,43 @@ export class Places {
       if (url === '' || url.startsWith('node:')) continue
       const place = () => `${url}:${locations.line[site]}:${locations.column[site]}`
       kindOfSite[site] ??= numberFor(this.#classes, place())
-      kind[node] = kindOfSite[site]!
+      own[node] = kindOfSite[site]! + 1
       const caller = holder[node]!
       if (nodeType[caller] === NodeType.object && graph.sourceLocation(caller)?.url.startsWith('node:')) {
-        kind[caller] = numberFor(this.#classes, `${classes.keys[classes.of[caller]!]} of ${place()}`)
+        own[caller] = numberFor(this.#classes, `${classes.keys[classes.of[caller]!]} of ${place()}`) + 1
       }
     }
-    return kind
+    return { ofClass, own }
   }
 
   /** By node ordinal: number of the label that its holder's reference to it has. */
-  #labelNodes(graph: HeapGraph, holder: Uint32Array, wanted: Uint8Array): Uint32Array {
-    const { snapshot } = graph
-    const { nodeCount, firstEdge, edges, edgeNameOrIndex } = snapshot
-    const { owner } = graph.ownership
-    const named = new LabelNumbers(snapshot, this.#labels)
-    const global = new Set(userRoots(snapshot))
-    const label = new Uint32Array(nodeCount)
+  #labelNodes({ snapshot, ownership, scratch }: HeapGraph, holder: Uint32Array, wanted: Uint8Array): Uint32Array {
+    const { firstEdge, edges, edgeNameOrIndex, strings } = snapshot
+    const { owner } = ownership
+    const arena = arenaOf(edges)
+    const roots = [...userRoots(snapshot)]
+    const globals = arenaUint32(arena, roots.length)
+    globals.set(roots)
+    const known = arenaUint32(arena, strings.count)
+    const used = arenaUint8(arena, strings.count)
+    const label = scratch.take().fill(LABEL.none)
     /** By node ordinal: the least number of the names that others than the holder have for the node. */
-    const otherName = new Uint32Array(nodeCount).fill(NO_NAME)
-    for (let node = 0; node < nodeCount; node++) {
-      const from = owner[node]! < SHARED ? owner[node]! : node
-      const isStore = from !== node
-      const end = firstEdge[node + 1]!
-      let properties = -1
-      for (let edge = firstEdge[node]!; edge < end; edge++) {
-        const packed = edges[edge]!
-        const target = edgeTarget(packed)
-        if (wanted[target] === 0 || !retains(packed) || owner[target] !== target) continue
-        const type = edgeType(packed)
-        if (holder[target] !== from) {
-          if (type === EdgeType.context || type === EdgeType.property) {
-            const name = named.name(edgeNameOrIndex[edge]!)
-            if (name < otherName[target]!) otherName[target] = name
-          }
-          continue
-        }
-        // The object's own references come before what its stores say of them.
-        const known = label[target]!
-        if (known !== LABEL.none && isStore) continue
-        if (type === EdgeType.element) label[target] = LABEL.element
-        else if (type === EdgeType.hidden) label[target] = LABEL.hidden
-        else if (type === EdgeType.internal) {
-          if (known === LABEL.none) label[target] = named.internal(edgeNameOrIndex[edge]!)
-        } else {
-          if (properties < 0 && type === EdgeType.property) {
-            properties = global.has(node) ? 0 : countProperties(snapshot, node)
-          }
-          label[target] =
-            type === EdgeType.property && properties > DICTIONARY_PROPERTIES
-              ? LABEL.key
-              : named.name(edgeNameOrIndex[edge]!)
-        }
-      }
+    const otherName = scratch.take().fill(NONE)
+    const columns = {
+      ...{ firstEdge, edges, edgeNameOrIndex, owner, holder, wanted, globals, known, used },
+      dictionary: DICTIONARY_PROPERTIES,
     }
-    // What several hold is owned by none of them, but is still called something.
-    for (let node = 0; node < nodeCount; node++) {
-      if (label[node] === LABEL.none && otherName[node] !== NO_NAME) label[node] = otherName[node]!
+    const heap = [firstEdge, edges, edgeNameOrIndex, owner, holder, wanted, globals, known, used]
+    const loops = loopsFor(...heap, label, otherName)
+    loops.labelNodes(false, columns, label, otherName)
+    const names = arenaUint32(arena, strings.count)
+    for (const name of names.subarray(0, loopsFor(used, names).listMarked(used, names))) {
+      const text = strings.get(name)
+      // Internal references that are numbered, or name both sides of a WeakMap's pair, are entries of a table.
+      known[name] = used[name] === 2 && ENTRY.test(text) ? LABEL.entry : LABEL.named + numberFor(this.#labels, text)
     }
+    loops.labelNodes(true, columns, label.fill(LABEL.none), otherName)
+    scratch.give(otherName)
     return label
   }
 }
@@ -176,37 +161,6 @@ export interface PlacedNodes {
   readonly holder: Uint32Array
 }
 
-/** Numbers for a snapshot's names, shared with other snapshots through their texts; each text is decoded once. */
-class LabelNumbers {
-  readonly #snapshot: Snapshot
-  readonly #shared: Map<string, number>
-  /** By string index: the label's number, or 0 if not looked up yet. */
-  readonly #known: Uint32Array
-
-  constructor(snapshot: Snapshot, shared: Map<string, number>) {
-    this.#snapshot = snapshot
-    this.#shared = shared
-    this.#known = new Uint32Array(snapshot.strings.count)
-  }
-
-  name(index: number): number {
-    let number = this.#known[index]!
-    if (number === 0) {
-      number = LABEL.named + numberFor(this.#shared, this.#snapshot.strings.get(index))
-      this.#known[index] = number
-    }
-    return number
-  }
-
-  /** Internal references that are numbered, or name both sides of a WeakMap's pair, are entries of a table. */
-  internal(index: number): number {
-    if (this.#known[index] === 0 && /^\d+($| \/ part of key )/.test(this.#snapshot.strings.get(index))) {
-      this.#known[index] = LABEL.entry
-    }
-    return this.name(index)
-  }
-}
-
 function numberFor(numbers: Map<string, number>, text: string): number {
   let number = numbers.get(text)
   if (number === undefined) {
@@ -214,12 +168,4 @@ function numberFor(numbers: Map<string, number>, text: string): number {
     numbers.set(text, number)
   }
   return number
-}
-
-function countProperties({ firstEdge, edges }: Snapshot, node: number): number {
-  let count = 0
-  for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-    if (edgeType(edges[edge]!) === EdgeType.property) count++
-  }
-  return count
 }

@@ -3,11 +3,11 @@
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { type RawStrings, StringTable } from '../snapshot/strings.ts'
 import { atOnce } from '../support/breathing.ts'
-import { IdTable } from '../support/id-table.ts'
 import { Scratch } from '../support/scratch.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { computeDistances, type Distances, UNREACHABLE } from './distances.ts'
 import { computeDominators, computeRetainedSizes, type Dominators, dominatorsOf } from './dominators.ts'
+import { IdTable } from './id-table.ts'
 import { locationAt, type SourceLocation, scriptUrls } from './locations.ts'
 import { findModuleScopes } from './modules.ts'
 import { computeOwnership, type Ownership } from './ownership.ts'
@@ -110,7 +110,7 @@ export class HeapGraph {
 
   /** Where the closure, or the constructor of the class instance, stands; undefined if V8 does not say. */
   sourceLocation(node: number): SourceLocation | undefined {
-    this.#locationRows ??= new IdTable(this.snapshot.locations.node)
+    this.#locationRows ??= new IdTable(this.snapshot.locations.node, this.scratch.arena)
     const row = this.#locationRows.position(node)
     return row < 0 ? undefined : locationAt(this.snapshot, this.scriptUrls, row)
   }

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { type Arena, arenaOf } from '../support/arena.ts'
-import type { Loops } from './loops.ts'
+import { ID_SEED, type Loops } from './loops.ts'
 import { plainLoops } from './plain-loops.ts'
 
 type Kernel = Readonly<Record<keyof Loops, (...args: readonly number[]) => number>>
@@ -95,5 +95,61 @@ const loopsOf = (kernel: Kernel): Loops => ({
   },
   retainByClass({ group, firstChild, nextSibling }, { order, above }, retained, onTheWay, bytes) {
     kernel.retainByClass(...at(group, firstChild, nextSibling, order, above, retained, onTheWay, bytes))
+  },
+  likely(ids, sieve, out) {
+    return kernel.likely(...at(ids, ids.length, sieve, out)) >>> 0
+  },
+  listMarked(marks, out) {
+    return kernel.listMarked(...at(marks, marks.length, out)) >>> 0
+  },
+  listNamed(nodeName, marks, out) {
+    return kernel.listNamed(...at(nodeName, marks, nodeName.length, out)) >>> 0
+  },
+  listInOrder(order, marks, out) {
+    return kernel.listInOrder(...at(order, marks, order.length, out)) >>> 0
+  },
+  measureIds(ids, room, state) {
+    kernel.measureIds(...at(ids, ids.length, room, state))
+  },
+  fillIds({ ids, odd, small, slots }) {
+    const { length } = small
+    return kernel.fillIds(...at(ids, ids.length, odd, small, length, slots, slots.length - 1, ID_SEED)) >>> 0
+  },
+  lookUpIds(wanted, { ids, odd, small, slots }, found) {
+    const table = at(ids, ids.length, odd, small, small.length, slots, slots.length - 1, ID_SEED)
+    kernel.lookUpIds(...at(wanted, wanted.length), ...table, ...at(found))
+  },
+  markIds(ids, bits, rest) {
+    return kernel.markIds(...at(ids, ids.length, bits, 32 * bits.length, rest)) >>> 0
+  },
+  takeOver(was, before, now) {
+    kernel.takeOver(...at(was, before, now, was.length))
+  },
+  joinLineage(was, before, { sizes, born, firstSizes }, grew, step) {
+    const columns = at(was, before.born, before.firstSizes, before.sizes, sizes, born, firstSizes, grew)
+    kernel.joinLineage(...columns, step, was.length)
+  },
+  markAsked({ firstEdge, edges }, owner, { sizes, born, firstSizes }, asked) {
+    kernel.markAsked(...at(firstEdge, edges, owner, sizes, born, firstSizes, asked, asked.length))
+  },
+  askHolders(order, holder, asked) {
+    kernel.askHolders(...at(order, holder, asked, order.length))
+  },
+  addNewBytes({ order, above }, sizes, born, bytes) {
+    kernel.addNewBytes(...at(order, above, sizes, born, bytes, order.length))
+  },
+  listGrowth(nodeType, owner, { sizes, born, firstSizes }, out) {
+    return kernel.listGrowth(...at(nodeType, owner, sizes, born, firstSizes, out, owner.length)) >>> 0
+  },
+  searchPaths(columns, cost, via, { buckets, entries }) {
+    const { firstEdge, edges, edgeNameOrIndex, nodeType, owner, machinery, context, previous, costs, starts } = columns
+    const heap = at(firstEdge, edges, edgeNameOrIndex, nodeType, owner, ...machinery, context, previous, costs)
+    const room = at(cost, via, starts, starts.length / 2, buckets, entries, entries.length / 2)
+    return kernel.searchPaths(...heap, ...room) !== 0
+  },
+  labelNodes(assign, columns, label, otherName) {
+    const { firstEdge, edges, edgeNameOrIndex, owner, holder, wanted, globals, dictionary, known, used } = columns
+    const heap = at(firstEdge, edges, edgeNameOrIndex, owner, holder, wanted, globals, globals.length)
+    kernel.labelNodes(Number(assign), ...heap, ...at(dictionary, known, used, label, otherName, label.length))
   },
 })

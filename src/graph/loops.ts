@@ -87,6 +87,76 @@ export interface ClassTree {
   readonly nextSibling: Uint32Array
 }
 
+/** Another one in each process: ids that all fall on one slot cannot be chosen beforehand. */
+export const ID_SEED = Math.floor(Math.random() * 2 ** 32)
+
+/** Ids and where they stand, see id-table.ts. */
+export interface IdColumns {
+  readonly ids: Uint32Array
+  readonly odd: number
+  readonly small: Uint32Array
+  readonly slots: Uint32Array
+}
+
+/** What is known of each node's past. */
+export interface History {
+  readonly sizes: Sizes
+  readonly born: Uint16Array
+  readonly firstSizes: Sizes
+}
+
+export interface PathColumns {
+  readonly nodeType: Uint8Array
+  readonly firstEdge: Uint32Array
+  readonly edges: Uint32Array
+  readonly edgeNameOrIndex: Uint32Array
+  readonly owner: Uint32Array
+  /** Where to start, and at which cost, two words each. */
+  readonly starts: Uint32Array
+  /** Names of references: three that lead from anything to everything of its kind, and a scope's to what it is in. */
+  readonly machinery: readonly [number, number, number]
+  readonly context: number
+  readonly previous: number
+  /** See {@link COST}. */
+  readonly costs: Uint32Array
+}
+/** What stands where among the costs of a step. */
+export const COST = {
+  reference: 0,
+  store: 1,
+  closureScope: 2,
+  internal: 3,
+  hidden: 4,
+  outerScope: 5,
+  machinery: 6,
+} as const
+/** So many buckets does the search have, for costs that are lower. */
+export const PATH_BUCKETS = 32
+
+export interface PathRoom {
+  /** Two words a bucket. */
+  readonly buckets: Uint32Array
+  /** Two words an entry. */
+  readonly entries: Uint32Array
+}
+
+/** Kinds of labels, in the upper bits of a label's number; those of a name are numbered within. */
+export const LABEL = { none: 0, element: 1, entry: 2, key: 3, hidden: 4, named: 8 } as const
+
+export interface LabelColumns extends Pick<Snapshot, 'firstEdge' | 'edges' | 'edgeNameOrIndex'> {
+  readonly owner: Uint32Array
+  readonly holder: Uint32Array
+  readonly wanted: Uint8Array
+  /** The global objects, which are no dictionaries. */
+  readonly globals: Uint32Array
+  /** Above so many properties an object is taken for a dictionary, whose keys are data and no names. */
+  readonly dictionary: number
+  /** By string index: the label's number. */
+  readonly known: Uint32Array
+  /** By string index, see {@link Loops.labelNodes}. */
+  readonly used: Uint8Array
+}
+
 export interface Loops {
   /**
    * Goes on until `until` nodes are numbered, or stack or list of passed edges are full. True when all that can be
@@ -126,6 +196,41 @@ export interface Loops {
   totalClasses(of: Uint16Array | Uint32Array, sizes: Sizes, count: Uint32Array, bytes: Float64Array): void
   growClassTree(tree: ClassTree, tops: Tops, sizes: Sizes, of: Uint16Array | Uint32Array): void
   retainByClass(tree: ClassTree, tops: Tops, retained: Sizes, onTheWay: Uint32Array, bytes: Float64Array): void
+  /** Places of the ids whose last 16 bits the sieve lets through. */
+  likely(ids: Uint32Array, sieve: Uint8Array, out: Uint32Array): number
+  /** Places that are marked. */
+  listMarked(marks: Uint8Array, out: Uint32Array): number
+  /** Nodes whose name is marked, by string index. */
+  listNamed(nodeName: Uint32Array, marks: Uint8Array, out: Uint32Array): number
+  /** Nodes that are marked, each behind its dominator. */
+  listInOrder(order: Uint32Array, marks: Uint8Array, out: Uint32Array): number
+  /** See id-table.ts: whether most ids are odd, places that small ones take, and how many others there are. */
+  measureIds(ids: Uint32Array, room: number, state: Uint32Array): void
+  /** Enters all ids; says how many were there already. */
+  fillIds(table: IdColumns): number
+  /** Where each of the wanted stands, or NONE; fast where they stand in the same order. */
+  lookUpIds(wanted: Uint32Array, table: IdColumns, found: Uint32Array): void
+  /** Sets the bit of each id that has one; NONE as soon as it is set already, else how many have none: the rest. */
+  markIds(ids: Uint32Array, bits: Uint32Array, rest: Uint32Array): number
+  /** What was known of those that were there before. */
+  takeOver(was: Uint32Array, before: Uint32Array, now: Uint32Array): void
+  /** See lineage.ts; of a step, also which became larger. */
+  joinLineage(was: Uint32Array, before: History, now: History, grew: Uint32Array, step: number): void
+  /** See `askedOf`. */
+  markAsked(columns: Pick<Snapshot, 'firstEdge' | 'edges'>, owner: Uint32Array, now: History, asked: Uint8Array): void
+  /** Marks what holds what is marked. */
+  askHolders(order: Uint32Array, holder: Uint32Array, asked: Uint8Array): void
+  /** See `bytesOfNew`. */
+  addNewBytes(tops: Tops, sizes: Sizes, born: Uint16Array, bytes: Float64Array): void
+  /** Nodes that are new, or became larger, and are neither stores of others nor V8's groups. */
+  listGrowth(nodeType: Uint8Array, owner: Uint32Array, now: History, out: Uint32Array): number
+  /** See paths.ts; false, with anything in `cost` and `via`, if there is too little room. */
+  searchPaths(columns: PathColumns, cost: Uint32Array, via: Uint32Array, room: PathRoom): boolean
+  /**
+   * See places.ts. Without `assign`, only marks the names that labels will be made of: 1 for any, 2 for those of
+   * internal references.
+   */
+  labelNodes(assign: boolean, columns: LabelColumns, label: Uint32Array, otherName: Uint32Array): void
   /** Adds each node's size to its dominator's. */
   addUp(order: Uint32Array, above: Uint32Array, sizes: Sizes): void
 }

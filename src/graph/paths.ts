@@ -1,14 +1,15 @@
 // The retaining path that a person would tell: not the shortest through V8's insides, but the one through the program.
 
-import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, retains, type Snapshot } from '../snapshot/snapshot.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
+import { arenaOf, arenaUint32 } from '../support/arena.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedUint32 } from '../support/shared.ts'
-import { SHARED } from './ownership.ts'
+import { loopsFor } from './kernel-loops.ts'
+import { COST, PATH_BUCKETS, type PathColumns } from './loops.ts'
+import { plainLoops } from './plain-loops.ts'
 import { ROOT, userRoots } from './roots.ts'
 
-/** What a step costs: the program's own references little, V8's bookkeeping much; at most MAX_COST. */
-const COST = {
+/** What a step costs: the program's own references little, V8's bookkeeping much; less than PATH_BUCKETS. */
+const COSTS: Readonly<Record<keyof typeof COST, number>> = {
   reference: 2,
   store: 1,
   closureScope: 4,
@@ -16,13 +17,12 @@ const COST = {
   hidden: 10,
   outerScope: 12,
   machinery: 24,
-} as const
-const MAX_COST = 31
+}
 /** What starting at a place costs: the program's modules first, V8's roots last. */
 const START = { module: 0, dependency: 3, global: 4, nodeModule: 9, root: 18 } as const
 
 /** Property names that lead from anything to everything of its kind. */
-const MACHINERY = ['__proto__', 'constructor', 'prototype']
+const MACHINERY = ['__proto__', 'constructor', 'prototype'] as const
 
 export const NOT_REACHED = 0xffffffff
 
@@ -31,25 +31,25 @@ export interface Paths {
   readonly via: Uint32Array
 }
 
-type PathColumns = Pick<Snapshot, 'nodeCount' | 'nodeType' | 'firstEdge' | 'edges' | 'edgeNameOrIndex'> & {
-  readonly owner: Uint32Array
-  /** Where to start, and at which cost. */
-  readonly starts: readonly (readonly [node: number, cost: number])[]
-  /** Names of references. */
-  readonly machinery: ReadonlySet<number>
-  readonly context: number
-  readonly previous: number
-}
-
 /** @param moduleScopes as `findModuleScopes` gives them */
-function pathColumns(snapshot: Snapshot, moduleScopes: ReadonlyMap<number, string>, owner: Uint32Array): PathColumns {
+function pathColumns(
+  snapshot: Snapshot,
+  moduleScopes: ReadonlyMap<number, string>,
+  owner: Uint32Array,
+): PathColumns & Pick<Snapshot, 'nodeCount'> {
   const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
-  const starts: [number, number][] = [...moduleScopes].map(([scope, url]) => [scope, startCost(url)])
-  for (const node of userRoots(snapshot)) starts.push([node, START.global])
-  starts.push([ROOT, START.root])
+  const first = [...moduleScopes].flatMap(([scope, url]) => [scope, startCost(url)])
+  for (const node of userRoots(snapshot)) first.push(node, START.global)
+  first.push(ROOT, START.root)
+  const arena = arenaOf(edges)
+  const starts = arenaUint32(arena, first.length)
+  starts.set(first)
+  const costs = arenaUint32(arena, Object.keys(COST).length)
+  for (const [step, at] of Object.entries(COST)) costs[at] = COSTS[step as keyof typeof COST]
+  const [a, b, c] = MACHINERY
   return {
-    ...{ nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts },
-    machinery: new Set(MACHINERY.map((name) => strings.indexOf(name))),
+    ...{ nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts, costs },
+    machinery: [strings.indexOf(a), strings.indexOf(b), strings.indexOf(c)],
     context: strings.indexOf('context'),
     previous: strings.indexOf('previous'),
   }
@@ -66,50 +66,19 @@ export const callComputePaths = (second: SecondThread, ...heap: Parameters<typeo
  * then the root of the heap. Dijkstra's algorithm with Dial's buckets ("Algorithm 360", 1969), as costs are small
  * whole numbers: O(nodes + edges).
  */
-export function findPaths(columns: PathColumns): Paths {
-  const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, owner, machinery, context, previous } = columns
-  const cost = new Uint32Array(nodeCount).fill(NOT_REACHED)
-  const via = sharedUint32(nodeCount).fill(NOT_REACHED)
-  const buckets = Array.from({ length: MAX_COST + 1 }, () => new Bucket())
-  let waiting = 0
-
-  const offer = (node: number, total: number, from: number): void => {
-    if (total >= cost[node]!) return
-    cost[node] = total
-    via[node] = from
-    buckets[total & MAX_COST]!.push(node)
-    waiting++
-  }
-  for (const [node, total] of columns.starts) offer(node, total, ROOT)
-
-  for (let total = 0; waiting > 0; total++) {
-    const bucket = buckets[total & MAX_COST]!
-    for (let i = 0; i < bucket.length; i++) {
-      waiting--
-      const node = bucket.nodes[i]!
-      if (cost[node] !== total) continue
-      const end = firstEdge[node + 1]!
-      for (let edge = firstEdge[node]!; edge < end; edge++) {
-        const packed = edges[edge]!
-        if (!retains(packed)) continue
-        const target = edgeTarget(packed)
-        if (cost[target]! <= total + 1) continue
-        const type = edgeType(packed)
-        const kind = nodeType[target]!
-        let step: number = COST.reference
-        if (kind === NodeType.code || kind === NodeType.objectShape) step = COST.machinery
-        else if (type === EdgeType.internal) {
-          const name = edgeNameOrIndex[edge]!
-          if (owner[target] === owner[node] || (owner[node] !== node && owner[node]! < SHARED)) step = COST.store
-          else if (name === context) step = COST.closureScope
-          else if (name === previous) step = COST.outerScope
-          else step = COST.internal
-        } else if (type === EdgeType.hidden) step = COST.hidden
-        else if (type === EdgeType.property && machinery.has(edgeNameOrIndex[edge]!)) step = COST.machinery
-        offer(target, total + step, node)
-      }
-    }
-    bucket.clear()
+export function findPaths(columns: ReturnType<typeof pathColumns>): Paths {
+  const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts, costs } = columns
+  const arena = arenaOf(edges)
+  const cost = arenaUint32(arena, nodeCount).fill(NOT_REACHED)
+  const via = arenaUint32(arena, nodeCount).fill(NOT_REACHED)
+  const buckets = arenaUint32(arena, 2 * PATH_BUCKETS)
+  // Some nodes are offered several times before it is their turn.
+  const entries = arenaUint32(arena, 2 * (2 * nodeCount + 1024))
+  const heap = [nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts, costs]
+  const loops = loopsFor(...heap, cost, via, buckets, entries)
+  if (!loops.searchPaths(columns, cost, via, { buckets, entries })) {
+    for (const column of [cost, via]) column.fill(NOT_REACHED)
+    plainLoops.searchPaths(columns, cost, via, { buckets, entries })
   }
   return { via }
 }
@@ -117,24 +86,6 @@ export function findPaths(columns: PathColumns): Paths {
 function startCost(url: string): number {
   if (url.startsWith('node:')) return START.nodeModule
   return url.includes('/node_modules/') ? START.dependency : START.module
-}
-
-/** A growing list of node ordinals. */
-class Bucket {
-  nodes = new Uint32Array(64)
-  length = 0
-
-  push(node: number): void {
-    if (this.length === this.nodes.length) {
-      const larger = new Uint32Array(2 * this.length)
-      larger.set(this.nodes)
-      this.nodes = larger
-    }
-    this.nodes[this.length++] = node
-  }
-  clear(): void {
-    this.length = 0
-  }
 }
 
 /** The ordinals on the way to `node`, the start first, `node` last; empty if nothing that retains leads there. */

@@ -2,7 +2,23 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { EXCEPTION, edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
-import { CROWD, isNamed, LISTS, type Loops, MANY, NO_OWNER, NONE, SHARED, UNSEEN, WALK } from './loops.ts'
+import {
+  COST,
+  CROWD,
+  ID_SEED,
+  type IdColumns,
+  isNamed,
+  LABEL,
+  LISTS,
+  type Loops,
+  MANY,
+  NO_OWNER,
+  NONE,
+  PATH_BUCKETS,
+  SHARED,
+  UNSEEN,
+  WALK,
+} from './loops.ts'
 import { ROOT } from './roots.ts'
 
 export const plainLoops: Loops = {
@@ -318,4 +334,269 @@ export const plainLoops: Loops = {
       place = next
     }
   },
+
+  likely(ids, sieve, out) {
+    let found = 0
+    for (let i = 0; i < ids.length; i++) if (sieve[ids[i]! & 0xffff] !== 0) out[found++] = i
+    return found
+  },
+
+  listMarked(marks, out) {
+    let found = 0
+    for (let i = 0; i < marks.length; i++) if (marks[i] !== 0) out[found++] = i
+    return found
+  },
+
+  listNamed(nodeName, marks, out) {
+    let found = 0
+    for (let node = 0; node < nodeName.length; node++) if (marks[nodeName[node]!] !== 0) out[found++] = node
+    return found
+  },
+
+  listInOrder(order, marks, out) {
+    let found = 0
+    for (let place = 0; place < order.length; place++) if (marks[order[place]!] !== 0) out[found++] = order[place]!
+    return found
+  },
+
+  measureIds(ids, room, state) {
+    let odds = 0
+    for (let i = 0; i < ids.length; i++) odds += ids[i]! & 1
+    const odd = 2 * odds > ids.length ? 1 : 0
+    let places = 0
+    let others = 0
+    for (let i = 0; i < ids.length; i++) {
+      const place = ids[i]! >>> odd
+      if (place >= room || (ids[i]! & odd) !== odd) others++
+      else if (place >= places) places = place + 1
+    }
+    state.set([odd, places, others])
+  },
+
+  fillIds(table) {
+    const { ids, odd, small, slots } = table
+    let duplicates = 0
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!
+      const place = id >>> odd
+      const isSmall = place < small.length && (id & odd) === odd
+      const [entries, at] = isSmall ? [small, place] : [slots, slotOf(table, id)]
+      if (entries[at] !== 0) duplicates++
+      else entries[at] = i + 1
+    }
+    return duplicates
+  },
+
+  lookUpIds(wanted, table, found) {
+    const { ids } = table
+    for (let i = 0, next = 0; i < wanted.length; i++) {
+      const position = next < ids.length && ids[next] === wanted[i] ? next : positionOf(table, wanted[i]!)
+      found[i] = position < 0 ? NONE : position
+      if (position >= 0) next = position + 1
+    }
+  },
+
+  markIds(ids, bits, rest) {
+    let others = 0
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!
+      if (id >= 32 * bits.length) {
+        rest[others++] = id
+        continue
+      }
+      const bit = 1 << (id & 31)
+      if ((bits[id >>> 5]! & bit) !== 0) return NONE
+      bits[id >>> 5]! |= bit
+    }
+    return others
+  },
+
+  takeOver(was, before, now) {
+    for (let node = 0; node < was.length; node++) if (was[node] !== NONE) now[node] = before[was[node]!]!
+  },
+
+  joinLineage(was, before, { sizes, born, firstSizes }, grew, step) {
+    for (let node = 0; node < was.length; node++) {
+      const position = was[node]!
+      if (position === NONE) {
+        born[node] = step + 1
+        firstSizes[node] = sizes[node]!
+        continue
+      }
+      born[node] = before.born[position]!
+      firstSizes[node] = before.firstSizes[position]!
+      if (sizes[node]! > before.sizes[position]!) grew[node]! |= 1 << (step & 31)
+    }
+  },
+
+  markAsked({ firstEdge, edges }, owner, { sizes, born, firstSizes }, asked) {
+    for (let node = 0; node < asked.length; node++) {
+      if (born[node]! > 0 || sizes[node]! > firstSizes[node]!) asked[node] = 1
+      const from = owner[node]! < SHARED ? owner[node]! : node
+      const end = firstEdge[node + 1]!
+      for (let edge = firstEdge[node]!; edge < end && asked[from] === 0; edge++) {
+        if (born[edgeTarget(edges[edge]!)]! > 0) asked[from] = 1
+      }
+    }
+  },
+
+  askHolders(order, holder, asked) {
+    for (let place = order.length - 1; place > 0; place--) {
+      if (asked[order[place]!] !== 0) asked[holder[order[place]!]!] = 1
+    }
+  },
+
+  addNewBytes({ order, above }, sizes, born, bytes) {
+    for (let place = order.length - 1; place > 0; place--) {
+      const node = order[place]!
+      if (born[node]! > 0) bytes[node]! += sizes[node]!
+      if (bytes[node]! > 0) bytes[order[above[place]!]!]! += bytes[node]!
+    }
+  },
+
+  listGrowth(nodeType, owner, { sizes, born, firstSizes }, out) {
+    let found = 0
+    for (let node = 1; node < owner.length; node++) {
+      if (born[node] === 0 && sizes[node]! <= firstSizes[node]!) continue
+      const own = owner[node]!
+      if ((own === node || own >= SHARED) && nodeType[node] !== NodeType.synthetic) out[found++] = node
+    }
+    return found
+  },
+
+  searchPaths(columns, cost, via) {
+    const { nodeType, firstEdge, edges, edgeNameOrIndex, owner, machinery, context, previous, costs } = columns
+    const buckets = Array.from({ length: PATH_BUCKETS }, () => new Bucket())
+    let waiting = 0
+    const offer = (node: number, total: number, from: number): void => {
+      if (total >= cost[node]!) return
+      cost[node] = total
+      via[node] = from
+      buckets[total % PATH_BUCKETS]!.push(node)
+      waiting++
+    }
+    for (let i = 0; i < columns.starts.length; i += 2) offer(columns.starts[i]!, columns.starts[i + 1]!, ROOT)
+
+    for (let total = 0; waiting > 0; total++) {
+      const bucket = buckets[total % PATH_BUCKETS]!
+      for (let i = 0; i < bucket.length; i++) {
+        waiting--
+        const node = bucket.nodes[i]!
+        if (cost[node] !== total) continue
+        const end = firstEdge[node + 1]!
+        for (let edge = firstEdge[node]!; edge < end; edge++) {
+          const packed = edges[edge]!
+          if (!retains(packed)) continue
+          const target = edgeTarget(packed)
+          if (cost[target]! <= total + 1) continue
+          const type = edgeType(packed)
+          const kind = nodeType[target]!
+          let step: keyof typeof COST = 'reference'
+          if (kind === NodeType.code || kind === NodeType.objectShape) step = 'machinery'
+          else if (type === EdgeType.internal) {
+            const name = edgeNameOrIndex[edge]!
+            if (owner[target] === owner[node] || (owner[node] !== node && owner[node]! < SHARED)) step = 'store'
+            else if (name === context) step = 'closureScope'
+            else if (name === previous) step = 'outerScope'
+            else step = 'internal'
+          } else if (type === EdgeType.hidden) step = 'hidden'
+          else if (type === EdgeType.property && machinery.includes(edgeNameOrIndex[edge]!)) step = 'machinery'
+          offer(target, total + costs[COST[step]]!, node)
+        }
+      }
+      bucket.clear()
+    }
+    return true
+  },
+
+  labelNodes(assign, columns, label, otherName) {
+    const { firstEdge, edges, edgeNameOrIndex, owner, holder, wanted, globals, dictionary, known, used } = columns
+    for (let node = 0; node < label.length; node++) {
+      const from = owner[node]! < SHARED ? owner[node]! : node
+      const isStore = from !== node
+      const end = firstEdge[node + 1]!
+      let properties = -1
+      for (let edge = firstEdge[node]!; edge < end; edge++) {
+        const packed = edges[edge]!
+        const target = edgeTarget(packed)
+        if (wanted[target] === 0 || !retains(packed) || owner[target] !== target) continue
+        const type = edgeType(packed)
+        const name = edgeNameOrIndex[edge]!
+        if (holder[target] !== from) {
+          if (type !== EdgeType.context && type !== EdgeType.property) continue
+          if (!assign) used[name]! |= 1
+          else if (known[name]! < otherName[target]!) otherName[target] = known[name]!
+          continue
+        }
+        // The object's own references come before what its stores say of them.
+        const before = label[target]!
+        if (before !== LABEL.none && isStore) continue
+        if (type === EdgeType.element) label[target] = LABEL.element
+        else if (type === EdgeType.hidden) label[target] = LABEL.hidden
+        else {
+          if (type === EdgeType.internal && before !== LABEL.none) continue
+          if (type === EdgeType.property) {
+            if (properties < 0) properties = globals.includes(node) ? 0 : countProperties(edges, firstEdge[node]!, end)
+            if (properties > dictionary) {
+              label[target] = LABEL.key
+              continue
+            }
+          }
+          label[target] = assign ? known[name]! : LABEL.hidden
+          if (!assign) used[name]! |= type === EdgeType.internal ? 2 : 1
+        }
+      }
+    }
+    // What several hold is owned by none of them, but is still called something.
+    for (let node = 0; assign && node < label.length; node++) {
+      if (label[node] === LABEL.none && otherName[node] !== NONE) label[node] = otherName[node]!
+    }
+  },
+}
+
+/** Where an id stands, or -1. */
+export function positionOf(table: IdColumns, id: number): number {
+  const { odd, small, slots } = table
+  const place = id >>> odd
+  if (place < small.length && (id & odd) === odd) return small[place]! - 1
+  return slots[slotOf(table, id)]! - 1
+}
+
+/** The slot that holds `id`, or the empty one where it would go. */
+function slotOf({ ids, slots }: IdColumns, id: number): number {
+  const mask = slots.length - 1
+  // All bits of the hash count, however large the table (MurmurHash3's finalizer; Austin Appleby, public domain).
+  let hash = id ^ ID_SEED
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  let slot = (hash ^ (hash >>> 16)) & mask
+  for (;;) {
+    const entry = slots[slot]!
+    if (entry === 0 || ids[entry - 1] === id) return slot
+    slot = (slot + 1) & mask
+  }
+}
+
+/** A growing list of node ordinals. */
+class Bucket {
+  nodes = new Uint32Array(64)
+  length = 0
+
+  push(node: number): void {
+    if (this.length === this.nodes.length) {
+      const larger = new Uint32Array(2 * this.length)
+      larger.set(this.nodes)
+      this.nodes = larger
+    }
+    this.nodes[this.length++] = node
+  }
+  clear(): void {
+    this.length = 0
+  }
+}
+
+function countProperties(edges: Uint32Array, from: number, to: number): number {
+  let count = 0
+  for (let edge = from; edge < to; edge++) if (edgeType(edges[edge]!) === EdgeType.property) count++
+  return count
 }

@@ -1,5 +1,6 @@
 // Shared memory that loops in WebAssembly can work in: columns are taken from it, and it lives as long as any of them.
 
+import { threadId } from 'node:worker_threads'
 import { sharedFloat64, sharedUint8, sharedUint16, sharedUint32 } from './shared.ts'
 
 const PAGE_BYTES = 1 << 16
@@ -7,7 +8,7 @@ const PAGE_BYTES = 1 << 16
 const MOST_PAGES = 1 << 16
 /** Arrays start at lines of the processor's cache. */
 const LINE_BYTES = 64
-/** How many lines are taken, in the first word of the memory; what stands in front of the first array is WebAssembly's. */
+/** The memory's first word says how many lines are taken; the two behind it, the thread that made it, and which of its it is. */
 const TAKEN = 0
 const FIRST_LINE = PAGE_BYTES / LINE_BYTES
 
@@ -16,7 +17,11 @@ export interface Arena {
   readonly buffer: ArrayBufferLike
 }
 
+/** By the object that stands for the memory's bytes; a memory that is sent to and fro comes with another one each time. */
 const memories = new WeakMap<ArrayBufferLike, Arena>()
+/** By number: the memory as this thread has known it first. */
+const numbered = new Map<number, WeakRef<Arena>>()
+let made = 0
 
 /**
  * A memory with room for about so many bytes, none of which costs anything before it is used; undefined where there is
@@ -26,7 +31,8 @@ export function makeArena(bytes: number): Arena | undefined {
   const pages = Math.min(MOST_PAGES, Math.ceil(bytes / PAGE_BYTES) + 1)
   try {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
-    new Int32Array(memory.buffer, 0, 1)[TAKEN] = FIRST_LINE
+    // Threads never have a number in common.
+    new Int32Array(memory.buffer, 0, 3).set([FIRST_LINE, threadId, ++made])
     adoptArena(memory)
     return memory
   } catch {
@@ -37,13 +43,17 @@ export function makeArena(bytes: number): Arena | undefined {
 
 /** Makes a memory that came from another thread, together with what stands in it, known to {@link arenaOf}. */
 export function adoptArena(memory: Arena): void {
-  memories.set(memory.buffer, memory)
+  const [, thread, number] = new Int32Array(memory.buffer, 0, 3)
+  const name = thread! * 2 ** 32 + number!
+  const known = numbered.get(name)?.deref()
+  if (!known) numbered.set(name, new WeakRef(memory))
+  memories.set(memory.buffer, known ?? memory)
 }
 
 /** The memory in which all of these stand; undefined if they do not. */
 export function arenaOf(...arrays: readonly ArrayBufferView[]): Arena | undefined {
-  const { buffer } = arrays[0]!
-  return arrays.every((array) => array.buffer === buffer) ? memories.get(buffer) : undefined
+  const arena = memories.get(arrays[0]!.buffer)
+  return arena && arrays.every(({ buffer }) => memories.get(buffer) === arena) ? arena : undefined
 }
 
 /** Zeros in the memory; elsewhere once it is full, or where there is none. Either thread may ask for them. */

@@ -2,7 +2,7 @@
 
 import { parentPort } from 'node:worker_threads'
 import { LeakscopeError } from '../errors.ts'
-import { type Arena, adoptArena } from './arena.ts'
+import { type Arena, adoptArena, arenasIn } from './arena.ts'
 
 /** Without a name, the module is only to be there when it is needed. */
 interface Call {
@@ -21,7 +21,8 @@ parentPort!.on('message', ({ id, url, name, args, arenas }: Call) => {
     for (const arena of arenas) adoptArena(arena)
     try {
       const functions = (await import(url)) as Record<string, (...args: readonly unknown[]) => unknown>
-      parentPort!.postMessage({ id, value: await functions[name]!(...args) })
+      const value = await functions[name]!(...args)
+      parentPort!.postMessage({ id, value, arenas: arenasIn(value) })
     } catch (error) {
       // Of an error of ours, only what every error has would arrive.
       if (!(error instanceof LeakscopeError)) parentPort!.postMessage({ id, error })

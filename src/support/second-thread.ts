@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, LeakscopeError } from '../errors.ts'
-import { arenasIn } from './arena.ts'
+import { type Arena, adoptArena, arenasIn } from './arena.ts'
 
 export interface SecondThread {
   /**
@@ -19,6 +19,8 @@ export interface SecondThread {
 interface Answer {
   readonly id: number
   readonly value?: unknown
+  /** What `value` stands in. */
+  readonly arenas?: readonly Arena[]
   readonly error?: unknown
   /** What a LeakscopeError was made of. */
   readonly refusal?: { readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined }
@@ -57,7 +59,8 @@ function start(): (SecondThread & { load(url: string): void }) | undefined {
     for (const { reject } of waiting.values()) reject(ended)
     waiting.clear()
   }
-  worker.on('message', ({ id, value, error, refusal }: Answer) => {
+  worker.on('message', ({ id, value, arenas = [], error, refusal }: Answer) => {
+    for (const arena of arenas) adoptArena(arena)
     const call = waiting.get(id)
     waiting.delete(id)
     if (waiting.size === 0) worker.unref()

@@ -8,13 +8,23 @@ const EXCEPTION: u32 = 8
 const CROWD: u32 = 0xff000000
 const MANY: u32 = 255
 const NONE: u32 = 0xffffffff
+const LABEL_ELEMENT: u32 = 1
+const LABEL_KEY: u32 = 3
+const LABEL_HIDDEN: u32 = 4
 const NO_OWNER: u32 = 0xffffffff
 const SHARED: u32 = 0xfffffffe
 const HIDDEN: u32 = 0
 const ARRAY: u32 = 1
 const OBJECT: u32 = 3
+const CODE: u32 = 4
 const NATIVE: u32 = 8
 const SYNTHETIC: u32 = 9
+const OBJECT_SHAPE: u32 = 14
+const CONTEXT: u32 = 0
+const ELEMENT: u32 = 1
+const PROPERTY: u32 = 2
+const INTERNAL: u32 = 3
+const HIDDEN_EDGE: u32 = 4
 
 // @ts-ignore: decorator
 @inline
@@ -25,6 +35,22 @@ function get(array: usize, i: u32): u32 {
 @inline
 function set(array: usize, i: u32, value: u32): void {
   store<u32>(array + ((<usize>i) << 2), value)
+}
+// @ts-ignore: decorator
+@inline
+function get16(array: usize, i: u32): u32 {
+  return <u32>load<u16>(array + ((<usize>i) << 1))
+}
+// @ts-ignore: decorator
+@inline
+function flag(array: usize, i: u32): u32 {
+  return <u32>load<u8>(array + <usize>i)
+}
+// @ts-ignore: decorator
+@inline
+function add(array: usize, i: u32, value: f64): void {
+  const at = array + ((<usize>i) << 3)
+  store<f64>(at, load<f64>(at) + value)
 }
 // @ts-ignore: decorator
 @inline
@@ -205,7 +231,7 @@ export function findSemidominators(
   for (let w = from - 1; w >= to; w--) {
     let least = get(label, w)
     const at = get(first, w)
-    const count = <u32>load<u8>(counts + w)
+    const count = flag(counts, w)
     if (at >= CROWD) {
       const crowd = crowds + ((<usize>(at - CROWD) * crowdWords) << 2)
       for (let part = w >> 5; part < crowdWords && least > 0; part++) {
@@ -259,12 +285,12 @@ export function markForeign(firstEdge: usize, edges: usize, number: usize, passe
   let edge = get(firstEdge, 1)
   for (let node: u32 = 1; node < nodes; node++) {
     const end = get(firstEdge, node + 1)
-    if (get(number, node) == UNSEEN && load<u8>(passedBy + node) == 0) {
+    if (get(number, node) == UNSEEN && flag(passedBy, node) == 0) {
       for (; edge < end; edge++) {
         const packed = get(edges, edge)
         const target = packed >> 4
         if (!retains(packed)) continue
-        if (get(number, target) != UNSEEN || load<u8>(passedBy + target) != 0) set(edges, edge, packed | EXCEPTION)
+        if (get(number, target) != UNSEEN || flag(passedBy, target) != 0) set(edges, edge, packed | EXCEPTION)
       }
     }
     edge = end
@@ -274,7 +300,7 @@ export function markForeign(firstEdge: usize, edges: usize, number: usize, passe
 export function findStores(nodeType: usize, nodeName: usize, external: u32, owner: usize, nodes: u32): u32 {
   let stores: u32 = 0
   for (let node: u32 = 0; node < nodes; node++) {
-    const type = <u32>load<u8>(nodeType + node)
+    const type = flag(nodeType, node)
     const isStore = type == HIDDEN || type == ARRAY || (type == NATIVE && get(nodeName, node) == external)
     set(owner, node, isStore ? NO_OWNER : node)
     if (isStore) stores++
@@ -312,7 +338,7 @@ export function spreadOwners(firstEdge: usize, edges: usize, owner: usize, workl
 export function moveSizes(nodeType: usize, sizes: usize, owner: usize, nodes: u32): u32 {
   for (let node: u32 = 0; node < nodes; node++) {
     const own = get(owner, node)
-    if (own == node || own >= SHARED || own == 0 || load<u8>(nodeType + own) == SYNTHETIC) continue
+    if (own == node || own >= SHARED || own == 0 || flag(nodeType, own) == SYNTHETIC) continue
     const total = <u64>get(sizes, own) + <u64>get(sizes, node)
     if (total > <u64>u32.MAX_VALUE) return node
     set(sizes, own, <u32>total)
@@ -336,7 +362,7 @@ export function findHolders(order: usize, above: usize, owner: usize, holder: us
 export function firstOfKinds(nodeType: usize, nodeName: usize, byType: usize, byName: usize, first: usize, nodes: u32): u32 {
   let found: u32 = 0
   for (let node: u32 = 0; node < nodes; node++) {
-    const type = <u32>load<u8>(nodeType + node)
+    const type = flag(nodeType, node)
     const kind = type == OBJECT || type == NATIVE ? byName + ((<usize>get(nodeName, node)) << 2) : byType + (type << 2)
     if (load<u32>(kind) != NONE) continue
     store<u32>(kind, 0)
@@ -347,7 +373,7 @@ export function firstOfKinds(nodeType: usize, nodeName: usize, byType: usize, by
 
 export function assignClasses(nodeType: usize, nodeName: usize, byType: usize, byName: usize, classOf: usize, nodes: u32): void {
   for (let node: u32 = 0; node < nodes; node++) {
-    const type = <u32>load<u8>(nodeType + node)
+    const type = flag(nodeType, node)
     const number = type == OBJECT || type == NATIVE ? get(byName, get(nodeName, node)) : get(byType, type)
     store<u16>(classOf + ((<usize>node) << 1), <u16>number)
   }
@@ -357,10 +383,9 @@ export function totalClasses(classOf: usize, sizes: usize, count: usize, bytes: 
   for (let node: u32 = 0; node < nodes; node++) {
     const size = get(sizes, node)
     if (size == 0) continue
-    const number = <u32>load<u16>(classOf + ((<usize>node) << 1))
+    const number = get16(classOf, node)
     set(count, number, get(count, number) + 1)
-    const total = bytes + ((<usize>number) << 3)
-    store<f64>(total, load<f64>(total) + <f64>size)
+    add(bytes, number, <f64>size)
   }
 }
 
@@ -372,7 +397,7 @@ export function growClassTree(
   set(nextSibling, 0, NONE)
   for (let place = nodes - 1; ; place--) {
     const node = get(order, place)
-    set(group, place, get(sizes, node) == 0 ? NONE : <u32>load<u16>(classOf + ((<usize>node) << 1)))
+    set(group, place, get(sizes, node) == 0 ? NONE : get16(classOf, node))
     if (place == 0) return
     const parent = get(above, place)
     set(nextSibling, place, get(firstChild, parent))
@@ -387,10 +412,7 @@ export function retainByClass(
   let place: u32 = 0
   for (;;) {
     const own = get(group, place)
-    if (own != NONE && get(onTheWay, own) == 0) {
-      const total = bytes + ((<usize>own) << 3)
-      store<f64>(total, load<f64>(total) + <f64>get(retained, get(order, place)))
-    }
+    if (own != NONE && get(onTheWay, own) == 0) add(bytes, own, <f64>get(retained, get(order, place)))
     let next = get(firstChild, place)
     if (next != NONE) {
       if (own != NONE) set(onTheWay, own, get(onTheWay, own) + 1)
@@ -403,5 +425,338 @@ export function retainByClass(
       }
     }
     place = next
+  }
+}
+
+export function likely(ids: usize, count: u32, sieve: usize, out: usize): u32 {
+  let found: u32 = 0
+  for (let i: u32 = 0; i < count; i++) if (flag(sieve, get(ids, i) & 0xffff) != 0) set(out, found++, i)
+  return found
+}
+
+export function listMarked(marks: usize, count: u32, out: usize): u32 {
+  let found: u32 = 0
+  for (let i: u32 = 0; i < count; i++) if (flag(marks, i) != 0) set(out, found++, i)
+  return found
+}
+
+export function listNamed(nodeName: usize, marks: usize, count: u32, out: usize): u32 {
+  let found: u32 = 0
+  for (let node: u32 = 0; node < count; node++) if (flag(marks, get(nodeName, node)) != 0) set(out, found++, node)
+  return found
+}
+
+export function listInOrder(order: usize, marks: usize, count: u32, out: usize): u32 {
+  let found: u32 = 0
+  for (let place: u32 = 0; place < count; place++) {
+    const node = get(order, place)
+    if (flag(marks, node) != 0) set(out, found++, node)
+  }
+  return found
+}
+
+export function measureIds(ids: usize, count: u32, room: u32, state: usize): void {
+  let odds: u32 = 0
+  for (let i: u32 = 0; i < count; i++) odds += get(ids, i) & 1
+  const odd: u32 = <u64>2 * <u64>odds > <u64>count ? 1 : 0
+  let places: u32 = 0
+  let others: u32 = 0
+  for (let i: u32 = 0; i < count; i++) {
+    const id = get(ids, i)
+    const place = id >> odd
+    if (place >= room || (id & odd) != odd) others++
+    else if (place >= places) places = place + 1
+  }
+  set(state, 0, odd)
+  set(state, 1, places)
+  set(state, 2, others)
+}
+
+/** See id-table.ts: the slot that holds `id`, or the empty one where it would go. */
+// @ts-ignore: decorator
+@inline
+function slotOf(id: u32, ids: usize, slots: usize, mask: u32, seed: u32): u32 {
+  let hash = id ^ seed
+  hash = (hash ^ (hash >> 16)) * 0x85ebca6b
+  hash = (hash ^ (hash >> 13)) * 0xc2b2ae35
+  let slot = (hash ^ (hash >> 16)) & mask
+  for (let entry = get(slots, slot); entry != 0 && get(ids, entry - 1) != id; entry = get(slots, slot)) {
+    slot = (slot + 1) & mask
+  }
+  return slot
+}
+
+export function fillIds(ids: usize, count: u32, odd: u32, small: usize, places: u32, slots: usize, mask: u32, seed: u32): u32 {
+  let duplicates: u32 = 0
+  for (let i: u32 = 0; i < count; i++) {
+    const id = get(ids, i)
+    const place = id >> odd
+    const entry = place < places && (id & odd) == odd
+      ? small + ((<usize>place) << 2)
+      : slots + ((<usize>slotOf(id, ids, slots, mask, seed)) << 2)
+    if (load<u32>(entry) != 0) duplicates++
+    else store<u32>(entry, i + 1)
+  }
+  return duplicates
+}
+
+export function lookUpIds(
+  wanted: usize, wantedCount: u32, ids: usize, count: u32, odd: u32, small: usize, places: u32,
+  slots: usize, mask: u32, seed: u32, found: usize,
+): void {
+  let next: u32 = 0
+  for (let i: u32 = 0; i < wantedCount; i++) {
+    const id = get(wanted, i)
+    let position = next
+    if (next >= count || get(ids, next) != id) {
+      const place = id >> odd
+      position = (place < places && (id & odd) == odd ? get(small, place) : get(slots, slotOf(id, ids, slots, mask, seed))) - 1
+    }
+    set(found, i, position)
+    if (position != NONE) next = position + 1
+  }
+}
+
+export function markIds(ids: usize, count: u32, bits: usize, most: u32, rest: usize): u32 {
+  let others: u32 = 0
+  for (let i: u32 = 0; i < count; i++) {
+    const id = get(ids, i)
+    if (id >= most) {
+      set(rest, others++, id)
+      continue
+    }
+    const word = get(bits, id >> 5)
+    const bit: u32 = 1 << (id & 31)
+    if ((word & bit) != 0) return NONE
+    set(bits, id >> 5, word | bit)
+  }
+  return others
+}
+
+export function takeOver(was: usize, before: usize, now: usize, nodes: u32): void {
+  for (let node: u32 = 0; node < nodes; node++) {
+    const position = get(was, node)
+    if (position != NONE) set(now, node, get(before, position))
+  }
+}
+
+export function joinLineage(
+  was: usize, beforeBorn: usize, beforeFirst: usize, beforeSizes: usize,
+  sizes: usize, born: usize, firstSizes: usize, grew: usize, step: u32, nodes: u32,
+): void {
+  const bit: u32 = 1 << (step & 31)
+  for (let node: u32 = 0; node < nodes; node++) {
+    const position = get(was, node)
+    const size = get(sizes, node)
+    if (position == NONE) {
+      store<u16>(born + ((<usize>node) << 1), <u16>(step + 1))
+      set(firstSizes, node, size)
+      continue
+    }
+    store<u16>(born + ((<usize>node) << 1), <u16>get16(beforeBorn, position))
+    set(firstSizes, node, get(beforeFirst, position))
+    if (size > get(beforeSizes, position)) set(grew, node, get(grew, node) | bit)
+  }
+}
+
+export function markAsked(
+  firstEdge: usize, edges: usize, owner: usize, sizes: usize, born: usize, firstSizes: usize, asked: usize, nodes: u32,
+): void {
+  let edge: u32 = 0
+  for (let node: u32 = 0; node < nodes; node++) {
+    if (get16(born, node) != 0 || get(sizes, node) > get(firstSizes, node)) store<u8>(asked + node, 1)
+    const own = get(owner, node)
+    const from = own < SHARED ? own : node
+    const end = get(firstEdge, node + 1)
+    for (; edge < end && flag(asked, from) == 0; edge++) {
+      if (get16(born, get(edges, edge) >> 4) != 0) store<u8>(asked + from, 1)
+    }
+    edge = end
+  }
+}
+
+export function askHolders(order: usize, holder: usize, asked: usize, nodes: u32): void {
+  for (let place = nodes - 1; place > 0; place--) {
+    const node = get(order, place)
+    if (flag(asked, node) != 0) store<u8>(asked + get(holder, node), 1)
+  }
+}
+
+export function addNewBytes(order: usize, above: usize, sizes: usize, born: usize, bytes: usize, nodes: u32): void {
+  for (let place = nodes - 1; place > 0; place--) {
+    const node = get(order, place)
+    if (get16(born, node) != 0) add(bytes, node, <f64>get(sizes, node))
+    const own = load<f64>(bytes + ((<usize>node) << 3))
+    if (own > 0) add(bytes, get(order, get(above, place)), own)
+  }
+}
+
+export function listGrowth(
+  nodeType: usize, owner: usize, sizes: usize, born: usize, firstSizes: usize, out: usize, nodes: u32,
+): u32 {
+  let found: u32 = 0
+  for (let node: u32 = 1; node < nodes; node++) {
+    if (get16(born, node) == 0 && get(sizes, node) <= get(firstSizes, node)) continue
+    const own = get(owner, node)
+    if ((own == node || own >= SHARED) && flag(nodeType, node) != SYNTHETIC) set(out, found++, node)
+  }
+  return found
+}
+
+export function searchPaths(
+  firstEdge: usize, edges: usize, names: usize, nodeType: usize, owner: usize,
+  a: u32, b: u32, c: u32, context: u32, previous: u32, costs: usize,
+  cost: usize, via: usize, starts: usize, startCount: u32, buckets: usize, entries: usize, most: u32,
+): bool {
+  const reference = get(costs, 0)
+  const ofStore = get(costs, 1)
+  const closureScope = get(costs, 2)
+  const ofInternal = get(costs, 3)
+  const ofHidden = get(costs, 4)
+  const outerScope = get(costs, 5)
+  const machinery = get(costs, 6)
+  // Entry 0 stands for none; of each bucket the first and the last; entries that were let go follow each other.
+  let made: u32 = 1
+  let free: u32 = 0
+  let waiting: u32 = 0
+  let start: u32 = 0
+  let total: u32 = 0
+  let node: u32 = 0
+  let edge: u32 = 0
+  let end: u32 = 0
+  let inBucket = false
+  for (;;) {
+    let target: u32
+    let offered: u32
+    let from: u32
+    if (start < startCount) {
+      target = get(starts, 2 * start)
+      offered = get(starts, 2 * start + 1)
+      from = 0
+      start++
+      if (offered >= get(cost, target)) continue
+    } else {
+      if (edge == end) {
+        // The next node of the bucket, or the next bucket.
+        if (waiting == 0) return true
+        const bucket = buckets + ((<usize>(total & 31)) << 3)
+        const entry = load<u32>(bucket)
+        if (entry == 0) {
+          total++
+          continue
+        }
+        const at = entries + ((<usize>entry) << 3)
+        node = load<u32>(at)
+        store<u32>(bucket, load<u32>(at, 4))
+        store<u32>(at, free, 4)
+        free = entry
+        waiting--
+        if (get(cost, node) != total) continue
+        edge = get(firstEdge, node)
+        end = get(firstEdge, node + 1)
+        if (edge == end) continue
+      }
+      const packed = get(edges, edge)
+      const name = edge++
+      if (!retains(packed)) continue
+      target = packed >> 4
+      const known = get(cost, target)
+      if (known <= total + 1) continue
+      const type = packed & 7
+      const kind = flag(nodeType, target)
+      let step = reference
+      if (kind == CODE || kind == OBJECT_SHAPE) step = machinery
+      else if (type == INTERNAL) {
+        const own = get(owner, node)
+        if (get(owner, target) == own || (own != node && own < SHARED)) step = ofStore
+        else {
+          const called = get(names, name)
+          step = called == context ? closureScope : called == previous ? outerScope : ofInternal
+        }
+      } else if (type == HIDDEN_EDGE) step = ofHidden
+      else if (type == PROPERTY) {
+        const called = get(names, name)
+        if (called == a || called == b || called == c) step = machinery
+      }
+      offered = total + step
+      if (offered >= known) continue
+      from = node
+    }
+    set(cost, target, offered)
+    set(via, target, from)
+    let entry = free
+    if (entry != 0) free = load<u32>(entries + ((<usize>entry) << 3), 4)
+    else {
+      if (made == most) return false
+      entry = made++
+    }
+    const at = entries + ((<usize>entry) << 3)
+    store<u32>(at, target)
+    store<u32>(at, 0, 4)
+    const bucket = buckets + ((<usize>(offered & 31)) << 3)
+    if (load<u32>(bucket) == 0) store<u32>(bucket, entry)
+    else store<u32>(entries + ((<usize>load<u32>(bucket, 4)) << 3), entry, 4)
+    store<u32>(bucket, entry, 4)
+    waiting++
+  }
+  return true
+}
+
+export function labelNodes(
+  assign: bool, firstEdge: usize, edges: usize, names: usize, owner: usize, holder: usize, wanted: usize,
+  globals: usize, globalCount: u32, dictionary: u32, known: usize, used: usize, label: usize, otherName: usize, nodes: u32,
+): void {
+  for (let node: u32 = 0; node < nodes; node++) {
+    const own = get(owner, node)
+    const from = own < SHARED ? own : node
+    const isStore = from != node
+    const first = get(firstEdge, node)
+    const end = get(firstEdge, node + 1)
+    let properties: i32 = -1
+    for (let edge = first; edge < end; edge++) {
+      const packed = get(edges, edge)
+      const target = packed >> 4
+      if (flag(wanted, target) == 0 || !retains(packed) || get(owner, target) != target) continue
+      const type = packed & 7
+      if (get(holder, target) != from) {
+        if (type == CONTEXT || type == PROPERTY) {
+          const name = get(names, edge)
+          if (!assign) store<u8>(used + name, load<u8>(used + name) | 1)
+          else if (get(known, name) < get(otherName, target)) set(otherName, target, get(known, name))
+        }
+        continue
+      }
+      const before = get(label, target)
+      if (before != 0 && isStore) continue
+      if (type == ELEMENT) set(label, target, LABEL_ELEMENT)
+      else if (type == HIDDEN_EDGE) set(label, target, LABEL_HIDDEN)
+      else {
+        const name = get(names, edge)
+        if (type == INTERNAL) {
+          if (before != 0) continue
+        } else if (type == PROPERTY) {
+          if (properties < 0) {
+            properties = 0
+            let isGlobal = false
+            for (let i: u32 = 0; i < globalCount; i++) if (get(globals, i) == node) isGlobal = true
+            if (!isGlobal) for (let other = first; other < end; other++) if ((get(edges, other) & 7) == PROPERTY) properties++
+          }
+          if (properties > <i32>dictionary) {
+            set(label, target, LABEL_KEY)
+            continue
+          }
+        }
+        if (assign) set(label, target, get(known, name))
+        else {
+          set(label, target, LABEL_HIDDEN)
+          store<u8>(used + name, load<u8>(used + name) | (type == INTERNAL ? 2 : 1))
+        }
+      }
+    }
+  }
+  if (!assign) return
+  for (let node: u32 = 0; node < nodes; node++) {
+    const name = get(otherName, node)
+    if (get(label, node) == 0 && name != NONE) set(label, node, name)
   }
 }
