@@ -149,8 +149,8 @@ async function compareById(
     if (!idsAgree(followed!.series.at(-1)!.identity, graph.snapshot)) return undefined
     // What the second thread can do while this one looks at places.
     const descending = second && callDescend(second, followed!.lineage, graph)
-    const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
     const duplicates = callHasDuplicates(second, graph.snapshot.nodeId)
+    const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
     for (const pending of [descending, paths, duplicates]) pending?.catch(() => {})
     let holder = second && findHolders(graph)
     const descent = descending ? await unlessAborted(descending, signal) : descend(followed!.lineage, graph)

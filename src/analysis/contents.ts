@@ -1,7 +1,8 @@
 // How much every large object refers to, remembered from snapshot to snapshot: a collection that gains entries shows by that.
 
 import { IdTable } from '../graph/id-table.ts'
-import { SHARED } from '../graph/ownership.ts'
+import { loopsFor } from '../graph/kernel-loops.ts'
+import { arenaOf, arenaUint32 } from '../support/arena.ts'
 import { uint32ToGive } from '../support/shared.ts'
 
 /** Of objects that refer to fewer others, nothing is remembered. */
@@ -16,24 +17,20 @@ export interface Contents {
 /** O(nodes): all references count, also those that never change. */
 export function countContents(ids: Uint32Array, firstEdge: Uint32Array, owner: Uint32Array): Contents {
   const count = referenceCounts(firstEdge, owner)
-  let size = 0
-  for (let node = 0; node < count.length; node++) if (count[node]! >= FEW_REFERENCES) size++
-  const contents = { ids: uint32ToGive(size), counts: uint32ToGive(size) }
-  for (let node = 0, at = 0; node < count.length; node++) {
-    if (count[node]! < FEW_REFERENCES) continue
-    contents.ids[at] = ids[node]!
-    contents.counts[at++] = count[node]!
+  const list = arenaUint32(arenaOf(count), count.length)
+  const nodes = list.subarray(0, loopsFor(count, list).listLargest(count, FEW_REFERENCES, list))
+  const contents = { ids: uint32ToGive(nodes.length), counts: uint32ToGive(nodes.length) }
+  for (let i = 0; i < nodes.length; i++) {
+    contents.ids[i] = ids[nodes[i]!]!
+    contents.counts[i] = count[nodes[i]!]!
   }
   return contents
 }
 
 /** By node ordinal: how many references it and its backing stores have. */
 export function referenceCounts(firstEdge: Uint32Array, owner: Uint32Array): Uint32Array {
-  const count = new Uint32Array(owner.length)
-  for (let node = 0; node < owner.length; node++) {
-    const own = owner[node]! < SHARED ? owner[node]! : node
-    count[own]! += firstEdge[node + 1]! - firstEdge[node]!
-  }
+  const count = arenaUint32(arenaOf(owner), owner.length)
+  loopsFor(firstEdge, owner, count).countReferences(firstEdge, owner, count)
   return count
 }
 

@@ -1,5 +1,6 @@
 // Whether two snapshots are of one process, and whether their object ids mean the same objects.
 
+import { nodesNamed, nodesWithIds } from '../graph/named.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
 
@@ -36,22 +37,15 @@ export function identify(snapshot: Snapshot): Identity {
  * V8 forgets all ids when a session ends (V8HeapProfilerAgentImpl::disable calls ClearObjectIds).
  */
 export function idsAgree(before: Identity, after: Snapshot): boolean {
-  const { nodeCount, nodeId } = after
   const hashOf = new Map<number, number>()
-  // Of millions of nodes, most can be told by the last bits of their id.
-  const sieve = new Uint8Array(1 << 16)
   before.sampleIds.forEach((id, i) => {
-    sieve[id & 0xffff] = 1
     hashOf.set(id, before.sampleHashes[i]!)
   })
   let shared = 0
   let agreeing = 0
-  for (let node = 0; node < nodeCount; node++) {
-    const id = nodeId[node]!
-    const hash = sieve[id & 0xffff] === 1 ? hashOf.get(id) : undefined
-    if (hash === undefined) continue
+  for (const [node, id] of nodesWithIds(after, hashOf)) {
     shared++
-    if (fingerprint(after, node) === hash) agreeing++
+    if (fingerprint(after, node) === hashOf.get(id)) agreeing++
   }
   return shared > 0 && agreeing >= shared * AGREEMENT
 }
@@ -66,12 +60,11 @@ function fingerprint({ nodeType, nodeName, strings }: Snapshot, node: number): n
 
 /** The value of the property `pid` of the object that V8 calls `process`. */
 function findPid(snapshot: Snapshot): number | undefined {
-  const { nodeCount, nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
-  const processName = strings.indexOf('process')
+  const { nodeType, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
   const pid = strings.indexOf('pid')
-  if (processName < 0 || pid < 0) return undefined
-  for (let node = 0; node < nodeCount; node++) {
-    if (nodeName[node] !== processName || nodeType[node] !== NodeType.object) continue
+  if (pid < 0) return undefined
+  for (const node of nodesNamed(snapshot, [strings.indexOf('process')])) {
+    if (nodeType[node] !== NodeType.object) continue
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const packed = edges[edge]!
       if (edgeType(packed) !== EdgeType.property || edgeNameOrIndex[edge] !== pid) continue

@@ -3,6 +3,7 @@
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import type { HeapGraph } from './heap-graph.ts'
+import { nodesNamed } from './named.ts'
 import { pathTo } from './paths.ts'
 import { ROOT } from './roots.ts'
 
@@ -213,11 +214,10 @@ const exported = new WeakMap<HeapGraph, ReadonlyMap<number, string>>()
 function exportsOf(graph: HeapGraph): ReadonlyMap<number, string> {
   const known = exported.get(graph)
   if (known) return known
-  const { nodeCount, nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
-  const [module, cell] = ['system / SourceTextModule', 'system / Cell'].map((name) => strings.indexOf(name))
+  const { nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
+  const cell = strings.indexOf('system / Cell')
   const names = new Map<number, string>()
-  for (let node = 0; node < nodeCount; node++) {
-    if (nodeName[node] !== module) continue
+  for (const node of nodesNamed(graph.snapshot, [strings.indexOf('system / SourceTextModule')])) {
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const table = edgeTarget(edges[edge]!)
       if (nodeType[table] !== NodeType.array) continue

@@ -152,4 +152,10 @@ const loopsOf = (kernel: Kernel): Loops => ({
     const heap = at(firstEdge, edges, edgeNameOrIndex, owner, holder, wanted, globals, globals.length)
     kernel.labelNodes(Number(assign), ...heap, ...at(dictionary, known, used, label, otherName, label.length))
   },
+  countReferences(firstEdge, owner, count) {
+    kernel.countReferences(...at(firstEdge, owner, count, owner.length))
+  },
+  listLargest(count, least, out) {
+    return kernel.listLargest(...at(count, least, out, count.length)) >>> 0
+  },
 })

@@ -231,6 +231,10 @@ export interface Loops {
    * internal references.
    */
   labelNodes(assign: boolean, columns: LabelColumns, label: Uint32Array, otherName: Uint32Array): void
+  /** See `referenceCounts`. */
+  countReferences(firstEdge: Uint32Array, owner: Uint32Array, count: Uint32Array): void
+  /** Where a count is at least `least`. */
+  listLargest(count: Uint32Array, least: number, out: Uint32Array): number
   /** Adds each node's size to its dominator's. */
   addUp(order: Uint32Array, above: Uint32Array, sizes: Sizes): void
 }

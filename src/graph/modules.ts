@@ -2,6 +2,7 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
+import { nodesNamed } from './named.ts'
 
 /**
  * By node ordinal of a module's scope (an ES module's context, or that of the function that Node wraps a CommonJS
@@ -13,16 +14,14 @@ export function findModuleScopes(snapshot: Snapshot, urls: ReadonlyMap<number, s
   const previous = strings.indexOf('previous')
   const context = strings.indexOf('context')
   // Newer versions of V8 append the scope's or the global object's name.
-  const isContext = new Uint8Array(strings.count)
-  for (const name of strings.startingWith('system / Context')) isContext[name] = 1
   const outermostNames = new Set([
     ...strings.startingWith('system / NativeContext'),
     ...strings.startingWith('system / ScriptContext'),
   ])
 
   const outermost = new Set<number>()
-  for (let node = 0; node < nodeCount; node++) {
-    if (nodeType[node] !== NodeType.object || isContext[nodeName[node]!] === 0) continue
+  for (const node of nodesNamed(snapshot, strings.startingWith('system / Context'))) {
+    if (nodeType[node] !== NodeType.object) continue
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const packed = edges[edge]!
       if (edgeType(packed) !== EdgeType.internal || edgeNameOrIndex[edge] !== previous) continue

@@ -509,6 +509,19 @@ export const plainLoops: Loops = {
     return true
   },
 
+  countReferences(firstEdge, owner, count) {
+    for (let node = 0; node < owner.length; node++) {
+      const own = owner[node]! < SHARED ? owner[node]! : node
+      count[own]! += firstEdge[node + 1]! - firstEdge[node]!
+    }
+  },
+
+  listLargest(count, least, out) {
+    let found = 0
+    for (let node = 0; node < count.length; node++) if (count[node]! >= least) out[found++] = node
+    return found
+  },
+
   labelNodes(assign, columns, label, otherName) {
     const { firstEdge, edges, edgeNameOrIndex, owner, holder, wanted, globals, dictionary, known, used } = columns
     for (let node = 0; node < label.length; node++) {

@@ -3,6 +3,7 @@
 import { findEphemerons } from '../snapshot/ephemerons.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { EXCEPTION, edgeType, peek, type Snapshot } from '../snapshot/snapshot.ts'
+import { nodesWithIds } from './named.ts'
 import { ROOT } from './roots.ts'
 
 // An edge retains or not by its type, with exceptions that are marked in the edge itself (see `retains`):
@@ -28,32 +29,11 @@ export function markKnown(snapshot: Snapshot): void {
   for (const [table, id] of nodesWithIds(snapshot, new Set(tableOf.values()))) {
     const first = firstEdge[table]!
     const names = peek(snapshot, 'edgeNameOrIndex', first, firstEdge[table + 1]!)
-    for (const [i, name] of names.entries()) {
-      if (edgeType(edges[first + i]!) === EdgeType.internal && tableOf.get(name) === id) except(snapshot, first + i)
+    for (let i = 0; i < names.length; i++) {
+      if (edgeType(edges[first + i]!) === EdgeType.internal && tableOf.get(names[i]!) === id)
+        except(snapshot, first + i)
     }
   }
-}
-
-const BLOCK = 1 << 16
-
-/** Ordinals of the nodes that have one of these ids, and which. */
-function nodesWithIds(snapshot: Snapshot, ids: ReadonlySet<number>): [node: number, id: number][] {
-  // Of millions of nodes, most can be told by the last bits of their id.
-  const sieve = new Uint8Array(1 << 16)
-  for (const id of ids) sieve[id & 0xffff] = 1
-  const found: [number, number][] = []
-  for (let from = 0; from < snapshot.nodeCount; from += BLOCK) {
-    const block = peek(snapshot, 'nodeId', from, Math.min(snapshot.nodeCount, from + BLOCK))
-    for (const at of likely(block, sieve)) if (ids.has(block[at]!)) found.push([from + at, block[at]!])
-  }
-  return found
-}
-
-/** Where the sieve lets something through. */
-function likely(ids: Uint32Array, sieve: Uint8Array): number[] {
-  const places: number[] = []
-  for (let at = 0; at < ids.length; at++) if (sieve[ids[at]! & 0xffff] === 1) places.push(at)
-  return places
 }
 
 /** By string index of an ephemeron edge's name: the id of the WeakMap's table; undefined if there is none. */

@@ -62,13 +62,15 @@ function start(): (SecondThread & { load(url: string): void }) | undefined {
   worker.on('message', ({ id, value, arenas = [], error, refusal }: Answer) => {
     for (const arena of arenas) adoptArena(arena)
     const call = waiting.get(id)
+    // What comes while the thread is being ended must not keep the process from waiting for that.
+    if (!call) return
     waiting.delete(id)
     if (waiting.size === 0) worker.unref()
     if (refusal) {
       const { code, message, hint } = refusal
-      call?.reject(new LeakscopeError(code, message, hint === undefined ? {} : { hint }))
-    } else if (error === undefined) call?.resolve(value)
-    else call?.reject(error)
+      call.reject(new LeakscopeError(code, message, hint === undefined ? {} : { hint }))
+    } else if (error === undefined) call.resolve(value)
+    else call.reject(error)
   })
   worker.on('error', end)
   worker.on('exit', () => end(new Error('the second thread has ended')))

@@ -760,3 +760,20 @@ export function labelNodes(
     if (get(label, node) == 0 && name != NONE) set(label, node, name)
   }
 }
+
+export function countReferences(firstEdge: usize, owner: usize, count: usize, nodes: u32): void {
+  let edge: u32 = 0
+  for (let node: u32 = 0; node < nodes; node++) {
+    const own = get(owner, node)
+    const from = own < SHARED ? own : node
+    const end = get(firstEdge, node + 1)
+    set(count, from, get(count, from) + end - edge)
+    edge = end
+  }
+}
+
+export function listLargest(count: usize, least: u32, out: usize, nodes: u32): u32 {
+  let found: u32 = 0
+  for (let node: u32 = 0; node < nodes; node++) if (get(count, node) >= least) set(out, found++, node)
+  return found
+}
