@@ -1,8 +1,10 @@
 // The small things that everything else rests on: numbers as text, text made safe, and the two hash tables.
 
+import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { IdTable } from '../src/graph/id-table.ts'
+import { makeArena } from '../src/support/arena.ts'
 import { formatBytes, formatBytesDelta, formatCount, formatDuration, printable } from '../src/support/format.ts'
 import { TupleInterner } from '../src/support/tuple-interner.ts'
 
@@ -48,11 +50,19 @@ describe('printable text', () => {
   it('is cut where it is too long', () => expect(printable('abcdef', 4)).toBe('abc…'))
 })
 
+/** Made in TypeScript, and in WebAssembly. */
+function tablesOf(ids: Uint32Array): IdTable[] {
+  const arena = makeArena(1 << 20)
+  expect(arena).toBeDefined()
+  return [new IdTable(ids), new IdTable(ids, arena)]
+}
+
 test('an id table finds each id where it stands first, and no other', () => {
   fc.assert(
     fc.property(fc.uint32Array({ maxLength: 500 }), fc.uint32Array(), (ids, others) => {
-      const table = new IdTable(ids)
-      for (const id of [...ids, ...others]) expect(table.position(id)).toBe(ids.indexOf(id))
+      for (const table of tablesOf(ids)) {
+        for (const id of [...ids, ...others]) expect(table.position(id)).toBe(ids.indexOf(id))
+      }
     }),
   )
 })
@@ -62,9 +72,14 @@ test('an id table knows ids as V8 gives them: odd and small, with a few that are
   const id = fc.oneof({ arbitrary: odd, weight: 20 }, fc.nat({ max: 1200 }), fc.nat({ max: 2 ** 31 }))
   fc.assert(
     fc.property(fc.array(id, { maxLength: 500 }), fc.array(id), (ids, others) => {
-      const table = new IdTable(Uint32Array.from(ids))
-      for (const each of [...ids, ...others]) expect(table.position(each)).toBe(ids.indexOf(each))
-      expect(table.duplicates).toBe(ids.length - new Set(ids).size)
+      const wanted = [...ids, ...others]
+      const expected = wanted.map((each) => ids.indexOf(each))
+      for (const table of tablesOf(Uint32Array.from(ids))) {
+        expect(wanted.map((each) => table.position(each))).toEqual(expected)
+        expect(table.duplicates).toBe(ids.length - new Set(ids).size)
+        if (table.duplicates > 0) continue
+        expect([...Int32Array.from(table.positions(Uint32Array.from(wanted)))]).toEqual(expected)
+      }
     }),
   )
 })
@@ -84,4 +99,19 @@ test('a tuple interner numbers tuples in order of appearance, the same ones alik
       for (const [key, index] of known) expect([0, 1, 2].map((part) => interner.part(index, part)).join()).toBe(key)
     }),
   )
+})
+
+test('a second thread that is ended keeps the process until it has ended, whatever it answers meanwhile', () => {
+  const program = `
+    import { startSecondThread } from '${new URL('../dist/support/second-thread.js', import.meta.url)}'
+    const second = startSecondThread()
+    const ask = () => second.call('${new URL('../dist/analysis/lineage.js', import.meta.url)}', 'hasDuplicates', new Uint32Array(2))
+    await ask()
+    ask().catch(() => {})
+    // Its answer is there, and not yet looked at.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+    await second.close()
+    console.log('ended')`
+  const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  expect([status, stdout]).toEqual([0, 'ended\n'])
 })

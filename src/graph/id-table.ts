@@ -45,7 +45,7 @@ export class IdTable {
     return positionOf(this.#columns, id)
   }
 
-  /** The same for many, or NONE. */
+  /** The same for many, or NONE; for ids that stand there once. */
   positions(wanted: Uint32Array): Uint32Array {
     const { ids, small, slots } = this.#columns
     const found = arenaUint32(arenaOf(wanted), wanted.length)
