@@ -73,11 +73,18 @@ export async function openSeries(files: readonly string[], options: GrowthOption
   const sizes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0)
   const aside = sizes.every((size) => size < SMALL_BYTES) && sizes.some((size) => size > WORTH_A_THREAD_BYTES)
   const second = aside ? startSecondThread() : undefined
+  let heap: HeapSeries | undefined
   try {
-    return (await compareById(files, options, second)) ?? (await compareByPlace(files, options))
+    heap = (await compareById(files, options, second)) ?? (await compareByPlace(files, options))
   } finally {
-    await second?.close()
+    if (!heap) await second?.close()
   }
+  const { opened } = heap
+  // What it is still at may be wanted.
+  const close = async () => {
+    await Promise.all([opened.close(), second?.close()])
+  }
+  return { ...heap, opened: { ...opened, close } }
 }
 
 const openOptions = (

@@ -8,20 +8,25 @@ import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 
-/** By node ordinal: whether it is one of the nodes that Node itself adds to a snapshot. */
-export function embeddedNodes({ snapshot }: HeapGraph): Uint8Array {
-  const { nodeCount, nodeType, strings } = snapshot
+/** The nodes that Node itself adds to a snapshot. */
+export function embeddedNodes({ snapshot }: HeapGraph): Uint32Array {
+  const { nodeType, strings } = snapshot
+  return nodesNamed(snapshot, strings.startingWith('Node / ')).filter(
+    (node) => nodeType[node] === NodeType.native || nodeType[node] === NodeType.synthetic,
+  )
+}
+
+/** By node ordinal: 1 for those. */
+export function markEmbedded(graph: HeapGraph): Uint8Array {
+  const { nodeType, nodeCount } = graph.snapshot
   const embedded = arenaUint8(arenaOf(nodeType), nodeCount)
-  for (const node of nodesNamed(snapshot, strings.startingWith('Node / '))) {
-    const type = nodeType[node]
-    if (type === NodeType.native || type === NodeType.synthetic) embedded[node] = 1
-  }
+  for (const node of embeddedNodes(graph)) embedded[node] = 1
   return embedded
 }
 
 /** Such a node is as old as the JavaScript object that stands for it, or else as what holds it. */
-export function ageEmbedded(graph: HeapGraph, born: Uint16Array): Uint8Array {
-  const embedded = embeddedNodes(graph)
+export function ageEmbedded(graph: HeapGraph, born: Uint16Array): void {
+  const embedded = markEmbedded(graph)
   const { immediate, order } = graph.dominators
   const list = arenaUint32(arenaOf(order), order.length)
   const found = loopsFor(order, embedded, list).listInOrder(order, embedded, list)
@@ -30,5 +35,4 @@ export function ageEmbedded(graph: HeapGraph, born: Uint16Array): Uint8Array {
     const holder = immediate[node]!
     born[node] = object !== undefined ? born[object]! : holder === ROOT ? 0 : born[holder]!
   }
-  return embedded
 }

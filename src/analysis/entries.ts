@@ -1,14 +1,18 @@
 // The ways from what was there before to what is new.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { loopsFor } from '../graph/kernel-loops.ts'
 import { property } from '../graph/look.ts'
+import type { ReachColumns } from '../graph/loops.ts'
+import { nodesNamed } from '../graph/named.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
+import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import type { HeapSeries } from './compare.ts'
-import { embeddedNodes } from './embedded.ts'
+import { markEmbedded } from './embedded.ts'
 import type { Lineage } from './lineage.ts'
 import { LEAST, type Suspect } from './suspect.ts'
 
@@ -66,7 +70,7 @@ export function findEntries({ opened, placed }: HeapSeries, lineage: Lineage, ne
   const names = graph.snapshot.nodeName
   const { owner } = graph.ownership
   const momentary = new Set(MOMENTARY.map((name) => strings.indexOf(name)))
-  const embedded = embeddedNodes(graph)
+  const embedded = markEmbedded(graph)
   const kinds = new TupleInterner(2)
   const found = new References()
   /** By kind: bytes that they bring in, and how many new objects that have been there longest. */
@@ -74,10 +78,15 @@ export function findEntries({ opened, placed }: HeapSeries, lineage: Lineage, ne
   const stayed: number[] = []
   /** By node ordinal: the kind that it was last counted in, and one more. */
   const countedIn = new Uint32Array(nodeCount)
-  for (let node = 0; node < nodeCount; node++) {
+  // Of what refers to new ones, somebody was to ask.
+  const { wanted } = placed
+  const list = arenaUint32(arenaOf(edges), nodeCount)
+  const entrances = loopsFor(firstEdge, edges, owner, wanted, born, list).listEntrances(
+    { firstEdge, edges, owner, wanted, born },
+    list,
+  )
+  for (const node of list.subarray(0, entrances)) {
     const from = owner[node]! < SHARED ? owner[node]! : node
-    // Of what refers to new ones, somebody was to ask.
-    if (placed.wanted[from] === 0) continue
     const isV8s = nodeType[from] !== NodeType.synthetic ? isOfV8(nodeType[from]!) : momentary.has(names[from]!)
     // What Node holds by itself, such as open handles, has no other holder.
     const byNode = embedded[from] === 1
@@ -127,9 +136,10 @@ function addInsides(
   newBytes: Float64Array,
   { found, bytes, timers }: Found,
 ): void {
-  const { immediate } = graph.dominators
-  const isTarget = new Uint8Array(born.length)
-  const isHolder = new Uint8Array(born.length)
+  const { order, above, immediate } = graph.dominators
+  const arena = arenaOf(order)
+  const isTarget = arenaUint8(arena, born.length)
+  const isHolder = arenaUint8(arena, born.length)
   found.forEach((_, holder, target) => {
     isTarget[target] = 1
     isHolder[holder] = 1
@@ -139,10 +149,11 @@ function addInsides(
     for (const holder of holders.keys()) isHolder[holder] = 1
   }
   const inside = new Map<number, number>()
-  for (let node = 0; node < born.length; node++) {
-    if (born[node] === 0 || isTarget[node] === 1) continue
-    const above = immediate[node]!
-    if (isHolder[above] === 1 && born[above] === 0) inside.set(above, (inside.get(above) ?? 0) + newBytes[node]!)
+  const list = arenaUint32(arena, born.length)
+  const loops = loopsFor(order, above, born, isHolder, isTarget, list)
+  for (const node of list.subarray(0, loops.listInside(graph.dominators, born, isHolder, isTarget, list))) {
+    const holder = immediate[node]!
+    inside.set(holder, (inside.get(holder) ?? 0) + newBytes[node]!)
   }
   const counted = new TupleInterner(2)
   found.forEach((kind, holder) => {
@@ -195,13 +206,11 @@ const FEW_TIMERS = 50
 
 /** Node links timers of one duration to a list, in which each refers to its neighbours: here the list holds all of them. */
 export function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number, newBytes: Float64Array): Entry[] {
-  const { nodeCount, nodeType, strings } = graph.snapshot
-  const names = graph.snapshot.nodeName
-  const lists = new Set([strings.indexOf('TimersList')])
+  const { nodeType, strings } = graph.snapshot
   const entries: Entry[] = []
   const others = noEntry(steps)
-  for (let list = 0; list < nodeCount && lists.size > 0; list++) {
-    if (nodeType[list] !== NodeType.object || !lists.has(names[list]!)) continue
+  for (const list of nodesNamed(graph.snapshot, [strings.indexOf('TimersList')])) {
+    if (nodeType[list] !== NodeType.object) continue
     const found: number[] = []
     const seen = new Set([list])
     for (let at = property(graph, list, '_idleNext'); at !== undefined && !seen.has(at); ) {
@@ -224,46 +233,36 @@ export function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number,
 
 /** Walks over what is new. */
 export class Reach {
-  readonly #graph: HeapGraph
-  readonly #born: Uint16Array
-  readonly #stamp: Uint32Array
-  readonly #neighbours: ReadonlySet<number>
-  #round = 0
+  readonly #columns: ReachColumns
+  readonly #marks: Uint8Array
+  readonly #queue: Uint32Array
 
-  constructor(graph: HeapGraph, { born }: Lineage) {
-    this.#graph = graph
-    this.#born = born
-    this.#stamp = new Uint32Array(born.length)
-    this.#neighbours = new Set(NEIGHBOURS.map((name) => graph.snapshot.strings.indexOf(name)))
+  constructor({ snapshot }: HeapGraph, { born }: Lineage) {
+    const { nodeCount, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
+    const arena = arenaOf(edges)
+    const neighbours = arenaUint8(arena, strings.count)
+    for (const name of NEIGHBOURS) if (strings.indexOf(name) >= 0) neighbours[strings.indexOf(name)] = 1
+    this.#columns = { firstEdge, edges, edgeNameOrIndex, born, neighbours }
+    this.#marks = arenaUint8(arena, nodeCount)
+    this.#queue = arenaUint32(arena, nodeCount)
   }
 
   /** All new nodes that can be reached from these without passing an old one; these first. */
   from(targets: readonly number[]): Uint32Array {
-    const { firstEdge, edges, edgeNameOrIndex } = this.#graph.snapshot
-    const round = ++this.#round
-    let reached = new Uint32Array(Math.max(1024, 2 * targets.length))
+    const { firstEdge, edges, edgeNameOrIndex, born, neighbours } = this.#columns
+    const [marks, queue] = [this.#marks, this.#queue]
     let length = 0
-    const add = (node: number): void => {
-      if (this.#stamp[node] === round || this.#born[node] === 0) return
-      this.#stamp[node] = round
-      if (length === reached.length) {
-        const larger = new Uint32Array(2 * length)
-        larger.set(reached)
-        reached = larger
-      }
-      reached[length++] = node
+    for (const node of targets) {
+      if (marks[node] === 1 || born[node] === 0) continue
+      marks[node] = 1
+      queue[length++] = node
     }
-    for (const node of targets) add(node)
-    for (let i = 0; i < length; i++) {
-      const node = reached[i]!
-      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-        const packed = edges[edge]!
-        if (!retains(packed)) continue
-        if (edgeType(packed) === EdgeType.property && this.#neighbours.has(edgeNameOrIndex[edge]!)) continue
-        add(edgeTarget(packed))
-      }
-    }
-    return reached.slice(0, length)
+    const loops = loopsFor(firstEdge, edges, edgeNameOrIndex, born, neighbours, marks, queue)
+    length = loops.reachNew(this.#columns, marks, queue, length)
+    const reached = arenaUint32(arenaOf(edges), length)
+    reached.set(queue.subarray(0, length))
+    for (let i = 0; i < length; i++) marks[reached[i]!] = 0
+    return reached
   }
 }
 

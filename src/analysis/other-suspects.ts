@@ -51,10 +51,9 @@ export function embeddedSuspects(
 ): Suspect[] {
   const { graph, classes } = opened
   const span = seconds.at(-1)! - seconds[0]!
-  const embedded = embeddedNodes(graph)
   const ofClass = new Map<number, number[]>()
-  for (let node = 0; node < embedded.length; node++) {
-    if (embedded[node] === 0 || born[node]! > 0 || graph.snapshot.nodeType[node] !== NodeType.native) continue
+  for (const node of embeddedNodes(graph)) {
+    if (born[node]! > 0 || graph.snapshot.nodeType[node] !== NodeType.native) continue
     const nodes = ofClass.get(classes.of[node]!)
     if (nodes) nodes.push(node)
     else ofClass.set(classes.of[node]!, [node])

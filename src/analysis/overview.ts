@@ -2,10 +2,13 @@
 
 import { describeNode, describePath, type PathStep, stringText } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { loopsFor } from '../graph/kernel-loops.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
+import { nodesOfTypes } from '../graph/named.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { ROOT, userRoots } from '../graph/roots.ts'
 import { NODE_TYPES, NodeType } from '../snapshot/meta.ts'
+import { arenaFloat64, arenaOf, arenaUint32 } from '../support/arena.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import type { ClassRow } from './classes.ts'
 
@@ -97,13 +100,12 @@ export function findOverview(graph: HeapGraph, rows: readonly ClassRow[], limit:
   }
 }
 
-function sumKinds({ snapshot: { nodeCount, nodeType, selfSize } }: HeapGraph): Kind[] {
-  const count = new Float64Array(NodeType.unknown + 1)
-  const bytes = new Float64Array(NodeType.unknown + 1)
-  for (let node = 0; node < nodeCount; node++) {
-    count[nodeType[node]!]!++
-    bytes[nodeType[node]!]! += selfSize[node]!
-  }
+function sumKinds({ snapshot: { nodeType, selfSize } }: HeapGraph): Kind[] {
+  const arena = arenaOf(nodeType)
+  const counts = arenaUint32(arena, NodeType.unknown + 1)
+  const bytes = arenaFloat64(arena, NodeType.unknown + 1)
+  loopsFor(nodeType, selfSize, counts, bytes).sumTypes(nodeType, selfSize, counts, bytes)
+  const count = [...counts]
   return Array.from(count, (n, type) => ({ kind: NODE_TYPES[type] ?? 'other', count: n, shallowBytes: bytes[type]! }))
     .filter((kind) => kind.count > 0)
     .sort((a, b) => b.shallowBytes - a.shallowBytes)
@@ -164,15 +166,15 @@ function childrenOf({ dominators: { immediate }, snapshot: { nodeCount } }: Heap
   return (node) => list.subarray(first[node]!, first[node + 1]!)
 }
 
-const isString = (type: number): boolean =>
-  type === NodeType.string || type === NodeType.consString || type === NodeType.slicedString
+const STRINGS = [NodeType.string, NodeType.consString, NodeType.slicedString] as const
+const isString = (type: number): boolean => (STRINGS as readonly number[]).includes(type)
 
 /** Strings by retained size, without the parts of longer ones. */
 function largestStrings(graph: HeapGraph, limit: number): number[] {
-  const { nodeCount, nodeType } = graph.snapshot
+  const { nodeType } = graph.snapshot
   const largest: number[] = []
-  for (let node = 0; node < nodeCount; node++) {
-    if (!isString(nodeType[node]!) || isString(nodeType[graph.immediateDominator(node)]!)) continue
+  for (const node of nodesOfTypes(graph.snapshot, STRINGS)) {
+    if (isString(nodeType[graph.immediateDominator(node)]!)) continue
     const size = graph.retainedSize(node)
     if (largest.length === limit && size <= graph.retainedSize(largest.at(-1)!)) continue
     let at = largest.length
@@ -185,12 +187,15 @@ function largestStrings(graph: HeapGraph, limit: number): number[] {
 
 /** Strings of one text and one size; V8 cuts texts in a snapshot, so of cut ones the size has to agree too. */
 function duplicateStrings({ snapshot }: HeapGraph, limit: number): DuplicateString[] {
-  const { nodeCount, nodeType, nodeName, selfSize, strings } = snapshot
+  const { nodeName, selfSize, strings } = snapshot
   const known = new TupleInterner(3)
   const copies: { name: number; size: number; count: number }[] = []
-  for (let node = 0; node < nodeCount; node++) {
-    if (nodeType[node] !== NodeType.string) continue
+  const nodes = nodesOfTypes(snapshot, [NodeType.string])
+  const times = arenaUint32(arenaOf(nodeName), strings.count)
+  loopsFor(nodes, nodeName, times).countNames(nodes, nodeName, times)
+  for (const node of nodes) {
     const name = nodeName[node]!
+    if (times[name] === 1) continue
     const size = selfSize[node]!
     const number = known.intern(name, size >>> 0, Math.floor(size / 2 ** 32))
     if (number === copies.length) copies.push({ name, size, count: 1 })

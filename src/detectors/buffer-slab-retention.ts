@@ -8,7 +8,7 @@ import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, IsolateHeap, Lead } from './detector.ts'
 import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
 import { escaped } from './statements.ts'
-import { isNew, nameOfEdge } from './surroundings.ts'
+import { isNew, nameOfEdge, reachedOf } from './surroundings.ts'
 
 /** How a view is cut out of a buffer; a copy made around it (`Buffer.from(…subarray(…))`) is none. */
 const CUT =
@@ -113,21 +113,12 @@ interface Slabs {
 /** The buffers among what is new, with the views of them. */
 function slabsOf({ of, suspect }: Pick<Lead, 'of' | 'suspect'>): Slabs | undefined {
   const { graph } = of
-  const { nodeType, nodeName: names, strings } = graph.snapshot
-  /** By string index: whether views are called so. */
-  const isViews = new Map<number, boolean>()
+  const { nodeType } = graph.snapshot
   const seen = new Map<number, number>()
   const firsts: number[] = []
   let [view, views, bytes, pooled] = [-1, 0, 0, 0]
-  for (const node of suspect.reached) {
+  for (const node of reachedOf({ of, suspect }, (name) => VIEWS.test(name))) {
     if (nodeType[node] !== NodeType.object) continue
-    const named = names[node]!
-    let isView = isViews.get(named)
-    if (isView === undefined) {
-      isView = VIEWS.test(strings.get(named))
-      isViews.set(named, isView)
-    }
-    if (!isView) continue
     const buffer = property(graph, node, 'buffer') ?? internal(graph, node, 'buffer')
     const store = buffer === undefined ? undefined : internal(graph, buffer, 'backing_store')
     if (buffer === undefined || store === undefined || !isNew(of, buffer)) continue

@@ -10,9 +10,11 @@ import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding, ReportSetAside } from '../findings/report.ts'
 import { describeWay, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { loopsFor } from '../graph/kernel-loops.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { arenaOf, arenaUint8 } from '../support/arena.ts'
 import { breathing } from '../support/breathing.ts'
 import { formatCount } from '../support/format.ts'
 import { rememberingSources } from '../support/sources.ts'
@@ -165,7 +167,8 @@ class Account {
 
   constructor(of: IsolateHeap) {
     this.of = of
-    this.#known = new Uint8Array(of.graph.snapshot.nodeCount)
+    const { edges, nodeCount } = of.graph.snapshot
+    this.#known = arenaUint8(arenaOf(edges), nodeCount)
   }
 
   /** Of the bytes that a suspect stands for. */
@@ -174,13 +177,10 @@ class Account {
     // Every detector asks, and there is nothing new until one has taken something.
     const before = this.#shares.get(suspect)
     if (before?.bytes === this.bytes) return before.share
-    let known = 0
-    let all = 0
-    for (const node of reached) {
-      const bytes = this.of.graph.shallowSize(node)
-      all += bytes
-      if (this.#known[node] === 1) known += bytes
-    }
+    const { shallowSize } = this.of.graph.ownership
+    const loops = loopsFor(reached, shallowSize, this.#known)
+    const known = loops.sumAmong(reached, shallowSize, this.#known, 1)
+    const all = known + loops.sumAmong(reached, shallowSize, this.#known, 0)
     const share = all === 0 ? 0 : known / all
     this.#shares.set(suspect, { share, bytes: this.bytes })
     return share
@@ -188,11 +188,10 @@ class Account {
 
   take({ reached, bytes }: Suspect): void {
     if (reached.length === 0) this.bytes += bytes
-    for (const node of reached) {
-      if (this.#known[node] === 1) continue
-      this.#known[node] = 1
-      this.bytes += this.of.graph.shallowSize(node)
-    }
+    const { shallowSize } = this.of.graph.ownership
+    const loops = loopsFor(reached, shallowSize, this.#known)
+    this.bytes += loops.sumAmong(reached, shallowSize, this.#known, 0)
+    loops.markAll(reached, this.#known)
   }
 }
 

@@ -8,9 +8,11 @@ import { Places } from '../analysis/places.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { loopsFor } from '../graph/kernel-loops.ts'
 import { isObject } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { edgeTarget, retains } from '../snapshot/snapshot.ts'
+import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { rememberingSources } from '../support/sources.ts'
 import type { Captures, IsolateHeap } from './detector.ts'
@@ -88,8 +90,9 @@ function piles({ graph, classes }: OpenedSnapshot): { suspect: Suspect; count: n
   const references = referenceCounts(firstEdge, owner)
   const least = Math.max(LEAST.bytes, LEAST.share * graph.retainedSize(ROOT))
   const found: { container: number; things: number[]; bytes: number }[] = []
-  for (let node = 1; node < nodeCount; node++) {
-    if (references[node]! < LEAST.count || !isObject(graph, node) || graph.moduleScopes.has(node)) continue
+  const list = arenaUint32(arenaOf(references), nodeCount)
+  for (const node of list.subarray(0, loopsFor(references, list).listLargest(references, LEAST.count, list))) {
+    if (node === ROOT || !isObject(graph, node) || graph.moduleScopes.has(node)) continue
     if (graph.retainedSize(node) < least) continue
     const things = thingsOf(graph, node)
     found.push({ container: node, things, bytes: sumOf(things, (each) => graph.retainedSize(each)) })
@@ -139,14 +142,11 @@ function thingsOf(graph: HeapGraph, node: number): number[] {
   return [...things]
 }
 
-function dominatedBy(graph: HeapGraph, nodes: readonly number[]): Uint32Array {
-  const { order, immediate } = graph.dominators
-  const below = new Uint8Array(order.length)
-  for (const node of nodes) below[node] = 1
-  const reached: number[] = []
-  for (const node of order) {
-    if (node !== ROOT && below[immediate[node]!] === 1) below[node] = 1
-    if (below[node] === 1) reached.push(node)
-  }
-  return Uint32Array.from(reached)
+function dominatedBy({ dominators }: HeapGraph, nodes: readonly number[]): Uint32Array {
+  const { order, above } = dominators
+  const arena = arenaOf(order)
+  const marks = arenaUint8(arena, order.length)
+  const list = arenaUint32(arena, order.length)
+  for (const node of nodes) marks[node] = 1
+  return list.slice(0, loopsFor(order, above, marks, list).listBelow(dominators, marks, list))
 }

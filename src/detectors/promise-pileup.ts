@@ -11,6 +11,7 @@ import { functionsFrom, shortPlace } from './functions.ts'
 import { countPiledUp, isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { isAwaited, isPromise, promiseIn } from './promises.ts'
 import { escaped, findLine, modulesOf, wherePut } from './statements.ts'
+import { reachedOf } from './surroundings.ts'
 
 const REACTION = 'system / PromiseReaction'
 /** So many promises one behind another are a chain. */
@@ -118,7 +119,7 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
   const { suspect, of } = lead
   const { graph } = of
   let count = 0
-  for (const node of suspect.reached) if (isPromise(graph, node)) count++
+  for (const node of reachedOf(lead, (name) => name === 'Promise')) if (isPromise(graph, node)) count++
   if (count < Math.max(CHAIN, 0.3 * suspect.count)) return undefined
   const perSecond = (suspect.perSecond * count) / suspect.count
   const places = functionsFrom(lead, [suspect.sample])

@@ -12,6 +12,7 @@ import { shortPlace } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { nameUpTo, ownersOnWay } from './piled-up.ts'
 import { endOf, escaped, findLine, modulesOf, wherePut } from './statements.ts'
+import { reachedOf } from './surroundings.ts'
 
 /** So much of what stays must be texts of the kind in question. */
 const MOSTLY = 0.6
@@ -31,7 +32,7 @@ function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   const { nodeType } = graph.snapshot
   /** By parent: how many slices. */
   const parents = new Map<number, number>()
-  for (const node of suspect.reached) {
+  for (const node of reachedOf(lead, (name) => name === '(sliced string)')) {
     const parent = nodeType[node] === NodeType.slicedString ? internal(graph, node, 'parent') : undefined
     if (parent !== undefined) parents.set(parent, (parents.get(parent) ?? 0) + 1)
   }

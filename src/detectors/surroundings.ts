@@ -1,5 +1,6 @@
 // What stands around the container of a lead: the names on the way to it, the objects that it belongs to, and what is in it.
 
+import { type ClassCount, classesAmong, nodesAmong } from '../analysis/among.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { numberOf, type Reference, referencesOf } from '../graph/look.ts'
 import { EdgeType } from '../snapshot/meta.ts'
@@ -77,17 +78,14 @@ export function thingsOf({ of, suspect }: Lead, most = 300): number[] {
 }
 
 /** How many of those that came with a lead are of each class, by ordinal of one of them; classes of V8's own left out. */
-export function countClasses({ of, suspect }: Lead): { name: string; count: number; one: number }[] {
-  const { classes } = of.heap.opened
-  const counted = new Map<number, { name: string; count: number; one: number }>()
-  for (const node of suspect.reached) {
-    const number = classes.of[node]!
-    const row = counted.get(number)
-    if (row) row.count++
-    else counted.set(number, { name: classes.names[number]!, count: 1, one: node })
-  }
-  return [...counted.values()].sort((a, b) => b.count - a.count)
-}
+export const countClasses = ({ of, suspect }: Lead): readonly ClassCount[] =>
+  classesAmong(of.heap.opened.classes, suspect.reached)
+
+/** Those that came with a lead and whose class has such a name. */
+export const reachedOf = (
+  { of, suspect }: Pick<Lead, 'of' | 'suspect'>,
+  isWanted: (name: string) => boolean,
+): Uint32Array => nodesAmong(of.heap.opened.classes, suspect.reached, isWanted)
 
 /** How many objects of the node's class there were in each snapshot. */
 export function countsOver({ heap }: IsolateHeap, node: number): number[] {

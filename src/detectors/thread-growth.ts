@@ -5,7 +5,7 @@ import { NodeType } from '../snapshot/meta.ts'
 import { formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { findDoing, lineAsCulprit } from './source.ts'
-import { countsOver, ratesOf } from './surroundings.ts'
+import { countsOver, ratesOf, reachedOf } from './surroundings.ts'
 
 /** Fewer threads than these more are a pool that is getting to its size. */
 const LEAST = 5
@@ -51,6 +51,6 @@ function findWorker({ of, suspect }: Lead): number | undefined {
     nodeType[node] === NodeType.object &&
     (property(graph, node, 'kPublicPort', 'kPort', 'kHandle') !== undefined ||
       graph.sourceLocation(node)?.url === 'node:internal/worker')
-  const workers = suspect.reached.filter(isWorker)
+  const workers = reachedOf({ of, suspect }, (each) => each === 'Worker').filter(isWorker)
   return workers.length >= LEAST && suspect.count <= MOST_EACH * workers.length ? workers[0] : undefined
 }

@@ -8,6 +8,7 @@ import type { Detector, Lead, Likelihood } from './detector.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
 import { settledBy } from './promises.ts'
 import { endOf, findLine, textOf, whereGiven } from './statements.ts'
+import { reachedOf } from './surroundings.ts'
 
 interface Timer {
   readonly node: number
@@ -158,11 +159,8 @@ function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
   return [...groups].sort((a, b) => b[1].length - a[1].length)
 }
 
-function handlesIn({ suspect, of: { graph } }: Lead): number {
-  let count = 0
-  for (const node of suspect.reached) if (isObject(graph, node) && HANDLES.has(nodeName(graph, node))) count++
-  return count
-}
+const handlesIn = (lead: Lead): number =>
+  reachedOf(lead, (name) => HANDLES.has(name)).filter((node) => isObject(lead.of.graph, node)).length
 
 function findSetter(lead: Lead, group: readonly Timer[], readSource: Parameters<typeof whereGiven>[0]) {
   const own = placeOf(lead.of.graph, group[0]!.callback)

@@ -1,6 +1,6 @@
 // What a look at the living objects says of findings: they went on growing, stand still, or were emptied meanwhile.
 
-import { formatBytes } from '../support/format.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
 import type { ReportFinding } from './report.ts'
 
 /** What a container held at two moments after the last snapshot; undefined where it could not be had. */
@@ -109,10 +109,10 @@ export function confirm(finding: ReportFinding, { first, second, seconds }: Live
   const evidence = { ...finding.evidence, liveSize: first, liveSizeLater: second, liveSeconds: seconds }
   const least = Math.min(first, second)
   if (least < (EMPTIED * finding.growth.count) / Math.max(1, finding.growth.holders) || hasFallenBack(finding, least)) {
-    const reason = `${finding.reason}; but looked at afterwards it held only ${least.toLocaleString('en-US')}: it is emptied now and then`
+    const reason = `${finding.reason}; but looked at afterwards it held only ${formatCount(least)}: it is emptied now and then`
     return { ...finding, evidence, reason, confidence: Math.min(finding.confidence, 0.4), severity: 'note' }
   }
   if (second <= first) return { ...finding, evidence }
-  const grew = `${first.toLocaleString('en-US')} → ${second.toLocaleString('en-US')} in ${seconds.toFixed(1)} s`
+  const grew = `${formatCount(first)} → ${formatCount(second)} in ${seconds.toFixed(1)} s`
   return { ...finding, evidence, reason: `${finding.reason}; looked at alive it went on growing (${grew})` }
 }

@@ -2,6 +2,7 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
+import { formatCount } from '../support/format.ts'
 import type { HeapGraph } from './heap-graph.ts'
 import { nodesNamed } from './named.ts'
 import { pathTo } from './paths.ts'
@@ -133,7 +134,7 @@ export function describeNode(graph: HeapGraph, node: number): string {
       return `string ${JSON.stringify(stringText(graph, node, MAX_NAME, MAX_PARTS_IN_WORDS))}`
     case NodeType.object:
       if (name.startsWith('system / Context')) return 'scope'
-      if (name === 'Array') return `Array[${elementCount(graph, node).toLocaleString('en-US')}]`
+      if (name === 'Array') return `Array[${formatCount(elementCount(graph, node))}]`
       return short
     case NodeType.symbol:
       return `symbol ${short}`

@@ -158,4 +158,37 @@ const loopsOf = (kernel: Kernel): Loops => ({
   listLargest(count, least, out) {
     return kernel.listLargest(...at(count, least, out, count.length)) >>> 0
   },
+  listEntrances({ firstEdge, edges, owner, wanted, born }, out) {
+    return kernel.listEntrances(...at(firstEdge, edges, owner, wanted, born, out, owner.length)) >>> 0
+  },
+  listInside({ order, above }, born, holders, targets, out) {
+    return kernel.listInside(...at(order, above, born, holders, targets, out, order.length)) >>> 0
+  },
+  listBelow({ order, above }, marks, out) {
+    return kernel.listBelow(...at(order, above, marks, out, order.length)) >>> 0
+  },
+  listTyped(nodeType, types, out) {
+    return kernel.listTyped(...at(nodeType, types, out, nodeType.length)) >>> 0
+  },
+  sumTypes(nodeType, sizes, count, bytes) {
+    kernel.sumTypes(...at(nodeType, sizes, count, bytes, nodeType.length))
+  },
+  countNames(list, nodeName, count) {
+    kernel.countNames(...at(list, list.length, nodeName, count))
+  },
+  reachNew({ firstEdge, edges, edgeNameOrIndex, born, neighbours }, marks, queue, length) {
+    return kernel.reachNew(...at(firstEdge, edges, edgeNameOrIndex, born, neighbours, marks, queue, length)) >>> 0
+  },
+  countAmong(list, of, count, first) {
+    kernel.countAmong(...at(list, list.length, of, count, first))
+  },
+  listAmong(list, of, wanted, out) {
+    return kernel.listAmong(...at(list, list.length, of, wanted, out)) >>> 0
+  },
+  sumAmong(list, sizes, marks, wanted) {
+    return kernel.sumAmong(...at(list, list.length, sizes, marks, wanted))
+  },
+  markAll(list, marks) {
+    kernel.markAll(...at(list, list.length, marks))
+  },
 })

@@ -133,6 +133,18 @@ export const COST = {
 /** So many buckets does the search have, for costs that are lower. */
 export const PATH_BUCKETS = 32
 
+export interface EntranceColumns extends Pick<Snapshot, 'firstEdge' | 'edges'> {
+  readonly owner: Uint32Array
+  readonly wanted: Uint8Array
+  readonly born: Uint16Array
+}
+
+export interface ReachColumns extends Pick<Snapshot, 'firstEdge' | 'edges' | 'edgeNameOrIndex'> {
+  readonly born: Uint16Array
+  /** By string index: 1 for the names of properties that lead to what merely stands beside. */
+  readonly neighbours: Uint8Array
+}
+
 export interface PathRoom {
   /** Two words a bucket. */
   readonly buckets: Uint32Array
@@ -235,6 +247,31 @@ export interface Loops {
   countReferences(firstEdge: Uint32Array, owner: Uint32Array, count: Uint32Array): void
   /** Where a count is at least `least`. */
   listLargest(count: Uint32Array, least: number, out: Uint32Array): number
+  /** Nodes that refer to new ones, of those whose owners are wanted; what is in a store of the owner's does not count. */
+  listEntrances(columns: EntranceColumns, out: Uint32Array): number
+  /** New nodes that are no targets, right below an old one that is a holder. */
+  listInside(tops: Tops, born: Uint16Array, holders: Uint8Array, targets: Uint8Array, out: Uint32Array): number
+  /** What is marked, with all that it dominates, which becomes marked. */
+  listBelow(tops: Tops, marks: Uint8Array, out: Uint32Array): number
+  /** Nodes whose type has its bit in `types`. */
+  listTyped(nodeType: Uint8Array, types: number, out: Uint32Array): number
+  /** How many of each type there are, and their sizes together. */
+  sumTypes(nodeType: Uint8Array, sizes: Sizes, count: Uint32Array, bytes: Float64Array): void
+  /** How often each name occurs among these nodes. */
+  countNames(list: Uint32Array, nodeName: Uint32Array, count: Uint32Array): void
+  /**
+   * Goes on from the first `length` nodes of the queue, which are marked, to all new ones that they lead to by other
+   * names than those of neighbours; says how many the queue then has.
+   */
+  reachNew(columns: ReachColumns, marks: Uint8Array, queue: Uint32Array, length: number): number
+  /** How many of these nodes are of each class, and which is the first. */
+  countAmong(list: Uint32Array, of: Uint16Array | Uint32Array, count: Uint32Array, first: Uint32Array): void
+  /** Those of them whose class is wanted. */
+  listAmong(list: Uint32Array, of: Uint16Array | Uint32Array, wanted: Uint8Array, out: Uint32Array): number
+  /** Sizes of those of them whose mark is `wanted`. */
+  sumAmong(list: Uint32Array, sizes: Sizes, marks: Uint8Array, wanted: 0 | 1): number
+  /** Marks all of these nodes. */
+  markAll(list: Uint32Array, marks: Uint8Array): void
   /** Adds each node's size to its dominator's. */
   addUp(order: Uint32Array, above: Uint32Array, sizes: Sizes): void
 }

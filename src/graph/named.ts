@@ -1,4 +1,4 @@
-// Which nodes have certain names, or certain ids: millions are looked through for a few.
+// Which nodes have certain names, types or ids: millions are looked through for a few.
 
 import { peek, type Snapshot } from '../snapshot/snapshot.ts'
 import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
@@ -16,6 +16,13 @@ export function nodesNamed({ nodeName, strings }: Snapshot, names: Iterable<numb
   }
   const list = arenaUint32(arena, some ? nodeName.length : 0)
   return some ? list.subarray(0, loopsFor(nodeName, marks, list).listNamed(nodeName, marks, list)) : list
+}
+
+/** The same for types. */
+export function nodesOfTypes({ nodeType }: Snapshot, types: readonly number[]): Uint32Array {
+  const list = arenaUint32(arenaOf(nodeType), nodeType.length)
+  const bits = types.reduce((sum, type) => sum | (1 << type), 0)
+  return list.subarray(0, loopsFor(nodeType, list).listTyped(nodeType, bits, list))
 }
 
 /** Nodes whose ids are looked at at once. */

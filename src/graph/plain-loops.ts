@@ -522,6 +522,96 @@ export const plainLoops: Loops = {
     return found
   },
 
+  listEntrances({ firstEdge, edges, owner, wanted, born }, out) {
+    let found = 0
+    for (let node = 0; node < owner.length; node++) {
+      const from = owner[node]! < SHARED ? owner[node]! : node
+      if (wanted[from] === 0) continue
+      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+        const packed = edges[edge]!
+        const target = edgeTarget(packed)
+        if (born[target] === 0 || owner[target] === from || !retains(packed)) continue
+        out[found++] = node
+        break
+      }
+    }
+    return found
+  },
+
+  listInside({ order, above }, born, holders, targets, out) {
+    let found = 0
+    for (let place = 1; place < order.length; place++) {
+      const node = order[place]!
+      if (born[node] === 0 || targets[node] !== 0) continue
+      const over = order[above[place]!]!
+      if (holders[over] !== 0 && born[over] === 0) out[found++] = node
+    }
+    return found
+  },
+
+  listBelow({ order, above }, marks, out) {
+    let found = 0
+    for (let place = 0; place < order.length; place++) {
+      const node = order[place]!
+      if (place > 0 && marks[order[above[place]!]!] !== 0) marks[node] = 1
+      if (marks[node] !== 0) out[found++] = node
+    }
+    return found
+  },
+
+  listTyped(nodeType, types, out) {
+    let found = 0
+    for (let node = 0; node < nodeType.length; node++) if (((types >>> nodeType[node]!) & 1) !== 0) out[found++] = node
+    return found
+  },
+
+  sumTypes(nodeType, sizes, count, bytes) {
+    for (let node = 0; node < nodeType.length; node++) {
+      count[nodeType[node]!]!++
+      bytes[nodeType[node]!]! += sizes[node]!
+    }
+  },
+
+  countNames(list, nodeName, count) {
+    for (const node of list) count[nodeName[node]!]!++
+  },
+
+  reachNew({ firstEdge, edges, edgeNameOrIndex, born, neighbours }, marks, queue, length) {
+    let found = length
+    for (let i = 0; i < found; i++) {
+      const node = queue[i]!
+      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+        const packed = edges[edge]!
+        const target = edgeTarget(packed)
+        if (!retains(packed) || marks[target] !== 0 || born[target] === 0) continue
+        if (edgeType(packed) === EdgeType.property && neighbours[edgeNameOrIndex[edge]!] !== 0) continue
+        marks[target] = 1
+        queue[found++] = target
+      }
+    }
+    return found
+  },
+
+  countAmong(list, of, count, first) {
+    for (const node of list) if (count[of[node]!]!++ === 0) first[of[node]!] = node
+  },
+
+  listAmong(list, of, wanted, out) {
+    let found = 0
+    for (const node of list) if (wanted[of[node]!] !== 0) out[found++] = node
+    return found
+  },
+
+  sumAmong(list, sizes, marks, wanted) {
+    let total = 0
+    for (const node of list) if (marks[node] === wanted) total += sizes[node]!
+    return total
+  },
+
+  markAll(list, marks) {
+    for (const node of list) marks[node] = 1
+  },
+
   labelNodes(assign, columns, label, otherName) {
     const { firstEdge, edges, edgeNameOrIndex, owner, holder, wanted, globals, dictionary, known, used } = columns
     for (let node = 0; node < label.length; node++) {

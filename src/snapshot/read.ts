@@ -31,7 +31,7 @@ import { addSums } from './sums.ts'
 const HEADROOM = 2 * MARGIN
 const PIECE_BYTES = 1 << 22
 /** Bytes that columns, and all that will be worked out from them, may take together: of a node, of an edge, beside. */
-const ROOM = { node: 128, edge: 16, more: 1 << 24 }
+const ROOM = { node: 320, edge: 24, more: 1 << 25 }
 const NOT_THERE = new Uint32Array(0)
 
 export interface ReadOptions {

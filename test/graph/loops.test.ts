@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'leakscope-loops-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** The same snapshot as a file that is read into WebAssembly's memory, and as a packed one, which is not. */
-function inBothWays(name: string, bytes: Uint8Array): [fast: string, plain: string] {
+function inBothWays(name: string, bytes: string | Uint8Array): [fast: string, plain: string] {
   const file = join(folder, name)
   writeFileSync(file, bytes)
   writeFileSync(`${file}.gz`, gzipSync(bytes))

@@ -777,3 +777,116 @@ export function listLargest(count: usize, least: u32, out: usize, nodes: u32): u
   for (let node: u32 = 0; node < nodes; node++) if (get(count, node) >= least) set(out, found++, node)
   return found
 }
+
+export function listEntrances(
+  firstEdge: usize, edges: usize, owner: usize, wanted: usize, born: usize, out: usize, nodes: u32,
+): u32 {
+  let found: u32 = 0
+  for (let node: u32 = 0; node < nodes; node++) {
+    const own = get(owner, node)
+    const from = own < SHARED ? own : node
+    if (flag(wanted, from) == 0) continue
+    const end = get(firstEdge, node + 1)
+    for (let edge = get(firstEdge, node); edge < end; edge++) {
+      const packed = get(edges, edge)
+      const target = packed >> 4
+      if (get16(born, target) == 0 || get(owner, target) == from || !retains(packed)) continue
+      set(out, found++, node)
+      break
+    }
+  }
+  return found
+}
+
+export function listInside(
+  order: usize, above: usize, born: usize, holders: usize, targets: usize, out: usize, nodes: u32,
+): u32 {
+  let found: u32 = 0
+  for (let place: u32 = 1; place < nodes; place++) {
+    const node = get(order, place)
+    if (get16(born, node) == 0 || flag(targets, node) != 0) continue
+    const over = get(order, get(above, place))
+    if (flag(holders, over) != 0 && get16(born, over) == 0) set(out, found++, node)
+  }
+  return found
+}
+
+export function listBelow(order: usize, above: usize, marks: usize, out: usize, nodes: u32): u32 {
+  let found: u32 = 0
+  for (let place: u32 = 0; place < nodes; place++) {
+    const node = get(order, place)
+    if (place > 0 && flag(marks, get(order, get(above, place))) != 0) store<u8>(marks + node, 1)
+    if (flag(marks, node) != 0) set(out, found++, node)
+  }
+  return found
+}
+
+export function listTyped(nodeType: usize, types: u32, out: usize, nodes: u32): u32 {
+  let found: u32 = 0
+  for (let node: u32 = 0; node < nodes; node++) if (((types >> flag(nodeType, node)) & 1) != 0) set(out, found++, node)
+  return found
+}
+
+export function sumTypes(nodeType: usize, sizes: usize, count: usize, bytes: usize, nodes: u32): void {
+  for (let node: u32 = 0; node < nodes; node++) {
+    const type = flag(nodeType, node)
+    set(count, type, get(count, type) + 1)
+    add(bytes, type, <f64>get(sizes, node))
+  }
+}
+
+export function countNames(list: usize, length: u32, nodeName: usize, count: usize): void {
+  for (let i: u32 = 0; i < length; i++) {
+    const name = get(nodeName, get(list, i))
+    set(count, name, get(count, name) + 1)
+  }
+}
+
+export function reachNew(
+  firstEdge: usize, edges: usize, names: usize, born: usize, neighbours: usize, marks: usize, queue: usize, length: u32,
+): u32 {
+  for (let i: u32 = 0; i < length; i++) {
+    const node = get(queue, i)
+    const end = get(firstEdge, node + 1)
+    for (let edge = get(firstEdge, node); edge < end; edge++) {
+      const packed = get(edges, edge)
+      const target = packed >> 4
+      if (!retains(packed) || flag(marks, target) != 0 || get16(born, target) == 0) continue
+      if ((packed & 7) == PROPERTY && flag(neighbours, get(names, edge)) != 0) continue
+      store<u8>(marks + target, 1)
+      set(queue, length++, target)
+    }
+  }
+  return length
+}
+
+export function countAmong(list: usize, length: u32, classOf: usize, count: usize, first: usize): void {
+  for (let i: u32 = 0; i < length; i++) {
+    const node = get(list, i)
+    const number = get16(classOf, node)
+    if (get(count, number) == 0) set(first, number, node)
+    set(count, number, get(count, number) + 1)
+  }
+}
+
+export function listAmong(list: usize, length: u32, classOf: usize, wanted: usize, out: usize): u32 {
+  let found: u32 = 0
+  for (let i: u32 = 0; i < length; i++) {
+    const node = get(list, i)
+    if (flag(wanted, get16(classOf, node)) != 0) set(out, found++, node)
+  }
+  return found
+}
+
+export function sumAmong(list: usize, length: u32, sizes: usize, marks: usize, wanted: u32): f64 {
+  let total: f64 = 0
+  for (let i: u32 = 0; i < length; i++) {
+    const node = get(list, i)
+    if (flag(marks, node) == wanted) total += <f64>get(sizes, node)
+  }
+  return total
+}
+
+export function markAll(list: usize, length: u32, marks: usize): void {
+  for (let i: u32 = 0; i < length; i++) store<u8>(marks + get(list, i), 1)
+}
