@@ -125,9 +125,11 @@ export function classify(snapshot: ClassColumns): Classes {
   // Place and name together, for objects whose place is known.
   const placed = new TupleInterner(2)
   const classOfPlaced: number[] = []
-  for (let row = 0; row < locations.node.length; row++) {
-    const node = locations.node[row]!
-    if (nodeType[node] !== NodeType.object) continue
+  const placesAt = locations.node
+  const list = arenaUint32(arena, placesAt.length)
+  const rowCount = loopsFor(placesAt, nodeType, list).listRows(placesAt, nodeType, NodeType.object, list)
+  for (const row of list.subarray(0, rowCount)) {
+    const node = placesAt[row]!
     const entry = placed.intern(locations.site[row]!, nodeName[node]!)
     if (entry === classOfPlaced.length) classOfPlaced.push(classFor(strings.get(nodeName[node]!), row))
     of[node] = classOfPlaced[entry]!

@@ -2,16 +2,21 @@
 
 import { statSync } from 'node:fs'
 import { LeakscopeError } from '../errors.ts'
-import { ROOT } from '../graph/roots.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
-import { setLazily } from '../support/lazily.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
-import type { ClassRow } from './classes.ts'
-import { type Contents, countContents } from './contents.ts'
 import { callDescend, descend } from './descent.ts'
-import { type Growth, type GrowthOptions, type Matching, type SnapshotTotals, tellGrowth } from './growth.ts'
-import { type Identity, identify, idsAgree } from './identity.ts'
-import { callHasDuplicates, extendLineage, type Lineage, startLineage } from './lineage.ts'
+import {
+  BY_ONE_THREAD,
+  callFollowAll,
+  type Followed,
+  follow,
+  type Remembered,
+  remember,
+  rememberOpen,
+} from './following.ts'
+import { type Growth, type GrowthOptions, type Matching, tellGrowth } from './growth.ts'
+import { idsAgree } from './identity.ts'
+import { callHasDuplicates, type Lineage } from './lineage.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
 import {
   bytesOfNew,
@@ -22,14 +27,6 @@ import {
   totalPlaces,
 } from './place-growth.ts'
 import { findHolders, type PlacedNodes, Places } from './places.ts'
-
-/** What is kept of every snapshot; the heap itself is let go. */
-export interface Remembered {
-  readonly totals: SnapshotTotals
-  readonly identity: Identity
-  readonly classes: Map<string, ClassRow>
-  readonly contents: Contents
-}
 
 /** The last heap of a series, and what is remembered of those before. */
 export interface HeapSeries {
@@ -49,8 +46,6 @@ export interface HeapSeries {
 /** Smaller heaps are opened side by side, each by one thread; a larger one by two, and there is an index to come back to. */
 const SMALL_BYTES = 128e6
 const WORTH_A_THREAD_BYTES = 8e6
-const BY_ONE_THREAD = { thread: Number.POSITIVE_INFINITY, index: Number.POSITIVE_INFINITY }
-
 /**
  * Compares snapshots in the order given, which is taken to be the order of time.
  *
@@ -97,32 +92,6 @@ const openOptions = (
   ...(signal && { signal }),
 })
 
-interface Followed {
-  readonly series: readonly Remembered[]
-  readonly lineage: Lineage
-}
-
-/** The history with one snapshot more; undefined where ids turn out not to mean the same objects. */
-function follow(before: Followed | undefined, opened: OpenedSnapshot): Followed | undefined {
-  const { snapshot, ownership } = opened.graph
-  const { nodeId: ids } = snapshot
-  const { shallowSize: sizes } = ownership
-  if (!before) return { series: [remember(opened)], lineage: startLineage(ids, sizes) }
-  if (!idsAgree(before.series.at(-1)!.identity, snapshot)) return undefined
-  const lineage = extendLineage(before.lineage, ids, sizes)
-  return lineage && { series: [...before.series, remember(opened)], lineage }
-}
-
-/** On the second thread: the history of small snapshots. */
-export async function followAll(files: readonly string[]): Promise<Followed | undefined> {
-  let followed: Followed | undefined
-  for (const file of files) {
-    followed = follow(followed, await openWorth(file, {}, BY_ONE_THREAD))
-    if (!followed) return undefined
-  }
-  return followed
-}
-
 /** Undefined where ids turn out not to mean the same objects. */
 async function compareById(
   files: readonly string[],
@@ -136,7 +105,7 @@ async function compareById(
   let found: HeapSeries | undefined
   try {
     if (second) {
-      const following = second.call<Followed | undefined>(import.meta.url, 'followAll', earlier)
+      const following = callFollowAll(second, earlier)
       // If something else fails first, nobody waits for it.
       following.catch(() => {})
       opened = await openWorth(files.at(-1)!, openOptions(options, earlier.length, files.length), BY_ONE_THREAD)
@@ -218,31 +187,6 @@ async function compareByPlace(files: readonly string[], options: GrowthOptions):
 async function breath(signal: AbortSignal | undefined): Promise<void> {
   await new Promise(setImmediate)
   signal?.throwIfAborted()
-}
-
-/** All that is to be known once the heap is let go. */
-function remember(opened: OpenedSnapshot): Remembered {
-  const { snapshot, ownership } = opened.graph
-  const contents = countContents(snapshot.nodeId, snapshot.firstEdge, ownership.owner)
-  return { ...tellTotals(opened), identity: identify(snapshot), contents }
-}
-
-/** The same as long as the heap is there; what takes time only when it is asked for. */
-export function rememberOpen(opened: OpenedSnapshot): Remembered {
-  const { snapshot, ownership } = opened.graph
-  const known = tellTotals(opened) as Remembered
-  setLazily(known, 'identity', () => identify(snapshot))
-  setLazily(known, 'contents', () => countContents(snapshot.nodeId, snapshot.firstEdge, ownership.owner))
-  return known
-}
-
-function tellTotals({ graph, classRows }: OpenedSnapshot): Pick<Remembered, 'totals' | 'classes'> {
-  const { file, fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
-  const totalShallowBytes = graph.retainedSize(ROOT) + extraNativeBytes
-  return {
-    totals: { file, fileBytes, nodeCount, edgeCount, totalShallowBytes },
-    classes: new Map(classRows.map((row) => [row.key, row])),
-  }
 }
 
 function requireOneProcess(series: readonly Remembered[]): void {

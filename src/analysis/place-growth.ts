@@ -4,7 +4,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NodeType } from '../snapshot/meta.ts'
-import { arenaFloat64, arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
+import { arenaFloat64, arenaOf, arenaUint8 } from '../support/arena.ts'
 import { grewIn, type Lineage } from './lineage.ts'
 import type { PlacedNodes, Places } from './places.ts'
 
@@ -62,15 +62,14 @@ export function growthById(
   lineage: Lineage,
   newBytes: Float64Array,
 ): PlaceGrowth[] {
-  const { nodeCount, nodeType } = graph.snapshot
+  const { nodeType } = graph.snapshot
   const { owner } = graph.ownership
   const { sizes, born, firstSizes, steps } = lineage
   const added = new Map<number, PlaceGrowth>()
   const grown = new Map<number, PlaceGrowth>()
   /** By place times steps plus step: new objects that a new object of another place holds. */
   const entered = new Uint32Array(places.size * steps)
-  const arena = arenaOf(owner)
-  const list = arenaUint32(arena, nodeCount)
+  const list = graph.scratch.take()
   const found = loopsFor(nodeType, owner, sizes, born, firstSizes, list).listGrowth(nodeType, owner, lineage, list)
   for (const node of list.subarray(0, found)) {
     const place = placed.of[node]!
@@ -94,6 +93,7 @@ export function growthById(
       perStep[born[node]! - 1]!++
     }
   }
+  graph.scratch.give(list)
   // A list whose first node is new: the others stand in a place of their own, but came with that one.
   for (const [place, growth] of added) {
     if (growth.nodeBytes > 0) continue

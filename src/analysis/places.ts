@@ -60,8 +60,9 @@ export class Places {
     const kind = this.#kindsOf(graph, classes, holder, wanted)
     yield undefined
 
-    const of = arenaUint32(arena, nodeCount)
-    const list = arenaUint32(arena, nodeCount)
+    const { scratch } = graph
+    const of = scratch.take().fill(0)
+    const list = scratch.take()
     const count = loopsFor(order, wanted, list).listInOrder(order, wanted, list)
     for (let i = 0; i < count; i++) {
       const node = list[i]!
@@ -74,6 +75,7 @@ export class Places {
         this.#places.part(place, 1) === nodeLabel && this.#places.part(place, 2) === nodeClass && place !== 0
       of[node] = repeats ? place : this.#places.intern(place, nodeLabel, nodeClass)
     }
+    scratch.give(list, label, kind.own)
     return { of, holder, wanted }
   }
 
@@ -90,12 +92,14 @@ export class Places {
     const { locations, nodeType } = graph.snapshot
     const ofClass = Uint32Array.from(classes.keys, (key) => numberFor(this.#classes, key))
     /** By node ordinal: 0, or 1 and the number where it is not that of the class. */
-    const own = arenaUint32(arenaOf(holder), classes.of.length)
+    const own = graph.scratch.take().fill(0)
     const urlOfSite: string[] = []
     const kindOfSite: number[] = []
-    for (let row = 0; row < locations.node.length; row++) {
-      const node = locations.node[row]!
-      if (nodeType[node] !== NodeType.closure || (wanted[node] === 0 && wanted[holder[node]!] === 0)) continue
+    const rows = locations.node
+    const list = arenaUint32(arenaOf(holder), rows.length)
+    const loops = loopsFor(rows, nodeType, holder, wanted, list)
+    for (const row of list.subarray(0, loops.listAskedRows(rows, nodeType, holder, wanted, list))) {
+      const node = rows[row]!
       const site = locations.site[row]!
       urlOfSite[site] ??= graph.scriptUrls.get(locations.script[site]!) ?? ''
       const url = urlOfSite[site]!
@@ -144,10 +148,10 @@ export class Places {
 }
 
 /** By node ordinal: the owner, the nearest dominator that is no backing store. */
-export function findHolders({ snapshot, dominators, ownership }: HeapGraph): Uint32Array {
+export function findHolders({ dominators, ownership, scratch }: HeapGraph): Uint32Array {
   const { order, above } = dominators
   const { owner } = ownership
-  const holder = arenaUint32(arenaOf(order), snapshot.nodeCount)
+  const holder = scratch.take()
   loopsFor(order, above, owner, holder).findHolders(order, above, owner, holder)
   return holder
 }

@@ -51,7 +51,7 @@ export function diffCommand(context: Context): Command {
 
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
   const { comparisonOf, startThreadFor } = await import('./inputs.ts')
-  await startThreadFor(paths, new URL('../analysis/compare.js', import.meta.url))
+  await startThreadFor(paths, new URL('../analysis/following.js', import.meta.url))
   const [{ readLocalSource }, { compareAll }, { emptyReport }, output] = await Promise.all([
     import('../support/sources.ts'),
     import('./comparison.ts'),

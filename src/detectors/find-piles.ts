@@ -1,8 +1,9 @@
 // What one snapshot can show: piles of the kind that known leaks make. Whether they grow it cannot tell.
 
-import { type HeapSeries, rememberOpen } from '../analysis/compare.ts'
+import type { HeapSeries } from '../analysis/compare.ts'
 import { referenceCounts } from '../analysis/contents.ts'
 import { timerEntries } from '../analysis/entries.ts'
+import { rememberOpen } from '../analysis/following.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import { Places } from '../analysis/places.ts'
 import type { Suspect } from '../analysis/suspect.ts'

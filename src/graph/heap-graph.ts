@@ -96,14 +96,15 @@ export class HeapGraph {
   get paths(): Paths {
     // Which edges retain is known once the dominators are.
     this.dominators
-    this.#paths ??= computePaths(this.snapshot, this.moduleScopes, this.ownership.owner)
+    this.#paths ??= computePaths(this.snapshot, this.moduleScopes, this.ownership.owner, this.scratch)
     return this.#paths
   }
 
   /** Has {@link paths} worked out on another thread, and what names are looked up by. */
   async preparePaths(second: SecondThread): Promise<void> {
     this.dominators
-    const paths = this.#paths ?? callComputePaths(second, this.snapshot, this.moduleScopes, this.ownership.owner)
+    const { snapshot, moduleScopes, ownership, scratch } = this
+    const paths = this.#paths ?? callComputePaths(second, snapshot, moduleScopes, ownership.owner, scratch)
     this.snapshot.strings.prepareNames(second)
     this.#paths ??= await paths
   }

@@ -191,4 +191,14 @@ const loopsOf = (kernel: Kernel): Loops => ({
   markAll(list, marks) {
     kernel.markAll(...at(list, list.length, marks))
   },
+  listRows(rows, nodeType, type, out) {
+    return kernel.listRows(...at(rows, rows.length, nodeType, type, out)) >>> 0
+  },
+  listAskedRows(rows, nodeType, holder, asked, out) {
+    return kernel.listAskedRows(...at(rows, rows.length, nodeType, holder, asked, out)) >>> 0
+  },
+  listScopedRows(rows, { nodeType, firstEdge, edges, edgeNameOrIndex, context, scopes }, seen, out) {
+    const heap = at(nodeType, firstEdge, edges, edgeNameOrIndex, context, scopes)
+    return kernel.listScopedRows(...at(rows, rows.length), ...heap, ...at(seen, out)) >>> 0
+  },
 })

@@ -145,6 +145,12 @@ export interface ReachColumns extends Pick<Snapshot, 'firstEdge' | 'edges' | 'ed
   readonly neighbours: Uint8Array
 }
 
+export interface ScopeColumns extends Pick<Snapshot, 'nodeType' | 'firstEdge' | 'edges' | 'edgeNameOrIndex'> {
+  /** What closures call the scope that they were made in. */
+  readonly context: number
+  readonly scopes: Uint8Array
+}
+
 export interface PathRoom {
   /** Two words a bucket. */
   readonly buckets: Uint32Array
@@ -272,6 +278,18 @@ export interface Loops {
   sumAmong(list: Uint32Array, sizes: Sizes, marks: Uint8Array, wanted: 0 | 1): number
   /** Marks all of these nodes. */
   markAll(list: Uint32Array, marks: Uint8Array): void
+  /** Rows of source positions whose nodes are of this type. */
+  listRows(rows: Uint32Array, nodeType: Uint8Array, type: number, out: Uint32Array): number
+  /** Rows of closures that are asked for, or whose holders are. */
+  listAskedRows(
+    rows: Uint32Array,
+    nodeType: Uint8Array,
+    holder: Uint32Array,
+    asked: Uint8Array,
+    out: Uint32Array,
+  ): number
+  /** Rows of closures, each but once, that were made in a scope that is marked; each with the scope behind it. */
+  listScopedRows(rows: Uint32Array, columns: ScopeColumns, seen: Uint8Array, out: Uint32Array): number
   /** Adds each node's size to its dominator's. */
   addUp(order: Uint32Array, above: Uint32Array, sizes: Sizes): void
 }

@@ -2,6 +2,8 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
+import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
+import { loopsFor } from './kernel-loops.ts'
 import { nodesNamed } from './named.ts'
 
 /**
@@ -19,31 +21,29 @@ export function findModuleScopes(snapshot: Snapshot, urls: ReadonlyMap<number, s
     ...strings.startingWith('system / ScriptContext'),
   ])
 
-  const outermost = new Set<number>()
+  const arena = arenaOf(edges)
+  const scopes = arenaUint8(arena, nodeCount)
   for (const node of nodesNamed(snapshot, strings.startingWith('system / Context'))) {
     if (nodeType[node] !== NodeType.object) continue
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const packed = edges[edge]!
       if (edgeType(packed) !== EdgeType.internal || edgeNameOrIndex[edge] !== previous) continue
-      if (outermostNames.has(nodeName[edgeTarget(packed)]!)) outermost.add(node)
+      if (outermostNames.has(nodeName[edgeTarget(packed)]!)) scopes[node] = 1
     }
   }
 
-  const scopes = new Map<number, string>()
   // Of a closure that has several places, the first counts; going through its edges for each would take for ever.
-  const seen = new Uint8Array(nodeCount)
-  for (let row = 0; row < locations.node.length; row++) {
-    const node = locations.node[row]!
-    if (nodeType[node] !== NodeType.closure || seen[node] === 1) continue
-    seen[node] = 1
-    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-      const packed = edges[edge]!
-      if (edgeType(packed) !== EdgeType.internal || edgeNameOrIndex[edge] !== context) continue
-      const scope = edgeTarget(packed)
-      const url = urls.get(locations.script[locations.site[row]!]!)
-      if (url !== undefined && outermost.has(scope) && !scopes.has(scope)) scopes.set(scope, url)
-      break
-    }
+  const seen = arenaUint8(arena, nodeCount)
+  const rows = locations.node
+  const list = arenaUint32(arena, 2 * rows.length)
+  const columns = { nodeType, firstEdge, edges, edgeNameOrIndex, context, scopes }
+  const loops = loopsFor(rows, nodeType, firstEdge, edges, edgeNameOrIndex, scopes, seen, list)
+  const found = loops.listScopedRows(rows, columns, seen, list)
+  const urlOf = new Map<number, string>()
+  for (let i = 0; i < found; i += 2) {
+    const scope = list[i + 1]!
+    const url = urlOf.has(scope) ? undefined : urls.get(locations.script[locations.site[list[i]!]!]!)
+    if (url !== undefined) urlOf.set(scope, url)
   }
-  return scopes
+  return urlOf
 }

@@ -2,6 +2,7 @@
 
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { arenaOf, arenaUint32 } from '../support/arena.ts'
+import type { Scratch } from '../support/scratch.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { loopsFor } from './kernel-loops.ts'
 import { COST, PATH_BUCKETS, type PathColumns } from './loops.ts'
@@ -31,13 +32,20 @@ export interface Paths {
   readonly via: Uint32Array
 }
 
+/** Memory for what is to be found, by node ordinal. */
+interface Room {
+  readonly cost: Uint32Array
+  readonly via: Uint32Array
+}
+
 /** @param moduleScopes as `findModuleScopes` gives them */
 function pathColumns(
   snapshot: Snapshot,
   moduleScopes: ReadonlyMap<number, string>,
   owner: Uint32Array,
-): PathColumns & Pick<Snapshot, 'nodeCount'> {
-  const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
+  scratch: Scratch,
+): PathColumns & Room & { readonly scratch: Scratch } {
+  const { nodeType, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
   const first = [...moduleScopes].flatMap(([scope, url]) => [scope, startCost(url)])
   for (const node of userRoots(snapshot)) first.push(node, START.global)
   first.push(ROOT, START.root)
@@ -48,32 +56,43 @@ function pathColumns(
   for (const [step, at] of Object.entries(COST)) costs[at] = COSTS[step as keyof typeof COST]
   const [a, b, c] = MACHINERY
   return {
-    ...{ nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts, costs },
+    ...{ nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts, costs },
+    ...{ scratch, cost: scratch.take(), via: scratch.take() },
     machinery: [strings.indexOf(a), strings.indexOf(b), strings.indexOf(c)],
     context: strings.indexOf('context'),
     previous: strings.indexOf('previous'),
   }
 }
 
-export const computePaths = (...heap: Parameters<typeof pathColumns>): Paths => findPaths(pathColumns(...heap))
+type Heap = Parameters<typeof pathColumns>
+
+export function computePaths(...heap: Heap): Paths {
+  const columns = pathColumns(...heap)
+  const paths = findPaths(columns)
+  columns.scratch.give(columns.cost)
+  return paths
+}
 
 /** {@link computePaths} on the second thread. */
-export const callComputePaths = (second: SecondThread, ...heap: Parameters<typeof pathColumns>): Promise<Paths> =>
-  second.call(import.meta.url, 'findPaths', pathColumns(...heap))
+export async function callComputePaths(second: SecondThread, ...heap: Heap): Promise<Paths> {
+  const { scratch, ...columns } = pathColumns(...heap)
+  const paths = await second.call<Paths>(import.meta.url, 'findPaths', columns)
+  scratch.give(columns.cost)
+  return paths
+}
 
 /**
  * For every node the cheapest way from where programs keep things: the scopes of modules, the global objects, and only
  * then the root of the heap. Dijkstra's algorithm with Dial's buckets ("Algorithm 360", 1969), as costs are small
  * whole numbers: O(nodes + edges).
  */
-export function findPaths(columns: ReturnType<typeof pathColumns>): Paths {
-  const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts, costs } = columns
+export function findPaths(columns: PathColumns & Room): Paths {
+  const { cost, via, nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts, costs } = columns
   const arena = arenaOf(edges)
-  const cost = arenaUint32(arena, nodeCount).fill(NOT_REACHED)
-  const via = arenaUint32(arena, nodeCount).fill(NOT_REACHED)
+  for (const column of [cost, via]) column.fill(NOT_REACHED)
   const buckets = arenaUint32(arena, 2 * PATH_BUCKETS)
   // Some nodes are offered several times before it is their turn.
-  const entries = arenaUint32(arena, 2 * (2 * nodeCount + 1024))
+  const entries = arenaUint32(arena, 2 * (2 * cost.length + 1024))
   const heap = [nodeType, firstEdge, edges, edgeNameOrIndex, owner, starts, costs]
   const loops = loopsFor(...heap, cost, via, buckets, entries)
   if (!loops.searchPaths(columns, cost, via, { buckets, entries })) {

@@ -612,6 +612,42 @@ export const plainLoops: Loops = {
     for (const node of list) marks[node] = 1
   },
 
+  listRows(rows, nodeType, type, out) {
+    let found = 0
+    for (let row = 0; row < rows.length; row++) if (nodeType[rows[row]!] === type) out[found++] = row
+    return found
+  },
+
+  listAskedRows(rows, nodeType, holder, asked, out) {
+    let found = 0
+    for (let row = 0; row < rows.length; row++) {
+      const node = rows[row]!
+      if (nodeType[node] !== NodeType.closure) continue
+      if (asked[node] !== 0 || asked[holder[node]!] !== 0) out[found++] = row
+    }
+    return found
+  },
+
+  listScopedRows(rows, { nodeType, firstEdge, edges, edgeNameOrIndex, context, scopes }, seen, out) {
+    let found = 0
+    for (let row = 0; row < rows.length; row++) {
+      const node = rows[row]!
+      if (nodeType[node] !== NodeType.closure || seen[node] !== 0) continue
+      seen[node] = 1
+      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+        const packed = edges[edge]!
+        if (edgeType(packed) !== EdgeType.internal || edgeNameOrIndex[edge] !== context) continue
+        const scope = edgeTarget(packed)
+        if (scopes[scope] !== 0) {
+          out[found++] = row
+          out[found++] = scope
+        }
+        break
+      }
+    }
+    return found
+  },
+
   labelNodes(assign, columns, label, otherName) {
     const { firstEdge, edges, edgeNameOrIndex, owner, holder, wanted, globals, dictionary, known, used } = columns
     for (let node = 0; node < label.length; node++) {

@@ -1,5 +1,6 @@
 // The rows of one file read by two threads, one from the front and one from the back, until they meet.
 
+import { arenaOf } from '../support/arena.ts'
 import { atOnce, type Slices } from '../support/breathing.ts'
 import { readFully, writeFully } from '../support/descriptors.ts'
 import type { SecondThread } from '../support/second-thread.ts'
@@ -295,9 +296,9 @@ export function readBack(job: RowsJob): BackDone | undefined {
   return { ...tail, rows: atOnce(readRowsFrom('back', job, kernel)) }
 }
 
-function readTail({ file, fd, sections, layout, nodeCount, claims }: RowsJob, kernel: RowKernel) {
+function readTail({ file, fd, sections, layout, nodeCount, columns, claims }: RowsJob, kernel: RowKernel) {
   const cursor = new Cursor(file, sections.fileBytes)
-  const parsing = parseTail(cursor, kernel, layout, nodeCount)
+  const parsing = parseTail(cursor, kernel, layout, nodeCount, arenaOf(columns.edges))
   const buffer = kernel.buffers[0]!
   cursor.buffer = buffer
   cursor.base = sections.edges.end + 1

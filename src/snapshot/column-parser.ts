@@ -1,5 +1,6 @@
 // The sections of numbers, nodes, edges and locations: into columns, each number checked on its way.
 
+import { type Arena, arenaUint32 } from '../support/arena.ts'
 import { sharedUint8, sharedUint16, sharedUint32, widened } from '../support/shared.ts'
 import { TupleInterner } from '../support/tuple-interner.ts'
 import { type Cursor, expect, type Parsing, peek } from './cursor.ts'
@@ -135,6 +136,7 @@ export function* parseLocations(
   kernel: RowKernel,
   layout: Layout,
   nodeCount: number,
+  arena: Arena | undefined,
 ): Parsing<Locations> {
   const { locationFieldCount: fields, nodeFieldCount } = layout
   const placeFields = [layout.locationScript, layout.locationLine, layout.locationColumn]
@@ -185,7 +187,7 @@ export function* parseLocations(
       yield
     }
   }
-  return rows.finish()
+  return rows.finish(arena)
 }
 
 export const NO_LOCATIONS: Locations = {
@@ -235,10 +237,12 @@ class LocationRows {
     return sites.part(site, 1) === line && sites.part(site, 2) === column && sites.part(site, 0) === script
   }
 
-  finish(): Locations {
+  finish(arena: Arena | undefined): Locations {
     const count = this.#count
+    const node = arena ? arenaUint32(arena, count) : this.#node.subarray(0, count)
+    if (arena) node.set(this.#node.subarray(0, count))
     return {
-      node: this.#node.subarray(0, count),
+      node,
       site: this.#site.subarray(0, count),
       script: this.#part(0),
       line: this.#part(1),

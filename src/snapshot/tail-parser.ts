@@ -1,5 +1,6 @@
 // The sections of a .heapsnapshot behind its rows: source positions and strings, and those that nobody reads.
 
+import type { Arena } from '../support/arena.ts'
 import { NO_LOCATIONS, parseLocations } from './column-parser.ts'
 import { type Cursor, expect, type Parsing, skipSpace } from './cursor.ts'
 import type { Layout } from './meta.ts'
@@ -16,15 +17,24 @@ export interface Tail {
   readonly stringBytesAt: number
 }
 
-/** Parses what comes behind the `]` of the edges, to the end of the file. */
-export function* parseTail(cursor: Cursor, kernel: RowKernel, layout: Layout, nodeCount: number): Parsing<Tail> {
+/**
+ * Parses what comes behind the `]` of the edges, to the end of the file.
+ * @param arena where the nodes of source positions are to stand
+ */
+export function* parseTail(
+  cursor: Cursor,
+  kernel: RowKernel,
+  layout: Layout,
+  nodeCount: number,
+  arena?: Arena,
+): Parsing<Tail> {
   let locations: Locations | undefined
   for (;;) {
     yield* expect(cursor, ',')
     const keyAt = cursor.base + cursor.at
     const key = yield* parseKey(cursor)
     if (key === 'strings') break
-    if (key === 'locations' && !locations) locations = yield* parseLocations(cursor, kernel, layout, nodeCount)
+    if (key === 'locations' && !locations) locations = yield* parseLocations(cursor, kernel, layout, nodeCount, arena)
     else if (key === 'trace_function_infos' || key === 'trace_tree' || key === 'samples') yield* skipValue(cursor)
     else cursor.fail('"strings" or another section of a heap snapshot, once each', keyAt - cursor.base)
   }

@@ -17,6 +17,7 @@ const HIDDEN: u32 = 0
 const ARRAY: u32 = 1
 const OBJECT: u32 = 3
 const CODE: u32 = 4
+const CLOSURE: u32 = 5
 const NATIVE: u32 = 8
 const SYNTHETIC: u32 = 9
 const OBJECT_SHAPE: u32 = 14
@@ -889,4 +890,43 @@ export function sumAmong(list: usize, length: u32, sizes: usize, marks: usize, w
 
 export function markAll(list: usize, length: u32, marks: usize): void {
   for (let i: u32 = 0; i < length; i++) store<u8>(marks + get(list, i), 1)
+}
+
+export function listRows(rows: usize, count: u32, nodeType: usize, type: u32, out: usize): u32 {
+  let found: u32 = 0
+  for (let row: u32 = 0; row < count; row++) if (flag(nodeType, get(rows, row)) == type) set(out, found++, row)
+  return found
+}
+
+export function listAskedRows(rows: usize, count: u32, nodeType: usize, holder: usize, asked: usize, out: usize): u32 {
+  let found: u32 = 0
+  for (let row: u32 = 0; row < count; row++) {
+    const node = get(rows, row)
+    if (flag(nodeType, node) != CLOSURE) continue
+    if (flag(asked, node) != 0 || flag(asked, get(holder, node)) != 0) set(out, found++, row)
+  }
+  return found
+}
+
+export function listScopedRows(
+  rows: usize, count: u32, nodeType: usize, firstEdge: usize, edges: usize, names: usize, context: u32,
+  scopes: usize, seen: usize, out: usize,
+): u32 {
+  let found: u32 = 0
+  for (let row: u32 = 0; row < count; row++) {
+    const node = get(rows, row)
+    if (flag(nodeType, node) != CLOSURE || flag(seen, node) != 0) continue
+    store<u8>(seen + node, 1)
+    const end = get(firstEdge, node + 1)
+    for (let edge = get(firstEdge, node); edge < end; edge++) {
+      const packed = get(edges, edge)
+      if ((packed & 7) != INTERNAL || get(names, edge) != context) continue
+      if (flag(scopes, packed >> 4) != 0) {
+        set(out, found++, row)
+        set(out, found++, packed >> 4)
+      }
+      break
+    }
+  }
+  return found
 }

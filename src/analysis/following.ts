@@ -1,0 +1,77 @@
+// A series of snapshots up to the last: what is remembered of each, and what has become of its objects. All that a second thread needs for that.
+
+import { ROOT } from '../graph/roots.ts'
+import { setLazily } from '../support/lazily.ts'
+import type { SecondThread } from '../support/second-thread.ts'
+import type { ClassRow } from './classes.ts'
+import { type Contents, countContents } from './contents.ts'
+import type { SnapshotTotals } from './growth.ts'
+import { type Identity, identify, idsAgree } from './identity.ts'
+import { extendLineage, type Lineage, startLineage } from './lineage.ts'
+import { type OpenedSnapshot, openWorth } from './open-snapshot.ts'
+
+/** What is kept of every snapshot; the heap itself is let go. */
+export interface Remembered {
+  readonly totals: SnapshotTotals
+  readonly identity: Identity
+  readonly classes: Map<string, ClassRow>
+  readonly contents: Contents
+}
+
+/** For who opens a snapshot by one thread, and leaves no index. */
+export const BY_ONE_THREAD = { thread: Number.POSITIVE_INFINITY, index: Number.POSITIVE_INFINITY }
+
+export interface Followed {
+  readonly series: readonly Remembered[]
+  readonly lineage: Lineage
+}
+
+/** The history with one snapshot more; undefined where ids turn out not to mean the same objects. */
+export function follow(before: Followed | undefined, opened: OpenedSnapshot): Followed | undefined {
+  const { snapshot, ownership } = opened.graph
+  const { nodeId: ids } = snapshot
+  const { shallowSize: sizes } = ownership
+  if (!before) return { series: [remember(opened)], lineage: startLineage(ids, sizes) }
+  if (!idsAgree(before.series.at(-1)!.identity, snapshot)) return undefined
+  const lineage = extendLineage(before.lineage, ids, sizes)
+  return lineage && { series: [...before.series, remember(opened)], lineage }
+}
+
+/** {@link followAll} on the second thread. */
+export const callFollowAll = (second: SecondThread, files: readonly string[]): Promise<Followed | undefined> =>
+  second.call(import.meta.url, 'followAll', files)
+
+/** The history of small snapshots. */
+export async function followAll(files: readonly string[]): Promise<Followed | undefined> {
+  let followed: Followed | undefined
+  for (const file of files) {
+    followed = follow(followed, await openWorth(file, {}, BY_ONE_THREAD))
+    if (!followed) return undefined
+  }
+  return followed
+}
+
+/** All that is to be known once the heap is let go. */
+export function remember(opened: OpenedSnapshot): Remembered {
+  const { snapshot, ownership } = opened.graph
+  const contents = countContents(snapshot.nodeId, snapshot.firstEdge, ownership.owner)
+  return { ...tellTotals(opened), identity: identify(snapshot), contents }
+}
+
+/** The same as long as the heap is there; what takes time only when it is asked for. */
+export function rememberOpen(opened: OpenedSnapshot): Remembered {
+  const { snapshot, ownership } = opened.graph
+  const known = tellTotals(opened) as Remembered
+  setLazily(known, 'identity', () => identify(snapshot))
+  setLazily(known, 'contents', () => countContents(snapshot.nodeId, snapshot.firstEdge, ownership.owner))
+  return known
+}
+
+function tellTotals({ graph, classRows }: OpenedSnapshot): Pick<Remembered, 'totals' | 'classes'> {
+  const { file, fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
+  const totalShallowBytes = graph.retainedSize(ROOT) + extraNativeBytes
+  return {
+    totals: { file, fileBytes, nodeCount, edgeCount, totalShallowBytes },
+    classes: new Map(classRows.map((row) => [row.key, row])),
+  }
+}
