@@ -5,7 +5,7 @@ import { sharedUint8, sharedUint16, sharedUint32, widened } from '../support/sha
 import { TupleInterner } from '../support/tuple-interner.ts'
 import { type Cursor, expect, type Parsing, peek } from './cursor.ts'
 import { EdgeType, type Head, type Layout } from './meta.ts'
-import { EDGE_COLUMN, NODE_COLUMN, type RowKernel } from './row-kernel.ts'
+import { EDGE_COLUMN, LOCATION_COLUMN, NODE_COLUMN, type RowKernel } from './row-kernel.ts'
 import { findNumber, readRows } from './rows.ts'
 import { type Locations, packEdge } from './snapshot.ts'
 
@@ -142,9 +142,9 @@ export function* parseLocations(
   const placeFields = [layout.locationScript, layout.locationLine, layout.locationColumn]
   const batch = new Float64Array(fields * BATCH_ROWS)
   // Nearly all take more than this. Room that stays empty is only addresses, where growing leaves all behind once more.
-  const rows = new LocationRows(cursor.roomFor(12))
+  const rows = new LocationRows(cursor.roomFor(12), kernel)
 
-  function take(numbers: Float64Array | Uint32Array, count: number, from: number): void {
+  function check(numbers: Float64Array | Uint32Array, count: number, from: number): void {
     for (let row = 0, base = 0; row < count; row++, base += fields) {
       const node = numbers[base + layout.locationObject]! / nodeFieldCount
       if (node >= nodeCount || node !== Math.floor(node)) {
@@ -157,11 +157,14 @@ export function* parseLocations(
         if (numbers[base + field]! <= MAX_UINT32) continue
         cursor.fail('a script id, line or column of 32 bits', findNumber(cursor, from, row * fields + field))
       }
+    }
+  }
+  function take(numbers: Float64Array | Uint32Array, count: number): void {
+    if (rows.takeFast(count, layout, nodeCount)) return
+    for (let base = 0; base < count * fields; base += fields) {
       rows.push(
-        node,
-        numbers[base + layout.locationScript]!,
-        numbers[base + layout.locationLine]!,
-        numbers[base + layout.locationColumn]!,
+        numbers[base + layout.locationObject]! / nodeFieldCount,
+        ...(placeFields.map((field) => numbers[base + field]!) as [number, number, number]),
       )
     }
   }
@@ -175,13 +178,18 @@ export function* parseLocations(
   while (!cursor.arrayEnded) {
     const scanned = kernel.scan(cursor, BATCH_ROWS, fields)
     if (scanned > 0) {
-      take(kernel.numbers, scanned, cursor.at)
+      if (!rows.takeFast(scanned, layout, nodeCount)) {
+        check(kernel.numbers, scanned, cursor.at)
+        take(kernel.numbers, scanned)
+      }
       cursor.at = kernel.behind(cursor)
       continue
     }
     const from = cursor.at
     const read = readRows(cursor, fields, BATCH_ROWS, 'maybe', batch)
-    take(batch, read, from)
+    check(batch, read, from)
+    kernel.numbers.set(batch.subarray(0, read * fields))
+    take(batch, read)
     if (read < BATCH_ROWS && !cursor.arrayEnded) {
       if (cursor.final) cursor.fail('a number')
       yield
@@ -201,40 +209,64 @@ export const NO_LOCATIONS: Locations = {
 /** The first place that takes more than 16 bits. */
 const MAX_NARROW = 0x10000
 
-/** Columns that grow, as the head does not say how many locations there are. */
+/**
+ * Columns that grow, as the head does not say how many locations there are. As long as there are not too many different
+ * places, the kernel numbers them.
+ */
 class LocationRows {
   #count = 0
   #node: Uint32Array
   #site: Uint16Array | Uint32Array
+  /** Undefined once the places are numbered here. */
+  #kernel: RowKernel | undefined
   readonly #sites = new TupleInterner(3)
-  #lastSite = -1
 
-  constructor(room: number) {
+  constructor(room: number, kernel: RowKernel) {
     this.#node = sharedUint32(room)
     this.#site = sharedUint16(room)
+    this.#kernel = kernel
+    kernel.forgetSites()
+  }
+
+  /** Takes the rows that the kernel has scanned; false, and none of them, if there are too many places or one is wrong. */
+  takeFast(scanned: number, layout: Layout, nodeCount: number): boolean {
+    const kernel = this.#kernel
+    if (!kernel) return false
+    if (kernel.takeLocations(scanned, layout, nodeCount) < scanned) {
+      this.#takeSites(kernel)
+      return false
+    }
+    this.#makeRoom(scanned)
+    this.#node.set(kernel.column(LOCATION_COLUMN.node, scanned), this.#count)
+    this.#site.set(kernel.column(LOCATION_COLUMN.site, scanned), this.#count)
+    this.#count += scanned
+    return true
   }
 
   push(node: number, script: number, line: number, column: number): void {
-    const at = this.#count++
-    if (at === this.#node.length) {
-      this.#node = resized(this.#node, sharedUint32(2 * at))
-      this.#site = resized(this.#site, this.#site instanceof Uint16Array ? sharedUint16(2 * at) : sharedUint32(2 * at))
-    }
-    const site = this.#isLast(script, line, column) ? this.#lastSite : this.#sites.intern(script, line, column)
-    this.#lastSite = site
+    if (this.#kernel) this.#takeSites(this.#kernel)
+    this.#makeRoom(1)
+    const site = this.#sites.intern(script, line, column)
     if (site === MAX_NARROW && this.#site instanceof Uint16Array) {
       this.#site = resized(this.#site, sharedUint32(this.#site.length))
     }
-    this.#node[at] = node
-    this.#site[at] = site
+    this.#node[this.#count] = node
+    this.#site[this.#count++] = site
   }
 
-  /** Objects of one class often follow each other. */
-  #isLast(script: number, line: number, column: number): boolean {
-    const site = this.#lastSite
-    if (site < 0) return false
-    const sites = this.#sites
-    return sites.part(site, 1) === line && sites.part(site, 2) === column && sites.part(site, 0) === script
+  /** From now on, places are numbered here, as they were there. */
+  #takeSites(kernel: RowKernel): void {
+    const { sites } = kernel
+    for (let at = 0; at < sites.length; at += 3) this.#sites.intern(sites[at]!, sites[at + 1]!, sites[at + 2]!)
+    this.#kernel = undefined
+  }
+
+  #makeRoom(rows: number): void {
+    const least = this.#count + rows
+    if (least <= this.#node.length) return
+    const length = 2 * least
+    this.#node = resized(this.#node, sharedUint32(length))
+    this.#site = resized(this.#site, this.#site instanceof Uint16Array ? sharedUint16(length) : sharedUint32(length))
   }
 
   finish(arena: Arena | undefined): Locations {
@@ -251,8 +283,11 @@ class LocationRows {
   }
 
   #part(part: number): Uint32Array {
-    const values = sharedUint32(this.#sites.size)
-    for (let site = 0; site < values.length; site++) values[site] = this.#sites.part(site, part)
+    const sites = this.#kernel?.sites
+    const values = sharedUint32(sites ? sites.length / 3 : this.#sites.size)
+    for (let site = 0; site < values.length; site++) {
+      values[site] = sites ? sites[3 * site + part]! : this.#sites.part(site, part)
+    }
     return values
   }
 }

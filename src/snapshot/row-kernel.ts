@@ -19,6 +19,9 @@ interface Exports {
   weigh(at: number, words: number, first: number): void
   takeNodes(...args: (number | bigint)[]): number
   takeEdges(...args: number[]): number
+  readonly siteCount: WebAssembly.Global
+  forgetSites(slots: number, slotCount: number): void
+  takeLocations(...args: number[]): number
 }
 
 /** Rows at once: what they become stays in the processor's second-level cache. */
@@ -32,12 +35,23 @@ const TYPES = 1 << 16
 const NUMBERS = TYPES + 1024
 const COLUMNS = NUMBERS + 4 * BATCH_ROWS * MAX_FIELDS
 const column = (i: number): number => COLUMNS + 4 * BATCH_ROWS * i
-const BUFFERS = column(5)
+/** Source positions, and the hash table in which they are found; as many as numbers of 16 bits can tell apart. */
+export const MOST_SITES = 1 << 16
+const SLOTS = 2 * MOST_SITES
+const SITE_SEEDS = column(5)
+const SITES = SITE_SEEDS + 64
+const SITE_SLOTS = SITES + 12 * MOST_SITES
+const BUFFERS = SITE_SLOTS + 4 * SLOTS
 
 /** Columns that nodes are sorted into; the types, in column 0, are bytes, and `lastEdge` is where each node's edges end. */
 export const NODE_COLUMN = { name: 1, id: 2, selfSize: 3, lastEdge: 4 } as const
+/** Columns that source positions are sorted into; a site is a position by its number. */
+export const LOCATION_COLUMN = { node: 0, site: 1 } as const
 /** Columns that edges are sorted into; `packed` is target and type in one word. */
 export const EDGE_COLUMN = { packed: 0, nameOrIndex: 1 } as const
+
+/** Other ones in each process: positions that all fall on one slot cannot be chosen beforehand. */
+const SEEDS = Array.from({ length: 3 }, () => Math.floor(Math.random() * 2 ** 31) * 2 + 1)
 
 let compiled: WebAssembly.Module | undefined
 
@@ -71,6 +85,7 @@ export class RowKernel {
     this.numbers = new Uint32Array(memory.buffer, NUMBERS, BATCH_ROWS * MAX_FIELDS)
     this.#columns = [0, 1, 2, 3, 4].map((i) => new Uint32Array(memory.buffer, column(i), BATCH_ROWS))
     this.#bytes = new Uint8Array(memory.buffer, column(0), 4 * BATCH_ROWS)
+    new Uint32Array(memory.buffer, SITE_SEEDS, 3).set(SEEDS)
     this.buffers = Array.from(
       { length: buffers },
       (_, i) => new Uint8Array(memory.buffer, BUFFERS + i * bufferBytes, bufferBytes),
@@ -194,6 +209,35 @@ export class RowKernel {
       nodeCount,
       column(0),
       column(1),
+    )
+  }
+
+  /** From here on, the positions that {@link takeLocations} meets are numbered from 0. */
+  forgetSites(): void {
+    this.#exports.forgetSites(SITE_SLOTS, SLOTS)
+  }
+  /** Those positions, three numbers each: script, line and column. */
+  get sites(): Uint32Array {
+    return new Uint32Array(this.#exports.memory.buffer, SITES, 3 * (this.#exports.siteCount.value as number))
+  }
+  /** Sorts the rows scanned last into columns, see {@link LOCATION_COLUMN}; returns how many fitted. */
+  takeLocations(rows: number, layout: Layout, nodeCount: number): number {
+    return this.#exports.takeLocations(
+      NUMBERS,
+      rows,
+      layout.locationFieldCount,
+      layout.locationObject,
+      layout.locationScript,
+      layout.locationLine,
+      layout.locationColumn,
+      layout.nodeFieldCount,
+      nodeCount,
+      SITES,
+      SITE_SLOTS,
+      SLOTS,
+      SITE_SEEDS,
+      column(LOCATION_COLUMN.node),
+      column(LOCATION_COLUMN.site),
     )
   }
 

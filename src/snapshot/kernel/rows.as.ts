@@ -268,3 +268,73 @@ export function takeEdges(
   highestName = highest
   return row
 }
+
+/** Different source positions that `takeLocations` has met since `forgetSites`, and the one of the last row. */
+export let siteCount: u32 = 0
+let lastSite: u32 = 0
+
+export function forgetSites(slots: usize, slotCount: u32): void {
+  memory.fill(slots, 0, (<usize>slotCount) << 2)
+  siteCount = 0
+  lastSite = 0
+}
+
+/**
+ * Sorts the numbers of `rows` source positions at `from` into columns: the node's ordinal, and the number of the
+ * position among all different ones, which follow each other at `sites`, three words each: script, line and column.
+ * `slots` is a hash table of them, by open addressing and at most half full: position plus 1, or 0. The multipliers of
+ * its hash at `seeds` are odd. Returns how many rows were taken before one that does not fit, or a full table.
+ */
+export function takeLocations(
+  from: usize, rows: i32, fields: i32, nodeField: i32, scriptField: i32, lineField: i32, columnField: i32,
+  nodeFields: u32, nodeCount: u32, sites: usize, slots: usize, slotCount: u32, seeds: usize,
+  outNode: usize, outSite: usize,
+): i32 {
+  const stride = <usize>fields << 2
+  const mask = slotCount - 1
+  const seedA = load<u32>(seeds)
+  const seedB = load<u32>(seeds, 4)
+  const seedC = load<u32>(seeds, 8)
+  let row = 0
+  for (; row < rows; row++, from += stride) {
+    const index = load<u32>(from + (<usize>nodeField << 2))
+    const node = index / nodeFields
+    if (node * nodeFields != index || node >= nodeCount) break
+    const a = load<u32>(from + (<usize>scriptField << 2))
+    const b = load<u32>(from + (<usize>lineField << 2))
+    const c = load<u32>(from + (<usize>columnField << 2))
+    // Objects of one class often follow each other.
+    if (siteCount == 0 || !isSite(sites, lastSite, a, b, c)) {
+      let hash = (a * seedA) ^ (b * seedB) ^ (c * seedC)
+      hash = (hash ^ (hash >> 15)) * 0x85ebca6b
+      hash = (hash ^ (hash >> 13)) * 0xc2b2ae35
+      let slot = (hash ^ (hash >> 16)) & mask
+      let entry = load<u32>(slots + ((<usize>slot) << 2))
+      while (entry != 0 && !isSite(sites, entry - 1, a, b, c)) {
+        slot = (slot + 1) & mask
+        entry = load<u32>(slots + ((<usize>slot) << 2))
+      }
+      if (entry == 0) {
+        if (<u32>2 * (siteCount + 1) > slotCount) break
+        const at = sites + <usize>siteCount * 12
+        store<u32>(at, a)
+        store<u32>(at, b, 4)
+        store<u32>(at, c, 8)
+        entry = ++siteCount
+        store<u32>(slots + ((<usize>slot) << 2), entry)
+      }
+      lastSite = entry - 1
+    }
+    const at = <usize>row << 2
+    store<u32>(outNode + at, node)
+    store<u32>(outSite + at, lastSite)
+  }
+  return row
+}
+
+// @ts-ignore: decorator
+@inline
+function isSite(sites: usize, site: u32, a: u32, b: u32, c: u32): bool {
+  const at = sites + <usize>site * 12
+  return load<u32>(at) == a && load<u32>(at, 4) == b && load<u32>(at, 8) == c
+}

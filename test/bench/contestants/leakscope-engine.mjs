@@ -11,8 +11,8 @@ export async function openHeap(file) {
   return { nodes, bytes: graph.retainedSize(0) + extraNativeBytes, settled, fromIndex }
 }
 
-/** What grew most between two snapshots of one process. */
+/** What grew most between two snapshots of one process, and what holds it; of the rest, only classes are told. */
 export async function biggestGrowth(before, after) {
-  const { clusters } = await compareSnapshots([before, after])
+  const { clusters } = await compareSnapshots([before, after], { maxClusters: 1 })
   return clusters[0]
 }
