@@ -4,12 +4,11 @@ import { describeNode, describePath, type PathStep, stringText } from '../graph/
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
-import { nodesOfTypes } from '../graph/named.ts'
+import { bitsOf, nodesOfTypes } from '../graph/named.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { ROOT, userRoots } from '../graph/roots.ts'
 import { NODE_TYPES, NodeType } from '../snapshot/meta.ts'
-import { arenaFloat64, arenaOf, arenaUint32 } from '../support/arena.ts'
-import { TupleInterner } from '../support/tuple-interner.ts'
+import { arenaFloat64, arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import type { ClassRow } from './classes.ts'
 
 export interface Kind {
@@ -156,51 +155,51 @@ function biggest(nodes: Uint32Array, limit: number, compare: (a: number, b: numb
 }
 
 /** The nodes that a node immediately dominates. */
-function childrenOf({ dominators: { immediate }, snapshot: { nodeCount } }: HeapGraph): (node: number) => Uint32Array {
-  const first = new Uint32Array(nodeCount + 1)
-  for (let node = 1; node < nodeCount; node++) first[immediate[node]! + 1]!++
-  for (let node = 0; node < nodeCount; node++) first[node + 1]! += first[node]!
-  const free = first.slice(0, nodeCount)
-  const list = new Uint32Array(nodeCount)
-  for (let node = 1; node < nodeCount; node++) list[free[immediate[node]!]!++] = node
+function childrenOf({ dominators: { immediate }, scratch }: HeapGraph): (node: number) => Uint32Array {
+  const first = arenaUint32(arenaOf(immediate), immediate.length + 1)
+  const list = scratch.take()
+  loopsFor(immediate, first, list).sortChildren(immediate, first, list)
   return (node) => list.subarray(first[node]!, first[node + 1]!)
 }
 
 const STRINGS = [NodeType.string, NodeType.consString, NodeType.slicedString] as const
-const isString = (type: number): boolean => (STRINGS as readonly number[]).includes(type)
 
 /** Strings by retained size, without the parts of longer ones. */
-function largestStrings(graph: HeapGraph, limit: number): number[] {
-  const { nodeType } = graph.snapshot
-  const largest: number[] = []
-  for (const node of nodesOfTypes(graph.snapshot, STRINGS)) {
-    if (isString(nodeType[graph.immediateDominator(node)]!)) continue
-    const size = graph.retainedSize(node)
-    if (largest.length === limit && size <= graph.retainedSize(largest.at(-1)!)) continue
-    let at = largest.length
-    while (at > 0 && graph.retainedSize(largest[at - 1]!) < size) at--
-    largest.splice(at, 0, node)
-    largest.length = Math.min(largest.length, limit)
-  }
-  return largest
+function largestStrings({ snapshot, dominators, retainedSizes }: HeapGraph, limit: number): number[] {
+  const { nodeType } = snapshot
+  const { immediate } = dominators
+  const nodes = nodesOfTypes(snapshot, STRINGS)
+  const list = arenaUint32(arenaOf(nodeType), limit)
+  const columns = { nodeType, immediate, sizes: retainedSizes }
+  const loops = loopsFor(nodes, nodeType, immediate, retainedSizes, list)
+  return [...list.subarray(0, loops.listLargestOutside(nodes, columns, bitsOf(STRINGS), list))]
 }
 
 /** Strings of one text and one size; V8 cuts texts in a snapshot, so of cut ones the size has to agree too. */
 function duplicateStrings({ snapshot }: HeapGraph, limit: number): DuplicateString[] {
   const { nodeName, selfSize, strings } = snapshot
-  const known = new TupleInterner(3)
-  const copies: { name: number; size: number; count: number }[] = []
   const nodes = nodesOfTypes(snapshot, [NodeType.string])
-  const times = arenaUint32(arenaOf(nodeName), strings.count)
-  loopsFor(nodes, nodeName, times).countNames(nodes, nodeName, times)
-  for (const node of nodes) {
+  const arena = arenaOf(nodeName, selfSize)
+  const count = arenaUint32(arena, strings.count)
+  const size = selfSize instanceof Uint32Array ? arenaUint32(arena, strings.count) : new Float64Array(strings.count)
+  const mixed = arenaUint8(arena, strings.count)
+  const loops = loopsFor(nodes, nodeName, selfSize, count, size, mixed)
+  loops.countNames(nodes, { nodeName, sizes: selfSize }, { count, size, mixed })
+  const list = arenaUint32(arenaOf(count), strings.count)
+  const repeated = list.subarray(0, loopsFor(count, list).listLargest(count, 2, list))
+  const copies: { name: number; size: number; count: number }[] = []
+  for (const name of repeated) if (mixed[name] === 0) copies.push({ name, size: size[name]!, count: count[name]! })
+  // Those of different sizes one by one.
+  const known = new Map<string, (typeof copies)[number]>()
+  for (const node of mixed.includes(1) ? nodes : []) {
     const name = nodeName[node]!
-    if (times[name] === 1) continue
-    const size = selfSize[node]!
-    const number = known.intern(name, size >>> 0, Math.floor(size / 2 ** 32))
-    if (number === copies.length) copies.push({ name, size, count: 1 })
-    else copies[number]!.count++
+    if (mixed[name] === 0) continue
+    const key = `${name} ${selfSize[node]}`
+    const alike = known.get(key)
+    if (alike) alike.count++
+    else known.set(key, { name, size: selfSize[node]!, count: 1 })
   }
+  copies.push(...known.values())
   return copies
     .filter(({ count }) => count > 1)
     .sort((a, b) => b.size * (b.count - 1) - a.size * (a.count - 1))

@@ -7,6 +7,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, numberOf, referencesOf } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import type { IsolateHeap } from './detector.ts'
 import { shortPlace } from './functions.ts'
 import { constantIn, findLimit, findRemoval } from './source.ts'
@@ -203,12 +204,13 @@ function slotsFor({ of: { graph, heap }, suspect, way }: Collection, size: numbe
 }
 
 /** How many elements of an array are something. */
-function usedIn(graph: HeapGraph, list: number): number {
-  const { nodeName: names, strings } = graph.snapshot
+function usedIn({ snapshot }: HeapGraph, list: number): number {
+  const { nodeName: names, strings, firstEdge, edges } = snapshot
   const nothing = strings.indexOf('system / Oddball')
   let used = 0
-  for (const { type, target } of referencesOf(graph, list, 1_000_000)) {
-    if (type === EdgeType.element && names[target] !== nothing) used++
+  for (let edge = firstEdge[list]!; edge < firstEdge[list + 1]!; edge++) {
+    const packed = edges[edge]!
+    if (edgeType(packed) === EdgeType.element && names[edgeTarget(packed)] !== nothing) used++
   }
   return used
 }

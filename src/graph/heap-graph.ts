@@ -103,10 +103,9 @@ export class HeapGraph {
   /** Has {@link paths} worked out on another thread, and what names are looked up by. */
   async preparePaths(second: SecondThread): Promise<void> {
     this.dominators
-    const { snapshot, moduleScopes, ownership, scratch } = this
-    const paths = this.#paths ?? callComputePaths(second, snapshot, moduleScopes, ownership.owner, scratch)
     this.snapshot.strings.prepareNames(second)
-    this.#paths ??= await paths
+    const { snapshot, moduleScopes, ownership, scratch } = this
+    this.#paths ??= await callComputePaths(second, snapshot, moduleScopes, ownership.owner, scratch)
   }
 
   /** Where the closure, or the constructor of the class instance, stands; undefined if V8 does not say. */

@@ -173,8 +173,14 @@ const loopsOf = (kernel: Kernel): Loops => ({
   sumTypes(nodeType, sizes, count, bytes) {
     kernel.sumTypes(...at(nodeType, sizes, count, bytes, nodeType.length))
   },
-  countNames(list, nodeName, count) {
-    kernel.countNames(...at(list, list.length, nodeName, count))
+  countNames(list, { nodeName, sizes }, { count, size, mixed }) {
+    kernel.countNames(...at(list, list.length, nodeName, sizes, count, size, mixed))
+  },
+  listLargestOutside(list, { nodeType, immediate, sizes }, types, out) {
+    return kernel.listLargestOutside(...at(list, list.length, nodeType, types, immediate, sizes, out.length, out))
+  },
+  sortChildren(immediate, first, list) {
+    kernel.sortChildren(...at(immediate, first, list, list.length))
   },
   reachNew({ firstEdge, edges, edgeNameOrIndex, born, neighbours }, marks, queue, length) {
     return kernel.reachNew(...at(firstEdge, edges, edgeNameOrIndex, born, neighbours, marks, queue, length)) >>> 0

@@ -151,6 +151,12 @@ export interface ScopeColumns extends Pick<Snapshot, 'nodeType' | 'firstEdge' | 
   readonly scopes: Uint8Array
 }
 
+export interface OutsideColumns {
+  readonly nodeType: Uint8Array
+  readonly immediate: Uint32Array
+  readonly sizes: Sizes
+}
+
 export interface PathRoom {
   /** Two words a bucket. */
   readonly buckets: Uint32Array
@@ -263,8 +269,16 @@ export interface Loops {
   listTyped(nodeType: Uint8Array, types: number, out: Uint32Array): number
   /** How many of each type there are, and their sizes together. */
   sumTypes(nodeType: Uint8Array, sizes: Sizes, count: Uint32Array, bytes: Float64Array): void
-  /** How often each name occurs among these nodes. */
-  countNames(list: Uint32Array, nodeName: Uint32Array, count: Uint32Array): void
+  /** How often each name occurs among these nodes, the size of the first that has it, and whether others differ. */
+  countNames(
+    list: Uint32Array,
+    columns: { readonly nodeName: Uint32Array; readonly sizes: Sizes },
+    names: { readonly count: Uint32Array; readonly size: Sizes; readonly mixed: Uint8Array },
+  ): void
+  /** Of these nodes the largest, largest first, that no node of these types immediately dominates; as many as fit. */
+  listLargestOutside(list: Uint32Array, columns: OutsideColumns, types: number, out: Uint32Array): number
+  /** The nodes that each node immediately dominates, side by side in `list`, from `first` of the node on. */
+  sortChildren(immediate: Uint32Array, first: Uint32Array, list: Uint32Array): void
   /**
    * Goes on from the first `length` nodes of the queue, which are marked, to all new ones that they lead to by other
    * names than those of neighbours; says how many the queue then has.

@@ -21,9 +21,11 @@ export function nodesNamed({ nodeName, strings }: Snapshot, names: Iterable<numb
 /** The same for types. */
 export function nodesOfTypes({ nodeType }: Snapshot, types: readonly number[]): Uint32Array {
   const list = arenaUint32(arenaOf(nodeType), nodeType.length)
-  const bits = types.reduce((sum, type) => sum | (1 << type), 0)
-  return list.subarray(0, loopsFor(nodeType, list).listTyped(nodeType, bits, list))
+  return list.subarray(0, loopsFor(nodeType, list).listTyped(nodeType, bitsOf(types), list))
 }
+
+/** A bit for each type. */
+export const bitsOf = (types: readonly number[]): number => types.reduce((bits, type) => bits | (1 << type), 0)
 
 /** Nodes whose ids are looked at at once. */
 const BLOCK = 1 << 16

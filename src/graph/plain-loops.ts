@@ -572,8 +572,37 @@ export const plainLoops: Loops = {
     }
   },
 
-  countNames(list, nodeName, count) {
-    for (const node of list) count[nodeName[node]!]!++
+  countNames(list, { nodeName, sizes }, { count, size, mixed }) {
+    for (const node of list) {
+      const name = nodeName[node]!
+      if (count[name]!++ === 0) size[name] = sizes[node]!
+      else if (size[name] !== sizes[node]) mixed[name] = 1
+    }
+  },
+
+  listLargestOutside(list, { nodeType, immediate, sizes }, types, out) {
+    let found = 0
+    for (const node of list) {
+      if (((types >>> nodeType[immediate[node]!]!) & 1) !== 0) continue
+      const size = sizes[node]!
+      if (found === out.length && (found === 0 || size <= sizes[out[found - 1]!]!)) continue
+      let at = found < out.length ? found++ : found - 1
+      for (; at > 0 && sizes[out[at - 1]!]! < size; at--) out[at] = out[at - 1]!
+      out[at] = node
+    }
+    return found
+  },
+
+  sortChildren(immediate, first, list) {
+    const nodes = list.length
+    for (let node = 1; node < nodes; node++) first[immediate[node]!]!++
+    let sum = 0
+    for (let node = 0; node < nodes; node++) {
+      sum += first[node]!
+      first[node] = sum
+    }
+    first[nodes] = sum
+    for (let node = nodes - 1; node > 0; node--) list[--first[immediate[node]!]!] = node
   },
 
   reachNew({ firstEdge, edges, edgeNameOrIndex, born, neighbours }, marks, queue, length) {

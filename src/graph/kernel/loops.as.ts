@@ -836,10 +836,14 @@ export function sumTypes(nodeType: usize, sizes: usize, count: usize, bytes: usi
   }
 }
 
-export function countNames(list: usize, length: u32, nodeName: usize, count: usize): void {
+export function countNames(list: usize, length: u32, nodeName: usize, sizes: usize, count: usize, size: usize, mixed: usize): void {
   for (let i: u32 = 0; i < length; i++) {
-    const name = get(nodeName, get(list, i))
-    set(count, name, get(count, name) + 1)
+    const node = get(list, i)
+    const name = get(nodeName, node)
+    const before = get(count, name)
+    if (before == 0) set(size, name, get(sizes, node))
+    else if (get(size, name) != get(sizes, node)) store<u8>(mixed + name, 1)
+    set(count, name, before + 1)
   }
 }
 
@@ -929,4 +933,39 @@ export function listScopedRows(
     }
   }
   return found
+}
+
+export function listLargestOutside(
+  list: usize, length: u32, nodeType: usize, types: u32, immediate: usize, sizes: usize, most: u32, out: usize,
+): u32 {
+  let found: u32 = 0
+  for (let i: u32 = 0; i < length; i++) {
+    const node = get(list, i)
+    if (((types >> flag(nodeType, get(immediate, node))) & 1) != 0) continue
+    const size = get(sizes, node)
+    if (found == most && (most == 0 || size <= get(sizes, get(out, found - 1)))) continue
+    let at = found < most ? found++ : found - 1
+    for (; at > 0 && get(sizes, get(out, at - 1)) < size; at--) set(out, at, get(out, at - 1))
+    set(out, at, node)
+  }
+  return found
+}
+
+export function sortChildren(immediate: usize, first: usize, list: usize, nodes: u32): void {
+  for (let node: u32 = 1; node < nodes; node++) {
+    const above = get(immediate, node)
+    set(first, above, get(first, above) + 1)
+  }
+  let sum: u32 = 0
+  for (let node: u32 = 0; node < nodes; node++) {
+    sum += get(first, node)
+    set(first, node, sum)
+  }
+  set(first, nodes, sum)
+  for (let node = nodes - 1; node > 0; node--) {
+    const above = get(immediate, node)
+    const at = get(first, above) - 1
+    set(first, above, at)
+    set(list, at, node)
+  }
 }
