@@ -16,7 +16,7 @@ import {
 } from './following.ts'
 import { type Growth, type GrowthOptions, type Matching, tellGrowth } from './growth.ts'
 import { idsAgree } from './identity.ts'
-import { callHasDuplicates, type Lineage } from './lineage.ts'
+import { callHasDuplicates, type Lineage, standAlone } from './lineage.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
 import {
   bytesOfNew,
@@ -114,9 +114,11 @@ async function compareById(
     } else {
       for (const [i, file] of earlier.entries()) {
         opened = await openSnapshot(file, openOptions(options, i, files.length))
-        followed = follow(followed, opened)
-        if (!followed) return undefined
+        const next = follow(followed, opened)
+        if (!next) return undefined
+        followed = { ...next, lineage: standAlone(next.lineage) }
         await opened.close()
+        opened = undefined
         await breath(signal)
       }
       opened = await openSnapshot(files.at(-1)!, openOptions(options, earlier.length, files.length))

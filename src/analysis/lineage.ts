@@ -59,6 +59,16 @@ export function extendLineage(before: Lineage, ids: Uint32Array, sizes: Sizes): 
   return { steps: step + 1, ids, sizes, born, firstSizes, grew }
 }
 
+/** The same in memory of its own, so that the snapshot's can go. */
+export function standAlone({ steps, ids, sizes, born, firstSizes, grew }: Lineage): Lineage {
+  const ownSizes = sizes.slice()
+  return {
+    ...{ steps, ids: ids.slice(), sizes: ownSizes, born: born.slice() },
+    firstSizes: firstSizes === sizes ? ownSizes : firstSizes.slice(),
+    grew: grew.map((column) => column.slice()),
+  }
+}
+
 /** The same in the memory of the next snapshot. */
 function besides(arena: Arena | undefined, before: Lineage): Lineage {
   if (!arena) return before
