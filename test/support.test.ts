@@ -3,9 +3,11 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
+import { callHasDuplicates } from '../src/analysis/lineage.ts'
 import { IdTable } from '../src/graph/id-table.ts'
-import { makeArena } from '../src/support/arena.ts'
+import { arenaOf, arenaUint32, makeArena } from '../src/support/arena.ts'
 import { formatBytes, formatBytesDelta, formatCount, formatDuration, printable } from '../src/support/format.ts'
+import { startSecondThread } from '../src/support/second-thread.ts'
 import { TupleInterner } from '../src/support/tuple-interner.ts'
 
 test.each([
@@ -114,4 +116,17 @@ test('a second thread that is ended keeps the process until it has ended, whatev
     console.log('ended')`
   const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
   expect([status, stdout]).toEqual([0, 'ended\n'])
+})
+
+test('the largest memory of WebAssembly can be shared with a second thread', async () => {
+  const arena = makeArena(1e12)
+  expect(arena).toBeDefined()
+  const second = startSecondThread()
+  try {
+    const ids = arenaUint32(arena, 2).fill(7)
+    expect(arenaOf(ids)).toBe(arena)
+    expect(await callHasDuplicates(second, ids)).toBe(true)
+  } finally {
+    await second?.close()
+  }
 })

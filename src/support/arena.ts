@@ -4,8 +4,8 @@ import { threadId } from 'node:worker_threads'
 import { sharedFloat64, sharedUint8, sharedUint16, sharedUint32 } from './shared.ts'
 
 const PAGE_BYTES = 1 << 16
-/** All that addresses of 32 bits can reach. */
-const MOST_PAGES = 1 << 16
+/** Nearly all that addresses of 32 bits can reach: a whole 4 GiB cannot be sent to another thread. */
+const MOST_PAGES = (1 << 16) - 1
 /** Arrays start at lines of the processor's cache. */
 const LINE_BYTES = 64
 /** The memory's first word says how many lines are taken; the two behind it, the thread that made it, and which of its it is. */

@@ -15,6 +15,11 @@ interface Call {
 
 let last = Promise.resolve()
 
+// Nobody would ever be told of a call that cannot be read: the thread ends, and with it all that wait for it.
+parentPort!.on('messageerror', (error) => {
+  throw error
+})
+
 parentPort!.on('message', ({ id, url, name, args, arenas }: Call) => {
   last = last.then(async () => {
     if (name === undefined) return void (await import(url).catch(() => {}))

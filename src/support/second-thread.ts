@@ -73,6 +73,7 @@ function start(): (SecondThread & { load(url: string): void }) | undefined {
     else call.reject(error)
   })
   worker.on('error', end)
+  worker.on('messageerror', end)
   worker.on('exit', () => end(new Error('the second thread has ended')))
   // A thread that nobody waits for keeps no process alive.
   worker.unref()
