@@ -216,9 +216,13 @@ export interface Loops {
   findHolders(order: Uint32Array, above: Uint32Array, owner: Uint32Array, holder: Uint32Array): void
   /** The first node of each type, and of each name of objects and native nodes, that is NONE in the tables; it becomes 0. */
   firstOfKinds(columns: Typed, tables: ClassTables, first: Uint32Array): number
+  /** Gives each node the number of its class. */
   assignClasses(columns: Typed, tables: ClassTables, of: Uint16Array | Uint32Array): void
+  /** By class: how many nodes have a size, and their sizes together. */
   totalClasses(of: Uint16Array | Uint32Array, sizes: Sizes, count: Uint32Array, bytes: Float64Array): void
+  /** See `growClassTree` in analysis/classes.ts. */
   growClassTree(tree: ClassTree, tops: Tops, sizes: Sizes, of: Uint16Array | Uint32Array): void
+  /** Adds up, by class, what those nodes retain that no other of the class dominates. */
   retainByClass(tree: ClassTree, tops: Tops, retained: Sizes, onTheWay: Uint32Array, bytes: Float64Array): void
   /** Places of the ids whose last 16 bits the sieve lets through. */
   likely(ids: Uint32Array, sieve: Uint8Array, out: Uint32Array): number

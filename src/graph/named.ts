@@ -31,11 +31,13 @@ export const bitsOf = (types: readonly number[]): number => types.reduce((bits, 
 const BLOCK = 1 << 16
 
 /** Ordinals of the nodes that have one of these ids, and which, in order. */
-export function* nodesWithIds(
+export function nodesWithIds(
   snapshot: Snapshot,
   ids: ReadonlySet<number> | ReadonlyMap<number, unknown>,
-): Generator<readonly [node: number, id: number]> {
+): [node: number, id: number][] {
   const { nodeCount } = snapshot
+  // All are found before one is handed out: what was peeked at is gone with the next peek.
+  const nodes: [number, number][] = []
   const arena = arenaOf(snapshot.edges)
   // Most can be told by the last bits of their id.
   const sieve = arenaUint8(arena, 1 << 16)
@@ -46,7 +48,8 @@ export function* nodesWithIds(
     const found = loopsFor(block, sieve, list).likely(block, sieve, list)
     for (let i = 0; i < found; i++) {
       const id = block[list[i]!]!
-      if (ids.has(id)) yield [from + list[i]!, id]
+      if (ids.has(id)) nodes.push([from + list[i]!, id])
     }
   }
+  return nodes
 }

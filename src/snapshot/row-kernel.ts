@@ -1,6 +1,7 @@
 // The digit kernel from TypeScript's side: its memory, and how rows go through it into columns.
 
 import { readFileSync } from 'node:fs'
+import { LeakscopeError } from '../errors.ts'
 import { type Cursor, MARGIN } from './cursor.ts'
 import { EdgeType, type Layout } from './meta.ts'
 import type { Sums } from './sums.ts'
@@ -66,6 +67,17 @@ export function threadKernel(): RowKernel {
   return own
 }
 
+function instantiate(module: WebAssembly.Module): Exports {
+  try {
+    return new WebAssembly.Instance(module).exports as unknown as Exports
+  } catch (cause) {
+    throw new LeakscopeError('platform-unsupported', 'there are no addresses left for a memory of WebAssembly', {
+      hint: 'It reserves some gigabytes of addresses, not of memory: lift the limit on them (`ulimit -v`).',
+      cause,
+    })
+  }
+}
+
 /** One for each file being read. The bytes to parse must stand in its own memory: see {@link RowKernel.buffers}. */
 export class RowKernel {
   readonly #exports: Exports
@@ -77,7 +89,7 @@ export class RowKernel {
   /** @param bufferBytes size of each of the buffers */
   constructor(bufferBytes: number, buffers: number) {
     compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel/rows.wasm', import.meta.url)))
-    this.#exports = new WebAssembly.Instance(compiled).exports as unknown as Exports
+    this.#exports = instantiate(compiled)
     const { memory } = this.#exports
     const missing = BUFFERS + bufferBytes * buffers - memory.buffer.byteLength
     if (missing > 0) memory.grow(Math.ceil(missing / 65_536))
