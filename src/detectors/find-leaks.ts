@@ -11,6 +11,7 @@ import type { ReportFinding, ReportSetAside } from '../findings/report.ts'
 import { describeWay, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
+import { SHARED } from '../graph/ownership.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
@@ -231,8 +232,9 @@ export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource
 function byWeakMap(graph: HeapGraph, way: readonly number[]): readonly number[] {
   for (let at = way.length - 1; at > 0; at--) {
     const table = tableBetween(graph, way[at - 1]!, way[at]!)
-    const map = table === undefined ? undefined : graph.ownership.owner[table]!
-    if (table === undefined || map === undefined || map === table || graph.paths.via[map] === NOT_REACHED) continue
+    const map = table === undefined ? SHARED : graph.ownership.owner[table]!
+    // A table may have no owner, or several.
+    if (table === undefined || map >= SHARED || map === table || graph.paths.via[map] === NOT_REACHED) continue
     const toMap = pathTo(graph.paths, map)
     // In a package it is how private fields are compiled: the object that has them says more.
     if (isProgram(graph.moduleScopes.get(toMap[0]!) ?? 'node:')) return [...toMap, table, ...way.slice(at)]
