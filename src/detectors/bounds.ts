@@ -159,10 +159,11 @@ function* numbersIn(graph: HeapGraph, scope: number): Generator<Bound> {
   }
 }
 
-/** The scopes on the way, and that of the module in which the collection is used. */
+/** The program's scopes on the way, and that of the module in which the collection is used. */
 function scopesOf({ of: { graph }, way, module }: Collection): number[] {
   const ofModule = [...graph.moduleScopes].filter(([, url]) => url === module).map(([node]) => node)
-  return [...new Set([...way.filter((node) => isScope(graph, node)), ...ofModule])]
+  const isNodes = (node: number): boolean => graph.moduleScopes.get(node)?.startsWith('node:') ?? false
+  return [...new Set([...way.filter((node) => isScope(graph, node) && !isNodes(node)), ...ofModule])]
 }
 
 /** What a number, or a name in the source such as `this.#limit` or `CAPACITY`, stands for. */
