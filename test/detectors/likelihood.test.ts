@@ -51,3 +51,14 @@ test('things that stay for a time are no more than came in that time', async () 
   // Where nothing is ever taken out, a time is only a number.
   expect(await findLeaksIn([sessions({ SESSION_TTL: 60_000 })])).toHaveLength(1)
 })
+
+test('a time among the variables of one of Node’s modules is none of the program’s', async () => {
+  const source = 'function drop(id) {\n  sessions.delete(id)\n}\n'
+  const inTimer = (d: Drawing, step: number) => {
+    const made = times(50 * (step + 1), (i) => d.object(`s ${i}`, 'Session', { id: d.text(`id ${i}`, `${i}`, 20_000) }))
+    const callback = d.closure('callback', 'sweep', d.context('work', { sessions: d.map('sessions', made) }))
+    d.variable('timerListMap', d.object('timer', 'Timeout', { _onTimeout: callback }), 'node:internal/timers')
+    d.variable('nextExpiry', d.number(60_000), 'node:internal/timers')
+  }
+  expect(await findLeaksIn([inTimer], source)).toHaveLength(1)
+})

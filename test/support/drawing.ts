@@ -157,8 +157,11 @@ export class Drawing {
     return node
   }
 
-  variable(name: string, node: number): number {
-    this.#link(this.scope, node, 'context', name)
+  /** A variable at the top of the module, or of another one. */
+  variable(name: string, node: number, url = MODULE): number {
+    if (url !== MODULE) this.#script(url)
+    const scope = url === MODULE ? this.scope : this.#add(`scope of ${url}`, { name: 'system / Context', size: 40 })
+    this.#link(scope, node, 'context', name)
     return node
   }
 
