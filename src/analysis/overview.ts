@@ -169,7 +169,7 @@ function largestStrings({ snapshot, dominators, retainedSizes }: HeapGraph, limi
   const { nodeType } = snapshot
   const { immediate } = dominators
   const nodes = nodesOfTypes(snapshot, STRINGS)
-  const list = arenaUint32(arenaOf(nodeType), limit)
+  const list = arenaUint32(arenaOf(nodeType), Math.min(limit, nodes.length))
   const columns = { nodeType, immediate, sizes: retainedSizes }
   const loops = loopsFor(nodes, nodeType, immediate, retainedSizes, list)
   return [...list.subarray(0, loops.listLargestOutside(nodes, columns, bitsOf(STRINGS), list))]

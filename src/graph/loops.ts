@@ -69,7 +69,7 @@ export const SHARED = 0xfffffffe
 export const NONE = 0xffffffff
 
 /** Class numbers. */
-export interface ClassTables {
+interface ClassTables {
   readonly byType: Uint32Array
   /** Of objects and native nodes, by string index. */
   readonly byName: Uint32Array
@@ -133,7 +133,7 @@ export const COST = {
 /** So many buckets does the search have, for costs that are lower. */
 export const PATH_BUCKETS = 32
 
-export interface EntranceColumns extends Pick<Snapshot, 'firstEdge' | 'edges'> {
+interface EntranceColumns extends Pick<Snapshot, 'firstEdge' | 'edges'> {
   readonly owner: Uint32Array
   readonly wanted: Uint8Array
   readonly born: Uint16Array
@@ -145,19 +145,19 @@ export interface ReachColumns extends Pick<Snapshot, 'firstEdge' | 'edges' | 'ed
   readonly neighbours: Uint8Array
 }
 
-export interface ScopeColumns extends Pick<Snapshot, 'nodeType' | 'firstEdge' | 'edges' | 'edgeNameOrIndex'> {
+interface ScopeColumns extends Pick<Snapshot, 'nodeType' | 'firstEdge' | 'edges' | 'edgeNameOrIndex'> {
   /** What closures call the scope that they were made in. */
   readonly context: number
   readonly scopes: Uint8Array
 }
 
-export interface OutsideColumns {
+interface OutsideColumns {
   readonly nodeType: Uint8Array
   readonly immediate: Uint32Array
   readonly sizes: Sizes
 }
 
-export interface PathRoom {
+interface PathRoom {
   /** Two words a bucket. */
   readonly buckets: Uint32Array
   /** Two words an entry. */
@@ -167,7 +167,7 @@ export interface PathRoom {
 /** Kinds of labels, in the upper bits of a label's number; those of a name are numbered within. */
 export const LABEL = { none: 0, element: 1, entry: 2, key: 3, hidden: 4, named: 8 } as const
 
-export interface LabelColumns extends Pick<Snapshot, 'firstEdge' | 'edges' | 'edgeNameOrIndex'> {
+interface LabelColumns extends Pick<Snapshot, 'firstEdge' | 'edges' | 'edgeNameOrIndex'> {
   readonly owner: Uint32Array
   readonly holder: Uint32Array
   readonly wanted: Uint8Array
@@ -313,7 +313,7 @@ export interface Loops {
 }
 
 /** The paper's forest: all vertices above the current one are linked to their parents. */
-export interface Forest {
+interface Forest {
   readonly ancestor: Uint32Array
   /** The least semidominator on the compressed way up. */
   readonly label: Uint32Array

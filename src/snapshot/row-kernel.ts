@@ -37,7 +37,7 @@ const NUMBERS = TYPES + 1024
 const COLUMNS = NUMBERS + 4 * BATCH_ROWS * MAX_FIELDS
 const column = (i: number): number => COLUMNS + 4 * BATCH_ROWS * i
 /** Source positions, and the hash table in which they are found; as many as numbers of 16 bits can tell apart. */
-export const MOST_SITES = 1 << 16
+const MOST_SITES = 1 << 16
 const SLOTS = 2 * MOST_SITES
 const SITE_SEEDS = column(5)
 const SITES = SITE_SEEDS + 64

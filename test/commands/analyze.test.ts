@@ -25,6 +25,11 @@ describe('leakscope analyze', () => {
     expect(stdout).toMatch(/Texts that are there several times:\n +wasted +copies +text/)
   })
 
+  test('has as many rows as there are, whatever the limit', async () => {
+    const { code, stderr } = await runCli(['analyze', 'app.heapsnapshot', '--limit', '9007199254740991'], { cwd })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+
   test('gives the numbers of Chrome DevTools as JSON', async () => {
     const { stdout } = await runCli(['analyze', 'app.heapsnapshot', '--json'], { cwd })
     const { heap, snapshots } = ReportSchema.parse(JSON.parse(stdout))

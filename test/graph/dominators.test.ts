@@ -7,7 +7,7 @@ import { arenaUint32, makeArena } from '../../src/support/arena.ts'
 import { atOnce, breathing } from '../../src/support/breathing.ts'
 import { Scratch } from '../../src/support/scratch.ts'
 import { startSecondThread } from '../../src/support/second-thread.ts'
-import { sharedNeighbours, sharedUint32 } from '../../src/support/shared.ts'
+import { sharedUint32 } from '../../src/support/shared.ts'
 import { buildHeap, type EdgeTypeName, plainHeap } from '../support/heaps.ts'
 
 /** Nodes that the root reaches over retaining edges when `removed` is taken out. */
@@ -139,7 +139,8 @@ describe('the dominator tree', () => {
       for (let round = 0; round < 6; round++) {
         const scratch = round < 3 ? new Scratch(nodeCount) : same.scratch()
         // Memory that lies side by side, and is in use no more.
-        scratch.give(...sharedNeighbours(nodeCount).map((array) => array.fill(7)))
+        const both = sharedUint32(2 * nodeCount).fill(7)
+        scratch.give(both.subarray(0, nodeCount), both.subarray(nodeCount))
         const together = await breathing(computeDominators(round < 3 ? snapshot : same.snapshot, scratch, second))
         for (const part of ['order', 'above'] as const) {
           expect(together[part].every((value, place) => value === alone[part][place])).toBe(true)
