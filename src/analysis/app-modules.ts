@@ -1,33 +1,19 @@
 // The program's own modules as text: the calls that they make, and where the names in them come from.
 
-import { builtinModules } from 'node:module'
+import { type Call, callsIn, type Origins, originsIn, outlineOf, packageNamed } from '../source/module.ts'
+import { readSyntax, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { ReadSource } from '../support/sources.ts'
-import { isOwn, nodeModule } from './origins.ts'
-import { type Block, blockAt, type Outline, outlineSource } from './source-outline.ts'
+import { isOwn } from './origins.ts'
+import { blockAt, type Outline, outlineSource } from './source-outline.ts'
 
-/** `await redis.set(key, value)`: a call in the source. */
-export interface Call {
-  /** `redis`, `set`; `new Agent()` is `Agent`. Names that a call or index stands behind are among them. */
-  readonly names: readonly string[]
-  /** Offset of the last name. */
-  readonly at: number
-  /** Offsets of its parentheses. */
-  readonly from: number
-  readonly to: number
-  readonly isNew: boolean
-  readonly isAwaited: boolean
-  /** The innermost function or class that it stands in. */
-  readonly block: Block | undefined
-}
+export type { Call } from '../source/module.ts'
 
-export interface AppModule {
+export interface AppModule extends Origins {
   readonly url: string
+  /** Undefined where the source does not parse. */
+  readonly tree: SyntaxTree | undefined
   readonly outline: Outline
   readonly calls: readonly Call[]
-  /** By a name: the packages (or `node:` modules) that what it stands for comes from. */
-  readonly origins: ReadonlyMap<string, ReadonlySet<string>>
-  /** By a variable: what is called for its value; `orders` of `const changes = orders.pipe(…)`. */
-  readonly madeOf: ReadonlyMap<string, readonly string[]>
 }
 
 /** Beyond these nothing more of a program is looked at: bytes of all sources, and calls in one. */
@@ -42,7 +28,9 @@ const KEYWORDS = new Set(
 /** Sources and what was read out of them, so that each is read once however many suspects ask for it. */
 export class Sources {
   readonly #readSource: ReadSource
+  readonly #sources = new Map<string, string | undefined>()
   readonly #modules = new Map<string, AppModule | undefined>()
+  readonly #trees = new Map<string, SyntaxTree | undefined>()
   readonly #outlines = new Map<string, Outline | undefined>()
   #bytes = 0
 
@@ -50,21 +38,43 @@ export class Sources {
     this.#readSource = readSource
   }
 
+  /** The syntax tree of a script; undefined where the source cannot be had, or does not parse. */
+  tree(url: string): SyntaxTree | undefined {
+    if (this.#trees.has(url)) return this.#trees.get(url)
+    const source = this.#read(url)
+    const tree = source === undefined ? undefined : readSyntax(source, url)
+    this.#trees.set(url, tree)
+    return tree
+  }
+
   outline(url: string): Outline | undefined {
     if (this.#outlines.has(url)) return this.#outlines.get(url)
-    const source = url.startsWith('node:') || this.#bytes > MAX.bytes ? undefined : this.#readSource(url)
-    const outline = source === undefined ? undefined : outlineSource(source)
-    this.#bytes += source?.length ?? 0
+    const source = this.#read(url)
+    const tree = this.tree(url)
+    const outline = tree ? outlineOf(tree) : source === undefined ? undefined : outlineSource(source)
     this.#outlines.set(url, outline)
     return outline
   }
 
   module(url: string): AppModule | undefined {
     if (this.#modules.has(url)) return this.#modules.get(url)
+    const tree = this.tree(url)
     const outline = this.outline(url)
-    const module = outline && { url, outline, calls: findCalls(outline), ...findOrigins(outline) }
+    const module = outline && {
+      ...{ url, tree, outline },
+      calls: tree ? callsIn(tree, outline) : findCalls(outline),
+      ...(tree ? originsIn(tree) : findOrigins(outline)),
+    }
     this.#modules.set(url, module)
     return module
+  }
+
+  #read(url: string): string | undefined {
+    if (this.#sources.has(url)) return this.#sources.get(url)
+    const source = url.startsWith('node:') || this.#bytes > MAX.bytes ? undefined : this.#readSource(url)
+    this.#bytes += source?.length ?? 0
+    this.#sources.set(url, source)
+    return source
   }
 
   /** The program's own among the scripts. */
@@ -147,7 +157,7 @@ const GIVEN =
   /(?<![\w$.])([\w$.#]{1,100}\.[\w$#]{1,60})\s*\(\s*(?:(?:'[^'\n]{0,80}'|"[^"\n]{0,80}")\s*,\s*)?(?:async\s+)?(?:function\b[\s\w$]{0,40})?\(?\s*([\w$]{1,100})(?:\s*,\s*([\w$]{1,100}))?[\w$\s,]{0,100}\)?\s*(?:=>|\{)/g
 
 /** Imports, and variables that are made of what was imported: `const pool = createPool()` is of the pool's package. */
-function findOrigins({ source, code }: Outline): Pick<AppModule, 'origins' | 'madeOf'> {
+function findOrigins({ source, code }: Outline): Origins {
   const origins = new Map<string, Set<string>>()
   const add = (name: string, from: Iterable<string>): void => {
     const known = origins.get(name) ?? new Set()
@@ -186,11 +196,4 @@ function findOrigins({ source, code }: Outline): Pick<AppModule, 'origins' | 'ma
     }
   }
   return { origins, madeOf }
-}
-
-function packageNamed(specifier: string): string | undefined {
-  if (specifier.startsWith('node:')) return nodeModule(specifier.slice(5))
-  if (/^[./#]|^[a-z]+:/.test(specifier)) return undefined
-  const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0]
-  return name !== undefined && builtinModules.includes(name) ? nodeModule(name) : name
 }
