@@ -1,6 +1,7 @@
 // The program's own modules as text: the calls that they make, and where the names in them come from.
 
 import { type Call, callsIn, type Origins, originsIn, outlineOf, packageNamed } from '../source/module.ts'
+import type { Trees } from '../source/storage.ts'
 import { readSyntax, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { ReadSource } from '../support/sources.ts'
 import { isOwn } from './origins.ts'
@@ -24,6 +25,31 @@ const KEYWORDS = new Set(
     ' ',
   ),
 )
+
+/** Sources that were read for one reader, for as long as that is used. */
+const SOURCES = new WeakMap<ReadSource, Sources>()
+
+export function sourcesOf(readSource: ReadSource): Sources {
+  const known = SOURCES.get(readSource) ?? new Sources(readSource)
+  SOURCES.set(readSource, known)
+  return known
+}
+
+/** What a specifier may leave out. */
+const ENDINGS = ['', '.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '/index.js', '/index.mjs', '/index.ts']
+
+const plainUrl = (url: string): string => url.replace(/[?#].*$/s, '')
+
+/** CommonJS modules go by their paths. */
+function resolvePath(specifier: string, from: string): string {
+  const isPath = from.startsWith('/')
+  try {
+    const url = new URL(specifier, isPath ? `file://${from}` : from).href
+    return isPath ? url.replace(/^file:\/\//, '') : url
+  } catch {
+    return specifier
+  }
+}
 
 /** Sources and what was read out of them, so that each is read once however many suspects ask for it. */
 export class Sources {
@@ -77,10 +103,26 @@ export class Sources {
     return source
   }
 
+  /** What a search for a collection may look at: the program's scripts and those near what holds it. */
+  trees(urls: Iterable<string>): Trees {
+    const all = [...new Map([...urls].map((url) => [plainUrl(url), url])).values()].slice(0, MAX.modules)
+    const known = new Map(all.map((url) => [plainUrl(url), url]))
+    return {
+      tree: (url) => this.tree(url),
+      treesWith: (text) => all.filter((url) => this.#read(url)?.includes(text)).flatMap((url) => this.tree(url) ?? []),
+      resolve: (specifier, from) => {
+        if (!/^[./]|^file:/.test(specifier)) return undefined
+        const target = plainUrl(resolvePath(specifier, from))
+        const candidates = ENDINGS.map((ending) => known.get(target + ending))
+        return candidates.find((url) => url !== undefined) ?? known.get(target.replace(/js$/, 'ts'))
+      },
+    }
+  }
+
   /** The program's own among the scripts. */
   modules(urls: Iterable<string>): AppModule[] {
     // One that was loaded a hundred times has a hundred URLs, which differ behind the question mark.
-    const plain = new Map([...urls].filter(isOwn).map((url) => [url.replace(/[?#].*$/s, ''), url]))
+    const plain = new Map([...urls].filter(isOwn).map((url) => [plainUrl(url), url]))
     const own = [...plain.values()].slice(0, MAX.modules)
     return own.map((url) => this.module(url)).filter((module) => module !== undefined)
   }

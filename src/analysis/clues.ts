@@ -7,9 +7,11 @@ import { nodeName } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import type { StoragePath } from '../source/storage.ts'
 import { packageOf } from '../support/sources.ts'
 import type { Lineage } from './lineage.ts'
 import { isOwn, originOf } from './origins.ts'
+import { storagePathOf } from './storage-path.ts'
 import { lookAround, type NearClass, type NearFunction } from './surroundings.ts'
 import type { Suspect } from './suspect.ts'
 
@@ -38,6 +40,8 @@ export interface Clues {
   readonly home: string | undefined
   /** What things pile up in is called so by the program; undefined where that is inside a library or Node. */
   readonly container: string | undefined
+  /** The same as the search of the source wants it. */
+  readonly storage?: StoragePath | undefined
   /** Names behind the program's, which say what the container is for: `_events`, `outgoingStore`. */
   readonly inside: readonly string[]
   /** The package inside of which they pile up. */
@@ -95,6 +99,7 @@ export function gatherClues(blamed: Blamed, urlOf: UrlOf = ({ url }) => url): Cl
     names: own,
     home: home < 0 ? undefined : scripts[home],
     container: isOwns ? own.at(-1) : undefined,
+    storage: isOwns ? storagePathOf(graph, way, container) : undefined,
     inside: [...inside, ...(at > 0 ? [nodeName(graph, container)] : [])].filter((name) => !COMMON.test(name)),
     holder:
       urls

@@ -6,11 +6,11 @@ import type { SourceLocation } from '../graph/locations.ts'
 import { pathTo } from '../graph/paths.ts'
 import { packageOf, type ReadSource } from '../support/sources.ts'
 import { type AllocationSite, type AllocationStack, type RankedSite, rankSites } from './allocations.ts'
-import { Sources } from './app-modules.ts'
+import { type Sources, sourcesOf } from './app-modules.ts'
 import { handover, rankStatements, statementIn } from './blame.ts'
 import { type Blamed, type Clues, gatherClues } from './clues.ts'
+import { findInsertions } from './insertions.ts'
 import type { Lineage } from './lineage.ts'
-import { findPut } from './named-statements.ts'
 import { isOwn } from './origins.ts'
 import { blockFrom, offsetOf, placeOf } from './source-outline.ts'
 import type { NearFunction } from './surroundings.ts'
@@ -56,15 +56,6 @@ const AS_GOOD = 0.3
 const MAX_SITES = 5
 /** Functions that are further from what leaks have little to do with it. */
 const NEAR = 8
-
-/** Sources that were read for one reader, for as long as that is used. */
-const SOURCES = new WeakMap<ReadSource, Sources>()
-
-function sourcesOf(readSource: ReadSource): Sources {
-  const known = SOURCES.get(readSource) ?? new Sources(readSource)
-  SOURCES.set(readSource, known)
-  return known
-}
 
 /** @param path as `describePath` tells it, to `node` */
 export function findCulprit(
@@ -143,10 +134,12 @@ function fromHeap(
 ): Guess[] {
   if (clues.callback) return [ofFunction(clues.callback, sources, CERTAIN)]
   if (sources) {
-    const put = findPut(sources, clues)
-    const where = put && ({ url: put.url, ...placeOf(put.outline, put.offset) } satisfies SourceLocation)
-    const there = where && isOwnPlace(where) ? where : undefined
-    if (there && put?.sure && first === 'put') return [{ name: '', place: there, basis: 'retainer', score: CERTAIN }]
+    const puts = findInsertions(sources, clues).flatMap(({ url, offset, sure }): Guess[] => {
+      const outline = sources.outline(url)
+      const place = outline && { url, ...placeOf(outline, offset) }
+      return place && isOwnPlace(place) ? [{ name: '', place, basis: 'retainer', score: sure ? CERTAIN : 0 }] : []
+    })
+    if (puts[0]?.score === CERTAIN && first === 'put') return puts
     const calls = rankStatements(sources, clues, first).flatMap(({ module, call, score }): Guess[] => {
       const place = { url: module.url, ...placeOf(module.outline, call.at) }
       // A library that is only set up keeps what others allocate.
@@ -154,7 +147,7 @@ function fromHeap(
       return isOwnPlace(place) ? [{ name: '', place, basis: 'retainer', score: certain }] : []
     })
     if (calls[0]) return calls.filter(({ score }) => score >= TIED * calls[0]!.score)
-    if (there) return [{ name: '', place: there, basis: 'retainer', score: 0 }]
+    if (puts[0]) return puts.slice(0, 1)
   }
   const near = clues.functions.find(({ kind, distance }) => kind !== 'shared' && distance <= NEAR)
   // Without sources, the function itself is nearer to the mark than where that begins in which it was made.

@@ -1,32 +1,48 @@
-// What says that a collection is meant to hold no more than so much, or for no longer than so long: numbers in the heap
-// beside it, what the source compares its size with, room that was made for it in advance.
+// What says that a collection holds no more than so much, or nothing for longer than so long: what the source proves with
+// the numbers of the heap, room that was made for it in advance, or, where the source cannot be had, a number beside it.
 
 import type { ReadSource } from '../analysis/culprit.ts'
+import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, numberOf, referencesOf } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { findUpkeep, type Limit, type Upkeep } from '../source/limits.ts'
+import { findStorage, type Operation } from '../source/storage.ts'
+import type { SyntaxTree } from '../source/syntax-tree.ts'
 import type { IsolateHeap } from './detector.ts'
-import { shortPlace } from './functions.ts'
-import { constantIn, findLimit, findRemoval } from './source.ts'
-import { escaped } from './statements.ts'
-
-export interface Bound {
-  readonly name: string
-  readonly value: number
-}
+import { plainName } from './surroundings.ts'
 
 /** How a collection is held, and where its source is. */
 export interface Collection {
   readonly of: IsolateHeap
   readonly suspect: Suspect
   readonly way: readonly number[]
-  /** What it is called in the source; undefined where it has no name of its own. */
-  readonly name: string | undefined
-  readonly module: string | undefined
   readonly readSource: ReadSource
+}
+
+export interface Bound {
+  readonly name: string
+  /** How many, or milliseconds; undefined where the source has a bound whose number cannot be worked out. */
+  readonly value: number | undefined
+  /** False where nobody has seen the code that keeps to it. */
+  readonly isProven: boolean
+}
+
+/** What keeps a collection small, as far as that can be told. */
+export interface Keeping {
+  /** It may hold so many, and has not got there yet. */
+  readonly bound?: Bound | undefined
+  /** What is in it may stay so long, and it holds no more than what came in that time. */
+  readonly lifetime?: Bound | undefined
+  /** A bound that it is already past. */
+  readonly passed?: Bound | undefined
+  /** The first statement that takes things out while the program works. */
+  readonly removal?: Operation | undefined
+  /** One that is only run when the program ends, or by nothing that can be seen. */
+  readonly idle?: Upkeep['idle'][number] | undefined
 }
 
 /** Names of numbers that say how much something may hold. */
@@ -35,80 +51,99 @@ const BOUND =
 /** Names of numbers that say how long something may stay, in milliseconds or seconds. */
 const LIFETIME =
   /^[_#$]*(std)?(ttl|max_?age|lifetime|expires_?in|expiry|expiration|time_?to_?live)(_?ms|_?s|_?seconds|_?millis)?$/i
-/** The same in the names of a module's constants. */
-const LIFETIMES = /ttl|max_?age|lifetime|expir|window|retention/i
-const LIMITS = /max|limit|capacity|bound/
-/** A number that fits in no time is no bound that matters. */
+const IN_SECONDS = /^[_#$]*std|(_s|_?seconds)$/i
+/** A bound that is many times what is in it may be reached in hours, or never. */
 const FAR = 50
 const NEAR = 10_000
 /** What is taken out as often as it may stay may be there twice as long. */
 const LATE = 2.2
+/** What has just been put in, or was counted while it was being made, is more than a bound by so much. */
+const OVER = { share: 1.05, count: 3 }
 /** Of the slots of an array that has grown by itself, more than this part is in use. */
 const IN_USE = 0.6
 /** Bytes of an array and the head of its store, and of each slot. */
 const ARRAY = { head: 48, slot: 8 }
 
-/** How much it may hold at the most, if that is more than it holds. */
-export function boundOf(it: Collection): Bound | undefined {
-  const { of, suspect, way, name, module, readSource } = it
+export function keepingOf(it: Collection): Keeping {
+  const { of, suspect, way, readSource } = it
   const { graph } = of
-  if (isNodes(it)) return undefined
-  const size = sizeOf(graph, suspect)
-  for (const node of beside(graph, suspect.container, way)) {
-    const bound = numberNamed(graph, node, BOUND)
-    if (bound && bound.value >= size && bound.value < 1e9) return bound
+  if (isNodes(it)) return {}
+  const size = sizeOf(suspect)
+  const room = roomFor(it, size)
+  const path = storagePathOf(graph, way, suspect.container)
+  const trees = path && treesFor(graph, readSource, way)
+  const storage = path && trees && findStorage(trees, path)
+  if (!storage || storage.operations.length === 0)
+    return room
+      ? { bound: room }
+      : path?.home === undefined || readSource(path.home) === undefined
+        ? besideIt(it, size)
+        : {}
+  const { limits, removals, idle } = findUpkeep(trees, storage, path.depth, numberCalled(it))
+  const bounds = limits.filter(({ kind }) => kind === 'size')
+  const known = bounds.filter(({ value }) => value !== undefined)
+  const reached = (limit: Limit): boolean => size <= limit.value! * OVER.share + OVER.count
+  const near = known.find((limit) => reached(limit) && limit.value! < Math.max(NEAR, FAR * size))
+  const lifetimes = limits.filter(({ kind }) => kind === 'lifetime')
+  const within = lifetimes.find(({ value }) => value !== undefined && isWithin(it, value))
+  const asBound = (limit: Limit | undefined): Bound | undefined =>
+    limit && { name: nameOf(limit), value: limit.value, isProven: true }
+  const unknownSize = known.length === 0 ? bounds[0] : undefined
+  const unknownTime = lifetimes.find(({ value }) => value === undefined)
+  return {
+    bound: asBound(near) ?? room ?? asBound(unknownSize),
+    lifetime: asBound(within) ?? (within || lifetimes.length > 1 ? undefined : asBound(unknownTime)),
+    passed: near ? undefined : asBound(known.find((limit) => !reached(limit))),
+    removal: removals[0],
+    idle: removals[0] ? undefined : idle[0],
   }
-  const fits = (bound: Bound | undefined): bound is Bound =>
-    bound !== undefined && bound.value >= size && bound.value < Math.max(NEAR, FAR * size)
-  const near = name === undefined ? undefined : boundNamedFor(graph, way, name)
-  if (fits(near)) return near
-  const slots = slotsFor(it, size)
-  if (slots !== undefined) return { name: 'the room that was made for it', value: slots }
-  const limit = name === undefined ? undefined : findLimit(readSource, module, name)
-  const compared = limit && worthOf(it, limit.limit)
-  const called = limit && (/^\d/.test(limit.limit) ? 'the limit' : limit.limit)
-  const found = limit && compared !== undefined && { name: `${called} at ${shortPlace(limit)}`, value: compared }
-  return found && fits(found) ? found : undefined
 }
 
-/** How long what is in it may stay, as the program has it, if it holds no more than what came in that time. */
-export function lifetimeOf(it: Collection): Bound | undefined {
-  const { of, suspect, way, name, module, readSource } = it
-  const { graph, seconds } = of
-  if (isNodes(it)) return undefined
+const nameOf = ({ text, tree, at, value }: Limit): string =>
+  `${/^[\d_.e]+$/.test(text) && value !== undefined ? 'the limit' : text} at ${placeIn(tree, at)}`
+
+/** `leaky.mjs:14` */
+export const placeIn = ({ url, source }: SyntaxTree, at: number): string =>
+  `${url.replace(/[?#].*$/s, '').replace(/^.*[\\/]/, '')}:${lineOf(source, at)}`
+
+export function lineOf(source: string, at: number): number {
+  let line = 1
+  for (let end = source.indexOf('\n'); end >= 0 && end < at; end = source.indexOf('\n', end + 1)) line++
+  return line
+}
+
+/** Whether it holds no more than what came in so many milliseconds. */
+function isWithin({ of: { seconds }, suspect }: Collection, ms: number): boolean {
+  const lifetime = ms / 1000
   const came = suspect.survivors.at(-1)
-  const span = seconds.at(-1)! - seconds[0]!
-  const fits = (found: Bound | undefined): found is Bound => {
-    if (!found || found.value <= 0) return false
-    // Nobody keeps things for less than a second: such a number counts seconds.
-    const lifetime = found.value < 1000 ? found.value : found.value / 1000
-    if (came === undefined) return lifetime > span
-    return suspect.counts.at(-1)! <= (LATE * lifetime * came) / (seconds.at(-1)! - seconds.at(-2)!)
+  if (came === undefined) return lifetime > seconds.at(-1)! - seconds[0]!
+  const latest = Math.max(0.001, seconds.at(-1)! - seconds.at(-2)!)
+  return suspect.counts.at(-1)! <= (LATE * lifetime * came) / latest
+}
+
+/** Where the source cannot be had: a number that is called like a bound, beside what it may be the bound of. */
+function besideIt(it: Collection, size: number): Keeping {
+  const { of, suspect, way } = it
+  for (const node of beside(of.graph, suspect.container, way)) {
+    const limit = numberNamed(of.graph, node, BOUND)
+    if (limit && limit.value >= size && limit.value < Math.max(NEAR, FAR * size))
+      return { bound: { ...limit, isProven: false } }
+    const time = numberNamed(of.graph, node, LIFETIME)
+    if (!time || time.value <= 0) continue
+    // Without a unit, nobody keeps things for less than a second.
+    const ms = IN_SECONDS.test(time.name) || time.value < 1000 ? 1000 * time.value : time.value
+    if (isWithin(it, ms)) return { lifetime: { ...time, value: ms, isProven: false } }
   }
-  for (const node of beside(graph, suspect.container, way)) {
-    const lifetime = numberNamed(graph, node, LIFETIME)
-    if (fits(lifetime)) return lifetime
-  }
-  // A constant may be about something else: only where things are taken out at all.
-  if (name === undefined || !findRemoval(readSource, module, name)) return undefined
-  for (const scope of scopesOf(it)) {
-    for (const found of numbersIn(graph, scope)) if (LIFETIMES.test(found.name) && fits(found)) return found
-  }
-  return undefined
+  return {}
 }
 
 /** Node's own lists and handles have no bounds of the program's beside them. */
 const isNodes = ({ of: { graph }, suspect: { container } }: Collection): boolean =>
   container === ROOT || nodeName(graph, container) === 'TimersList'
 
-/** How much each holder has, as well as that can be told; a Map refers to keys as well as to values. */
-function sizeOf(graph: HeapGraph, { counts, counted, holders, container }: Suspect): number {
-  if (counted !== 'references') return counts.at(-1)!
-  // Slots that are empty hold a reference as well.
-  if (holders.length === 1 && nodeName(graph, container) === 'Array') return usedIn(graph, container)
-  const each = counts.at(-1)! / Math.max(1, Math.min(1000, holders.length))
-  return nodeName(graph, container) === 'Map' ? each / 2 : each
-}
+/** How much each holder has, as well as that can be told. */
+const sizeOf = ({ counts, counted, holders }: Suspect): number =>
+  counted === 'references' ? counts.at(-1)! / Math.max(1, Math.min(1000, holders.length)) : counts.at(-1)!
 
 /** The container, the object whose property it is, and, for a private store of a library's, the one around that. */
 function beside(graph: HeapGraph, container: number, way: readonly number[]): number[] {
@@ -118,14 +153,21 @@ function beside(graph: HeapGraph, container: number, way: readonly number[]): nu
   return [container, ...above.slice(0, 2).filter((node) => !graph.moduleScopes.has(node))]
 }
 
-function numberNamed(graph: HeapGraph, node: number, names: RegExp): Bound | undefined {
+const OPTIONS = /^[_#$]*(opts|options|config|settings)$/i
+
+interface Named {
+  readonly name: string
+  readonly value: number
+}
+
+function numberNamed(graph: HeapGraph, node: number, names: RegExp): Named | undefined {
   for (const { name, type, target } of referencesOf(graph, node, 200)) {
     if (type !== EdgeType.property && type !== EdgeType.context) continue
     const plain = name.replace(/^<symbol (?:Symbol\()?(.*?)\)?>$/, '$1')
     if (names.test(plain)) {
       const value = numberOf(graph, target)
       if (value !== undefined) return { name: plain, value }
-    } else if (/^[_#$]*(opts|options|config|settings)$/i.test(plain)) {
+    } else if (OPTIONS.test(plain)) {
       for (const inner of referencesOf(graph, target, 100)) {
         const value = names.test(inner.name) ? numberOf(graph, inner.target) : undefined
         if (value !== undefined) return { name: `${plain}.${inner.name}`, value }
@@ -135,58 +177,36 @@ function numberNamed(graph: HeapGraph, node: number, names: RegExp): Bound | und
   return undefined
 }
 
-/** Beside what a module or a function calls `sessions`, its `MAX_SESSIONS` or `sessionLimit`. */
-function boundNamedFor(graph: HeapGraph, way: readonly number[], container: string): Bound | undefined {
-  const fold = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '')
-  const own = fold(container).replace(/s$/, '')
-  if (own.length < 3) return undefined
-  for (const scope of way.filter((node) => isScope(graph, node))) {
-    for (const found of numbersIn(graph, scope)) {
-      const folded = fold(found.name)
-      if (folded.includes(own) && LIMITS.test(folded.replace(own, ''))) return found
+/** What the heap tells of a number that the source has by name: of the objects on the way, of their options, of the scopes. */
+function numberCalled({ of: { graph }, suspect, way }: Collection): (name: string) => number | undefined {
+  const known = new Map<string, number | undefined>()
+  const look = (wanted: string): number | undefined => {
+    const plain = plainName(wanted)
+    for (const node of beside(graph, suspect.container, way)) {
+      const found = numberNamed(graph, node, new RegExp(`^[_#$]*${plain.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`))
+      if (found) return found.value
     }
+    for (const scope of way) {
+      if (!graph.moduleScopes.has(scope) && !nodeName(graph, scope).startsWith('system / Context')) continue
+      if (graph.moduleScopes.get(scope)?.startsWith('node:')) continue
+      for (const { name, type, target } of referencesOf(graph, scope, 1000)) {
+        const value = type === EdgeType.context && name === wanted ? numberOf(graph, target) : undefined
+        if (value !== undefined) return value
+      }
+    }
+    return undefined
   }
-  return undefined
-}
-
-const isScope = (graph: HeapGraph, node: number): boolean =>
-  graph.moduleScopes.has(node) || nodeName(graph, node).startsWith('system / Context')
-
-function* numbersIn(graph: HeapGraph, scope: number): Generator<Bound> {
-  for (const { name, type, target } of referencesOf(graph, scope, 1000)) {
-    const value = type === EdgeType.context ? numberOf(graph, target) : undefined
-    if (value !== undefined) yield { name, value }
+  return (name) => {
+    if (!known.has(name)) known.set(name, look(name))
+    return known.get(name)
   }
-}
-
-/** The program's scopes on the way, and that of the module in which the collection is used. */
-function scopesOf({ of: { graph }, way, module }: Collection): number[] {
-  const ofModule = [...graph.moduleScopes].filter(([, url]) => url === module).map(([node]) => node)
-  const isNodes = (node: number): boolean => graph.moduleScopes.get(node)?.startsWith('node:') ?? false
-  return [...new Set([...way.filter((node) => isScope(graph, node) && !isNodes(node)), ...ofModule])]
-}
-
-/** What a number, or a name in the source such as `this.#limit` or `CAPACITY`, stands for. */
-function worthOf(it: Collection, limit: string): number | undefined {
-  if (/^\d/.test(limit)) return Number(limit.replaceAll('_', ''))
-  const { of, suspect, way, module, readSource } = it
-  const last = limit.split('.').at(-1)!
-  const called = new RegExp(`^${escaped(last)}$`)
-  for (const node of beside(of.graph, suspect.container, way)) {
-    const found = numberNamed(of.graph, node, called)
-    if (found) return found.value
-  }
-  for (const scope of scopesOf(it)) {
-    for (const { name, value } of numbersIn(of.graph, scope)) if (name === last) return value
-  }
-  return module === undefined ? undefined : constantIn(readSource, module, last)
 }
 
 /**
  * The slots of an array that had them all from the beginning: the container, or what stands beside it for as many things,
  * as in caches that find their entries by number. An array that is pushed to has no more than a part to spare.
  */
-function slotsFor({ of: { graph, heap }, suspect, way }: Collection, size: number): number | undefined {
+function roomFor({ of: { graph, heap }, suspect, way }: Collection, size: number): Bound | undefined {
   const { lineage } = heap
   if (!lineage) return undefined
   const lists = beside(graph, suspect.container, way).flatMap((node) => [
@@ -199,7 +219,8 @@ function slotsFor({ of: { graph, heap }, suspect, way }: Collection, size: numbe
     const slots = Math.floor((graph.shallowSize(list) - ARRAY.head) / ARRAY.slot)
     if (slots < size || slots > FAR * Math.max(NEAR, size)) continue
     const used = usedIn(graph, list)
-    if (used >= 0.8 * size && used < IN_USE * slots) return slots
+    if (used >= 0.8 * size && used < IN_USE * slots)
+      return { name: 'the room that was made for it', value: slots, isProven: true }
   }
   return undefined
 }

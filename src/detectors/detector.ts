@@ -64,8 +64,6 @@ export interface Likelihood {
   readonly bounded?: true
   /** A line of the source takes things out of it. */
   readonly takenOut?: true
-  /** For who knows that a package's way to take things out is not called: the same without it. */
-  readonly ifNotTakenOut?: Likelihood
 }
 
 /** What a detector makes of a lead. */

@@ -223,8 +223,8 @@ export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource
   const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
   const way = byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
   const path = describeWay(graph, way)
-  const { full, last } = nameOf(path)
-  const likelihood = judgeLead({ of, suspect, way, name: last, module: moduleOf(graph, way), readSource })
+  const { full } = nameOf(path)
+  const likelihood = judgeLead({ of, suspect, way, readSource })
   return { suspect, of, way, path, name: full ?? withArticle(suspect.className), likelihood }
 }
 
@@ -264,15 +264,6 @@ function nameOf(path: readonly PathStep[]): { full: string | undefined; last: st
     .filter((name) => name !== undefined && !/^\d+$/.test(name))
   const last = names.at(-1)
   return { full: names.length > 1 ? `${names.at(-2)}.${last}` : last, last }
-}
-
-/** The module that the path starts in, or that the innermost function on it is of. */
-function moduleOf(graph: HeapGraph, way: readonly number[]): string | undefined {
-  for (const node of way.toReversed()) {
-    const url = graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url
-    if (url !== undefined && !url.startsWith('node:')) return url
-  }
-  return undefined
 }
 
 export function tell(

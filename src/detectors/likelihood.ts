@@ -1,10 +1,8 @@
 // How likely growth is a leak, whatever its kind: by its trend, by a bound or a lifetime beside it, by what the source says.
 
 import type { Suspect } from '../analysis/suspect.ts'
-import { boundOf, type Collection, lifetimeOf } from './bounds.ts'
+import { type Collection, keepingOf, placeIn } from './bounds.ts'
 import type { Likelihood } from './detector.ts'
-import { shortPlace } from './functions.ts'
-import { findRemoval, isProgram } from './source.ts'
 
 /** Below so many bytes a second something with a way out is let alone: it has hours before it matters. */
 const SLOW_BYTES_PER_SECOND = 8000
@@ -12,15 +10,15 @@ const SLOW_BYTES_PER_SECOND = 8000
 const BY_TREND: Readonly<Record<Suspect['trend'], Likelihood>> = {
   steady: {
     confidence: 0.9,
-    reason: 'it gained at a steady rate between all snapshots, and nothing that came has gone',
+    reason: 'it grew at a steady rate in every interval, and nothing that came was released',
   },
   turning: {
     confidence: 0.75,
-    reason: 'it gained between all snapshots, though some of it goes: more comes than goes',
+    reason: 'it grew in every interval although some of it is released: more comes than goes',
   },
   unknown: {
     confidence: 0.55,
-    reason: 'there are only two snapshots, which cannot tell a leak from something that fills up',
+    reason: 'two snapshots cannot distinguish a leak from a cache that is still filling',
   },
   slowing: { confidence: 0.1, reason: 'it gains less and less' },
   swinging: { confidence: 0.1, reason: 'it rises and falls' },
@@ -28,37 +26,49 @@ const BY_TREND: Readonly<Record<Suspect['trend'], Likelihood>> = {
 }
 
 export function judgeLead(collection: Collection): Likelihood {
-  const { of, suspect, name, module, readSource } = collection
+  const { of, suspect } = collection
   const base = BY_TREND[suspect.trend]
-  if (suspect.kind === 'grown') return base
-  const bound = boundOf(collection)
-  if (bound) {
+  const { bound, lifetime, passed, removal, idle } = keepingOf(collection)
+  if (bound?.isProven && bound.value !== undefined) {
     const reason = `it is filling up to its bound: ${bound.name} is ${bound.value}`
     return { confidence: 0.2, reason, bounded: true }
   }
-  const lifetime = lifetimeOf(collection)
-  if (lifetime) {
-    const reason = `it holds no more than what came in the time that things stay in it: ${lifetime.name} is ${lifetime.value}`
+  if (lifetime?.isProven && lifetime.value !== undefined) {
+    const reason = `it holds no more than what came in the time that things stay in it: ${lifetime.name} is ${lifetime.value} ms`
     return { confidence: 0.25, reason, bounded: true }
   }
   const told = of.heap.matching === 'id' ? base : lessSure(base, 0.75, 'objects could not be told apart one by one')
-  const isLittle = suspect.count < LITTLE.count && suspect.bytes < LITTLE.bytes
+  const isLittle = suspect.kind === 'added' && suspect.count < LITTLE.count && suspect.bytes < LITTLE.bytes
   const matched = isLittle ? lessSure(told, 0.5, 'it is little yet, and a longer look would tell') : told
-  if (name === undefined) return matched
-  const removal = findRemoval(readSource, module, name)
+  const hint = bound ?? lifetime
+  if (hint) {
+    const why = hint.isProven
+      ? `${hint.name} bounds it, by a number that could not be worked out`
+      : `${hint.name}, which is ${hint.value}, may be its bound: the source could not be read`
+    return lessSure(matched, 0.5, why)
+  }
+  if (passed)
+    return { ...matched, reason: `${matched.reason}; it is past its bound: ${passed.name} is ${passed.value}` }
   if (removal) {
-    const { url, text } = removal
-    const line = shortPlace(removal)
-    if (suspect.bytesPerSecond >= SLOW_BYTES_PER_SECOND) {
-      const less = lessSure(matched, 0.9, `${line} takes things out of it (${text}), but not enough`)
-      return { ...less, takenOut: true }
-    }
+    const { tree, node } = removal
+    const text = tree.source.slice(node.start, node.end).replace(/\s+/g, ' ').slice(0, 80)
+    const line = `${placeIn(tree, node.start)} takes things out of it (${text})`
+    const isSlow = suspect.bytesPerSecond < SLOW_BYTES_PER_SECOND
     return {
-      confidence: 0.25,
-      reason: `it gains little, and ${line} takes things out of it: ${text}`,
+      ...lessSure(matched, isSlow ? 0.75 : 0.9, `${line}, but ${isSlow ? 'more come' : 'not enough'}`),
       takenOut: true,
-      ...(!isProgram(url) && { ifNotTakenOut: lessSure(matched, 0.75, 'it gains little') }),
     }
+  }
+  if (idle) {
+    const { operation, when } = idle
+    const place = placeIn(operation.tree, operation.node.start)
+    const why =
+      when === 'ending'
+        ? `${place} takes things out of it only when the program ends`
+        : when === 'once'
+          ? `${place} takes things out of it only when its module is loaded`
+          : `${place} would take things out of it, but nothing in the program was seen to call it`
+    return { ...matched, reason: `${matched.reason}; ${why}` }
   }
   return matched
 }

@@ -59,7 +59,7 @@ const TELLS = [
 export const listenerLeak: Detector = {
   pattern: 'listener-leak',
   diagnose(lead, { readSource }) {
-    const { suspect, of, likelihood } = lead
+    const { suspect, of } = lead
     const place = inEmitter(lead) ?? inEventTarget(lead) ?? inChain(lead) ?? amongObservers(lead, readSource)
     if (!place) return undefined
     const { graph } = of
@@ -87,8 +87,6 @@ export const listenerLeak: Detector = {
         onlyGains(lead) ? ', none removed' : ''
       }`,
       culprit,
-      // Whatever can be listened to has a way to take listeners off: that says nothing of whether it is gone.
-      ...(kind === 'observers' && onlyGains(lead) && { likelihood: likelihood.ifNotTakenOut ?? likelihood }),
       evidence: {
         kind,
         emitter: name,

@@ -212,7 +212,7 @@ function describeEdge(graph: HeapGraph, holder: number, edge: number): string {
 const exported = new WeakMap<HeapGraph, ReadonlyMap<number, string>>()
 
 /** By node ordinal of the cell that an ES module keeps a variable in which it exports: the name that it exports it by. */
-function exportsOf(graph: HeapGraph): ReadonlyMap<number, string> {
+export function exportsOf(graph: HeapGraph): ReadonlyMap<number, string> {
   const known = exported.get(graph)
   if (known) return known
   const { nodeType, nodeName, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
@@ -251,7 +251,7 @@ function entryKey(graph: HeapGraph, table: number, edge: number): string {
 }
 
 /** The edge by which `holder` retains `target`; the one that a person would name, if there are several; -1 if none. */
-function findEdge({ snapshot }: HeapGraph, holder: number, target: number): number {
+export function findEdge({ snapshot }: HeapGraph, holder: number, target: number): number {
   const { firstEdge, edges } = snapshot
   let found = -1
   for (let edge = firstEdge[holder]!; edge < firstEdge[holder + 1]!; edge++) {

@@ -172,10 +172,10 @@ const WRAPPERS: ReadonlySet<string> = new Set([
   'TSTypeAssertion',
 ])
 
-/** The node around one, over those that change nothing of its value. */
-export function around(node: AnyNode): AnyNode | undefined {
-  let at = parentOf(node)
-  while (at && WRAPPERS.has(at.type)) at = parentOf(at)
+/** A node with all around it that changes nothing of its value. */
+export function outermost(node: AnyNode): AnyNode {
+  let at = node
+  for (let up = parentOf(at); up && WRAPPERS.has(up.type); up = parentOf(at)) at = up
   return at
 }
 

@@ -86,15 +86,24 @@ describe('no leak', () => {
     expect((await find([{ logs: 300 }, { logs: 100 }, { logs: 500 }])).findings).toEqual([])
     expect((await find([{ logs: 300 }, { logs: 300 }, { logs: 300 }])).findings).toEqual([])
   })
-  it('is what gains little and has a way out in the source', async () => {
-    const states = [{ logs: 100 }, { logs: 300 }, { logs: 500 }]
-    const source = 'const lines = []\nfunction log(line) {\n  lines.push(line)\n  if (isFull()) lines.shift()\n}\n'
-    const { findings, setAside } = await find(states, () => source)
-    expect(findings).toEqual([])
-    expect(setAside).toMatchObject([{ isolate: 'main', reason: expect.stringMatching(/:4 takes things out/) }])
+  it('is what gains less and less', async () => {
     expect((await find([{ logs: 100 }, { logs: 2000 }, { logs: 2200 }])).setAside).toMatchObject([
       { reason: expect.stringMatching(/^it gains less and less, as what fills up does/) },
     ])
-    expect((await find(states, () => source.replace(/ {2}if .*\n/, ''))).findings).toHaveLength(1)
   })
+})
+
+it('is less sure of what gains although the source takes something out, and says so', async () => {
+  const states = [{ logs: 100 }, { logs: 300 }, { logs: 500 }]
+  const source = `const lines = []
+export function log(line) {
+  lines.push(line)
+  if (isOdd(line)) lines.shift()
+}
+setInterval(() => log('tick'), 10)
+`
+  const [finding] = (await find(states, () => source)).findings
+  expect(finding).toMatchObject({ severity: 'warning', reason: expect.stringMatching(/:4 takes things out of it/) })
+  const [without] = (await find(states, () => source.replace(/ {2}if .*\n/, ''))).findings
+  expect(without!.confidence).toBeGreaterThan(finding!.confidence)
 })

@@ -127,7 +127,10 @@ test('interceptors that a package could take out, and nobody has it do so, are t
     { [url]: 'class Manager {\n  eject() {\n    this.handlers.pop()\n  }\n}\n' },
   )
   expect(others).toEqual([])
-  expect(finding).toMatchObject({ pattern: 'listener-leak', severity: 'warning' })
+  expect(finding).toMatchObject({ pattern: 'listener-leak', severity: 'error' })
+  expect(finding!.reason).toMatch(
+    /manager\.js:3 would take things out of it, but nothing in the program was seen to call it/,
+  )
   expect(finding!.title).toMatch(/^80 observers on client\.request, .*, none removed$/)
 })
 

@@ -41,7 +41,7 @@ test('of a list whose links know both neighbours its ends were moved on, and all
 })
 
 test('a queue needs no workers beside it if the source takes from it', async () => {
-  const source = 'const backlog = []\nfunction next() {\n  return backlog.shift()\n}\n'
+  const source = 'const backlog = []\nfunction next() {\n  return backlog.shift()\n}\nsetInterval(next, 10)\n'
   const draw = (d: Drawing, step: number) => {
     const orders = times(50 * (step + 1), (i) => d.object(`order ${i}`, 'Order', { note: d.text(`n ${i}`, 'x', 4000) }))
     d.variable('backlog', d.array('backlog', orders))

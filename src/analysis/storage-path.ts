@@ -1,0 +1,76 @@
+// How the program reaches a collection, by variable and property, as the heap has it: what a search of the source starts from.
+
+import { exportsOf, findEdge } from '../graph/describe.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { nodeName } from '../graph/look.ts'
+import { EdgeType } from '../snapshot/meta.ts'
+import { edgeType } from '../snapshot/snapshot.ts'
+import type { StoragePath, StoredName, Trees } from '../source/storage.ts'
+import { packageOf, type ReadSource } from '../support/sources.ts'
+import { sourcesOf } from './app-modules.ts'
+import { isOwn } from './origins.ts'
+
+/**
+ * @param way ordinals, from where it is kept to the collection and further
+ * @returns undefined where nothing on the way has a name, or Node's own modules keep it
+ */
+export function storagePathOf(graph: HeapGraph, way: readonly number[], container: number): StoragePath | undefined {
+  const { moduleScopes, ownership, snapshot } = graph
+  const { owner } = ownership
+  const at = way.findLastIndex((node) => node === container || owner[node] === container)
+  const last = at < 0 ? way.length - 2 : at
+  let home: string | undefined
+  let names: StoredName[] = []
+  let depth = 0
+  const begin = (url: string | undefined): void => {
+    home = url
+    names = []
+    depth = 0
+  }
+  const note = (stored: StoredName): void => {
+    // Links of a list are one name.
+    if (names.at(-1)?.name === stored.name && names.at(-1)?.kind === stored.kind) return
+    if (depth > 0) names.push({ name: '' })
+    depth = 0
+    names.push(stored)
+  }
+  for (let i = 0; i <= last; i++) {
+    const node = way[i]!
+    const before = way[i - 1]
+    const edge = before === undefined ? -1 : findEdge(graph, before, node)
+    if (edge >= 0) {
+      const packed = snapshot.edges[edge]!
+      const name = snapshot.strings.get(snapshot.edgeNameOrIndex[edge]!)
+      const type = edgeType(packed)
+      if (type === EdgeType.context) {
+        const ofModule = moduleScopes.has(before!)
+        names = []
+        depth = 0
+        note({ name, kind: 'variable', ofModule })
+      } else if (type === EdgeType.property || type === EdgeType.shortcut) {
+        if (name !== '__proto__')
+          note({ name: plainSymbol(name), kind: 'property', className: nodeName(graph, before!) })
+      } else if (name === 'value' && exportsOf(graph).has(before!)) {
+        names = [{ name: exportsOf(graph).get(before!)!, kind: 'variable', ofModule: true }]
+      } else if (type === EdgeType.element || (/^\d+$/.test(name) && owner[before!] !== before)) depth++
+    }
+    const url = moduleScopes.get(node)
+    if (url !== undefined) begin(url)
+    else if (names.length === 0) home = graph.sourceLocation(node)?.url ?? home
+  }
+  return names.length === 0 || home?.startsWith('node:') ? undefined : { home, names, depth }
+}
+
+const plainSymbol = (name: string): string => name.replace(/^<symbol (?:Symbol\()?(.*?)\)?>$/, '$1')
+
+/** The trees of the program's modules and, where a package keeps the collection, of that package's on the way. */
+export function treesFor(graph: HeapGraph, readSource: ReadSource, way: readonly number[]): Trees {
+  const scripts = [...graph.moduleScopes.values(), ...graph.scriptUrls.values()]
+  const near = way.flatMap((node) => graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url ?? [])
+  const packages = new Set(near.map(packageOf).filter((name) => name !== null))
+  const wanted = scripts.filter((url) => {
+    const name = packageOf(url)
+    return isOwn(url) || (name !== null && packages.has(name))
+  })
+  return sourcesOf(readSource).trees([...near.filter((url) => !url.startsWith('node:')), ...wanted])
+}
