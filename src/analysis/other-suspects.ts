@@ -33,7 +33,7 @@ export function grownSuspects(heap: HeapSeries, seconds: readonly number[]): Sus
         count,
         survivors: steps,
         counts: [before, ...steps.map((_, i) => before + (bytes * (i + 1)) / steps.length)],
-        counted: 'references',
+        counted: 'bytes',
         bytes,
         trend: steps.length < 2 ? 'unknown' : steps.every((grew) => grew === 1) ? 'steady' : 'swinging',
         perSecond: count / span,

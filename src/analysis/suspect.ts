@@ -14,14 +14,14 @@ export interface Suspect {
   readonly sample: number
   /** Of the class or, in a list, chain or tree, of the nodes that make it long. */
   readonly className: string
-  /** How many came since the first snapshot and are still there. */
+  /** How many things came since the first snapshot and are still there: each once, as one entry of what holds it. */
   readonly count: number
   /** How many of them came in each step; empty where objects were matched by place. */
   readonly survivors: readonly number[]
   /** How many there were in each snapshot, as well as that can be told. */
   readonly counts: readonly number[]
-  /** What `counts` counts: references of the container, objects of the class, or objects at the place. */
-  readonly counted: 'references' | 'class' | 'place'
+  /** What `counts` counts: entries of the holders, objects of the class, objects at the place, or bytes of a large one. */
+  readonly counted: 'entries' | 'class' | 'place' | 'bytes'
   /** Bytes of all that is new and can be reached from them. */
   readonly bytes: number
   readonly trend: Trend

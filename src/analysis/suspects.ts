@@ -5,6 +5,7 @@ import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, retains } from '../snapshot/snapshot.ts'
 import type { Slices } from '../support/breathing.ts'
+import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
 import { contentsById, FEW_REFERENCES, referenceCounts } from './contents.ts'
 import { type Entry, findEntries, Reach } from './entries.ts'
@@ -16,6 +17,9 @@ import { LEAST, type Suspect } from './suspect.ts'
 
 /** As many, in a thing all parts of which are of one step, may be a collection that is copied as a whole whenever it gains something. */
 const MANY_AT_ONCE = 100
+
+/** Holders whose entries are counted one by one. */
+const MOST_HOLDERS = 1000
 
 /** @param seconds when each snapshot was taken */
 export function* findSuspects(heap: HeapSeries, seconds: readonly number[]): Slices<Suspect[]> {
@@ -85,25 +89,32 @@ function describeEntry(
     const holder = byGain[0]!
     const byClass = holder === ROOT || nodeName(graph, holder) === 'TimersList'
     const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
-    for (const each of byClass ? [] : byGain.slice(0, 1000)) {
-      const row = filledUp([...lookUp(nodeId[each]!), references[each]!])
-      row.forEach((count, at) => {
+    const looked = byClass ? [] : byGain.slice(0, MOST_HOLDERS)
+    let added = 0
+    for (const each of looked) {
+      const entries = entriesOf(graph, each, (node) => born[node]! > 0)
+      added += entries?.added ?? Number.POSITIVE_INFINITY
+      inEntries(filledUp([...lookUp(nodeId[each]!), references[each]!]), entries).forEach((count, at) => {
         counts[at]! += count
       })
     }
+    // Keys came as well as values.
+    const isCounted = looked.length > 0 && looked.length === byGain.length && added > 0
+    const count = isCounted ? Math.min(targets.length, added) : targets.length
+    const stayed = survivors.map((number) => Math.round((number * count) / targets.length))
     return {
       kind: 'added',
       holders: byGain,
       container: holder,
       sample,
       className: classes.names[classes.of[sample]!]!,
-      count: targets.length,
-      survivors,
+      count,
+      survivors: stayed,
       counts,
-      counted: byClass ? 'class' : 'references',
+      counted: byClass ? 'class' : 'entries',
       bytes,
-      trend: judgeSeries({ counts, survivors, seconds, isExact: !byClass && holders.size <= 1000 }),
-      perSecond: targets.length / span,
+      trend: judgeSeries({ counts, survivors: stayed, seconds, isExact: !byClass && holders.size <= MOST_HOLDERS }),
+      perSecond: count / span,
       bytesPerSecond: bytes / span,
       reached,
     }

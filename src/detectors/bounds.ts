@@ -143,7 +143,7 @@ const isNodes = ({ of: { graph }, suspect: { container } }: Collection): boolean
 
 /** How much each holder has, as well as that can be told. */
 const sizeOf = ({ counts, counted, holders }: Suspect): number =>
-  counted === 'references' ? counts.at(-1)! / Math.max(1, Math.min(1000, holders.length)) : counts.at(-1)!
+  counted === 'entries' ? counts.at(-1)! / Math.max(1, Math.min(1000, holders.length)) : counts.at(-1)!
 
 /** The container, the object whose property it is, and, for a private store of a library's, the one around that. */
 function beside(graph: HeapGraph, container: number, way: readonly number[]): number[] {

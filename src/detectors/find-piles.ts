@@ -116,7 +116,7 @@ function piles({ graph, classes }: OpenedSnapshot): { suspect: Suspect; count: n
         ...{ kind: 'added', holders: [container], container, sample, count: some.length },
         bytes: sumOf(some, (each) => graph.retainedSize(each)),
         className: classes.names[classes.of[sample]!]!,
-        ...{ survivors: [], counts: [0, some.length], counted: 'references', trend: 'unknown' },
+        ...{ survivors: [], counts: [0, some.length], counted: 'entries', trend: 'unknown' },
         ...{ perSecond: 0, bytesPerSecond: 0, reached: dominatedBy(graph, some) },
       }
       return { suspect, count: things.length, bytes }

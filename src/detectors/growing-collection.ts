@@ -4,7 +4,6 @@ import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
-import { countPiledUp } from './piled-up.ts'
 import { plural } from './surroundings.ts'
 
 /**
@@ -18,11 +17,8 @@ export const growingCollection: Detector = {
   pattern: 'growing-collection',
   diagnose(lead) {
     const { suspect, name, likelihood } = lead
-    const { survivors, counts, bytes } = suspect
+    const { survivors, counts, bytes, count, perSecond } = suspect
     if (suspect.kind === 'grown' || isFew(suspect)) return undefined
-    // Of a Map's entries, keys have come as well as values.
-    const count = countPiledUp(lead)
-    const perSecond = (suspect.perSecond * count) / suspect.count
     const container = containerOf(lead)
     const what = thingsIn(suspect.className, count)
     const bytesEach = Math.round(bytes / Math.max(1, count))
@@ -36,6 +32,7 @@ export const growingCollection: Detector = {
         perSecond: Math.round(perSecond * 10) / 10,
         bytesEach,
         counts: [...counts],
+        countsOf: suspect.counted,
         stayedPerStep: [...survivors],
       },
       advice: `${adviceFor(container).replaceAll('{}', name)} Each takes ${formatBytes(bytesEach)}.`,

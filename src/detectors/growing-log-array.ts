@@ -47,6 +47,7 @@ export const growingLogArray: Detector = {
         fields: shape.fields.slice(0, 12),
         bytesEach: Math.round(suspect.bytes / Math.max(1, suspect.count)),
         counts: [...suspect.counts],
+        countsOf: suspect.counted,
         stayedPerStep: [...suspect.survivors],
       },
       advice: `Keep only the last so many in ${name} (a ring: write over the oldest), or hand them to a log or a database and empty it; what only counts needs numbers, not ${shape.what}.`,

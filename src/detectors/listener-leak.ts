@@ -7,16 +7,7 @@ import { EdgeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
-import {
-  countPiledUp,
-  edgeLabel,
-  elementsOf,
-  mostCommon,
-  nameUpTo,
-  onlyGains,
-  ownersOnWay,
-  piledUp,
-} from './piled-up.ts'
+import { edgeLabel, elementsOf, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { escaped, findLine, modulesOf, whereGiven, whereUsed } from './statements.ts'
 import { withArticle } from './surroundings.ts'
@@ -63,7 +54,7 @@ export const listenerLeak: Detector = {
     const place = inEmitter(lead) ?? inEventTarget(lead) ?? inChain(lead) ?? amongObservers(lead, readSource)
     if (!place) return undefined
     const { graph } = of
-    const count = place.count ?? countPiledUp(lead)
+    const count = place.count ?? suspect.count
     const perSecond = (suspect.perSecond * count) / suspect.count
     const { kind, emitter, name, events } = place
     const culprit = findAdder(lead, readSource)

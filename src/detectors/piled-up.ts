@@ -18,16 +18,6 @@ export function piledUp({ suspect, of }: Lead, most = 500): number[] {
   return nodes.length > 0 ? nodes : [suspect.sample]
 }
 
-/** How many they are: of a Map's new references those to its values, of which the suspect counts the keys as well. */
-export function countPiledUp({ suspect, of }: Lead): number {
-  const { classes } = of.heap.opened
-  const held = suspect.reached.subarray(0, suspect.count)
-  let count = 0
-  for (const node of held) if (classes.of[node] === classes.of[suspect.sample]) count++
-  // What a chain or a tree has gained does not stand in front.
-  return count >= 0.3 * held.length && count > 0 ? count : suspect.count
-}
-
 /** The objects on the way to what leaks, without their stores. */
 export function ownersOnWay({ way, of }: Lead): number[] {
   const { owner } = of.graph.ownership
@@ -70,13 +60,12 @@ export function* held(graph: HeapGraph, node: number): Generator<{ edge: number;
 }
 
 /** Whether nothing is taken out again, as far as can be seen: from a queue it is. */
-export function onlyGains({ suspect, of }: Lead): boolean {
-  const { trend, counted, counts, container, count } = suspect
+export function onlyGains({ suspect }: Lead): boolean {
+  const { trend, counted, counts, count } = suspect
   if (trend === 'steady' || trend === 'unknown') return true
-  if (trend !== 'turning' || counted !== 'references') return false
-  // Came by fits and starts. V8 writes two references for each element of an array.
-  const perElement = counts.at(-1)! / (elementsOf(of.graph, container) ?? counts.at(-1)!)
-  return (counts.at(-1)! - counts[0]!) / perElement >= 0.95 * count
+  if (trend !== 'turning' || counted !== 'entries') return false
+  // Came by fits and starts.
+  return counts.at(-1)! - counts[0]! >= 0.95 * count
 }
 
 /** How many elements an array has; undefined for what is none. */

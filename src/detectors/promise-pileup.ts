@@ -8,7 +8,7 @@ import { EdgeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { functionsFrom, shortPlace } from './functions.ts'
-import { countPiledUp, isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
+import { isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { isAwaited, isPromise, promiseIn } from './promises.ts'
 import { escaped, findLine, modulesOf, wherePut } from './statements.ts'
 import { reachedOf } from './surroundings.ts'
@@ -158,8 +158,7 @@ function unsettled(lead: Lead, readSource: ReadSource): ReturnType<Detector['dia
   const waiting = promises.filter((promise) => promise !== undefined && isAwaited(graph, promise)).length
   if (waiting < 0.8 * piled.length) return undefined
   const awaits = functionsFrom(lead, [promises.find((promise) => promise !== undefined)!])[0]
-  const count = countPiledUp(lead)
-  const perSecond = (suspect.perSecond * count) / suspect.count
+  const { count, perSecond } = suspect
   const bytesEach = Math.round(suspect.bytes / count)
   const culprit = wherePut(readSource, modulesOf(lead), name) ?? awaits
   return {

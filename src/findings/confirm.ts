@@ -10,10 +10,7 @@ export interface LiveSizes {
   readonly seconds: number
 }
 
-/**
- * Emptied below this part of what came and stayed in each of the holders, it was a batch that waits for its turn. An entry
- * of a Map may be two objects that came.
- */
+/** Emptied below this part of what came and stayed in each of the holders, it was a batch that waits for its turn. */
 const EMPTIED = 0.25
 
 /** So many more must be due until the second look for their absence to mean something. */
@@ -96,12 +93,10 @@ export function namePeer(finding: ReportFinding, { first, second, seconds }: Liv
 }
 
 /** Whether a collection that was seen to gain holds hardly more than when it was seen first. */
-function hasFallenBack({ evidence: { counts, gained }, growth }: ReportFinding, now: number): boolean {
-  if (!Array.isArray(counts) || typeof gained !== 'number' || growth.holders !== 1) return false
-  // References of a Map are twice as many as its entries.
-  const share = gained / Math.max(1, growth.count)
-  const [before, after] = [counts[0] * share, counts.at(-1) * share]
-  return now < before + EMPTIED * (after - before)
+function hasFallenBack({ evidence: { counts, countsOf }, growth }: ReportFinding, now: number): boolean {
+  if (!Array.isArray(counts) || countsOf !== 'entries' || growth.holders !== 1) return false
+  const [before, after] = [Number(counts[0]), Number(counts.at(-1))]
+  return after > before && now < before + EMPTIED * (after - before)
 }
 
 export function confirm(finding: ReportFinding, { first, second, seconds }: LiveSizes): ReportFinding {

@@ -24,8 +24,7 @@ describe('a look at what is alive', () => {
     })
   })
   it('makes a note of what holds hardly more again than at first', () => {
-    // Of a Map's entries, each is two references.
-    const evidence = { counts: [3130, 3954, 4418], gained: 500 }
+    const evidence = { counts: [1565, 1977, 2209], countsOf: 'entries' }
     const sawtooth = { ...finding, evidence } as ReportFinding
     expect(confirm(sawtooth, { first: 1447, second: 1604, seconds: 2 }).severity).toBe('note')
     expect(confirm(sawtooth, { first: 2200, second: 2300, seconds: 2 }).severity).toBe('error')

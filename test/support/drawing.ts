@@ -175,6 +175,18 @@ export class Drawing {
   }
 
   /** A Map's or a Set's values. */
+  /** A Map with keys and values that are objects or texts, in the slots that V8 keeps them in. */
+  mapOf(key: string, entries: readonly (readonly [key: number, value: number])[]): number {
+    const node = this.map(key, [])
+    const table = this.#made.get(`${key} table`)!
+    entries.forEach(([from, to], i) => {
+      this.#link(table, from, 'internal', String(3 * i + 9))
+      this.#link(table, to, 'internal', String(3 * i + 10))
+    })
+    return node
+  }
+
+  /** A Map from numbers, or a Set. */
   map(key: string, values: readonly number[], name = 'Map'): number {
     const node = this.#add(key, { name, size: 32 })
     const table = this.#add(`${key} table`, { type: 'array', size: 32 + 24 * values.length })
