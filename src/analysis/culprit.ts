@@ -132,7 +132,9 @@ function fromHeap(
   first: 'put' | 'made',
   isOwnPlace: (place: SourceLocation) => boolean,
 ): Guess[] {
-  if (clues.callback) return [ofFunction(clues.callback, sources, CERTAIN)]
+  const callback = clues.callback && ofFunction(clues.callback, sources, CERTAIN)
+  // Functions that the program keeps in a collection of its own are added where they are put.
+  if (callback && clues.storage === undefined) return [callback]
   if (sources) {
     const puts = findInsertions(sources, clues).flatMap(({ url, offset, sure }): Guess[] => {
       const outline = sources.outline(url)
@@ -140,6 +142,7 @@ function fromHeap(
       return place && isOwnPlace(place) ? [{ name: '', place, basis: 'retainer', score: sure ? CERTAIN : 0 }] : []
     })
     if (puts[0]?.score === CERTAIN && first === 'put') return puts
+    if (callback) return [callback]
     const calls = rankStatements(sources, clues, first).flatMap(({ module, call, score }): Guess[] => {
       const place = { url: module.url, ...placeOf(module.outline, call.at) }
       // A library that is only set up keeps what others allocate.
@@ -149,6 +152,7 @@ function fromHeap(
     if (calls[0]) return calls.filter(({ score }) => score >= TIED * calls[0]!.score)
     if (puts[0]) return puts.slice(0, 1)
   }
+  if (callback) return [callback]
   const near = clues.functions.find(({ kind, distance }) => kind !== 'shared' && distance <= NEAR)
   // Without sources, the function itself is nearer to the mark than where that begins in which it was made.
   if (near) return [ofFunction(near, sources, near.kind === 'callback' && !sources ? CERTAIN : 0)]

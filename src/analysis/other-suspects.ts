@@ -1,5 +1,6 @@
 // Suspects of which less is known: old objects that became larger, what Node keeps for old ones, and files whose ids mean nothing.
 
+import { nodeName } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import type { HeapSeries } from './compare.ts'
 import { embeddedNodes } from './embedded.ts'
@@ -35,12 +36,21 @@ export function grownSuspects(heap: HeapSeries, seconds: readonly number[]): Sus
         counts: [before, ...steps.map((_, i) => before + (bytes * (i + 1)) / steps.length)],
         counted: 'bytes',
         bytes,
-        trend: steps.length < 2 ? 'unknown' : steps.every((grew) => grew === 1) ? 'steady' : 'swinging',
+        trend: trendOf(steps, COLLECTION.test(nodeName(graph, node))),
         perSecond: count / span,
         bytesPerSecond: bytes / span,
         reached: new Uint32Array(0),
       }
     })
+}
+
+const COLLECTION = /^(Array|Map|Set)$/
+
+/** A collection of numbers gets a larger store now and then, as it fills the one that it has. */
+function trendOf(steps: readonly number[], isCollection: boolean): Suspect['trend'] {
+  if (steps.length < 2) return 'unknown'
+  if (steps.every((grew) => grew === 1)) return 'steady'
+  return isCollection ? 'unknown' : 'swinging'
 }
 
 /** What Node keeps for objects that are old, such as the messages that wait in a port: of them only the number is known. */

@@ -61,6 +61,8 @@ const LATE = 2.2
 const OVER = { share: 1.05, count: 3 }
 /** Of the slots of an array that has grown by itself, more than this part is in use. */
 const IN_USE = 0.6
+/** Bytes of a store for each number in it, and what it has to spare. */
+const NUMBER_BYTES = 12
 /** Bytes of an array and the head of its store, and of each slot. */
 const ARRAY = { head: 48, slot: 8 }
 
@@ -143,7 +145,11 @@ const isNodes = ({ of: { graph }, suspect: { container } }: Collection): boolean
 
 /** How much each holder has, as well as that can be told. */
 const sizeOf = ({ counts, counted, holders }: Suspect): number =>
-  counted === 'entries' ? counts.at(-1)! / Math.max(1, Math.min(1000, holders.length)) : counts.at(-1)!
+  counted === 'entries'
+    ? counts.at(-1)! / Math.max(1, Math.min(1000, holders.length))
+    : counted === 'bytes'
+      ? counts.at(-1)! / NUMBER_BYTES
+      : counts.at(-1)!
 
 /** The container, the object whose property it is, and, for a private store of a library's, the one around that. */
 function beside(graph: HeapGraph, container: number, way: readonly number[]): number[] {

@@ -8,6 +8,7 @@ import type { Suspect } from '../analysis/suspect.ts'
 import { findSuspects } from '../analysis/suspects.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding, ReportSetAside } from '../findings/report.ts'
+import { severityOf } from '../findings/severity.ts'
 import { describeWay, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
@@ -285,7 +286,7 @@ export function tell(
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path), ...ownFile(path, culprit)]),
-    severity: confidence >= 0.7 ? 'error' : confidence >= 0.5 ? 'warning' : 'note',
+    severity: severityOf(confidence),
     confidence: Math.round(confidence * 100) / 100,
     reason,
     title: diagnosis.title,

@@ -3,7 +3,7 @@
 import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, Lead } from './detector.ts'
+import type { Detector, Diagnosis, Lead } from './detector.ts'
 import { plural } from './surroundings.ts'
 
 /**
@@ -18,7 +18,8 @@ export const growingCollection: Detector = {
   diagnose(lead) {
     const { suspect, name, likelihood } = lead
     const { survivors, counts, bytes, count, perSecond } = suspect
-    if (suspect.kind === 'grown' || isFew(suspect)) return undefined
+    if (suspect.kind === 'grown') return ofNumbers(lead)
+    if (isFew(suspect)) return undefined
     const container = containerOf(lead)
     const what = thingsIn(suspect.className, count)
     const bytesEach = Math.round(bytes / Math.max(1, count))
@@ -38,6 +39,36 @@ export const growingCollection: Detector = {
       advice: `${adviceFor(container).replaceAll('{}', name)} Each takes ${formatBytes(bytesEach)}.`,
     }
   },
+}
+
+/** Bytes of V8's store for each small integer or double. */
+const SLOT: Readonly<Record<string, number>> = { Array: 8, Map: 24, Set: 16 }
+
+/** Small integers and doubles are part of the store, and no objects: only the store's size tells of them. */
+function ofNumbers({ suspect, name, of, likelihood }: Lead): Diagnosis | undefined {
+  const { bytes, bytesPerSecond, counts, sample, trend } = suspect
+  const container = nodeName(of.graph, sample)
+  const slot = isObject(of.graph, sample) ? SLOT[container] : undefined
+  if (slot === undefined) return undefined
+  const count = Math.round(bytes / slot)
+  const isUnsure = trend === 'unknown' && !likelihood.bounded
+  return {
+    ...(isUnsure && {
+      likelihood: {
+        confidence: 0.8 * likelihood.confidence,
+        reason: 'its store became larger, but not in every interval, as the store of one that fills up does',
+      },
+    }),
+    title: `${name} holds ${formatBytes(bytes)} more of plain numbers, some ${formatCount(count)}, ${formatBytes(bytesPerSecond)} more each second`,
+    evidence: {
+      container,
+      things: 'numbers',
+      gained: count,
+      perSecond: Math.round(bytesPerSecond / slot),
+      storeBytes: [...counts],
+    },
+    advice: `${adviceFor(container).replaceAll('{}', name)} Numbers that are only added up need a sum, a count or a histogram.`,
+  }
 }
 
 /** How each kind of collection is kept small. */

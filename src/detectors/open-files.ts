@@ -3,6 +3,7 @@
 
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
+import { severityOf } from '../findings/severity.ts'
 import { formatCount, formatDuration } from '../support/format.ts'
 import { codeFrame } from './code-frame.ts'
 import type { Captures } from './detector.ts'
@@ -80,7 +81,7 @@ export function findOpenFiles(
         pattern: 'handle-leak',
         // A folder may have another name each time.
         fingerprint: fingerprint(['handle-leak', kind, culprit?.url.replace(/^.*\//, '') ?? peer]),
-        severity: confidence >= 0.7 ? 'error' : confidence >= 0.5 ? 'warning' : 'note',
+        severity: severityOf(confidence),
         confidence,
         reason: `the system counted more of them in each third of ${formatDuration(seconds * 1000)}, and nothing on the heap stands for them${doubt}`,
         title: `${formatCount(opened)} more open ${things}, ${perSecond.toFixed(1)} each second, and they stay open${end}`,

@@ -2,6 +2,19 @@
 
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { ReportFinding } from './report.ts'
+import { severityOf } from './severity.ts'
+
+/** Less than this part of what was due in the meantime is none; and how much less sure that makes a finding. */
+const STOOD = 0.1
+const STILL = 0.75
+/** How sure it is of numbers that were seen to become more; less sure ones have a bound. */
+const SEEN = 0.8
+const LEAST_OF_NUMBERS = 0.4
+
+const asSure = (confidence: number): Pick<ReportFinding, 'confidence' | 'severity'> => ({
+  confidence: Math.round(confidence * 100) / 100,
+  severity: severityOf(confidence),
+})
 
 /** What a container held at two moments after the last snapshot; undefined where it could not be had. */
 export interface LiveSizes {
@@ -107,7 +120,15 @@ export function confirm(finding: ReportFinding, { first, second, seconds }: Live
     const reason = `${finding.reason}; but looked at afterwards it held only ${formatCount(least)}: it is emptied now and then`
     return { ...finding, evidence, reason, confidence: Math.min(finding.confidence, 0.4), severity: 'note' }
   }
+  const due = Number(finding.evidence.perSecond ?? finding.growth.perSecond) * seconds
+  if (second - first < STOOD * due && due >= DUE) {
+    const reason = `${finding.reason}; but it did not grow while it was looked at for ${seconds.toFixed(1)} s, when ${formatCount(Math.round(due))} more were due`
+    return { ...finding, evidence, reason, ...asSure(finding.confidence * STILL) }
+  }
   if (second <= first) return { ...finding, evidence }
   const grew = `${formatCount(first)} → ${formatCount(second)} in ${seconds.toFixed(1)} s`
-  return { ...finding, evidence, reason: `${finding.reason}; looked at alive it went on growing (${grew})` }
+  const reason = `${finding.reason}; looked at alive it went on growing (${grew})`
+  // The store of numbers grows in leaps, but not their number.
+  const isOfNumbers = finding.evidence.things === 'numbers' && finding.confidence > LEAST_OF_NUMBERS
+  return { ...finding, evidence, reason, ...(isOfNumbers && asSure(Math.max(finding.confidence, SEEN))) }
 }
