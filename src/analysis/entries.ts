@@ -29,6 +29,8 @@ export interface Entry {
   /** By step. */
   readonly survivors: number[]
   bytes: number
+  /** The topmost place of the tree that holders and targets are nodes of. */
+  readonly tree?: number | undefined
 }
 
 export const isOfV8 = (type: number): boolean =>
@@ -37,6 +39,9 @@ export const isOfV8 = (type: number): boolean =>
   type === NodeType.objectShape ||
   type === NodeType.number ||
   type === NodeType.synthetic
+
+/** Stands for the name of a reference from one node of a tree to another: no string has this number. */
+const BRANCH = 0xffff_ffff
 
 /** Ways in that are looked at more closely: those with most bytes, and those with most objects. */
 const MOST = 24
@@ -63,7 +68,7 @@ class References {
  * The references from old objects to new ones, those alike together: from the same place, by the same name. Of all,
  * those that bring in most.
  */
-export function findEntries({ opened, placed }: HeapSeries, lineage: Lineage, newBytes: Float64Array): Entry[] {
+export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lineage, newBytes: Float64Array): Entry[] {
   const { graph } = opened
   const { born, steps } = lineage
   const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
@@ -73,6 +78,8 @@ export function findEntries({ opened, placed }: HeapSeries, lineage: Lineage, ne
   const embedded = markEmbedded(graph)
   const kinds = new TupleInterner(2)
   const found = new References()
+  /** By kind: the topmost place of a tree, for references between its nodes. */
+  const trees = new Map<number, number>()
   /** By kind: bytes that they bring in, and how many new objects that have been there longest. */
   const bytes: number[] = []
   const stayed: number[] = []
@@ -98,7 +105,12 @@ export function findEntries({ opened, placed }: HeapSeries, lineage: Lineage, ne
       if (byNode && (nodeType[target] !== NodeType.object || embeddedIn(graph, from))) continue
       const type = edgeType(packed)
       const named = (type === EdgeType.property || type === EdgeType.context) && node === from
-      const kind = kinds.intern(placed.of[from]!, named ? 1 + edgeNameOrIndex[edge]! : 0)
+      const tree = places.treeOf(placed.of[from]!)
+      const isBranch = tree !== undefined && places.treeOf(placed.of[target]!) === tree
+      const kind = isBranch
+        ? kinds.intern(tree, BRANCH)
+        : kinds.intern(placed.of[from]!, named ? 1 + edgeNameOrIndex[edge]! : 0)
+      if (isBranch) trees.set(kind, tree)
       if (kind === bytes.length) {
         bytes.push(0)
         stayed.push(0)
@@ -116,7 +128,7 @@ export function findEntries({ opened, placed }: HeapSeries, lineage: Lineage, ne
     bytes.push(own)
     stayed.push(survivors[0]!)
   }
-  return tellMost(lineage, { found, bytes, stayed, timers })
+  return tellMost(lineage, { found, bytes, stayed, timers, trees })
 }
 
 interface Found {
@@ -168,7 +180,13 @@ function addInsides(
 
 function tellMost(
   { born, steps }: Lineage,
-  { found, bytes, stayed, timers }: Found & { readonly stayed: readonly number[] },
+  {
+    found,
+    bytes,
+    stayed,
+    timers,
+    trees,
+  }: Found & { readonly stayed: readonly number[]; readonly trees: ReadonlyMap<number, number> },
 ): Entry[] {
   const most = (by: readonly number[]): number[] =>
     Array.from(by.keys())
@@ -177,7 +195,7 @@ function tellMost(
   const kinds = bytes.length - timers.length
   const entries = new Map<number, Entry>()
   for (const kind of [...most(bytes), ...most(stayed)]) {
-    entries.set(kind, timers[kind - kinds] ?? { ...noEntry(steps), bytes: bytes[kind]! })
+    entries.set(kind, timers[kind - kinds] ?? { ...noEntry(steps), bytes: bytes[kind]!, tree: trees.get(kind) })
   }
   found.forEach((kind, holder, target) => {
     const entry = entries.get(kind)

@@ -13,6 +13,9 @@ import type { Classes } from './classes.ts'
 /** Above so many properties an object is taken for a dictionary, whose keys are data and no names. */
 const DICTIONARY_PROPERTIES = 64
 
+/** So many levels of a tree's nodes, with what is between them, make one round: `.children`, entry, `.children`. */
+const MOST_LEVELS = 8
+
 /** How the internal references of a table to what it has are called. */
 const ENTRY = /^\d+($| \/ part of key )/
 
@@ -22,12 +25,15 @@ const ENTRY = /^\d+($| \/ part of key )/
  * A **place** is where a node stands in the tree of owners: the place of its owner, the label of the reference from
  * there, and its kind: its class or, for functions, where they stand. The owner is the immediate dominator with backing stores left out. All elements of one array
  * stand in the same place, and so do all nodes of a linked list, whatever its length: a reference that repeats (`.next`
- * to a node like the one before) leads to the same place.
+ * to a node like the one before) leads to the same place. Nodes of a tree stand in as many places as there are ways to
+ * go on from one (`.left`, `.right`): a reference that some node above was held by as well leads to the place of that.
  */
 export class Places {
   readonly #labels = new Map<string, number>()
   readonly #classes = new Map<string, number>()
   readonly #places = new TupleInterner(3)
+  /** By place: the topmost place of the tree that it is one of. */
+  readonly #trees = new Map<number, number>()
 
   constructor() {
     // Place 0 is the root's; it is its own parent.
@@ -41,6 +47,33 @@ export class Places {
   /** The place that holds this one; 0 for those at the root, and for the root. */
   parent(place: number): number {
     return this.#places.part(place, 0)
+  }
+
+  /** The topmost place of the tree that a place is one of; undefined where it is in none. */
+  treeOf(place: number): number | undefined {
+    return this.#trees.get(place)
+  }
+
+  /** The place above that is held in the same way by one like the one here: the same over again, as in a tree. */
+  #again(place: number, label: number, ofClass: number): number | undefined {
+    const holderClass = this.#places.part(place, 2)
+    let at = place
+    for (let levels = 0; at !== 0 && levels < MOST_LEVELS; levels++, at = this.parent(at)) {
+      if (this.#places.part(at, 1) !== label || this.#places.part(at, 2) !== ofClass) continue
+      const above = this.parent(at)
+      if (above === 0 || this.#places.part(above, 2) !== holderClass) continue
+      if (!this.#trees.has(place)) {
+        // Where each node holds others of its own class, the one that holds the first is of the tree.
+        let top = at
+        while (holderClass === ofClass && this.parent(top) !== 0 && this.#places.part(this.parent(top), 2) === ofClass)
+          top = this.parent(top)
+        top = this.#trees.get(top) ?? top
+        for (let each = place; each !== top; each = this.parent(each)) this.#trees.set(each, top)
+        this.#trees.set(top, top)
+      }
+      return at
+    }
+    return undefined
   }
 
   /**
@@ -61,6 +94,10 @@ export class Places {
     yield undefined
 
     const { scratch } = graph
+    const { nodeType, nodeName, strings } = graph.snapshot
+    const scopes = new Set(strings.startingWith('system / '))
+    // Functions and their scopes hold each other in turn, and are no tree.
+    const isThing = (node: number): boolean => nodeType[node] === NodeType.object && !scopes.has(nodeName[node]!)
     const of = scratch.take().fill(0)
     const list = scratch.take()
     const count = loopsFor(order, wanted, list).listInOrder(order, wanted, list)
@@ -73,7 +110,8 @@ export class Places {
       const nodeClass = own === 0 ? kind.ofClass[classes.of[node]!]! : own - 1
       const repeats =
         this.#places.part(place, 1) === nodeLabel && this.#places.part(place, 2) === nodeClass && place !== 0
-      of[node] = repeats ? place : this.#places.intern(place, nodeLabel, nodeClass)
+      const again = repeats || own > 0 || !isThing(node) ? undefined : this.#again(place, nodeLabel, nodeClass)
+      of[node] = repeats ? place : (again ?? this.#places.intern(place, nodeLabel, nodeClass))
     }
     scratch.give(list, label, kind.own)
     return { of, holder, wanted }

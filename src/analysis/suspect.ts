@@ -30,6 +30,8 @@ export interface Suspect {
   readonly bytesPerSecond: number
   /** What is new and reached from the holder: ordinals. */
   readonly reached: Uint32Array
+  /** They are nodes of a tree, at all depths; the container is the topmost. */
+  readonly isTree?: true
   /** They are made anew all the time, and count as old as what they hold. */
   readonly renewed?: true
 }

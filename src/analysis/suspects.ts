@@ -18,6 +18,8 @@ import { LEAST, type Suspect } from './suspect.ts'
 /** As many, in a thing all parts of which are of one step, may be a collection that is copied as a whole whenever it gains something. */
 const MANY_AT_ONCE = 100
 
+/** Of a tree's new nodes, so many must be more than there were. */
+const MORE = 0.5
 /** Holders whose entries are counted one by one. */
 const MOST_HOLDERS = 1000
 
@@ -63,7 +65,7 @@ interface Counting {
 function describeEntry(
   heap: HeapSeries,
   { born, steps }: Lineage,
-  { holders, targets, survivors }: Entry,
+  { holders, targets, survivors, tree }: Entry,
   reached: Uint32Array,
   newBytes: Float64Array,
   { lookUp, references, seconds }: Counting,
@@ -84,6 +86,39 @@ function describeEntry(
     )
   }
   const span = seconds.at(-1)! - seconds[0]!
+  if (tree !== undefined) {
+    const sample = oldest(targets)
+    const { of } = heap.placed
+    const perStep = Array<number>(steps).fill(0)
+    let count = 0
+    for (const node of reached) {
+      if (classes.of[node] !== classes.of[sample] || heap.places.treeOf(of[node]!) !== tree) continue
+      perStep[born[node]! - 1]!++
+      count++
+    }
+    const ofClass = classCounts(heap, sample)
+    // Other things may be of the class, but what a tree of constant size exchanges does not make it more.
+    const isMore = ofClass.at(-1)! - ofClass[0]! >= MORE * count
+    let sum = Math.max(0, ofClass.at(-1)! - count)
+    const counts = isMore ? [sum, ...perStep.map((number) => (sum += number))] : ofClass
+    return {
+      kind: 'added',
+      holders: byGain,
+      container: topOf(heap, byGain[0]!, tree),
+      sample,
+      className: classes.names[classes.of[sample]!]!,
+      count,
+      survivors: perStep,
+      counts,
+      counted: 'class',
+      bytes,
+      trend: judgeSeries({ counts, survivors: perStep, seconds }),
+      perSecond: count / span,
+      bytesPerSecond: bytes / span,
+      reached,
+      isTree: true,
+    }
+  }
   if (gathers) {
     const sample = oldest(targets)
     const holder = byGain[0]!
@@ -152,6 +187,18 @@ function describeEntry(
     bytesPerSecond: bytes / span,
     reached,
   }
+}
+
+/** The topmost node of a tree that a node of it hangs on. */
+function topOf({ placed, places }: HeapSeries, node: number, tree: number): number {
+  let at = node
+  for (
+    let above = placed.holder[at]!;
+    places.treeOf(placed.of[above]!) === tree && above !== at;
+    above = placed.holder[at]!
+  )
+    at = above
+  return at
 }
 
 /** The links of a list that the holder has both ends of, where they are what is heavy: none of them dominates the others. */

@@ -223,10 +223,21 @@ export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource
   const { graph, heap } = of
   const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
   const way = byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
-  const path = describeWay(graph, way)
-  const { full } = nameOf(path)
+  const path = suspect.isTree ? pathToTree(graph, way, suspect) : describeWay(graph, way)
+  // What has grown itself is called by the last name.
+  const full = nameOf(suspect.kind === 'grown' ? path : path.slice(0, -1))
   const likelihood = judgeLead({ of, suspect, way, readSource })
   return { suspect, of, way, path, name: full ?? withArticle(suspect.className), likelihood }
+}
+
+/** The way to the tree's topmost node, and at once to one that came: which branches lead there is chance. */
+function pathToTree(graph: HeapGraph, way: readonly number[], { container, sample }: Suspect): PathStep[] {
+  const top = way.indexOf(container)
+  const path = describeWay(graph, way)
+  const at = path.findIndex(({ ordinal }) => ordinal === container)
+  if (top < 0 || at < 0 || at + 2 >= path.length) return path
+  const last = path.at(-1)!
+  return [...path.slice(0, at + 1), { ...last, edge: path[at + 1]!.edge, times: way.indexOf(sample) - top }]
 }
 
 /** A value of a WeakMap's lives by its key, but it is in the WeakMap that the program keeps it. */
@@ -257,14 +268,12 @@ function tableBetween(graph: HeapGraph, key: number, value: number): number | un
 
 const NAMED = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 
-/** What a path's container is called: its last name, and that with the name of what it belongs to. */
-function nameOf(path: readonly PathStep[]): { full: string | undefined; last: string | undefined } {
+/** What the end of a path is called: its last name, with that of what it belongs to. */
+function nameOf(path: readonly PathStep[]): string | undefined {
   const names = path
-    .slice(0, -1)
     .map(({ edge, node }) => (/^(scope)$/.test(node) ? undefined : NAMED.exec(edge)?.[1]))
     .filter((name) => name !== undefined && !/^\d+$/.test(name))
-  const last = names.at(-1)
-  return { full: names.length > 1 ? `${names.at(-2)}.${last}` : last, last }
+  return names.length > 0 ? names.slice(-2).join('.') : undefined
 }
 
 export function tell(

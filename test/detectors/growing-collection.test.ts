@@ -46,3 +46,30 @@ test("of a Map's entries its values are counted, not its keys as well", async ()
     evidence: { gained: 100, perSecond: 6.3, counts: [50, 100, 150] },
   })
 })
+
+test('a tree is one finding, whatever branches the new nodes are on', async () => {
+  const [finding, ...others] = await findLeaksIn([
+    (d, step) => {
+      const node = (i: number): number | undefined =>
+        i < 64 * 2 ** step
+          ? d.object(`node ${i}`, 'Object', { left: node(2 * i), right: node(2 * i + 1), visit: visit(d, i) })
+          : undefined
+      d.variable('index', d.object('index', 'Index', { root: node(1) }))
+    },
+  ])
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({ pattern: 'growing-collection', growth: { count: 192 } })
+  expect(finding!.title).toMatch(/^index\.root gained 192 objects/)
+  expect(finding!.retainingPath.map(({ edge }) => edge).slice(0, 3)).toEqual(['', "context variable 'index'", '.root'])
+})
+
+test('an array of plain numbers, which are no objects', async () => {
+  const [finding, ...others] = await findLeaksIn([
+    (d, step) => {
+      d.variable('latencies', d.array('latencies', [], 0, 50_000 * 2 ** step))
+    },
+  ])
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({ pattern: 'growing-collection', severity: 'error', evidence: { things: 'numbers' } })
+  expect(finding!.title).toMatch(/^latencies holds 1\.\d+ MB more of plain numbers/)
+})

@@ -174,7 +174,6 @@ export class Drawing {
     return node
   }
 
-  /** A Map's or a Set's values. */
   /** A Map with keys and values that are objects or texts, in the slots that V8 keeps them in. */
   mapOf(key: string, entries: readonly (readonly [key: number, value: number])[]): number {
     const node = this.map(key, [])
@@ -186,7 +185,7 @@ export class Drawing {
     return node
   }
 
-  /** A Map from numbers, or a Set. */
+  /** A Map from numbers to objects, or a Set of them. */
   map(key: string, values: readonly number[], name = 'Map'): number {
     const node = this.#add(key, { name, size: 32 })
     const table = this.#add(`${key} table`, { type: 'array', size: 32 + 24 * values.length })
