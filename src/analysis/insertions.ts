@@ -1,7 +1,7 @@
 // Where the program puts things into a collection that it calls by a name of its own.
 
 import type { AnyNode } from 'acorn'
-import { findStorage, isLoop, nameOfMember, type Operation, type StoragePath } from '../source/storage.ts'
+import { findStorage, isLoop, nameOfMember, type Operation, type Storage, type StoragePath } from '../source/storage.ts'
 import {
   bindingOf,
   functionAround,
@@ -23,6 +23,8 @@ export interface Insertion {
 
 /** What makes a string that keeps another one. */
 const SLICES = /^(slice|substring|substr|match|exec|split|trim\w*|at|replace)$/
+/** A statement that fits less is only told where no other is found. */
+const GOOD = 3.5
 /** Of two statements that fit as well, both are told. */
 const AS_GOOD = 0.5
 
@@ -31,13 +33,16 @@ const AS_GOOD = 0.5
  * likely. Statements in functions and loops, which run again and again, go before those that run once.
  */
 export function findInsertions(sources: Sources, clues: Clues): Insertion[] {
-  const path = clues.storage ?? pathOf(clues)
+  let path = clues.storage ?? pathOf(clues)
   if (!path) return []
   const trees = sources.trees([...(path.home === undefined ? [] : [path.home]), ...clues.scripts])
-  const ranked = findStorage(trees, path)
-    .operations.map((operation) => ({ operation, score: scoreOf(operation, path, clues) }))
-    .filter(({ score }) => score > 0)
-    .sort((a, b) => b.score - a.score)
+  let ranked = rank(findStorage(trees, path), path, clues)
+  // The last names may be those of a list's links, which are set by way of whatever node is at hand.
+  while (path.names.length > 1 && !(ranked[0] && ranked[0].score >= GOOD)) {
+    path = { ...path, names: path.names.slice(0, -1), depth: 0 }
+    const above = rank(findStorage(trees, path), path, clues)
+    if (above[0] && above[0].score > (ranked[0]?.score ?? 0)) ranked = above
+  }
   return ranked
     .filter(({ score }) => score >= ranked[0]!.score - AS_GOOD)
     .map(({ operation }) => {
@@ -46,6 +51,12 @@ export function findInsertions(sources: Sources, clues: Clues): Insertion[] {
       return { url: tree.url, offset: made ?? at, sure: kind !== 'declare' }
     })
 }
+
+const rank = ({ operations }: Storage, path: StoragePath, clues: Clues): { operation: Operation; score: number }[] =>
+  operations
+    .map((operation) => ({ operation, score: scoreOf(operation, path, clues) }))
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score)
 
 const pathOf = ({ container, home }: Clues): StoragePath | undefined =>
   container === undefined ? undefined : { home, names: [{ name: container.replace(/^.*\./, '') }], depth: 0 }

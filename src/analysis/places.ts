@@ -63,11 +63,8 @@ export class Places {
       const above = this.parent(at)
       if (above === 0 || this.#places.part(above, 2) !== holderClass) continue
       if (!this.#trees.has(place)) {
-        // Where each node holds others of its own class, the one that holds the first is of the tree.
-        let top = at
-        while (holderClass === ofClass && this.parent(top) !== 0 && this.#places.part(this.parent(top), 2) === ofClass)
-          top = this.parent(top)
-        top = this.#trees.get(top) ?? top
+        // Branches to the left and to the right are one tree with the node that has both.
+        const top = this.#trees.get(above) ?? (holderClass === ofClass ? above : at)
         for (let each = place; each !== top; each = this.parent(each)) this.#trees.set(each, top)
         this.#trees.set(top, top)
       }

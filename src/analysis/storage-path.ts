@@ -20,11 +20,13 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
   const at = way.findLastIndex((node) => node === container || owner[node] === container)
   const last = at < 0 ? way.length - 2 : at
   let home: string | undefined
+  /** Of the innermost function or class on the way so far. */
+  let script: string | undefined
   let names: StoredName[] = []
   let depth = 0
-  const begin = (url: string | undefined): void => {
+  const begin = (url: string | undefined, ...from: StoredName[]): void => {
     home = url
-    names = []
+    names = from
     depth = 0
   }
   const note = (stored: StoredName): void => {
@@ -44,21 +46,22 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
       const type = edgeType(packed)
       if (type === EdgeType.context) {
         const ofModule = moduleScopes.has(before!)
-        names = []
-        depth = 0
-        note({ name, kind: 'variable', ofModule })
+        begin(ofModule ? moduleScopes.get(before!) : script, { name, kind: 'variable', ofModule })
       } else if (type === EdgeType.property || type === EdgeType.shortcut) {
         if (name !== '__proto__')
           note({ name: plainSymbol(name), kind: 'property', className: nodeName(graph, before!) })
       } else if (name === 'value' && exportsOf(graph).has(before!)) {
-        names = [{ name: exportsOf(graph).get(before!)!, kind: 'variable', ofModule: true }]
+        begin(undefined, { name: exportsOf(graph).get(before!)!, kind: 'variable', ofModule: true })
       } else if (type === EdgeType.element || (/^\d+$/.test(name) && owner[before!] !== before)) depth++
     }
     const url = moduleScopes.get(node)
     if (url !== undefined) begin(url)
-    else if (names.length === 0) home = graph.sourceLocation(node)?.url ?? home
+    script = url ?? graph.sourceLocation(node)?.url ?? script
+    if (names.length === 0) home = script
   }
-  return names.length === 0 || home?.startsWith('node:') ? undefined : { home, names, depth }
+  return names.length === 0 || home?.startsWith('node:') || script?.startsWith('node:')
+    ? undefined
+    : { home, names, depth }
 }
 
 const plainSymbol = (name: string): string => name.replace(/^<symbol (?:Symbol\()?(.*?)\)?>$/, '$1')

@@ -73,10 +73,10 @@ export function judgeLead(collection: Collection): Likelihood {
   return matched
 }
 
-/** For what keeps many times what it needs: that is a waste however few there may come to be. */
+/** For what keeps many times what it needs: a waste within a bound is worth a note. */
 export const despiteBound = (likelihood: Likelihood): Likelihood =>
   likelihood.bounded
-    ? { confidence: 0.6, reason: `${likelihood.reason}; but each keeps many times what it needs, and will until then` }
+    ? { confidence: 0.45, reason: `${likelihood.reason}; but each keeps many times what it needs, and will until then` }
     : likelihood
 
 /** So few and so small, such as a few connections more in a pool, may be chance. */

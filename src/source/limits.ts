@@ -88,7 +88,7 @@ function boundsOfInserts(
     .filter(({ when }) => when === 'work')
     .flatMap(({ ways }) =>
       ways.map(({ guards }) =>
-        guards.map((guard) => boundIn({ ...guard, holds: !guard.holds }, sizes, evaluate)).find((each) => each),
+        guards.map((guard) => boundIn({ ...guard, holds: !guard.holds }, sizes, evaluate, false)).find((each) => each),
       ),
     )
   return bounds.length > 0 && bounds.every((each) => each !== undefined) ? bounds : []
@@ -104,11 +104,19 @@ const MIRRORED: Readonly<Record<string, string>> = {
 }
 const OPPOSITE: Readonly<Record<string, string>> = { '<': '>=', '<=': '>', '>': '<=', '>=': '<' }
 
-/** A comparison of the size with something that is true only once it has got so large. */
-function boundIn({ tree, test, holds }: Guard, sizes: ReadonlySet<AnyNode>, evaluate: Evaluate): Limit | undefined {
+/**
+ * A comparison of the size with something that is true only once it has got so large.
+ * @param byCounter whether a variable that is called like a size and counted up will do
+ */
+function boundIn(
+  { tree, test, holds }: Guard,
+  sizes: ReadonlySet<AnyNode>,
+  evaluate: Evaluate,
+  byCounter = true,
+): Limit | undefined {
   for (const { node, isTrue } of comparisonsIn(test, holds)) {
     for (const [side, other, operator] of sidesOf(node)) {
-      if (side.type === 'PrivateIdentifier' || !isSize(side, sizes)) continue
+      if (side.type === 'PrivateIdentifier' || !isSize(side, sizes, byCounter)) continue
       const seen = isTrue ? operator : OPPOSITE[operator]
       if (seen !== '>' && seen !== '>=' && seen !== '===' && seen !== '==') continue
       // `size - limit > 0`
@@ -147,7 +155,7 @@ const sidesOf = ({ left, right, operator }: BinaryExpression): [AnyNode, AnyNode
 ]
 
 /** Whether an expression is about how many there are: their number, a variable that was set to it, or one counted beside it. */
-function isSize(node: AnyNode, sizes: ReadonlySet<AnyNode>): boolean {
+function isSize(node: AnyNode, sizes: ReadonlySet<AnyNode>, byCounter = true): boolean {
   for (const each of nodesIn(node)) {
     if (sizes.has(each)) return true
     if (each.type !== 'Identifier') continue
@@ -157,10 +165,10 @@ function isSize(node: AnyNode, sizes: ReadonlySet<AnyNode>): boolean {
   }
   const at = plain(node)
   const name = at.type === 'Identifier' ? at.name : at.type === 'MemberExpression' ? nameOfMember(at) : undefined
-  return name !== undefined && COUNTER.test(name) && isCounted(at)
+  return byCounter && name !== undefined && COUNTER.test(name) && isCounted(at)
 }
 
-const COUNTER = /size|count|length|total|entries|items|bytes|used|^n$/i
+const COUNTER = /size|count|length|total|bytes|used/i
 
 /** Whether something is added to a variable or property somewhere: `count++`, `this.#bytes += chunk.length`. */
 function isCounted(node: AnyNode): boolean {

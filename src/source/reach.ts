@@ -36,8 +36,9 @@ export function reachOf(trees: Trees, tree: SyntaxTree, node: AnyNode): Reach {
   const ways: Way[] = []
   const found = new Set<Reach['when']>()
   const seen = new Set<AnyNode>()
-  const follow = (there: SyntaxTree, at: AnyNode, before: Way, depth: number): void => {
+  const follow = (there: SyntaxTree, at: AnyNode, before: Way, depth: number, again: boolean): void => {
     const maker = functionAround(at)
+    const isAgain = again || isInLoop(at, maker)
     const way: Way = { ...before, guards: [...before.guards, ...guardsOf(there, at, maker)] }
     const end = (when: Reach['when']): void => {
       found.add(when)
@@ -46,26 +47,28 @@ export function reachOf(trees: Trees, tree: SyntaxTree, node: AnyNode): Reach {
     if (maker && seen.has(maker)) return
     if (maker) seen.add(maker)
     const uses = maker && depth < MOST.depth ? handovers(trees, there, maker) : []
-    if (!maker) end(isInLoop(at) ? 'work' : 'once')
+    if (!maker) end(isAgain ? 'work' : 'once')
     else if (depth === MOST.depth) end('work')
     else if (uses.length === 0) end('never')
     for (const { tree: user, call, isCalled } of uses) {
       if (!call) end('work')
-      else if (isCalled || call.type === 'NewExpression') follow(user, call, way, depth + 1)
+      else if (isCalled || call.type === 'NewExpression') follow(user, call, way, depth + 1, isAgain)
       else {
         const callee = textOf(user, call.callee)
         const timer = TIMERS.exec(callee)?.[1]
         if (timer) {
           const node = call.arguments[1]
-          follow(user, call, { guards: way.guards, delay: way.delay ?? (node && { tree: user, node }) }, depth + 1)
-          if (!functionAround(call)) end('work')
+          const timed = { guards: way.guards, delay: way.delay ?? (node && { tree: user, node }) }
+          found.add('work')
+          ways.push(timed)
+          if (functionAround(call)) follow(user, call, timed, depth + 1, true)
         } else if (isForEnding(call)) end('ending')
-        else if (functionAround(call)) follow(user, call, way, depth + 1)
+        else if (functionAround(call)) follow(user, call, way, depth + 1, isAgain)
         else end('work')
       }
     }
   }
-  follow(tree, node, { guards: [], delay: undefined }, 0)
+  follow(tree, node, { guards: [], delay: undefined }, 0, false)
   const when = (['work', 'ending', 'once'] as const).find((each) => found.has(each)) ?? 'never'
   return { when, ways }
 }
@@ -197,7 +200,8 @@ function leaves(statement: AnyNode): boolean {
   )
 }
 
-function isInLoop(node: AnyNode): boolean {
-  for (let at = parentOf(node); at; at = parentOf(at)) if (isLoop(at)) return true
+/** Whether a node is in a loop of the function that it stands in. */
+function isInLoop(node: AnyNode, maker: FunctionNode | undefined): boolean {
+  for (let at = parentOf(node); at && at !== maker; at = parentOf(at)) if (isLoop(at)) return true
   return false
 }

@@ -130,7 +130,14 @@ class Search {
   }
 
   #beginWithVariable(near: SyntaxTree | undefined, { name, ofModule }: StoredName): void {
-    if (!near) return
+    if (!near) {
+      // It is exported by some module.
+      for (const tree of this.#trees.treesWith(name)) {
+        const binding = tree.moduleScope.bindings.get(name)
+        if (binding && binding.kind !== 'import') this.#beginWithVariable(tree, { name, ofModule: true })
+      }
+      return
+    }
     const all = near.bindings.get(name) ?? []
     const fits = all.filter(({ scope }) => ofModule === undefined || (scope === near.moduleScope) === ofModule)
     for (const binding of fits.length > 0 ? fits : all) this.#binding(binding, near, 0, [])
