@@ -112,7 +112,7 @@ function describeEntry(
       counts,
       counted: 'class',
       bytes,
-      trend: judgeSeries({ counts, survivors: perStep, seconds }),
+      trend: judgeSeries({ counts, survivors: perStep, seconds, isExact: isMore }),
       perSecond: count / span,
       bytesPerSecond: bytes / span,
       reached,

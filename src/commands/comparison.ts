@@ -6,7 +6,7 @@ import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
 import type { FilesSeen } from '../detectors/open-files.ts'
-import type { Report } from '../findings/report.ts'
+import type { Report, ReportFinding } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Comparison, SnapshotInput } from './inputs.ts'
 
@@ -33,7 +33,10 @@ export interface CompareOptions {
 const JSON_CLUSTERS = 100
 
 /** What a comparison adds to the Report. */
-export type Compared = Pick<Report, 'snapshots' | 'growth' | 'findings' | 'setAside' | 'explained'>
+export interface Compared extends Pick<Report, 'snapshots' | 'growth' | 'findings' | 'setAside' | 'explained'> {
+  /** Findings only if a look at the living process shows that they go on growing; where that is at hand. */
+  readonly undecided?: readonly ReportFinding[]
+}
 
 export async function compareAll(
   { series, notCompared }: Comparison,
@@ -92,7 +95,7 @@ export async function compareAll(
     progress.stage('looking for leaks')
     const mapPosition = options.mapPosition ?? (await import('../support/source-maps.ts')).mapPosition
     const captures = { isolates: heaps, readSource, mapPosition }
-    const { findings, setAside, explained } = findLeaks(captures)
+    const { findings, undecided, setAside, explained } = findLeaks(captures)
     // What the heap tells, it tells better.
     const isTold = findings.some(({ pattern }) => pattern === 'handle-leak')
     const byFiles =
@@ -101,6 +104,7 @@ export async function compareAll(
       snapshots: parts.flatMap(({ snapshots }) => snapshots),
       growth: { ...joinGrowth(parts.map(({ growth }) => growth)), notCompared: [...notCompared] },
       findings: [...findings, ...byFiles],
+      ...(options.askViews && { undecided }),
       setAside: [...setAside],
       explained,
     }

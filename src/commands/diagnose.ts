@@ -236,14 +236,14 @@ async function visit(
     const compared = await compare(context, progress, session, folder, options, outputs.detailed, files)
     progress.stage('looking at what was found')
     const handles = vitals.at(-1)?.activeResources ?? null
-    const findings = await beside.lookAgain(session, compared.findings, handles, context.signal)
+    const findings = await beside.lookAgain(session, compared, handles, context.signal)
     progress.stage('leaving')
     return {
       visited,
       vitals,
       samples,
       waste,
-      compared: { ...compared, findings, explained: beside.less(compared, findings) },
+      compared: beside.settled(compared, findings),
     }
   })
 }

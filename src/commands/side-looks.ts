@@ -12,7 +12,16 @@ import { isChurning } from '../detectors/allocation-churn.ts'
 import { findIdleMemory } from '../detectors/allocator-retention.ts'
 import { findWaste as wasteIn } from '../detectors/find-waste.ts'
 import type { FilesSeen } from '../detectors/open-files.ts'
-import { confirm, gainingNode, handlesLookSeconds, namePeer, socketNode, stoodStill } from '../findings/confirm.ts'
+import {
+  confirm,
+  gainingNode,
+  growthLookSeconds,
+  handlesLookSeconds,
+  namePeer,
+  socketNode,
+  stillGrows,
+  stoodStill,
+} from '../findings/confirm.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
 import { mapPosition } from '../support/source-maps.ts'
@@ -57,15 +66,28 @@ export function findIdle(samples: readonly Sample[]): ReportFinding[] {
   return findIdleMemory(looks, samples[0]?.ledger.allocator ?? null)
 }
 
-/** What is no longer a finding explains nothing. */
-export function less(
-  { explained, findings: before }: Compared,
-  after: readonly ReportFinding[],
-): Compared['explained'] {
-  const left = new Set(after.map(({ fingerprint }) => fingerprint))
-  const gone = before.filter(({ fingerprint }) => !left.has(fingerprint))
-  const bytes = gone.reduce((sum, { growth }) => sum + growth.retainedBytes, 0)
-  return explained && { ...explained, bytes: Math.max(0, explained.bytes - bytes) }
+/** The comparison with the findings that are left after the look at living objects. */
+export function settled(before: Compared, findings: readonly ReportFinding[]): Compared {
+  const { undecided = [], ...report } = before
+  const isTold = (finding: ReportFinding): boolean =>
+    findings.some(({ fingerprint }) => fingerprint === finding.fingerprint)
+  const sum = (some: readonly ReportFinding[]): number =>
+    some.reduce((bytes, { growth }) => bytes + growth.retainedBytes, 0)
+  const [gone, come] = [before.findings.filter((each) => !isTold(each)), undecided.filter(isTold)]
+  const { explained } = before
+  return {
+    ...report,
+    findings: [...findings],
+    // What has turned out to be a finding is not set aside as well.
+    setAside: before.setAside.filter(
+      ({ isolate, retainedBytes }) =>
+        !come.some((finding) => finding.isolate === isolate && finding.growth.retainedBytes === retainedBytes),
+    ),
+    explained:
+      all.length === 0 || !explained
+        ? explained
+        : { ...explained, bytes: Math.max(0, explained.bytes - sum(gone) + sum(come)) },
+  }
 }
 
 const FILES_EVERY_MS = 1000
@@ -102,7 +124,7 @@ export function watchOpenFiles(pid: number | undefined): WatchedFiles | undefine
  */
 export async function lookAgain(
   session: InspectorSession,
-  findings: readonly ReportFinding[],
+  { findings: sure, undecided = [] }: Pick<Compared, 'findings' | 'undecided'>,
   before: Vitals['activeResources'],
   signal: AbortSignal,
 ): Promise<ReportFinding[]> {
@@ -110,10 +132,12 @@ export async function lookAgain(
     const facts = await readIsolateFacts(session, true).catch(() => null)
     return facts?.activeResources ?? null
   }
+  const findings = [...sure, ...undecided]
   const handlesMs = 1000 * Math.max(0, ...findings.map(handlesLookSeconds))
   const asked = findings
     .filter((finding) => finding.isolate === 'main' && (gainingNode(finding) ?? socketNode(finding)) !== undefined)
-    .slice(0, LIVE.findings)
+    .slice(0, LIVE.findings + undecided.length)
+  const growthMs = 1000 * Math.max(0, ...asked.filter((each) => undecided.includes(each)).map(growthLookSeconds))
   const look = async () => ({
     sizes: await sizesNow(session, asked.map(gainingNode)),
     sockets: await socketsNow(session, asked.map(socketNode)),
@@ -121,7 +145,7 @@ export async function lookAgain(
   const startedMs = performance.now()
   const handles = handlesMs > 0 ? await openHandles() : null
   const first = await look()
-  const pauseMs = Math.max(handles ? Math.min(handlesMs, LIVE.mostPauseMs) : 0, LIVE.pauseMs)
+  const pauseMs = Math.max(LIVE.pauseMs, Math.min(LIVE.mostPauseMs, Math.max(handles ? handlesMs : 0, growthMs)))
   if (handles || asked.length > 0) await pause(pauseMs, session.closed, signal)
   const second = await look()
   const handlesLater = handles && (await openHandles())
@@ -129,6 +153,9 @@ export async function lookAgain(
   return findings.flatMap((finding) => {
     if (stoodStill(finding, { before, first: handles, second: handlesLater, seconds })) return []
     const i = asked.indexOf(finding)
+    if (undecided.includes(finding)) {
+      return (i >= 0 && stillGrows(finding, { first: first.sizes[i], second: second.sizes[i], seconds })) || []
+    }
     if (i < 0) return finding
     const sized = confirm(finding, { first: first.sizes[i], second: second.sizes[i], seconds })
     return namePeer(sized, { first: first.sockets[i], second: second.sockets[i], seconds })

@@ -31,6 +31,8 @@ import { withArticle } from './surroundings.ts'
 export interface Leaks {
   /** The first is the one to mend first. */
   readonly findings: readonly ReportFinding[]
+  /** What gained unevenly, as findings: those that a look at the living process shows to go on growing. */
+  readonly undecided: readonly ReportFinding[]
   /** What gained, and is no finding, with the reason. */
   readonly setAside: readonly ReportSetAside[]
   /** Of what came and stayed, in bytes, and how much of that the findings account for. */
@@ -115,11 +117,23 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
     }
   }
   const all = [...accounts.values()]
+  const undecided = captures.isolates.flatMap((of) =>
+    unevenIn(of, captures.readSource)
+      .filter(({ suspect, likelihood }) => !likelihood.bounded && accounts.get(of)!.shareKnown(suspect) < MOSTLY)
+      .flatMap((lead) => {
+        for (const { pattern, diagnose } of detectors) {
+          const diagnosis = diagnose(lead, captures)
+          if (diagnosis) return [tell(pattern, lead, diagnosis, captures)]
+        }
+        return []
+      }),
+  )
   const slowing = found.size > 0 ? [] : captures.isolates.flatMap((of) => slowingIn(of, captures.readSource))
   return {
     findings: [...found.values()]
       .map(({ finding, explains }) => ({ ...finding, explains }))
       .sort((a, b) => weight(b) - weight(a)),
+    undecided,
     setAside: [...unlikely.filter(({ lead }) => accounts.get(lead.of)!.shareKnown(lead.suspect) < MOSTLY), ...slowing]
       .map(({ lead: { of, suspect }, title, reason }) => ({
         ...{ title, reason, isolate: of.isolate },
@@ -209,6 +223,18 @@ function slowingIn(of: IsolateHeap, readSource: ReadSource): { lead: Lead; title
       const { reason, bounded } = lead.likelihood
       return { lead, title, reason: bounded ? reason : SLOWING.reason }
     })
+}
+
+/** A machine that is busy has things come late, so that what gains steadily may seem to slow down, or to swing. */
+function unevenIn(of: IsolateHeap, readSource: ReadSource): Lead[] {
+  return of.suspects
+    .filter(({ trend }) => trend === 'slowing' || trend === 'swinging')
+    .filter(
+      ({ counted, counts, holders }) => counted === 'entries' && holders.length === 1 && counts.at(-1)! > counts[0]!,
+    )
+    .filter(({ bytes }) => bytes >= Math.max(LEAST.bytes, LEAST.share * of.growthBytes))
+    .slice(0, SLOWING.most)
+    .map((suspect) => leadOf(of, suspect, readSource))
 }
 
 function leadsOf(of: IsolateHeap, readSource: ReadSource): Lead[] {

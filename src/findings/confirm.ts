@@ -69,9 +69,33 @@ export function stoodStill(
   return counted && due >= DUE && open(second) - open(first) < CAME * due
 }
 
+/** So much of what is due must have come for uneven growth to have gone on; and how sure that makes it. */
+const WENT_ON = 0.5
+const AFTER_ALL = 0.75
+
+/** How long to look at what gained unevenly for it to show whether it goes on. */
+export const growthLookSeconds = ({ growth: { perSecond } }: ReportFinding): number =>
+  perSecond > 0 ? (2 * DUE) / perSecond : 0
+
+/** What gained unevenly between the snapshots, and goes on while it is looked at; undefined where it does not. */
+export function stillGrows(finding: ReportFinding, { first, second, seconds }: LiveSizes): ReportFinding | undefined {
+  const due = finding.growth.perSecond * seconds
+  if (first === undefined || second === undefined || due < DUE) return undefined
+  if (second - first < WENT_ON * due || hasFallenBack(finding, first)) return undefined
+  const grew = `${formatCount(first)} → ${formatCount(second)} in ${seconds.toFixed(1)} s`
+  return {
+    ...finding,
+    ...asSure(AFTER_ALL),
+    evidence: { ...finding.evidence, liveSize: first, liveSizeLater: second, liveSeconds: seconds },
+    reason: `it grew in every interval, though unevenly; looked at alive it went on growing (${grew})`,
+  }
+}
+
 /** V8's id of what gains, where that is a collection whose size says how much is in it. */
-export function gainingNode({ retainingPath }: ReportFinding): number | undefined {
-  const step = retainingPath.findLast(({ leaking }) => leaking === 'no')
+export function gainingNode({ retainingPath, evidence }: ReportFinding): number | undefined {
+  // What holds numbers has grown itself.
+  const step =
+    evidence.things === 'numbers' ? retainingPath.at(-1) : retainingPath.findLast(({ leaking }) => leaking === 'no')
   return step && /^(Array\[|Map$|Set$)/.test(step.node) ? step.nodeId : undefined
 }
 
