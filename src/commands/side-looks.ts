@@ -83,10 +83,7 @@ export function settled(before: Compared, findings: readonly ReportFinding[]): C
       ({ isolate, retainedBytes }) =>
         !come.some((finding) => finding.isolate === isolate && finding.growth.retainedBytes === retainedBytes),
     ),
-    explained:
-      all.length === 0 || !explained
-        ? explained
-        : { ...explained, bytes: Math.max(0, explained.bytes - sum(gone) + sum(come)) },
+    explained: explained && { ...explained, bytes: Math.max(0, explained.bytes - sum(gone) + sum(come)) },
   }
 }
 
