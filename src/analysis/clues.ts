@@ -86,6 +86,10 @@ export function gatherClues(blamed: Blamed, urlOf: UrlOf = ({ url }) => url): Cl
     const location = graph.moduleScopes.has(ordinal) ? undefined : graph.sourceLocation(ordinal)
     return location ? urlOf(location) : scripts[i]
   })
+  // A buffer is data, whoever's class it is of.
+  path.forEach(({ node }, i) => {
+    if (/^(Buffer|FastBuffer)$/.test(node)) urls[i] = undefined
+  })
   const names = path.map(({ edge }) => NAME.exec(edge)?.[1]?.replace(/^Symbol\((.*)\)$/, '$1'))
   const at = path.findLastIndex(({ ordinal }) => ordinal === container)
   const last = at > 0 ? at : Math.max(path.length - 2, 0)

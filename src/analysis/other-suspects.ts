@@ -2,7 +2,9 @@
 
 import { nodeName } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
+import { FEW_REFERENCES } from './contents.ts'
 import { embeddedNodes } from './embedded.ts'
 import { isOfV8 } from './entries.ts'
 import { grewIn, type Lineage } from './lineage.ts'
@@ -52,6 +54,99 @@ function trendOf(steps: readonly number[], isCollection: boolean): Suspect['tren
   if (steps.every((grew) => grew === 1)) return 'steady'
   return isCollection ? 'unknown' : 'swinging'
 }
+
+/** Bytes that a thing must be larger than the one before, and by which the class may have changed otherwise. */
+const REPLACED = { bytes: 16_384, share: 0.8, others: 0.02 }
+
+/**
+ * What is made anew again and again, each time larger, in the place of the one before: a buffer that is concatenated, an
+ * array of numbers that is copied. The one before is gone, so that its class tells how large that was.
+ * @param holder what refers to it, and `target` what it refers to
+ * @param reached what came with it
+ */
+export function replacedSuspect(
+  { opened, series }: HeapSeries,
+  holder: number,
+  target: number,
+  reached: Uint32Array,
+  seconds: readonly number[],
+): Suspect | undefined {
+  const { graph, classes } = opened
+  const { shallowSize } = graph.ownership
+  const big = reached.reduce((best, node) => (shallowSize[node]! > shallowSize[best]! ? node : best), target)
+  const rows = series.map((each) => each.classes.get(classes.keys[classes.of[big]!]!))
+  const counts = rows.map((row) => row?.shallowBytes ?? 0)
+  const bytes = counts.at(-1)! - counts[0]!
+  const size = graph.shallowSize(big)
+  const all = rows.at(-1)?.count ?? 0
+  // As many as before, and more bytes: one has become larger.
+  const isOne = Math.abs(all - (rows[0]?.count ?? 0)) <= 2 + REPLACED.others * all
+  if (!isOne || bytes < REPLACED.bytes || size < REPLACED.share * bytes) return undefined
+  const span = seconds.at(-1)! - seconds[0]!
+  return {
+    kind: 'grown',
+    holders: [holder],
+    container: target,
+    sample: big,
+    className: classes.names[classes.of[big]!]!,
+    count: 1,
+    survivors: [],
+    counts: counts.map((count) => count - counts.at(-1)! + size),
+    counted: 'bytes',
+    bytes,
+    trend: judgeSeries({ counts, survivors: [], seconds }),
+    perSecond: 1 / span,
+    bytesPerSecond: bytes / span,
+    reached: new Uint32Array(0),
+  }
+}
+
+/** Old collections that have more entries, none of which is an object: numbers, which V8 tells of as long as they are no small integers. */
+export function numberSuspects(
+  { opened }: HeapSeries,
+  { born }: Lineage,
+  seconds: readonly number[],
+  lookUp: (id: number) => readonly (number | undefined)[],
+  references: Uint32Array,
+): Suspect[] {
+  const { graph, classes } = opened
+  const { nodeId, nodeCount, nodeType } = graph.snapshot
+  const span = seconds.at(-1)! - seconds[0]!
+  const wanted = classes.names.map((name) => COLLECTION.test(name))
+  const suspects: Suspect[] = []
+  for (let node = 0; node < nodeCount; node++) {
+    if (references[node]! < FEW_REFERENCES || born[node]! > 0 || !wanted[classes.of[node]!]) continue
+    if (nodeType[node] !== NodeType.object) continue
+    const before = lookUp(nodeId[node]!)
+    if (before.includes(undefined)) continue
+    const entries = entriesOf(graph, node, (each) => nodeType[each] === NodeType.number)
+    const counts = inEntries([...(before as number[]), references[node]!], entries)
+    const count = counts.at(-1)! - counts[0]!
+    if (!entries || count < LEAST.numbers || entries.added < count) continue
+    if (counts.some((each, i) => i > 0 && each <= counts[i - 1]!)) continue
+    const bytes = count * NUMBER_BYTES
+    suspects.push({
+      kind: 'grown',
+      holders: [node],
+      container: node,
+      sample: node,
+      className: classes.names[classes.of[node]!]!,
+      count,
+      survivors: [],
+      counts,
+      counted: 'entries',
+      bytes,
+      trend: judgeSeries({ counts, survivors: [], seconds }),
+      perSecond: count / span,
+      bytesPerSecond: bytes / span,
+      reached: new Uint32Array(0),
+    })
+  }
+  return suspects
+}
+
+/** Bytes of a number on the heap with the slot that refers to it. */
+const NUMBER_BYTES = 24
 
 /** What Node keeps for objects that are old, such as the messages that wait in a port: of them only the number is known. */
 export function embeddedSuspects(

@@ -37,4 +37,4 @@ export interface Suspect {
 }
 
 /** Fewer objects than this in all, or bytes, are none of anybody's business. */
-export const LEAST = { count: 3, bytes: 4096 }
+export const LEAST = { count: 3, bytes: 4096, numbers: 50 }

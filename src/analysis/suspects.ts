@@ -10,7 +10,7 @@ import type { HeapSeries } from './compare.ts'
 import { contentsById, FEW_REFERENCES, referenceCounts } from './contents.ts'
 import { type Entry, findEntries, Reach } from './entries.ts'
 import type { Lineage } from './lineage.ts'
-import { embeddedSuspects, grownSuspects, suspectsByPlace } from './other-suspects.ts'
+import { embeddedSuspects, grownSuspects, numberSuspects, replacedSuspect, suspectsByPlace } from './other-suspects.ts'
 import { renewed } from './renewal.ts'
 import { judgeSeries } from './steadiness.ts'
 import { LEAST, type Suspect } from './suspect.ts'
@@ -52,7 +52,14 @@ function* suspectsById(
     const suspect = described && anew ? { ...described, renewed: true as const } : described
     if (suspect && (suspect.bytes >= LEAST.bytes || suspect.count >= LEAST.count)) suspects.push(suspect)
   }
-  suspects.push(...grownSuspects(heap, seconds), ...embeddedSuspects(heap, lineage, seconds))
+  const grown = grownSuspects(heap, seconds)
+  const known = new Set([...grown, ...suspects].flatMap(({ holders }) => holders))
+  const numbers = numberSuspects(heap, lineage, seconds, lookUp, references)
+  suspects.push(
+    ...grown,
+    ...numbers.filter(({ sample }) => !known.has(sample)),
+    ...embeddedSuspects(heap, lineage, seconds),
+  )
   return suspects.sort((a, b) => b.bytes - a.bytes)
 }
 
@@ -157,7 +164,10 @@ function describeEntry(
   // A pointer that was moved on: what it leads to is new, and may hold all the rest.
   const list = inside(heap, holders, targets, reached, newBytes)
   const { container, parts } = list ?? accumulation(heap, born, targets, newBytes)
-  if (parts.length < LEAST.count) return undefined
+  if (parts.length < LEAST.count) {
+    const one = targets.length === 1 && holders.size === 1 && steps > 1
+    return one ? replacedSuspect(heap, byGain[0]!, targets[0]!, reached, seconds) : undefined
+  }
   const sample = oldest(parts)
   const number = classes.of[sample]!
   const perStep = Array<number>(steps).fill(0)

@@ -50,7 +50,8 @@ function ofNumbers({ suspect, name, of, likelihood }: Lead): Diagnosis | undefin
   const container = nodeName(of.graph, sample)
   const slot = isObject(of.graph, sample) ? SLOT[container] : undefined
   if (slot === undefined) return undefined
-  const count = Math.round(bytes / slot)
+  const isCounted = suspect.counted === 'entries'
+  const count = isCounted ? suspect.count : Math.round(bytes / slot)
   const isUnsure = trend === 'unknown' && !likelihood.bounded
   return {
     ...(isUnsure && {
@@ -59,13 +60,14 @@ function ofNumbers({ suspect, name, of, likelihood }: Lead): Diagnosis | undefin
         reason: 'its store became larger, but not in every interval, as the store of one that fills up does',
       },
     }),
-    title: `${name} holds ${formatBytes(bytes)} more of plain numbers, some ${formatCount(count)}, ${formatBytes(bytesPerSecond)} more each second`,
+    title: `${name} holds ${formatBytes(bytes)} more of plain numbers, ${isCounted ? '' : 'some '}${formatCount(count)}, ${formatBytes(bytesPerSecond)} more each second`,
     evidence: {
       container,
       things: 'numbers',
       gained: count,
-      perSecond: Math.round(bytesPerSecond / slot),
-      storeBytes: [...counts],
+      perSecond: Math.round(isCounted ? suspect.perSecond : bytesPerSecond / slot),
+      counts: [...counts],
+      countsOf: suspect.counted,
     },
     advice: `${adviceFor(container).replaceAll('{}', name)} Numbers that are only added up need a sum, a count or a histogram.`,
   }

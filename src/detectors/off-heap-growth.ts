@@ -58,17 +58,19 @@ function added(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
 function grown(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const { of, suspect, name, likelihood } = lead
   const { graph } = of
-  if (!isOutside(graph, suspect.sample) || suspect.bytes < LEAST.grownBytes) return undefined
+  const isReplaced = suspect.container !== suspect.sample
+  if (!isOutside(graph, suspect.sample) || (!isReplaced && suspect.bytes < LEAST.grownBytes)) return undefined
   const { words, kind } = lead.path.some(({ node }) => node === 'Memory')
     ? { words: 'WebAssembly memory', kind: 'WebAssembly.Memory' }
     : kindOf(graph, suspect.sample)
-  const named = name.startsWith('a system / ') ? `a ${words}` : `${name} (a ${words})`
+  const plain = name.replace(/\.buffer$/, '')
+  const named = name.startsWith('a system / ') ? `a ${words}` : `${plain} (a ${words})`
   return {
     title: `${named} grew by ${formatBytes(suspect.bytes)} to ${formatBytes(graph.shallowSize(suspect.sample))}, ${formatBytes(suspect.bytesPerSecond)} more each second, outside the JavaScript heap`,
     likelihood: { ...likelihood, confidence: likelihood.confidence * GROWN },
-    culprit: whereGrown(lead, readSource),
+    culprit: isReplaced ? undefined : whereGrown(lead, readSource),
     evidence: {
-      keptIn: name,
+      keptIn: plain,
       kind,
       pieces: 1,
       bytesBefore: graph.shallowSize(suspect.sample) - suspect.bytes,
@@ -79,7 +81,9 @@ function grown(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
     advice:
       kind === 'WebAssembly.Memory'
         ? `What is allocated in it has to be handed back (free(), delete(), destroy(), or the allocator's mark set back) on every way out: a WebAssembly memory never shrinks. A new instance now and then bounds what cannot be mended.`
-        : `Use again what is in it instead of making it bigger, and set a bound to it.`,
+        : isReplaced
+          ? `Set a bound to it: each time, all of it is copied into a larger one. What is collected in pieces is better kept as a list that is written out and emptied.`
+          : `Use again what is in it instead of making it bigger, and set a bound to it.`,
   }
 }
 

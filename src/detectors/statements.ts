@@ -1,6 +1,8 @@
 // Looks for statements in the source of the modules that have to do with a leak.
 
+import { sourcesOf } from '../analysis/app-modules.ts'
 import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
+import type { Outline } from '../analysis/source-outline.ts'
 import type { Lead } from './detector.ts'
 
 /** Modules that are read at most. */
@@ -18,7 +20,7 @@ export function modulesOf({ of: { graph }, way }: Lead): string[] {
   return [...new Set(all.filter(isProgram).map((url) => url.replace(/[?#].*$/s, '')))].slice(0, MOST_MODULES)
 }
 
-/** The first line in which a pattern is found, in the first module that has one; comments do not count. */
+/** The first line in which a pattern is found, in the first module that has one; comments and texts do not count. */
 export function findLine(
   readSource: ReadSource,
   urls: readonly string[],
@@ -27,15 +29,20 @@ export function findLine(
 ): Culprit | undefined {
   for (const url of urls) {
     const lines = readSource(url)?.split('\n') ?? []
+    const outline = lines.length > 0 ? sourcesOf(readSource).outline(url) : undefined
     for (let at = from - 1; at < Math.min(lines.length, to); at++) {
-      const text = lines[at]!
-      if (/^\s*(\/\/|\*|\/\*)/.test(text)) continue
-      const found = pattern.exec(text)
-      if (!found) continue
+      const found = pattern.exec(lines[at]!)
+      if (!found || (outline && isText(outline, outline.lines[at]! + found.index, found[0]))) continue
       return { function: null, url, line: at + 1, column: found.index + 1, package: packageOf(url), basis: 'retainer' }
     }
   }
   return undefined
+}
+
+/** Whether what was found begins inside of a comment or of a text. */
+const isText = ({ code }: Outline, offset: number, found: string): boolean => {
+  const first = offset + Math.max(0, found.search(/\S/))
+  return code[first] === ' '
 }
 
 /** How far below a function the statement is looked for that hands it over. */

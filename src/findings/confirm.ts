@@ -129,10 +129,15 @@ export function namePeer(finding: ReportFinding, { first, second, seconds }: Liv
   }
 }
 
+/** How many entries the collection had in each snapshot; empty where that is not what was counted. */
+const countsOf = ({ evidence: { counts, countsOf } }: ReportFinding): number[] =>
+  Array.isArray(counts) && countsOf === 'entries' ? counts.map(Number) : []
+
 /** Whether a collection that was seen to gain holds hardly more than when it was seen first. */
-function hasFallenBack({ evidence: { counts, countsOf }, growth }: ReportFinding, now: number): boolean {
-  if (!Array.isArray(counts) || countsOf !== 'entries' || growth.holders !== 1) return false
-  const [before, after] = [Number(counts[0]), Number(counts.at(-1))]
+function hasFallenBack(finding: ReportFinding, now: number): boolean {
+  const counts = countsOf(finding)
+  if (counts.length === 0 || finding.growth.holders !== 1) return false
+  const [before, after] = [counts[0]!, counts.at(-1)!]
   return after > before && now < before + EMPTIED * (after - before)
 }
 
@@ -145,7 +150,8 @@ export function confirm(finding: ReportFinding, { first, second, seconds }: Live
     return { ...finding, evidence, reason, confidence: Math.min(finding.confidence, 0.4), severity: 'note' }
   }
   const due = Number(finding.evidence.perSecond ?? finding.growth.perSecond) * seconds
-  if (second - first < STOOD * due && due >= DUE) {
+  const last = countsOf(finding).at(-1)
+  if (second - first < STOOD * due && due >= DUE && last !== undefined && second <= last) {
     const reason = `${finding.reason}; but it did not grow while it was looked at for ${seconds.toFixed(1)} s, when ${formatCount(Math.round(due))} more were due`
     return { ...finding, evidence, reason, ...asSure(finding.confidence * STILL) }
   }

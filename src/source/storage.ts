@@ -105,6 +105,8 @@ class Search {
   readonly #waiting: Occurrence[] = []
   readonly #seen = new Set<AnyNode>()
   readonly #bindings = new Set<Binding>()
+  /** Variables that the heap names. */
+  readonly #roots = new Set<Binding>()
   readonly #operations: Operation[] = []
   readonly #sizes = new Set<AnyNode>()
 
@@ -140,7 +142,10 @@ class Search {
     }
     const all = near.bindings.get(name) ?? []
     const fits = all.filter(({ scope }) => ofModule === undefined || (scope === near.moduleScope) === ofModule)
-    for (const binding of fits.length > 0 ? fits : all) this.#binding(binding, near, 0, [])
+    for (const binding of fits.length > 0 ? fits : all) {
+      this.#roots.add(binding)
+      this.#binding(binding, near, 0, [])
+    }
     // What a module exports is filled in others as well.
     for (const tree of this.#trees.treesWith(name)) {
       if (tree === near) continue
@@ -377,6 +382,9 @@ class Search {
   /** `it = …`: a copy with one more, a shorter one, or another one. */
   #assigned(it: Occurrence, assignment: AssignmentExpression): void {
     const { tree, depth } = it
+    const target = plain(it.node)
+    // A variable that only stands for it for a while, such as the node that a loop has got to, is given another value.
+    if (target.type === 'Identifier' && !this.#roots.has(bindingOf(target)!)) return
     const { operator } = assignment
     const right = plain(assignment.right)
     if (operator === '+=') {
