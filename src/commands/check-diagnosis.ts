@@ -2,7 +2,6 @@
 
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import { readLocalSource } from '../analysis/culprit.ts'
 import { type Bundle, BundleSchema, readBundle } from '../capture/bundle.ts'
 import { holdsBundle, MANIFEST } from '../capture/bundle-folder.ts'
 import { captureBundle } from '../capture/capture-bundle.ts'
@@ -99,9 +98,9 @@ export async function compareCapture(
   { limit }: CheckOptions,
   json: boolean,
 ): Promise<Compared> {
-  const { series, notCompared } = await comparisonOf([folder])
-  const compared = await compareAll({ series: series.map(byWork), notCompared }, progress, {
-    ...{ sort: 'retained', index: false, json, readSource: readLocalSource, signal: context.signal },
+  const comparison = await comparisonOf([folder])
+  const compared = await compareAll({ ...comparison, series: comparison.series.map(byWork) }, progress, {
+    ...{ sort: 'retained', index: false, json, signal: context.signal },
     limit: json ? Number.POSITIVE_INFINITY : limit,
   })
   // Where they were is gone by the time that anybody reads of them.

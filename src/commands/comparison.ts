@@ -1,13 +1,14 @@
 // What several snapshots of each isolate say: what grew, by class and by what holds it, and which known leaks are in that.
 
 import type { AllocationStack } from '../analysis/allocations.ts'
-import type { MapPosition, ReadSource } from '../analysis/culprit.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
 import type { FilesSeen } from '../detectors/open-files.ts'
-import type { Report } from '../findings/report.ts'
+import type { Report, ReportSourceLocation } from '../findings/report.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { Progress } from '../support/progress.ts'
+import type { ScriptPlace, ScriptSources } from '../support/script-sources.ts'
 import type { Comparison, SnapshotInput } from './inputs.ts'
 
 export const SORTS = ['retained', 'shallow', 'count'] as const
@@ -19,9 +20,6 @@ export interface CompareOptions {
   readonly acrossProcesses?: boolean
   readonly index: boolean
   readonly json: boolean
-  readonly readSource: ReadSource
-  /** As a rule by the source maps that are on this machine's disk. */
-  readonly mapPosition?: MapPosition
   readonly signal: AbortSignal
   /** Asks views of buffers how much they show, by V8's id, where the process is still at hand; those that are gone are left out. */
   readonly askViews?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveView>>
@@ -36,7 +34,7 @@ const JSON_CLUSTERS = 100
 export type Compared = Pick<Report, 'snapshots' | 'growth' | 'findings' | 'setAside' | 'explained'>
 
 export async function compareAll(
-  { series, notCompared }: Comparison,
+  { series, notCompared, scripts, cwd }: Comparison,
   progress: Progress,
   options: CompareOptions,
 ): Promise<Compared> {
@@ -47,6 +45,8 @@ export async function compareAll(
     { findLeaks, lookForSuspects },
     { findOpenFiles },
     { viewsToAsk },
+    { createScriptSources },
+    { createFileCheck },
   ] = await Promise.all([
     import('../analysis/compare.ts'),
     import('../analysis/growth.ts'),
@@ -54,11 +54,16 @@ export async function compareAll(
     import('../detectors/find-leaks.ts'),
     import('../detectors/open-files.ts'),
     import('../detectors/buffer-slab-retention.ts'),
+    import('../support/script-sources.ts'),
+    import('../analysis/functions-in-file.ts'),
   ])
-  const { limit, filter, json, readSource, signal } = options
+  const { limit, filter, json, signal } = options
   const parts: GrowthPart[] = []
   const heaps: IsolateHeap[] = []
   const open: OpenedSnapshot[] = []
+  const graphs: HeapGraph[] = []
+  const sources = createScriptSources({ scripts, cwd, isWhatRan: createFileCheck(graphs) })
+  const { readScript: readSource, mapPosition } = sources
   try {
     for (const { isolate, snapshots } of series) {
       progress.stage(`comparing ${snapshots.length} snapshots${series.length > 1 ? ` of ${isolate}` : ''}`)
@@ -67,7 +72,7 @@ export async function compareAll(
         maxClusters: filter ? Number.POSITIVE_INFINITY : json ? Math.min(limit, JSON_CLUSTERS) : limit + 1,
         acrossProcesses: options.acrossProcesses ?? false,
         index: options.index,
-        readSource,
+        ...{ readSource, mapPosition },
         onProgress: (fraction: number) => progress.update(fraction),
         signal,
       }
@@ -76,11 +81,12 @@ export async function compareAll(
         growthOptions,
       )
       open.push(heap.opened)
+      graphs.push(heap.opened.graph)
       const growth = tellGrowth(heap, growthOptions)
       const rows = growth.snapshots.map((totals, i) =>
         reportSnapshot(totals, { isolate, takenAt: snapshots[i]!.takenAt }),
       )
-      parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, options) })
+      parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, sources, options) })
       const seconds = rows.map(({ takenAt }) => Date.parse(takenAt) / 1000)
       if (heap.matching === 'id' || !options.acrossProcesses) {
         const allocations = await readProfiles(snapshots)
@@ -90,8 +96,7 @@ export async function compareAll(
       }
     }
     progress.stage('looking for leaks')
-    const mapPosition = options.mapPosition ?? (await import('../support/source-maps.ts')).mapPosition
-    const captures = { isolates: heaps, readSource, mapPosition }
+    const captures = { isolates: heaps, readSource, sources }
     const { findings, setAside, explained } = findLeaks(captures)
     // What the heap tells, it tells better.
     const isTold = findings.some(({ pattern }) => pattern === 'handle-leak')
@@ -149,9 +154,10 @@ async function growthReport(
   growth: Growth,
   isolate: string,
   snapshots: Report['snapshots'],
+  sources: ScriptSources,
   { filter, sort }: CompareOptions,
 ): Promise<ReportGrowth> {
-  const { reportPath } = await import('./report.ts')
+  const [{ reportPath }, { shown }] = await Promise.all([import('./report.ts'), import('../detectors/shown.ts')])
   const wanted = filter?.toLowerCase()
   const matches = (...texts: string[]) => !wanted || texts.some((text) => text.toLowerCase().includes(wanted))
   const first = snapshots[0]!
@@ -168,7 +174,7 @@ async function growthReport(
     constructors: growth.classes
       .filter(({ name }) => matches(name))
       .sort(ORDER[sort])
-      .map((row) => reportClass(row, isolate)),
+      .map((row) => reportClass(row, isolate, sources)),
     clusters: growth.clusters
       .filter(({ className, path }) => matches(className, ...path.flatMap(({ edge, node }) => [edge, node])))
       .map(({ kind, className, count, countPerStep, bytes, path, culprit }) => ({
@@ -179,13 +185,17 @@ async function growthReport(
         countPerStep: [...countPerStep],
         retainedBytes: bytes,
         retainingPath: reportPath(path),
-        culprit: culprit ?? null,
+        culprit: culprit ? shown(culprit, sources).culprit : null,
       })),
   }
 }
 
 /** All fields one by one: of rows that are spread, V8 gives each a shape of its own, and there can be a million. */
-const reportClass = (row: ClassGrowth, isolate: string): ReportGrowth['constructors'][number] => ({
+const reportClass = (
+  row: ClassGrowth,
+  isolate: string,
+  sources: ScriptSources,
+): ReportGrowth['constructors'][number] => ({
   name: row.name,
   countBefore: row.countBefore,
   countAfter: row.countAfter,
@@ -194,11 +204,16 @@ const reportClass = (row: ClassGrowth, isolate: string): ReportGrowth['construct
   retainedBytesBefore: row.retainedBytesBefore,
   retainedBytesAfter: row.retainedBytesAfter,
   isolate,
-  location: row.location ?? null,
+  location: row.location ? locationShown(row.location, sources) : null,
   countDelta: row.countAfter - row.countBefore,
   shallowBytesDelta: row.shallowBytesAfter - row.shallowBytesBefore,
   retainedBytesDelta: row.retainedBytesAfter - row.retainedBytesBefore,
 })
+
+export function locationShown(place: ScriptPlace, sources: ScriptSources): ReportSourceLocation {
+  const { url, line, column } = sources.show(place)
+  return { url, line, column }
+}
 
 type Order = (a: ClassGrowth, b: ClassGrowth) => number
 const byRetained: Order = (a, b) =>

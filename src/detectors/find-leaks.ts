@@ -19,12 +19,13 @@ import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { arenaOf, arenaUint8 } from '../support/arena.ts'
 import { breathing } from '../support/breathing.ts'
 import { formatCount } from '../support/format.ts'
+import { createScriptSources, type ScriptSources } from '../support/script-sources.ts'
 import { rememberingSources } from '../support/sources.ts'
-import { codeFrame, mapped } from './code-frame.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
+import { evidenceShown, shown, withPlaces } from './shown.ts'
 import { isProgram } from './source.ts'
 import { withArticle } from './surroundings.ts'
 
@@ -64,6 +65,7 @@ export async function lookForSuspects(
 
 /** Judges what is suspect in all isolates together. Pure, but for reading sources. */
 export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DETECTORS): Leaks {
+  const sources = asGiven.sources ?? createScriptSources({ readFile: asGiven.readSource })
   const captures = { ...asGiven, readSource: rememberingSources(asGiven.readSource) }
   const leads = captures.isolates.flatMap((of) => leadsOf(of, captures.readSource))
   const accounts = new Map(captures.isolates.map((of) => [of, new Account(of)]))
@@ -78,7 +80,7 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
       const diagnosis = detector.diagnose(lead, captures)
       if (!diagnosis) continue
       taken.add(lead)
-      const finding = tell(detector.pattern, lead, diagnosis, captures)
+      const finding = tell(detector.pattern, lead, diagnosis, captures, sources)
       if (finding.confidence < LEAST_CONFIDENCE) {
         unlikely.push({ lead, title: finding.title, reason: finding.reason })
         continue
@@ -122,7 +124,7 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
       .sort((a, b) => weight(b) - weight(a)),
     setAside: [...unlikely.filter(({ lead }) => accounts.get(lead.of)!.shareKnown(lead.suspect) < MOSTLY), ...slowing]
       .map(({ lead: { of, suspect }, title, reason }) => ({
-        ...{ title, reason, isolate: of.isolate },
+        ...{ title, reason: withPlaces(reason, sources), isolate: of.isolate },
         ...{ retainedBytes: suspect.bytes, bytesPerSecond: Math.round(suspect.bytesPerSecond) },
       }))
       .sort((a, b) => b.retainedBytes - a.retainedBytes),
@@ -271,25 +273,27 @@ export function tell(
   pattern: string,
   lead: Lead,
   diagnosis: Diagnosis,
-  { readSource, mapPosition }: Captures,
+  { readSource }: Captures,
+  sources: ScriptSources,
 ): ReportFinding {
   const { suspect, of } = lead
   const path = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
   const blamed = { ...lead, graph: of.graph, lineage: of.heap.lineage }
-  const verdict = blame(blamed, { readSource, mapPosition, allocations: of.allocations })
-  const known = diagnosis.culprit && mapped(diagnosis.culprit, mapPosition)
+  const verdict = blame(blamed, { readSource, mapPosition: sources.mapPosition, allocations: of.allocations })
+  const known = diagnosis.culprit && shown(diagnosis.culprit, sources)
+  const ranked = verdict.culprit && shown(verdict.culprit, sources)
   // A package's line is for who finds none of the program's.
-  const isPackages = known?.package != null && verdict.culprit?.package === null
-  const culprit = (isPackages ? verdict.culprit : (known ?? verdict.culprit)) ?? null
+  const isPackages = known?.culprit.package != null && ranked?.culprit.package === null
+  const { culprit, codeFrame } = (isPackages ? ranked : (known ?? ranked)) ?? { culprit: null, codeFrame: [] }
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path), ...ownFile(path, culprit)]),
     severity: severityOf(confidence),
     confidence: Math.round(confidence * 100) / 100,
-    reason,
-    title: diagnosis.title,
+    reason: withPlaces(reason, sources),
+    title: withPlaces(diagnosis.title, sources),
     isolate: diagnosis.isolate ?? of.isolate,
     growth: {
       count: suspect.count,
@@ -300,11 +304,14 @@ export function tell(
       holders: suspect.holders.length,
     },
     culprit,
-    codeFrame: culprit ? codeFrame(readSource(culprit.url), culprit.line) : [],
+    codeFrame,
     retainingPath: steps,
-    evidence: { ...diagnosis.evidence, ...(verdict.sites.length > 0 && { allocationSites: [...verdict.sites] }) },
+    evidence: evidenceShown(
+      { ...diagnosis.evidence, ...(verdict.sites.length > 0 && { allocationSites: [...verdict.sites] }) },
+      sources,
+    ) as ReportFinding['evidence'],
     explains: [],
-    advice: diagnosis.advice,
+    advice: withPlaces(diagnosis.advice, sources),
   }
 }
 
