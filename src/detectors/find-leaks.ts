@@ -1,9 +1,11 @@
 // From a series of captures to findings: every lead goes to the most specific detector that knows it, one cause is told once.
 
-import type { AllocationStack } from '../analysis/allocations.ts'
+import type { AllocationSite, AllocationStack } from '../analysis/allocations.ts'
+import { sourcesOf } from '../analysis/app-modules.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import { blame, type Culprit, type ReadSource } from '../analysis/culprit.ts'
 import { wayIn } from '../analysis/entries.ts'
+import { OriginalNames } from '../analysis/original-names.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { findSuspects } from '../analysis/suspects.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
@@ -25,7 +27,7 @@ import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detecto
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
-import { evidenceShown, shown, withPlaces } from './shown.ts'
+import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
 import { isProgram } from './source.ts'
 import { withArticle } from './surroundings.ts'
 
@@ -108,7 +110,9 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
         if (covered) account.take(other.suspect)
         taken.add(other)
         explains.push({
-          title: `${other.suspect.className} in ${other.name}`,
+          title: inSource(other, other.path, captures.readSource, sources).say(
+            `${other.suspect.className} in ${other.name}`,
+          ),
           count: other.suspect.count,
           retainedBytes: other.suspect.bytes,
         })
@@ -117,14 +121,14 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
     }
   }
   const all = [...accounts.values()]
-  const slowing = found.size > 0 ? [] : captures.isolates.flatMap((of) => slowingIn(of, captures.readSource))
+  const slowing = found.size > 0 ? [] : captures.isolates.flatMap((of) => slowingIn(of, captures.readSource, sources))
   return {
     findings: [...found.values()]
       .map(({ finding, explains }) => ({ ...finding, explains }))
       .sort((a, b) => weight(b) - weight(a)),
     setAside: [...unlikely.filter(({ lead }) => accounts.get(lead.of)!.shareKnown(lead.suspect) < MOSTLY), ...slowing]
       .map(({ lead: { of, suspect }, title, reason }) => ({
-        ...{ title, reason: withPlaces(reason, sources), isolate: of.isolate },
+        ...{ title, reason, isolate: of.isolate },
         ...{ retainedBytes: suspect.bytes, bytesPerSecond: Math.round(suspect.bytesPerSecond) },
       }))
       .sort((a, b) => b.retainedBytes - a.retainedBytes),
@@ -200,7 +204,11 @@ class Account {
 }
 
 /** Where nothing leaks, what has gained much and gains less and less is worth a word: it may only have been held up. */
-function slowingIn(of: IsolateHeap, readSource: ReadSource): { lead: Lead; title: string; reason: string }[] {
+function slowingIn(
+  of: IsolateHeap,
+  readSource: ReadSource,
+  sources: ScriptSources,
+): { lead: Lead; title: string; reason: string }[] {
   const least = Math.max(SLOWING.bytes, SLOWING.share * of.growthBytes)
   return of.suspects
     .filter(({ trend, bytes }) => trend === 'slowing' && bytes >= least)
@@ -209,7 +217,8 @@ function slowingIn(of: IsolateHeap, readSource: ReadSource): { lead: Lead; title
       const lead = leadOf(of, suspect, readSource)
       const title = `${formatCount(suspect.count)} ${suspect.className} more in ${lead.name}`
       const { reason, bounded } = lead.likelihood
-      return { lead, title, reason: bounded ? reason : SLOWING.reason }
+      const { say } = inSource(lead, lead.path, readSource, sources)
+      return { lead, title: say(title), reason: say(bounded ? reason : SLOWING.reason) }
     })
 }
 
@@ -226,9 +235,9 @@ export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource
   const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
   const way = byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
   const path = describeWay(graph, way)
-  const { full } = nameOf(path)
+  const name = nameOf(path)
   const likelihood = judgeLead({ of, suspect, way, readSource })
-  return { suspect, of, way, path, name: full ?? withArticle(suspect.className), likelihood }
+  return { suspect, of, way, path, name: name ?? withArticle(suspect.className), likelihood }
 }
 
 /** A value of a WeakMap's lives by its key, but it is in the WeakMap that the program keeps it. */
@@ -259,14 +268,21 @@ function tableBetween(graph: HeapGraph, key: number, value: number): number | un
 
 const NAMED = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 
-/** What a path's container is called: its last name, and that with the name of what it belongs to. */
-function nameOf(path: readonly PathStep[]): { full: string | undefined; last: string | undefined } {
-  const names = path
-    .slice(0, -1)
-    .map(({ edge, node }) => (/^(scope)$/.test(node) ? undefined : NAMED.exec(edge)?.[1]))
-    .filter((name) => name !== undefined && !/^\d+$/.test(name))
-  const last = names.at(-1)
-  return { full: names.length > 1 ? `${names.at(-2)}.${last}` : last, last }
+/** What a path's container is called: its last name, with the name of what it belongs to; a variable belongs to nothing. */
+function nameOf(path: readonly PathStep[]): string | undefined {
+  const named = path.slice(0, -1).flatMap(({ edge, node }) => {
+    const name = /^(scope)$/.test(node) ? undefined : NAMED.exec(edge)?.[1]
+    return name === undefined || /^\d+$/.test(name) ? [] : [{ name, isVariable: edge.startsWith('context variable ') }]
+  })
+  const [owner, last] = named.length > 1 ? named.slice(-2) : [undefined, named[0]]
+  return owner && !last!.isVariable ? `${owner.name}.${last!.name}` : last?.name
+}
+
+/** The path of a lead, and its texts, as the source has the names and the places in them. */
+function inSource({ of }: Lead, asRan: readonly PathStep[], readSource: ReadSource, sources: ScriptSources) {
+  const original = new OriginalNames(of.graph, sourcesOf(readSource), sources)
+  const { path, names } = original.path(asRan)
+  return { original, path, say: (text: string): string => withPlaces(withNames(text, names), sources) }
 }
 
 export function tell(
@@ -277,13 +293,18 @@ export function tell(
   sources: ScriptSources,
 ): ReportFinding {
   const { suspect, of } = lead
-  const path = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
+  const asRan = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
+  const { original, path, say } = inSource(lead, asRan, readSource, sources)
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
   const blamed = { ...lead, graph: of.graph, lineage: of.heap.lineage }
   const verdict = blame(blamed, { readSource, mapPosition: sources.mapPosition, allocations: of.allocations })
-  const known = diagnosis.culprit && shown(diagnosis.culprit, sources)
-  const ranked = verdict.culprit && shown(verdict.culprit, sources)
+  const called = <T extends AllocationSite | Culprit>(it: T): T => ({
+    ...it,
+    function: (it.function && original.functionAround(it, it.function)) || it.function,
+  })
+  const known = diagnosis.culprit && shown(called(diagnosis.culprit), sources)
+  const ranked = verdict.culprit && shown(called(verdict.culprit), sources)
   // A package's line is for who finds none of the program's.
   const isPackages = known?.culprit.package != null && ranked?.culprit.package === null
   const { culprit, codeFrame } = (isPackages ? ranked : (known ?? ranked)) ?? { culprit: null, codeFrame: [] }
@@ -292,8 +313,8 @@ export function tell(
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path), ...ownFile(path, culprit)]),
     severity: severityOf(confidence),
     confidence: Math.round(confidence * 100) / 100,
-    reason: withPlaces(reason, sources),
-    title: withPlaces(diagnosis.title, sources),
+    reason: say(reason),
+    title: say(diagnosis.title),
     isolate: diagnosis.isolate ?? of.isolate,
     growth: {
       count: suspect.count,
@@ -307,11 +328,12 @@ export function tell(
     codeFrame,
     retainingPath: steps,
     evidence: evidenceShown(
-      { ...diagnosis.evidence, ...(verdict.sites.length > 0 && { allocationSites: [...verdict.sites] }) },
+      { ...diagnosis.evidence, ...(verdict.sites.length > 0 && { allocationSites: verdict.sites.map(called) }) },
       sources,
+      say,
     ) as ReportFinding['evidence'],
     explains: [],
-    advice: withPlaces(diagnosis.advice, sources),
+    advice: say(diagnosis.advice),
   }
 }
 

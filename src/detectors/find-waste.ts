@@ -41,6 +41,7 @@ function tell(
   { title, culprit: found, confidence, reason, evidence, advice }: Waste,
   scripts: ScriptSources,
 ): ReportFinding {
+  const say = (text: string): string => withPlaces(text, scripts)
   const { culprit, codeFrame } = found ? shown(found, scripts) : { culprit: null, codeFrame: [] }
   return {
     pattern,
@@ -49,16 +50,16 @@ function tell(
     // It kills nobody.
     severity: confidence >= 0.5 ? 'warning' : 'note',
     confidence,
-    reason: withPlaces(reason, scripts),
-    title: withPlaces(title, scripts),
+    reason: say(reason),
+    title: say(title),
     isolate,
     growth: NO_GROWTH,
     culprit,
     codeFrame,
     retainingPath: [],
-    evidence: evidenceShown(evidence, scripts) as ReportFinding['evidence'],
+    evidence: evidenceShown(evidence, scripts, say) as ReportFinding['evidence'],
     explains: [],
-    advice: withPlaces(advice, scripts),
+    advice: say(advice),
   }
 }
 

@@ -4,6 +4,7 @@ import type { Culprit } from '../analysis/culprit.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import type { ScriptPlace, ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'
+import { escaped } from './statements.ts'
 
 export interface ShownCulprit {
   readonly culprit: Culprit
@@ -20,6 +21,8 @@ type Form = 'place' | 'line' | 'text'
 // Unicode leaves these to programs, for use inside: no text that is shown has them.
 const [BEGIN, NEXT, END] = ['\ufdd0', '\ufdd1', '\ufdd2']
 const MARK = new RegExp(`${BEGIN}([^${NEXT}]*)${NEXT}(\\d+)${NEXT}(\\d+)${NEXT}(place|line|text)${END}`, 'g')
+
+const PLACES = new RegExp(`(${BEGIN}[^${END}]*${END})`)
 
 /** A place in a script as a detector puts it into a text; `withPlaces` turns it into one in the source. */
 export const placeMark = (
@@ -40,12 +43,30 @@ export function withPlaces(text: string, sources: ScriptSources): string {
   })
 }
 
-/** Evidence with its places shown: in texts, and in each object that has a `url` and a `line`. */
-export function evidenceShown(value: unknown, sources: ScriptSources): unknown {
-  if (typeof value === 'string') return withPlaces(value, sources)
-  if (Array.isArray(value)) return value.map((each) => evidenceShown(each, sources))
+/** Words of the texts here that a minifier may call a variable by. */
+const WORDS = new Set(
+  'a an and are as at be by do for go he if in is it its let me more my new no not of off on once one or out put set so than that the to up us use we with B KB MB GB s ms'.split(
+    ' ',
+  ),
+)
+
+/** The text with names as the source has them; a name that is a word as well, or is quoted, stays. */
+export function withNames(text: string, names: ReadonlyMap<string, string>): string {
+  const known = [...names.keys()].filter((name) => !WORDS.has(name)).map(escaped)
+  if (known.length === 0) return text
+  const name = new RegExp(`(?<![\\p{ID_Continue}$.'"’#@/\\\\-])(?:${known.join('|')})(?![\\p{ID_Continue}$'"’])`, 'gu')
+  return text
+    .split(PLACES)
+    .map((part) => (part.startsWith(BEGIN!) ? part : part.replace(name, (it) => names.get(it)!)))
+    .join('')
+}
+
+/** Evidence as it is shown: its texts by `say`, and the place of each object that has a `url` and a `line`. */
+export function evidenceShown(value: unknown, sources: ScriptSources, say: (text: string) => string): unknown {
+  if (typeof value === 'string') return say(value)
+  if (Array.isArray(value)) return value.map((each) => evidenceShown(each, sources, say))
   if (typeof value !== 'object' || value === null) return value
-  const known = Object.fromEntries(Object.entries(value).map(([key, each]) => [key, evidenceShown(each, sources)]))
+  const known = Object.fromEntries(Object.entries(value).map(([key, each]) => [key, evidenceShown(each, sources, say)]))
   const { url, line, column, text } = value as { url?: unknown; line?: unknown; column?: unknown; text?: unknown }
   if (typeof url !== 'string' || typeof line !== 'number') return known
   const place = sources.show({ url, line, column: typeof column === 'number' ? column : 1 })

@@ -43,7 +43,8 @@ export function blockVariable(snapshot: Snapshot, context: number, edge: number)
   return least === most ? names[least] : undefined
 }
 
-function localNames(snapshot: Snapshot, context: number): string[] {
+/** Names of a block's variables in their order, by what describes it; empty for other scopes. */
+export function localNames(snapshot: Snapshot, context: number): string[] {
   const { firstEdge, edges, edgeNameOrIndex, nodeType, nodeName, strings } = snapshot
   const names: string[] = []
   for (let edge = firstEdge[context]!; edge < firstEdge[context + 1]!; edge++) {
