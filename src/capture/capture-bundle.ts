@@ -93,8 +93,7 @@ export async function captureBundle(session: InspectorSession, path: string, opt
     if (captures.every(({ status }) => status === 'failed')) throw visit.failures.get('main')!
     const links = await findLinks(visit)
     const scripts = await readAllScripts(visit)
-    if (scripts.length > 0)
-      writeScripts(join(folder.path, SCRIPTS), options.redacted ? scripts.map(withoutTexts) : scripts)
+    if (scripts.length > 0) writeScripts(join(folder.path, SCRIPTS), options.redacted ? withoutTexts(scripts) : scripts)
     const bundle: Bundle = {
       schemaVersion: 1,
       tool: { name: 'leakscope', version: toolVersion() },

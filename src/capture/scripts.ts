@@ -131,14 +131,34 @@ export function fromStart(
   return text.slice(start, end)
 }
 
-/** Without the program's texts: what is left tells where lines come from. */
-export function withoutTexts({ url, length, map }: RunningScript): RunningScript {
-  return { url, length, text: null, map: map === null ? null : withoutContents(map) }
+/** Without the program's texts: what is left tells where lines come from, and whether a file has changed since. */
+export function withoutTexts(scripts: readonly RunningScript[]): RunningScript[] {
+  return scripts
+    .filter(({ url, map }) => map !== null || url.startsWith('file:'))
+    .map(({ url, length, map }) => ({
+      ...{ url: url.replace(/[?#].*$/s, ''), length, text: null },
+      map: map === null ? null : withoutContents(map),
+    }))
 }
+
+/** What a map needs to tell of places and names: https://tc39.es/ecma426/#sec-source-map-format */
+const OF_PLACES = [
+  'version',
+  'file',
+  'sourceRoot',
+  'sources',
+  'names',
+  'mappings',
+  'sections',
+  'offset',
+  'map',
+  'line',
+  'column',
+]
 
 function withoutContents(map: string): string | null {
   try {
-    return JSON.stringify(JSON.parse(map), (key, value) => (key === 'sourcesContent' ? undefined : value))
+    return JSON.stringify(JSON.parse(map), OF_PLACES)
   } catch {
     return null
   }

@@ -6,6 +6,7 @@ import { type Bundle, BundleSchema, readBundle } from '../capture/bundle.ts'
 import { holdsBundle, MANIFEST } from '../capture/bundle-folder.ts'
 import { captureBundle } from '../capture/capture-bundle.ts'
 import { pause } from '../capture/pause.ts'
+import { readScriptsFile, withoutTexts, writeScripts } from '../capture/scripts.ts'
 import type { Driver } from '../check/driver.ts'
 import type { Measured } from '../check/rounds.ts'
 import { workThatStandsOut } from '../check/stand-out.ts'
@@ -138,6 +139,10 @@ export async function keepCapture(
         const how = { key, signal: context.signal, onProgress: (part: number) => progress.update(part) }
         await redactFile(join(from, file), join(folder.path, `${file}.gz`), how)
       } else cpSync(join(from, file), join(folder.path, file))
+    }
+    if (bundle.scripts !== null) {
+      const scripts = readScriptsFile(join(from, bundle.scripts))
+      writeScripts(join(folder.path, bundle.scripts), redact ? withoutTexts(scripts) : scripts)
     }
     const kept: Bundle = redact
       ? {

@@ -125,11 +125,19 @@ export function createScriptSources({
       return original && file.has(at) ? shownIn(file, at) : nowhere(at.url)
     }
     if (!compiled.has(at)) return nowhere(at.url)
-    if (file === undefined || sameText(file.text, compiled.text)) return shownIn(compiled, at)
+    if (file === undefined) return (original ? undefined : inBundlersFile(at, compiled)) ?? shownIn(compiled, at)
+    if (sameText(file.text, compiled.text)) return shownIn(compiled, at)
     const again = findAgain(compiled, file, at)
-    return again
-      ? shownIn(file, { url: at.url, ...again })
-      : { ...nowhere(at.url), codeFrame: frameOf(compiled, at.line) }
+    return again ? shownIn(file, { url: at.url, ...again }) : { ...nowhere(at.url), codeFrame: frameOf(compiled, at) }
+  }
+
+  /** A module of a bundle that has no map, named by the file that it was made of: told by what reads the same there. */
+  function inBundlersFile(place: ScriptPlace, compiled: Lines): ShownPlace | undefined {
+    if (!isBundlers(place.url)) return undefined
+    const url = locate(place.url, place.url, undefined, cwd, readFile, true)
+    const file = linesOf('file', url)
+    const again = file && findAgain(compiled, file, place)
+    return again && shownIn(file, { url, ...again })
   }
 
   return { readScript, mapPosition, show }
@@ -173,18 +181,25 @@ const nowhere = (url: string): ShownPlace => ({ url, line: 0, column: 0, codeFra
 
 const shownIn = (lines: Lines, { url, line, column }: ScriptPlace): ShownPlace => ({
   ...{ url, line, column },
-  codeFrame: frameOf(lines, line),
+  codeFrame: frameOf(lines, { line, column }),
 })
 
 const FRAME = { before: 2, after: 2, width: 200 }
 
-function frameOf(lines: Lines, line: number): ShownPlace['codeFrame'] {
+function frameOf(lines: Lines, { line, column }: Pick<ScriptPlace, 'line' | 'column'>): ShownPlace['codeFrame'] {
   const from = Math.max(1, line - FRAME.before)
   const to = Math.min(lines.count, line + FRAME.after)
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => ({
     line: from + i,
-    text: lines.line(from + i).slice(0, FRAME.width),
+    text: from + i === line ? textAround(lines.line(line), column) : lines.line(from + i).slice(0, FRAME.width),
   }))
+}
+
+/** A line of a script that was minified has everything in it. */
+function textAround(text: string, column: number): string {
+  if (column <= 0.8 * FRAME.width) return text.slice(0, FRAME.width)
+  const start = column - 1 - FRAME.width / 4
+  return `…${text.slice(start, start + FRAME.width - 1)}`
 }
 
 /** Heaps name CommonJS modules by path and ES modules by URL, which may have a query; the debugger makes URLs of all. */
@@ -275,6 +290,7 @@ const MOST_FOLDERS = 16
  * folder that such paths start in is not told; it is one above the bundle, or above where the program runs. A file must
  * have the text that the map carries, but for one in the bundle's own package, which may have changed since. Sources of
  * a package's bundle are the package's, whether they were published or not.
+ * @param anyText whether it is for the caller to see that the file has the right text
  */
 function locate(
   source: string,
@@ -282,9 +298,10 @@ function locate(
   content: string | undefined,
   cwd: string | null | undefined,
   readFile: ReadSource,
+  anyText = false,
 ): string {
   const path = source
-    .replace(/^[\w-]+:\/\/[^/]*\//, '')
+    .replace(/^[\w-]+:\/\/[^/]*\/(?:\([^)]*\)\/)?/, '')
     .replace(/[?#].*$/s, '')
     .replace(/^(?:\.?\/)+|^\[[^\]]*\]\//, '')
   const isUrl = script.startsWith('file:')
@@ -301,7 +318,7 @@ function locate(
       const file = join(folder, path)
       const text = readFile(file)
       if (text !== undefined) {
-        if (content === undefined ? ownPackage : sameText(text, content)) return name(file)
+        if (anyText || (content === undefined ? ownPackage : sameText(text, content))) return name(file)
         if (ownPackage) edited ??= file
       }
       if (folder === root) return name(edited ?? file)
