@@ -5,7 +5,7 @@ import { localNames } from '../graph/block-scope.ts'
 import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
-import { nodeName } from '../graph/look.ts'
+import { internal, nodeName } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import {
@@ -22,6 +22,7 @@ import {
 } from '../source/syntax-tree.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
 import type { Sources } from './app-modules.ts'
+import { isOwn } from './origins.ts'
 import { offsetOf, placeOf } from './source-outline.ts'
 
 /** Places where a variable is used that are asked for its name. */
@@ -37,26 +38,28 @@ export interface NamedPath {
 export class OriginalNames {
   readonly #graph: HeapGraph
   readonly #trees: Sources
-  readonly #mapPosition: ScriptSources['mapPosition']
+  readonly #scripts: ScriptSources
+  readonly #makersOf = new Map<number, readonly number[]>()
 
   /** @param trees of the scripts as they ran */
-  constructor(graph: HeapGraph, trees: Sources, { mapPosition }: ScriptSources) {
+  constructor(graph: HeapGraph, trees: Sources, scripts: ScriptSources) {
     this.#graph = graph
     this.#trees = trees
-    this.#mapPosition = mapPosition
+    this.#scripts = scripts
   }
 
   /** The path with the names of variables, functions and classes that its scripts' maps know. */
   path(path: readonly PathStep[]): NamedPath {
+    const own = new Set([...this.#graph.scriptUrls.values()].filter(isOwn))
+    if (![...own].some((url) => this.#scripts.hasMap(url))) return { path, names: new Map() }
     const names = new Map<string, string | undefined>()
     const note = (name: string, original: string): void => {
       const known = names.has(name) ? names.get(name) : original
       names.set(name, known === original ? original : undefined)
     }
-    const makers = this.#makersOf(path)
     const named = path.map((step, i): PathStep => {
       const variable = /^context variable '(.*)'$/.exec(step.edge)?.[1]
-      const original = variable === undefined ? undefined : this.#variable(path[i - 1]?.ordinal, variable, makers)
+      const original = variable === undefined ? undefined : this.#variable(path[i - 1]?.ordinal, variable)
       if (original !== undefined) note(variable!, original)
       const edge = original === undefined ? step.edge : `context variable '${original}'`
       const name = nodeName(this.#graph, step.ordinal)
@@ -104,7 +107,7 @@ export class OriginalNames {
 
   /** Only what has a map is read for its names. */
   #find({ url, line, column }: SourceLocation): { tree: SyntaxTree; offset: number } | undefined {
-    if (!this.#mapPosition(url, line, column)) return undefined
+    if (!this.#scripts.mapPosition(url, line, column)) return undefined
     const tree = this.#trees.tree(url)
     const outline = this.#trees.outline(url)
     return tree && outline && { tree, offset: offsetOf(outline, line, column) }
@@ -116,42 +119,45 @@ export class OriginalNames {
     const uses = bindingOf(declared)?.references.slice(0, MOST_USES) ?? []
     for (const { start } of [declared, ...uses]) {
       const { line, column } = placeOf(outline!, start)
-      const name = this.#mapPosition(tree.url, line, column)?.name
+      const name = this.#scripts.mapPosition(tree.url, line, column)?.name
       if (name !== undefined) return name === declared.name ? undefined : name
     }
     return undefined
   }
 
-  #variable(context: number | undefined, name: string, makers: ReadonlyMap<number, number>): string | undefined {
-    const closure = context === undefined ? undefined : makers.get(context)
-    const place = closure === undefined ? undefined : this.#graph.sourceLocation(closure)
-    const found = place && this.#find(place)
-    const made = found && functionAt(found.tree, found.offset)
-    if (!made) return undefined
-    const binding = bindingIn(scopeOf(made), name, variablesOf(this.#graph, context!))
-    return binding && this.#nameOf(binding.declared, found.tree)
+  #variable(context: number | undefined, name: string): string | undefined {
+    if (context === undefined) return undefined
+    for (const closure of this.#makers(context)) {
+      const place = this.#graph.sourceLocation(closure)
+      const found = place && this.#find(place)
+      const made = found && functionAt(found.tree, found.offset)
+      const binding = made && bindingIn(scopeOf(made), name, variablesOf(this.#graph, context))
+      if (binding) return this.#nameOf(binding.declared, found.tree)
+    }
+    return undefined
   }
 
-  /** By context on a path: a function that was made in it, whose place V8 tells. */
-  #makersOf(path: readonly PathStep[]): Map<number, number> {
-    const makers = new Map<number, number>()
-    const contexts = new Set(
-      path.flatMap(({ edge }, i) => (i > 0 && edge.startsWith('context variable ') ? [path[i - 1]!.ordinal] : [])),
-    )
-    const { locations, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = this.#graph.snapshot
-    const context = strings.indexOf('context')
-    for (let row = 0; row < locations.node.length && makers.size < contexts.size; row++) {
-      const node = locations.node[row]!
-      if (nodeType[node] !== NodeType.closure) continue
-      for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-        const target = edgeTarget(edges[edge]!)
-        const isContext = edgeType(edges[edge]!) === EdgeType.internal && edgeNameOrIndex[edge] === context
-        if (isContext && contexts.has(target) && !makers.has(target)) makers.set(target, node)
-      }
+  /** A few functions that were made in a context: among its own variables, or else the first that the snapshot has. */
+  #makers(context: number): readonly number[] {
+    const known = this.#makersOf.get(context)
+    if (known) return known
+    const { firstEdge, edges, locations, nodeType } = this.#graph.snapshot
+    const makers: number[] = []
+    this.#makersOf.set(context, makers)
+    const note = (node: number): void => {
+      if (nodeType[node] === NodeType.closure && internal(this.#graph, node, 'context') === context) makers.push(node)
     }
+    for (let edge = firstEdge[context]!; edge < firstEdge[context + 1]! && makers.length < MOST_MAKERS; edge++) {
+      note(edgeTarget(edges[edge]!))
+    }
+    const rows = makers.length > 0 ? 0 : locations.node.length
+    for (let row = 0; row < rows && makers.length < MOST_MAKERS; row++) note(locations.node[row]!)
     return makers
   }
 }
+
+/** Functions of one scope that are asked where that is. */
+const MOST_MAKERS = 5
 
 /** Variables that nobody declares. */
 const IMPLICIT = /^(?:\.|(?:this|arguments|new\.target)$)/

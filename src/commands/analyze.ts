@@ -105,7 +105,9 @@ async function analyzeOne(
     { createScriptSources },
     { ROOT },
     { reportPath, reportSnapshot },
-    { locationShown },
+    { shownClass },
+    { OriginalNames },
+    { sourcesOf },
   ] = await Promise.all([
     import('../analysis/open-snapshot.ts'),
     import('../analysis/overview.ts'),
@@ -114,7 +116,9 @@ async function analyzeOne(
     import('../support/script-sources.ts'),
     import('../graph/roots.ts'),
     import('./report.ts'),
-    import('./comparison.ts'),
+    import('../detectors/shown.ts'),
+    import('../analysis/original-names.ts'),
+    import('../analysis/app-modules.ts'),
   ])
   progress.stage(`reading${of}`)
   const opened = await openSnapshot(file, {
@@ -132,6 +136,7 @@ async function analyzeOne(
   const { fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
   const { kinds, classes, dominators, largestStrings, duplicateStrings } = tellOverview(graph, found)
   const sources = createScriptSources({ ...known, isWhatRan: createFileCheck([graph]) })
+  const names = new OriginalNames(graph, sourcesOf(sources.readScript), sources)
   const findings = findPiles(isolate, opened, sources)
   // Its index may take a moment longer than the report.
   opened.close()
@@ -143,11 +148,7 @@ async function analyzeOne(
     ),
     heap: {
       kinds: kinds.map((row) => ({ isolate, ...row })),
-      constructors: classes.map((row) => ({
-        isolate,
-        ...row,
-        location: row.location ? locationShown(row.location, sources) : null,
-      })),
+      constructors: classes.map((row) => ({ isolate, ...row, ...shownClass(row, names, sources) })),
       dominators: dominators.map(({ path, ...row }) => ({ isolate, ...row, retainingPath: reportPath(path) })),
       largestStrings: largestStrings.map(({ node, nodeId, retainedBytes, path }) => ({
         isolate,

@@ -3,12 +3,14 @@
 import type { AllocationStack } from '../analysis/allocations.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
+import type { OriginalNames } from '../analysis/original-names.ts'
 import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
 import type { FilesSeen } from '../detectors/open-files.ts'
-import type { Report, ReportSourceLocation } from '../findings/report.ts'
+import type { ShownClass } from '../detectors/shown.ts'
+import type { Report } from '../findings/report.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { Progress } from '../support/progress.ts'
-import type { ScriptPlace, ScriptSources } from '../support/script-sources.ts'
+import type { ScriptSources } from '../support/script-sources.ts'
 import type { Comparison, SnapshotInput } from './inputs.ts'
 
 export const SORTS = ['retained', 'shallow', 'count'] as const
@@ -47,6 +49,8 @@ export async function compareAll(
     { viewsToAsk },
     { createScriptSources },
     { createFileCheck },
+    { OriginalNames },
+    { sourcesOf },
   ] = await Promise.all([
     import('../analysis/compare.ts'),
     import('../analysis/growth.ts'),
@@ -56,6 +60,8 @@ export async function compareAll(
     import('../detectors/buffer-slab-retention.ts'),
     import('../support/script-sources.ts'),
     import('../analysis/functions-in-file.ts'),
+    import('../analysis/original-names.ts'),
+    import('../analysis/app-modules.ts'),
   ])
   const { limit, filter, json, signal } = options
   const parts: GrowthPart[] = []
@@ -83,10 +89,11 @@ export async function compareAll(
       open.push(heap.opened)
       graphs.push(heap.opened.graph)
       const growth = tellGrowth(heap, growthOptions)
+      const names = new OriginalNames(heap.opened.graph, sourcesOf(readSource), sources)
       const rows = growth.snapshots.map((totals, i) =>
         reportSnapshot(totals, { isolate, takenAt: snapshots[i]!.takenAt }),
       )
-      parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, sources, options) })
+      parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, { names, sources }, options) })
       const seconds = rows.map(({ takenAt }) => Date.parse(takenAt) / 1000)
       if (heap.matching === 'id' || !options.acrossProcesses) {
         const allocations = await readProfiles(snapshots)
@@ -154,10 +161,13 @@ async function growthReport(
   growth: Growth,
   isolate: string,
   snapshots: Report['snapshots'],
-  sources: ScriptSources,
+  { names, sources }: { names: OriginalNames; sources: ScriptSources },
   { filter, sort }: CompareOptions,
 ): Promise<ReportGrowth> {
-  const [{ reportPath }, { shown }] = await Promise.all([import('./report.ts'), import('../detectors/shown.ts')])
+  const [{ reportPath }, { shown, shownClass }] = await Promise.all([
+    import('./report.ts'),
+    import('../detectors/shown.ts'),
+  ])
   const wanted = filter?.toLowerCase()
   const matches = (...texts: string[]) => !wanted || texts.some((text) => text.toLowerCase().includes(wanted))
   const first = snapshots[0]!
@@ -174,19 +184,22 @@ async function growthReport(
     constructors: growth.classes
       .filter(({ name }) => matches(name))
       .sort(ORDER[sort])
-      .map((row) => reportClass(row, isolate, sources)),
+      .map((row) => reportClass(row, isolate, shownClass(row, names, sources))),
     clusters: growth.clusters
       .filter(({ className, path }) => matches(className, ...path.flatMap(({ edge, node }) => [edge, node])))
-      .map(({ kind, className, count, countPerStep, bytes, path, culprit }) => ({
-        kind,
-        constructor: className,
-        isolate,
-        count,
-        countPerStep: [...countPerStep],
-        retainedBytes: bytes,
-        retainingPath: reportPath(path),
-        culprit: culprit ? shown(culprit, sources).culprit : null,
-      })),
+      .map(({ kind, className, count, countPerStep, bytes, path: asRan, culprit }) => {
+        const { path, names: original } = names.path(asRan)
+        return {
+          kind,
+          constructor: original.get(className) ?? className,
+          isolate,
+          count,
+          countPerStep: [...countPerStep],
+          retainedBytes: bytes,
+          retainingPath: reportPath(path),
+          culprit: culprit ? shown(culprit, sources).culprit : null,
+        }
+      }),
   }
 }
 
@@ -194,9 +207,9 @@ async function growthReport(
 const reportClass = (
   row: ClassGrowth,
   isolate: string,
-  sources: ScriptSources,
+  { name, location }: ShownClass,
 ): ReportGrowth['constructors'][number] => ({
-  name: row.name,
+  name,
   countBefore: row.countBefore,
   countAfter: row.countAfter,
   shallowBytesBefore: row.shallowBytesBefore,
@@ -204,16 +217,11 @@ const reportClass = (
   retainedBytesBefore: row.retainedBytesBefore,
   retainedBytesAfter: row.retainedBytesAfter,
   isolate,
-  location: row.location ? locationShown(row.location, sources) : null,
+  location,
   countDelta: row.countAfter - row.countBefore,
   shallowBytesDelta: row.shallowBytesAfter - row.shallowBytesBefore,
   retainedBytesDelta: row.retainedBytesAfter - row.retainedBytesBefore,
 })
-
-export function locationShown(place: ScriptPlace, sources: ScriptSources): ReportSourceLocation {
-  const { url, line, column } = sources.show(place)
-  return { url, line, column }
-}
 
 type Order = (a: ClassGrowth, b: ClassGrowth) => number
 const byRetained: Order = (a, b) =>

@@ -1,6 +1,8 @@
 // How places are shown: detectors speak of scripts as they ran, people read the sources that these were made of.
 
 import type { Culprit } from '../analysis/culprit.ts'
+import type { OriginalNames } from '../analysis/original-names.ts'
+import { isOwn } from '../analysis/origins.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import type { ScriptPlace, ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'
@@ -14,6 +16,22 @@ export interface ShownCulprit {
 export function shown(culprit: Culprit, sources: ScriptSources): ShownCulprit {
   const { url, line, column, codeFrame } = sources.show(culprit)
   return { culprit: { ...culprit, url, line, column, package: packageOf(url) }, codeFrame: [...codeFrame] }
+}
+
+export interface ShownClass {
+  readonly name: string
+  readonly location: ScriptPlace | null
+}
+
+/** A class as the source has it. Those of packages stay where V8 says: there may be thousands, and each has to be read. */
+export function shownClass(
+  { name, location }: { readonly name: string; readonly location?: ScriptPlace | null | undefined },
+  names: OriginalNames,
+  sources: ScriptSources,
+): ShownClass {
+  if (!location || !isOwn(location.url)) return { name, location: location ?? null }
+  const { url, line, column } = sources.show(location)
+  return { name: names.nameAt(location, name) ?? name, location: { url, line, column } }
 }
 
 type Form = 'place' | 'line' | 'text'

@@ -40,6 +40,7 @@ export interface ScriptSources {
   readonly readScript: ReadSource
   /** The place in the source; undefined where the script has no map, or that says nothing of the place. */
   readonly mapPosition: (url: string, line: number, column: number) => OriginalPosition | undefined
+  readonly hasMap: (url: string) => boolean
   readonly show: (place: ScriptPlace) => ShownPlace
 }
 
@@ -140,7 +141,7 @@ export function createScriptSources({
     return again && shownIn(file, { url, ...again })
   }
 
-  return { readScript, mapPosition, show }
+  return { readScript, mapPosition, hasMap: (url) => maps.has(url), show }
 }
 
 /** A text by its lines, which are counted from 1. */
@@ -239,9 +240,8 @@ function findAgain(
   const bare = text.replace(/\s/g, '')
   if (bare.length < TELLING) return undefined
   const beside = file.line(line)
-  if (bare.length >= LEFT * beside.replace(/\s/g, '').length && isWithin(bare, beside)) {
-    return { line, column: columnIn(beside, text, column) }
-  }
+  const within = bare.length >= LEFT * beside.replace(/\s/g, '').length ? columnsWithin(bare, beside) : undefined
+  if (within) return { line, column: within[text.slice(0, column - 1).replace(/\s/g, '').length] ?? beside.length + 1 }
   let nearest: number | undefined
   for (let at = 1; at <= file.count; at++) {
     const isNearer = nearest === undefined || Math.abs(at - line) < Math.abs(nearest - line)
@@ -257,14 +257,15 @@ function isBlanked(text: string, whole: string): boolean {
   return true
 }
 
-/** Whether the characters of a text follow each other in a longer one. */
-function isWithin(text: string, whole: string): boolean {
-  let at = -1
-  for (const character of text) {
-    at = whole.indexOf(character, at + 1)
-    if (at < 0) return false
+/** Where the characters of a text follow each other in a longer one, 1-based; undefined where they do not. */
+function columnsWithin(text: string, whole: string): number[] | undefined {
+  const columns: number[] = []
+  for (let i = 0; i < text.length; i++) {
+    const at = whole.indexOf(text[i]!, columns.at(-1) ?? 0)
+    if (at < 0) return undefined
+    columns.push(at + 1)
   }
-  return true
+  return columns
 }
 
 /** Where a line has what stands at a column of another one; 1-based. */

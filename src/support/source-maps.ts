@@ -64,6 +64,11 @@ export class SourceMaps {
     return this.#at(url, line, column - 1)
   }
 
+  /** Whether a script has a map that can be used. */
+  has(url: string): boolean {
+    return this.#load(url) !== null
+  }
+
   /** The place in the source of the first thing that stands on a line of a script. */
   line(url: string, line: number): OriginalPosition | undefined {
     return this.#at(url, line, 0, LEAST_UPPER_BOUND)
