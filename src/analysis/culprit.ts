@@ -17,7 +17,7 @@ import type { NearFunction } from './surroundings.ts'
 
 export { packageOf, type ReadSource, readLocalSource } from '../support/sources.ts'
 
-/** A line of source, 1-based, and how it is tied to the growth. */
+/** A line of a script that ran, 1-based, and how it is tied to the growth. The report has the line of its source instead. */
 export interface Culprit {
   readonly function: string | null
   readonly url: string
@@ -71,7 +71,7 @@ export function findCulprit(
   return culpritFor({ graph, suspect, path, way: pathTo(graph.paths, node), lineage }, { readSource, mapPosition })
 }
 
-/** The line to blame for a leak; undefined where nothing of the program's, nor of a package's, is near. */
+/** The line of a script to blame for a leak; undefined where nothing of the program's, nor of a package's, is near. */
 const culpritFor = (blamed: Blamed, options: BlameOptions): Culprit | undefined => blame(blamed, options).culprit
 
 export function blame(blamed: Blamed, options: BlameOptions): Verdict {
@@ -88,25 +88,30 @@ export function blame(blamed: Blamed, options: BlameOptions): Verdict {
 export function judgeClues(clues: Clues, options: BlameOptions): Verdict {
   const { readSource, mapPosition, allocations = [], first = 'put' } = options
   const sources = readSource && sourcesOf(readSource)
-  const mapped = (place: SourceLocation): SourceLocation => mapPosition?.(place.url, place.line, place.column) ?? place
+  const urlOf = ({ url, line, column }: SourceLocation): string => mapPosition?.(url, line, column)?.url ?? url
   // A bundle has packages in it.
-  const isOwnPlace = (place: SourceLocation): boolean => isOwn(mapped(place).url)
+  const isOwnPlace = (place: SourceLocation): boolean => isOwn(urlOf(place))
 
   const ranked = rankSites(allocations, clues, isOwnPlace)
   const found = decide(fromHeap(clues, sources, first, isOwnPlace), ranked, clues, sources, first)
   if (!found) return { culprit: undefined, sites: [] }
-  const place = mapped(found.place)
+  const { url, line, column } = found.place
   return {
     culprit: {
       function: found.name || null,
-      ...{ url: place.url, line: place.line, column: place.column },
-      package: packageOf(place.url),
+      ...{ url, line, column },
+      package: packageOf(urlOf(found.place)),
       basis: found.basis,
     },
-    sites: ranked.slice(0, MAX_SITES).map((site): AllocationSite => {
-      const { url, line, column } = mapped(site)
-      return { function: site.function, url, line, column, bytes: site.bytes }
-    }),
+    sites: ranked.slice(0, MAX_SITES).map(
+      ({ function: name, url, line, column, bytes }): AllocationSite => ({
+        function: name,
+        url,
+        line,
+        column,
+        bytes,
+      }),
+    ),
   }
 }
 

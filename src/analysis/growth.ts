@@ -7,7 +7,7 @@ import { NodeType } from '../snapshot/meta.ts'
 import type { ReadSource } from '../support/sources.ts'
 import type { ClassRow } from './classes.ts'
 import type { HeapSeries } from './compare.ts'
-import { type Culprit, findCulprit } from './culprit.ts'
+import { type Culprit, findCulprit, type MapPosition } from './culprit.ts'
 import type { OpenOptions } from './open-snapshot.ts'
 import type { PlaceGrowth } from './place-growth.ts'
 
@@ -69,6 +69,8 @@ export interface GrowthOptions extends OpenOptions {
   readonly acrossProcesses?: boolean
   /** Reads a source file by URL, for finding lines; without it, only what V8 says is known. */
   readonly readSource?: ReadSource
+  /** Tells what of a bundle is a package's; without it, all of it is the program's. */
+  readonly mapPosition?: MapPosition
 }
 
 const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
@@ -98,7 +100,7 @@ export function tellGrowth({ opened, series, growths, matching, lineage }: HeapS
         bytes: growth.bytes,
         countPerStep: matching === 'id' ? growth.perStep : [],
         path,
-        culprit: findCulprit(graph, growth.node, path, options.readSource, lineage),
+        culprit: findCulprit(graph, growth.node, path, options.readSource, lineage, options.mapPosition),
       }
     }),
   }

@@ -1,5 +1,6 @@
 // How the program reaches a collection, by variable and property, as the heap has it: what a search of the source starts from.
 
+import { blockVariable } from '../graph/block-scope.ts'
 import { exportsOf, findEdge } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
@@ -44,9 +45,10 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
       const packed = snapshot.edges[edge]!
       const name = snapshot.strings.get(snapshot.edgeNameOrIndex[edge]!)
       const type = edgeType(packed)
-      if (type === EdgeType.context) {
+      const variable = type === EdgeType.context ? name : blockVariable(snapshot, before!, edge)
+      if (variable !== undefined) {
         const ofModule = moduleScopes.has(before!)
-        begin(ofModule ? moduleScopes.get(before!) : script, { name, kind: 'variable', ofModule })
+        begin(ofModule ? moduleScopes.get(before!) : script, { name: variable, kind: 'variable', ofModule })
       } else if (type === EdgeType.property || type === EdgeType.shortcut) {
         if (name !== '__proto__')
           note({ name: plainSymbol(name), kind: 'property', className: nodeName(graph, before!) })

@@ -106,6 +106,12 @@ export const BundleSchema = z.object({
   captures: z.array(CaptureSchema),
   /** Which objects lead from one isolate to another. Ports other than a worker's own can't be told. */
   links: z.array(LinkSchema),
+  /** The file with the scripts that differ from their files, and their source maps; null where there is none. */
+  scripts: z
+    .string()
+    .regex(/^[^/\\]+$/)
+    .nullable()
+    .default(null),
 })
 
 export type Bundle = z.infer<typeof BundleSchema>

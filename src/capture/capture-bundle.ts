@@ -5,18 +5,20 @@ import { LeakscopeError } from '../errors.ts'
 import type { Encoder } from '../support/encoder.ts'
 import { createPartialFile } from '../support/files.ts'
 import { createPartialFolder } from '../support/folders.ts'
+import type { RunningScript } from '../support/script-sources.ts'
 import { toolVersion } from '../support/version.ts'
 import { readOsFacts, workingFolder } from '../target/os-facts.ts'
 import { ANSWER_MS, type InspectorSession } from '../target/session.ts'
 import { attachWorkers, type Workers } from '../target/workers.ts'
 import { type Bundle, type BundleCapture, type BundleLink, type BundleRound, BundleSchema } from './bundle.ts'
-import { holdsBundle, MANIFEST } from './bundle-folder.ts'
+import { holdsBundle, MANIFEST, SCRIPTS } from './bundle-folder.ts'
 import { type BundleSampling, createBundleSampling, type SamplingOptions } from './bundle-sampling.ts'
 import { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotProgress } from './heap-snapshot.ts'
 import { type IsolateFacts, ProcessFactsSchema, readIsolateFacts, readProcessFacts } from './isolate-facts.ts'
 import { fileStem, type Isolate, listIsolates } from './isolates.ts'
 import { pause } from './pause.ts'
 import type { QuotedIsolate } from './quote.ts'
+import { joinScripts, readScripts, withoutTexts, writeScripts } from './scripts.ts'
 import { captureWorker, type WorkerLimits } from './worker.ts'
 import { findParentPort, findWorkerObjects } from './worker-links.ts'
 
@@ -35,8 +37,8 @@ export interface BundleOptions {
   readonly limits?: IsolateLimits
   /** What the bytes of a snapshot go through on their way to its file. */
   readonly encoders?: (path: string) => readonly Encoder[]
-  /** Leaves out what the program was started with, which may be as secret as what is in its heap. */
-  readonly withoutArguments?: boolean
+  /** Leaves out what may be as secret as what is in the heap: what the program was started with, and the texts of its scripts. */
+  readonly redacted?: boolean
   /**
    * Has allocations sampled from before an isolate's first snapshot to the end. After each snapshot a profile is put
    * beside it, of what was allocated since the start and is still alive; where that fails, it is left out.
@@ -90,12 +92,14 @@ export async function captureBundle(session: InspectorSession, path: string, opt
     }
     if (captures.every(({ status }) => status === 'failed')) throw visit.failures.get('main')!
     const links = await findLinks(visit)
+    const scripts = await readAllScripts(visit)
+    if (scripts.length > 0) writeScripts(join(folder.path, SCRIPTS), options.redacted ? withoutTexts(scripts) : scripts)
     const bundle: Bundle = {
       schemaVersion: 1,
       tool: { name: 'leakscope', version: toolVersion() },
       process: {
         ...own,
-        argv: options.withoutArguments ? (own.argv?.slice(0, 2) ?? null) : own.argv,
+        argv: options.redacted ? (own.argv?.slice(0, 2) ?? null) : own.argv,
         hostPid: pid ?? null,
         cwd: (pid === undefined ? null : workingFolder(pid)) ?? null,
       },
@@ -104,6 +108,7 @@ export async function captureBundle(session: InspectorSession, path: string, opt
       rounds,
       captures,
       links,
+      scripts: scripts.length > 0 ? SCRIPTS : null,
     }
     writeManifest(folder.path, bundle)
     folder.commit()
@@ -267,6 +272,14 @@ async function findLinks(visit: Visit): Promise<BundleLink[]> {
   }
   const position = ({ to }: BundleLink) => isolates.findIndex(({ name }) => name === to.isolate)
   return links.sort((a, b) => position(a) - position(b))
+}
+
+async function readAllScripts({ session, workers, failures }: Visit): Promise<RunningScript[]> {
+  const lists: RunningScript[][] = []
+  for (const { name, client } of listIsolates(session, workers)) {
+    if (!failures.has(name)) lists.push(await orElse(session, readScripts(client), []))
+  }
+  return joinScripts(lists)
 }
 
 /** What cannot be had, for whatever reason, as long as there is a process to ask. */

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import type { Report } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Context } from './context.ts'
-import type { SnapshotInput } from './inputs.ts'
+import type { KnownScripts, SnapshotInput } from './inputs.ts'
 import { type FormatWish, formatOption, positiveInteger } from './options.ts'
 
 interface Options {
@@ -46,10 +46,10 @@ async function run(context: Context, path: string, options: Options): Promise<vo
   const progress = context.progress(options.quiet ?? false)
   const parts: HeapPart[] = []
   try {
-    for (const { isolate, snapshots } of inputs) {
-      const of = inputs.length > 1 ? ` ${isolate}` : ''
+    for (const { isolate, snapshots } of inputs.series) {
+      const of = inputs.series.length > 1 ? ` ${isolate}` : ''
       for (const snapshot of snapshots) {
-        const how = { progress, signal: context.signal, index: options.index, of }
+        const how = { progress, signal: context.signal, index: options.index, of, known: inputs }
         parts.push(await analyzeOne(snapshot, isolate, limit, how))
       }
     }
@@ -82,26 +82,43 @@ interface HeapPart {
   readonly findings: Report['findings']
 }
 
+interface How {
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  readonly index: boolean
+  /** Which isolate, for progress; empty where there is but one. */
+  readonly of: string
+  readonly known: KnownScripts
+}
+
 async function analyzeOne(
   { file, takenAt }: SnapshotInput,
   isolate: string,
   limit: number,
-  { progress, signal, index, of }: { progress: Progress; signal: AbortSignal; index: boolean; of: string },
+  { progress, signal, index, of, known }: How,
 ): Promise<HeapPart> {
   const [
     { openSnapshot },
     { findOverview, tellOverview },
     { findPiles },
-    { readLocalSource },
+    { createFileCheck },
+    { createScriptSources },
     { ROOT },
     { reportPath, reportSnapshot },
+    { shownClass },
+    { OriginalNames },
+    { sourcesOf },
   ] = await Promise.all([
     import('../analysis/open-snapshot.ts'),
     import('../analysis/overview.ts'),
     import('../detectors/find-piles.ts'),
-    import('../support/sources.ts'),
+    import('../analysis/functions-in-file.ts'),
+    import('../support/script-sources.ts'),
     import('../graph/roots.ts'),
     import('./report.ts'),
+    import('../detectors/shown.ts'),
+    import('../analysis/original-names.ts'),
+    import('../analysis/app-modules.ts'),
   ])
   progress.stage(`reading${of}`)
   const opened = await openSnapshot(file, {
@@ -118,7 +135,9 @@ async function analyzeOne(
   await paths
   const { fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
   const { kinds, classes, dominators, largestStrings, duplicateStrings } = tellOverview(graph, found)
-  const findings = findPiles(isolate, opened, readLocalSource)
+  const sources = createScriptSources({ ...known, isWhatRan: createFileCheck([graph]) })
+  const names = new OriginalNames(graph, sourcesOf(sources.readScript), sources)
+  const findings = findPiles(isolate, opened, sources)
   // Its index may take a moment longer than the report.
   opened.close()
   return {
@@ -129,7 +148,7 @@ async function analyzeOne(
     ),
     heap: {
       kinds: kinds.map((row) => ({ isolate, ...row })),
-      constructors: classes.map((row) => ({ isolate, ...row, location: row.location ?? null })),
+      constructors: classes.map((row) => ({ isolate, ...row, ...shownClass(row, names, sources) })),
       dominators: dominators.map(({ path, ...row }) => ({ isolate, ...row, retainingPath: reportPath(path) })),
       largestStrings: largestStrings.map(({ node, nodeId, retainedBytes, path }) => ({
         isolate,

@@ -2,11 +2,11 @@
 
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
-import { readLocalSource } from '../analysis/culprit.ts'
 import { type Bundle, BundleSchema, readBundle } from '../capture/bundle.ts'
 import { holdsBundle, MANIFEST } from '../capture/bundle-folder.ts'
 import { captureBundle } from '../capture/capture-bundle.ts'
 import { pause } from '../capture/pause.ts'
+import { readScriptsFile, withoutTexts, writeScripts } from '../capture/scripts.ts'
 import type { Driver } from '../check/driver.ts'
 import type { Measured } from '../check/rounds.ts'
 import { workThatStandsOut } from '../check/stand-out.ts'
@@ -99,9 +99,9 @@ export async function compareCapture(
   { limit }: CheckOptions,
   json: boolean,
 ): Promise<Compared> {
-  const { series, notCompared } = await comparisonOf([folder])
-  const compared = await compareAll({ series: series.map(byWork), notCompared }, progress, {
-    ...{ sort: 'retained', index: false, json, readSource: readLocalSource, signal: context.signal },
+  const comparison = await comparisonOf([folder])
+  const compared = await compareAll({ ...comparison, series: comparison.series.map(byWork) }, progress, {
+    ...{ sort: 'retained', index: false, json, signal: context.signal },
     limit: json ? Number.POSITIVE_INFINITY : limit,
   })
   // Where they were is gone by the time that anybody reads of them.
@@ -139,6 +139,10 @@ export async function keepCapture(
         const how = { key, signal: context.signal, onProgress: (part: number) => progress.update(part) }
         await redactFile(join(from, file), join(folder.path, `${file}.gz`), how)
       } else cpSync(join(from, file), join(folder.path, file))
+    }
+    if (bundle.scripts !== null) {
+      const scripts = readScriptsFile(join(from, bundle.scripts))
+      writeScripts(join(folder.path, bundle.scripts), redact ? withoutTexts(scripts) : scripts)
     }
     const kept: Bundle = redact
       ? {

@@ -1,6 +1,5 @@
 // `leakscope check` on heap snapshots that were taken before: fails on the leaks in them.
 
-import { readLocalSource } from '../analysis/culprit.ts'
 import { baselineWish } from './baseline-file.ts'
 import type { CheckOptions } from './check.ts'
 import { compareAll } from './comparison.ts'
@@ -20,7 +19,6 @@ export async function checkFiles(context: Context, files: readonly string[], opt
         sort: 'retained',
         index: false,
         json: outputs.detailed,
-        readSource: readLocalSource,
         signal: context.signal,
       },
       limit: outputs.detailed ? Number.POSITIVE_INFINITY : options.limit,

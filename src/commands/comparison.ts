@@ -1,13 +1,16 @@
 // What several snapshots of each isolate say: what grew, by class and by what holds it, and which known leaks are in that.
 
 import type { AllocationStack } from '../analysis/allocations.ts'
-import type { MapPosition, ReadSource } from '../analysis/culprit.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
+import type { OriginalNames } from '../analysis/original-names.ts'
 import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
 import type { FilesSeen } from '../detectors/open-files.ts'
+import type { ShownClass } from '../detectors/shown.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { Progress } from '../support/progress.ts'
+import type { ScriptSources } from '../support/script-sources.ts'
 import type { Comparison, SnapshotInput } from './inputs.ts'
 
 export const SORTS = ['retained', 'shallow', 'count'] as const
@@ -19,9 +22,6 @@ export interface CompareOptions {
   readonly acrossProcesses?: boolean
   readonly index: boolean
   readonly json: boolean
-  readonly readSource: ReadSource
-  /** As a rule by the source maps that are on this machine's disk. */
-  readonly mapPosition?: MapPosition
   readonly signal: AbortSignal
   /** Asks views of buffers how much they show, by V8's id, where the process is still at hand; those that are gone are left out. */
   readonly askViews?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveView>>
@@ -39,7 +39,7 @@ export interface Compared extends Pick<Report, 'snapshots' | 'growth' | 'finding
 }
 
 export async function compareAll(
-  { series, notCompared }: Comparison,
+  { series, notCompared, scripts, cwd }: Comparison,
   progress: Progress,
   options: CompareOptions,
 ): Promise<Compared> {
@@ -50,6 +50,10 @@ export async function compareAll(
     { findLeaks, lookForSuspects },
     { findOpenFiles },
     { viewsToAsk },
+    { createScriptSources },
+    { createFileCheck },
+    { OriginalNames },
+    { sourcesOf },
   ] = await Promise.all([
     import('../analysis/compare.ts'),
     import('../analysis/growth.ts'),
@@ -57,11 +61,18 @@ export async function compareAll(
     import('../detectors/find-leaks.ts'),
     import('../detectors/open-files.ts'),
     import('../detectors/buffer-slab-retention.ts'),
+    import('../support/script-sources.ts'),
+    import('../analysis/functions-in-file.ts'),
+    import('../analysis/original-names.ts'),
+    import('../analysis/app-modules.ts'),
   ])
-  const { limit, filter, json, readSource, signal } = options
+  const { limit, filter, json, signal } = options
   const parts: GrowthPart[] = []
   const heaps: IsolateHeap[] = []
   const open: OpenedSnapshot[] = []
+  const graphs: HeapGraph[] = []
+  const sources = createScriptSources({ scripts, cwd, isWhatRan: createFileCheck(graphs) })
+  const { readScript: readSource, mapPosition } = sources
   try {
     for (const { isolate, snapshots } of series) {
       progress.stage(`comparing ${snapshots.length} snapshots${series.length > 1 ? ` of ${isolate}` : ''}`)
@@ -70,7 +81,7 @@ export async function compareAll(
         maxClusters: filter ? Number.POSITIVE_INFINITY : json ? Math.min(limit, JSON_CLUSTERS) : limit + 1,
         acrossProcesses: options.acrossProcesses ?? false,
         index: options.index,
-        readSource,
+        ...{ readSource, mapPosition },
         onProgress: (fraction: number) => progress.update(fraction),
         signal,
       }
@@ -79,11 +90,13 @@ export async function compareAll(
         growthOptions,
       )
       open.push(heap.opened)
+      graphs.push(heap.opened.graph)
       const growth = tellGrowth(heap, growthOptions)
+      const names = new OriginalNames(heap.opened.graph, sourcesOf(readSource), sources)
       const rows = growth.snapshots.map((totals, i) =>
         reportSnapshot(totals, { isolate, takenAt: snapshots[i]!.takenAt }),
       )
-      parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, options) })
+      parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, { names, sources }, options) })
       const seconds = rows.map(({ takenAt }) => Date.parse(takenAt) / 1000)
       if (heap.matching === 'id' || !options.acrossProcesses) {
         const allocations = await readProfiles(snapshots)
@@ -93,8 +106,7 @@ export async function compareAll(
       }
     }
     progress.stage('looking for leaks')
-    const mapPosition = options.mapPosition ?? (await import('../support/source-maps.ts')).mapPosition
-    const captures = { isolates: heaps, readSource, mapPosition }
+    const captures = { isolates: heaps, readSource, sources }
     const { findings, undecided, setAside, explained } = findLeaks(captures)
     // What the heap tells, it tells better.
     const isTold = findings.some(({ pattern }) => pattern === 'handle-leak')
@@ -153,9 +165,13 @@ async function growthReport(
   growth: Growth,
   isolate: string,
   snapshots: Report['snapshots'],
+  { names, sources }: { names: OriginalNames; sources: ScriptSources },
   { filter, sort }: CompareOptions,
 ): Promise<ReportGrowth> {
-  const { reportPath } = await import('./report.ts')
+  const [{ reportPath }, { shown, shownClass }] = await Promise.all([
+    import('./report.ts'),
+    import('../detectors/shown.ts'),
+  ])
   const wanted = filter?.toLowerCase()
   const matches = (...texts: string[]) => !wanted || texts.some((text) => text.toLowerCase().includes(wanted))
   const first = snapshots[0]!
@@ -172,25 +188,32 @@ async function growthReport(
     constructors: growth.classes
       .filter(({ name }) => matches(name))
       .sort(ORDER[sort])
-      .map((row) => reportClass(row, isolate)),
+      .map((row) => reportClass(row, isolate, shownClass(row, names, sources))),
     clusters: growth.clusters
       .filter(({ className, path }) => matches(className, ...path.flatMap(({ edge, node }) => [edge, node])))
-      .map(({ kind, className, count, countPerStep, bytes, path, culprit }) => ({
-        kind,
-        constructor: className,
-        isolate,
-        count,
-        countPerStep: [...countPerStep],
-        retainedBytes: bytes,
-        retainingPath: reportPath(path),
-        culprit: culprit ?? null,
-      })),
+      .map(({ kind, className, count, countPerStep, bytes, path: asRan, culprit }) => {
+        const { path, names: original } = names.path(asRan)
+        return {
+          kind,
+          constructor: original.get(className) ?? className,
+          isolate,
+          count,
+          countPerStep: [...countPerStep],
+          retainedBytes: bytes,
+          retainingPath: reportPath(path),
+          culprit: culprit ? shown(culprit, sources).culprit : null,
+        }
+      }),
   }
 }
 
 /** All fields one by one: of rows that are spread, V8 gives each a shape of its own, and there can be a million. */
-const reportClass = (row: ClassGrowth, isolate: string): ReportGrowth['constructors'][number] => ({
-  name: row.name,
+const reportClass = (
+  row: ClassGrowth,
+  isolate: string,
+  { name, location }: ShownClass,
+): ReportGrowth['constructors'][number] => ({
+  name,
   countBefore: row.countBefore,
   countAfter: row.countAfter,
   shallowBytesBefore: row.shallowBytesBefore,
@@ -198,7 +221,7 @@ const reportClass = (row: ClassGrowth, isolate: string): ReportGrowth['construct
   retainedBytesBefore: row.retainedBytesBefore,
   retainedBytesAfter: row.retainedBytesAfter,
   isolate,
-  location: row.location ?? null,
+  location,
   countDelta: row.countAfter - row.countBefore,
   shallowBytesDelta: row.shallowBytesAfter - row.shallowBytesBefore,
   retainedBytesDelta: row.retainedBytesAfter - row.retainedBytesBefore,

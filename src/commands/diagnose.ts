@@ -305,8 +305,7 @@ async function compare(
   openFiles: WatchedFiles | undefined,
 ): Promise<Compared> {
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
-  const [{ readLocalSource }, { comparisonOf }, { compareAll }, { viewsNow }] = await Promise.all([
-    import('../analysis/culprit.ts'),
+  const [{ comparisonOf }, { compareAll }, { viewsNow }] = await Promise.all([
     import('./inputs.ts'),
     import('./comparison.ts'),
     import('../capture/live.ts'),
@@ -317,7 +316,7 @@ async function compare(
     return new Map(ids.flatMap((id, i) => (views[i] ? [[id, views[i]] as const] : [])))
   }
   return compareAll(await comparisonOf([folder]), progress, {
-    ...{ sort: 'retained', index: false, json, limit, readSource: readLocalSource, signal: context.signal, askViews },
+    ...{ sort: 'retained', index: false, json, limit, signal: context.signal, askViews },
     openFiles,
   })
 }

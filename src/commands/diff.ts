@@ -52,8 +52,7 @@ export function diffCommand(context: Context): Command {
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
   const { comparisonOf, startThreadFor } = await import('./inputs.ts')
   await startThreadFor(paths, new URL('../analysis/following.js', import.meta.url))
-  const [{ readLocalSource }, { compareAll }, { emptyReport }, output] = await Promise.all([
-    import('../support/sources.ts'),
+  const [{ compareAll }, { emptyReport }, output] = await Promise.all([
     import('./comparison.ts'),
     import('./report.ts'),
     import('./output.ts'),
@@ -69,7 +68,7 @@ async function run(context: Context, paths: string[], options: Options): Promise
   try {
     const compared = await compareAll(comparison, progress, {
       ...options,
-      ...{ json, limit, readSource: readLocalSource, signal: context.signal },
+      ...{ json, limit, signal: context.signal },
     })
     progress.end()
     await output.printReport(

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Bundle, BundleCapture } from '../capture/bundle.ts'
 import { isBundle } from '../capture/bundle-folder.ts'
 import { LeakscopeError } from '../errors.ts'
+import type { RunningScript } from '../support/script-sources.ts'
 
 export interface SnapshotInput {
   readonly file: string
@@ -20,7 +21,16 @@ export interface Series {
   readonly snapshots: readonly SnapshotInput[]
 }
 
-export interface Comparison {
+/** What is known of the scripts that ran, besides what lies on this machine's disk. */
+export interface KnownScripts {
+  readonly scripts: readonly RunningScript[]
+  /** Where the program ran; null where nobody knows. */
+  readonly cwd: string | null
+}
+
+const NO_SCRIPTS: KnownScripts = { scripts: [], cwd: null }
+
+export interface Comparison extends KnownScripts {
   readonly series: readonly Series[]
   /** Isolates that have nothing to be compared with, and why. */
   readonly notCompared: readonly { readonly isolate: string; readonly reason: string }[]
@@ -41,7 +51,7 @@ export async function startThreadFor(paths: readonly string[], module: URL): Pro
 export async function comparisonOf(paths: readonly string[]): Promise<Comparison> {
   const bundles = paths.filter(isBundle)
   if (bundles.length === 0) {
-    if (paths.length > 1) return { series: [fileSeries(paths)], notCompared: [] }
+    if (paths.length > 1) return { series: [fileSeries(paths)], notCompared: [], ...NO_SCRIPTS }
     throw new LeakscopeError('usage-invalid', "missing required argument 'after'", {
       hint: 'One snapshot has nothing to be compared with; only a bundle can hold several.',
     })
@@ -63,16 +73,29 @@ export async function comparisonOf(paths: readonly string[]): Promise<Comparison
   const notCompared = [...new Set(opened.flatMap(({ bundle }) => bundle.captures.map(({ isolate }) => isolate)))]
     .filter((isolate) => !compared.has(isolate))
     .map((isolate) => ({ isolate, reason: whyNot(isolate, opened) }))
-  return { series, notCompared }
+  return { series, notCompared, ...(await scriptsOf(opened)) }
 }
 
 /** One file, or the last snapshot of each isolate in a bundle. */
-export async function inputsOf(path: string): Promise<Series[]> {
-  if (!isBundle(path)) return [fileSeries([path])]
-  return (await mergeSeries(await openBundles([path]))).map(({ isolate, snapshots }) => ({
+export async function inputsOf(path: string): Promise<{ readonly series: readonly Series[] } & KnownScripts> {
+  if (!isBundle(path)) return { series: [fileSeries([path])], ...NO_SCRIPTS }
+  const opened = await openBundles([path])
+  const series = (await mergeSeries(opened)).map(({ isolate, snapshots }) => ({
     isolate,
     snapshots: snapshots.slice(-1),
   }))
+  return { series, ...(await scriptsOf(opened)) }
+}
+
+/** Of a script that is in several bundles, the last tells. */
+async function scriptsOf(opened: readonly OpenedBundle[]): Promise<KnownScripts> {
+  const { readScriptsFile } = await import('../capture/scripts.ts')
+  return {
+    scripts: opened.flatMap(({ path, bundle: { scripts } }) =>
+      scripts === null ? [] : readScriptsFile(join(path, scripts)),
+    ),
+    cwd: opened.at(-1)?.bundle.process.cwd ?? null,
+  }
 }
 
 const fileSeries = (paths: readonly string[]): Series => ({

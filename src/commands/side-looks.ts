@@ -2,11 +2,11 @@
 // found, how the living objects are now.
 
 import { readAllocated, readCpuTime } from '../analysis/cpu-time.ts'
-import { readLocalSource } from '../analysis/culprit.ts'
 import { lookAtCpu } from '../capture/cpu-look.ts'
 import { readIsolateFacts } from '../capture/isolate-facts.ts'
 import { sizesNow, socketsNow } from '../capture/live.ts'
 import { pause } from '../capture/pause.ts'
+import { readProcessScripts } from '../capture/scripts.ts'
 import type { Vitals } from '../capture/vitals.ts'
 import { isChurning } from '../detectors/allocation-churn.ts'
 import { findIdleMemory } from '../detectors/allocator-retention.ts'
@@ -24,7 +24,7 @@ import {
 } from '../findings/confirm.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
-import { mapPosition } from '../support/source-maps.ts'
+import { createScriptSources } from '../support/script-sources.ts'
 import { readOpenFileLimit, readOpenFiles } from '../target/open-files.ts'
 import type { InspectorSession } from '../target/session.ts'
 import type { Target } from '../target/visit.ts'
@@ -55,7 +55,8 @@ export async function findWaste(
       ? { stacks: readAllocated(allocated.content), seconds: allocated.seconds, tellsCollected }
       : undefined,
   }))
-  return wasteIn(isolates, { readSource: readLocalSource, mapPosition })
+  const scripts = looks.some(({ cpu }) => cpu !== null) ? await readProcessScripts(session) : []
+  return wasteIn(isolates, createScriptSources({ scripts }))
 }
 
 /** What lies idle in the allocator, and did all the while. */

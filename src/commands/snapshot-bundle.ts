@@ -38,7 +38,7 @@ export async function runBundle(context: Context, target: TargetName, wanted: Wa
         count,
         everyMs: every,
         approve,
-        ...(redactor && { encoders: (path: string) => [redactor(path)], withoutArguments: true }),
+        ...(redactor && { encoders: (path: string) => [redactor(path)], redacted: true }),
         onBegin({ round, isolate }) {
           const which = count > 1 ? ` (${round} of ${count})` : ''
           progress.stage(

@@ -38,7 +38,7 @@ export async function viewOf(
   let before = baseProfile?.tree
   let readSource: TopView['readSource'] = readLocalSource
   if (options.sourceMaps) {
-    const [{ toOriginal }, { embeddedSource }] = await Promise.all([
+    const [{ toOriginal }, { localMaps }] = await Promise.all([
       import('../profile/original.ts'),
       import('../support/source-maps.ts'),
     ])
@@ -48,7 +48,7 @@ export async function viewOf(
     before = mappedBase?.tree
     readSource = (url) => {
       const script = mapped.scripts.get(url) ?? mappedBase?.scripts.get(url)
-      return readLocalSource(url) ?? (script === undefined ? undefined : embeddedSource(script, url))
+      return readLocalSource(url) ?? (script === undefined ? undefined : localMaps.content(script, url))
     }
   }
   const typeIndex = sampleTypeIndex(profile.file, current, options.sample)

@@ -13,6 +13,7 @@ import { findUpkeep, type Limit, type Upkeep } from '../source/limits.ts'
 import { findStorage, type Operation } from '../source/storage.ts'
 import type { SyntaxTree } from '../source/syntax-tree.ts'
 import type { IsolateHeap } from './detector.ts'
+import { placeMark } from './shown.ts'
 import { plainName } from './surroundings.ts'
 
 /** How a collection is held, and where its source is. */
@@ -104,9 +105,9 @@ export function keepingOf(it: Collection): Keeping {
 const nameOf = ({ text, tree, at, value }: Limit): string =>
   `${/^[\d_.e]+$/.test(text) && value !== undefined ? 'the limit' : text} at ${placeIn(tree, at)}`
 
-/** `leaky.mjs:14` */
+/** `leaky.mjs:14`, once the text that it stands in is told. */
 export const placeIn = ({ url, source }: SyntaxTree, at: number): string =>
-  `${url.replace(/[?#].*$/s, '').replace(/^.*[\\/]/, '')}:${lineOf(source, at)}`
+  placeMark({ url, line: lineOf(source, at), column: at - source.lastIndexOf('\n', at - 1) }, 'place')
 
 export function lineOf(source: string, at: number): number {
   let line = 1

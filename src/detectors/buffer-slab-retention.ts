@@ -6,6 +6,7 @@ import { internal, nodeName, property, referencesOf } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, IsolateHeap, Lead } from './detector.ts'
+import { lineOf, textAt } from './functions.ts'
 import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
 import { escaped } from './statements.ts'
 import { isNew, nameOfEdge, reachedOf } from './surroundings.ts'
@@ -38,10 +39,10 @@ export const bufferSlabRetention: Detector = {
     const perSecond = slabs.count / (of.seconds.at(-1)! - of.seconds[0]!)
     const { confidence } = lead.likelihood
     return {
-      title: `${formatCount(slabs.views)} views kept in ${name} hold ${formatCount(slabs.count)} buffers of ${formatBytes(bytesEach)} each, ${perSecond.toFixed(1)} more each second${cut ? `, cut out at line ${cut.line}` : ''}`,
+      title: `${formatCount(slabs.views)} views kept in ${name} hold ${formatCount(slabs.count)} buffers of ${formatBytes(bytesEach)} each, ${perSecond.toFixed(1)} more each second${cut ? `, cut out at ${lineOf(cut)}` : ''}`,
       likelihood: {
         confidence: shown ? Math.max(confidence, 0.9) : Math.max(confidence, 0.8) * (cut && !isPool ? 0.95 : 1),
-        reason: `${lead.likelihood.reason}; nearly all of it is buffers that few views each keep${shown ? `, of which ${shown.views} that were asked show ${formatBytes(shown.bytesEach)} each` : ''}${cut ? `, and line ${cut.line} cuts views: ${cut.text.trim().slice(0, 80)}` : ''}`,
+        reason: `${lead.likelihood.reason}; nearly all of it is buffers that few views each keep${shown ? `, of which ${shown.views} that were asked show ${formatBytes(shown.bytesEach)} each` : ''}${cut ? `, and ${lineOf(cut)} cuts views: ${textAt(cut)}` : ''}`,
       },
       ...(cut ? { culprit: lineAsCulprit(cut) } : {}),
       evidence: {
@@ -58,7 +59,7 @@ export const bufferSlabRetention: Detector = {
         cutAt: cut ? { url: cut.url, line: cut.line, text: cut.text.trim().slice(0, 120) } : null,
         counts: [...suspect.counts],
       },
-      advice: `subarray() and Buffer's slice() copy nothing: the part keeps the whole. Copy what ${name} is to keep, with Buffer.from(part) or Uint8Array.prototype.slice, so that the rest can go${cut ? ` (line ${cut.line})` : ''}.`,
+      advice: `subarray() and Buffer's slice() copy nothing: the part keeps the whole. Copy what ${name} is to keep, with Buffer.from(part) or Uint8Array.prototype.slice, so that the rest can go${cut ? ` (${lineOf(cut)})` : ''}.`,
     }
   },
 }

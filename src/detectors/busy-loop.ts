@@ -226,7 +226,6 @@ function culpritOf(frame: Frame, found: Rescheduling | undefined) {
 }
 
 const threadOf = (isolate: string): string => (isolate === 'main' ? 'the main thread' : isolate)
-const nameOf = ({ function: name, url, line }: FunctionPlace): string =>
-  name || `the function at ${url.replace(/[?#].*$/, '').replace(/^.*[\\/]/, '')}:${line}`
+const nameOf = (place: FunctionPlace): string => place.function || `the function at ${shortPlace(place)}`
 const percent = (share: number): string => `${Math.round(100 * share)} %`
 const round = (number: number): number => Math.round(number * 1000) / 1000

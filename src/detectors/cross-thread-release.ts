@@ -7,6 +7,7 @@ import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, IsolateHeap, Lead } from './detector.ts'
+import { lineOf } from './functions.ts'
 import { findDoing, isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
 import { escaped } from './statements.ts'
 import { nameOfEdge, plainName, thingsOf } from './surroundings.ts'
@@ -64,7 +65,7 @@ export const crossThreadRelease: Detector = {
           : null,
         counts: [...suspect.counts],
       },
-      advice: `A transferred buffer belongs to the thread that has it. Post it home when it is done with, postMessage(buffer, [buffer]), and let ${owner.isolate} put it into its own pool${allocation ? ` (which now allocates anew, line ${allocation.line})` : ''}; or share memory (SharedArrayBuffer), or let ${of.isolate} drop it.`,
+      advice: `A transferred buffer belongs to the thread that has it. Post it home when it is done with, postMessage(buffer, [buffer]), and let ${owner.isolate} put it into its own pool${allocation ? ` (which now allocates anew, ${lineOf(allocation)})` : ''}; or share memory (SharedArrayBuffer), or let ${of.isolate} drop it.`,
     }
   },
 }

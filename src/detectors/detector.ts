@@ -4,10 +4,11 @@ import type { AllocationStack } from '../analysis/allocations.ts'
 import type { Sources } from '../analysis/app-modules.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
-import type { Culprit, MapPosition, ReadSource } from '../analysis/culprit.ts'
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import type { ScriptSources } from '../support/script-sources.ts'
 
 /** One isolate's snapshots, worked out. */
 export interface IsolateHeap {
@@ -38,8 +39,8 @@ export interface Captures {
   readonly isolates: readonly IsolateHeap[]
   /** Reads a source file by URL; undefined where it cannot be had. */
   readonly readSource: ReadSource
-  /** From scripts to the sources that they were made of. */
-  readonly mapPosition?: MapPosition | undefined
+  /** What scripts were made of, and how their places are shown; without it, as `readSource` has them. */
+  readonly sources?: ScriptSources | undefined
 }
 
 /** A suspect that may be a leak by its trend, with how it is held. */

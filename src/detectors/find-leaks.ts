@@ -1,9 +1,11 @@
 // From a series of captures to findings: every lead goes to the most specific detector that knows it, one cause is told once.
 
-import type { AllocationStack } from '../analysis/allocations.ts'
+import type { AllocationSite, AllocationStack } from '../analysis/allocations.ts'
+import { sourcesOf } from '../analysis/app-modules.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import { blame, type Culprit, type ReadSource } from '../analysis/culprit.ts'
 import { wayIn } from '../analysis/entries.ts'
+import { OriginalNames } from '../analysis/original-names.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { findSuspects } from '../analysis/suspects.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
@@ -19,12 +21,13 @@ import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { arenaOf, arenaUint8 } from '../support/arena.ts'
 import { breathing } from '../support/breathing.ts'
 import { formatCount } from '../support/format.ts'
+import { createScriptSources, type ScriptSources } from '../support/script-sources.ts'
 import { rememberingSources } from '../support/sources.ts'
-import { codeFrame, mapped } from './code-frame.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
+import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
 import { isProgram } from './source.ts'
 import { withArticle } from './surroundings.ts'
 
@@ -66,6 +69,7 @@ export async function lookForSuspects(
 
 /** Judges what is suspect in all isolates together. Pure, but for reading sources. */
 export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DETECTORS): Leaks {
+  const sources = asGiven.sources ?? createScriptSources({ readFile: asGiven.readSource })
   const captures = { ...asGiven, readSource: rememberingSources(asGiven.readSource) }
   const leads = captures.isolates.flatMap((of) => leadsOf(of, captures.readSource))
   const accounts = new Map(captures.isolates.map((of) => [of, new Account(of)]))
@@ -80,7 +84,7 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
       const diagnosis = detector.diagnose(lead, captures)
       if (!diagnosis) continue
       taken.add(lead)
-      const finding = tell(detector.pattern, lead, diagnosis, captures)
+      const finding = tell(detector.pattern, lead, diagnosis, captures, sources)
       if (finding.confidence < LEAST_CONFIDENCE) {
         unlikely.push({ lead, title: finding.title, reason: finding.reason })
         continue
@@ -108,7 +112,9 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
         if (covered) account.take(other.suspect)
         taken.add(other)
         explains.push({
-          title: `${other.suspect.className} in ${other.name}`,
+          title: inSource(other, other.path, captures.readSource, sources).say(
+            `${other.suspect.className} in ${other.name}`,
+          ),
           count: other.suspect.count,
           retainedBytes: other.suspect.bytes,
         })
@@ -123,12 +129,12 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
       .flatMap((lead) => {
         for (const { pattern, diagnose } of detectors) {
           const diagnosis = diagnose(lead, captures)
-          if (diagnosis) return [tell(pattern, lead, diagnosis, captures)]
+          if (diagnosis) return [tell(pattern, lead, diagnosis, captures, sources)]
         }
         return []
       }),
   )
-  const slowing = found.size > 0 ? [] : captures.isolates.flatMap((of) => slowingIn(of, captures.readSource))
+  const slowing = found.size > 0 ? [] : captures.isolates.flatMap((of) => slowingIn(of, captures.readSource, sources))
   return {
     findings: [...found.values()]
       .map(({ finding, explains }) => ({ ...finding, explains }))
@@ -212,7 +218,11 @@ class Account {
 }
 
 /** Where nothing leaks, what has gained much and gains less and less is worth a word: it may only have been held up. */
-function slowingIn(of: IsolateHeap, readSource: ReadSource): { lead: Lead; title: string; reason: string }[] {
+function slowingIn(
+  of: IsolateHeap,
+  readSource: ReadSource,
+  sources: ScriptSources,
+): { lead: Lead; title: string; reason: string }[] {
   const least = Math.max(SLOWING.bytes, SLOWING.share * of.growthBytes)
   return of.suspects
     .filter(({ trend, bytes }) => trend === 'slowing' && bytes >= least)
@@ -221,7 +231,8 @@ function slowingIn(of: IsolateHeap, readSource: ReadSource): { lead: Lead; title
       const lead = leadOf(of, suspect, readSource)
       const title = `${formatCount(suspect.count)} ${suspect.className} more in ${lead.name}`
       const { reason, bounded } = lead.likelihood
-      return { lead, title, reason: bounded ? reason : SLOWING.reason }
+      const { say } = inSource(lead, lead.path, readSource, sources)
+      return { lead, title: say(title), reason: say(bounded ? reason : SLOWING.reason) }
     })
 }
 
@@ -251,9 +262,9 @@ export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource
   const way = byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
   const path = suspect.isTree ? pathToTree(graph, way, suspect) : describeWay(graph, way)
   // What has grown itself is called by the last name.
-  const full = nameOf(suspect.kind === 'grown' ? path : path.slice(0, -1))
+  const name = nameOf(suspect.kind === 'grown' ? path : path.slice(0, -1))
   const likelihood = judgeLead({ of, suspect, way, readSource })
-  return { suspect, of, way, path, name: full ?? withArticle(suspect.className), likelihood }
+  return { suspect, of, way, path, name: name ?? withArticle(suspect.className), likelihood }
 }
 
 /** The way to the tree's topmost node, and at once to one that came: which branches lead there is chance. */
@@ -294,37 +305,53 @@ function tableBetween(graph: HeapGraph, key: number, value: number): number | un
 
 const NAMED = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 
-/** What the end of a path is called: its last name, with that of what it belongs to. */
+/** What the end of a path is called: its last name, with the name of what it belongs to; a variable belongs to nothing. */
 function nameOf(path: readonly PathStep[]): string | undefined {
-  const names = path
-    .map(({ edge, node }) => (/^(scope)$/.test(node) ? undefined : NAMED.exec(edge)?.[1]))
-    .filter((name) => name !== undefined && !/^\d+$/.test(name))
-  return names.length > 0 ? names.slice(-2).join('.') : undefined
+  const named = path.flatMap(({ edge, node }) => {
+    const name = /^(scope)$/.test(node) ? undefined : NAMED.exec(edge)?.[1]
+    return name === undefined || /^\d+$/.test(name) ? [] : [{ name, isVariable: edge.startsWith('context variable ') }]
+  })
+  const [owner, last] = named.length > 1 ? named.slice(-2) : [undefined, named[0]]
+  return owner && !last!.isVariable ? `${owner.name}.${last!.name}` : last?.name
+}
+
+/** The path of a lead, and its texts, as the source has the names and the places in them. */
+function inSource({ of }: Lead, asRan: readonly PathStep[], readSource: ReadSource, sources: ScriptSources) {
+  const original = new OriginalNames(of.graph, sourcesOf(readSource), sources)
+  const { path, names } = original.path(asRan)
+  return { original, path, say: (text: string): string => withPlaces(withNames(text, names), sources) }
 }
 
 export function tell(
   pattern: string,
   lead: Lead,
   diagnosis: Diagnosis,
-  { readSource, mapPosition }: Captures,
+  { readSource }: Captures,
+  sources: ScriptSources,
 ): ReportFinding {
   const { suspect, of } = lead
-  const path = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
+  const asRan = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
+  const { original, path, say } = inSource(lead, asRan, readSource, sources)
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
   const blamed = { ...lead, graph: of.graph, lineage: of.heap.lineage }
-  const verdict = blame(blamed, { readSource, mapPosition, allocations: of.allocations })
-  const known = diagnosis.culprit && mapped(diagnosis.culprit, mapPosition)
+  const verdict = blame(blamed, { readSource, mapPosition: sources.mapPosition, allocations: of.allocations })
+  const called = <T extends AllocationSite | Culprit>(it: T): T => ({
+    ...it,
+    function: (it.function && original.functionAround(it, it.function)) || it.function,
+  })
+  const known = diagnosis.culprit && shown(called(diagnosis.culprit), sources)
+  const ranked = verdict.culprit && shown(called(verdict.culprit), sources)
   // A package's line is for who finds none of the program's.
-  const isPackages = known?.package != null && verdict.culprit?.package === null
-  const culprit = (isPackages ? verdict.culprit : (known ?? verdict.culprit)) ?? null
+  const isPackages = known?.culprit.package != null && ranked?.culprit.package === null
+  const { culprit, codeFrame } = (isPackages ? ranked : (known ?? ranked)) ?? { culprit: null, codeFrame: [] }
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path), ...ownFile(path, culprit)]),
     severity: severityOf(confidence),
     confidence: Math.round(confidence * 100) / 100,
-    reason,
-    title: diagnosis.title,
+    reason: say(reason),
+    title: say(diagnosis.title),
     isolate: diagnosis.isolate ?? of.isolate,
     growth: {
       count: suspect.count,
@@ -335,11 +362,15 @@ export function tell(
       holders: suspect.holders.length,
     },
     culprit,
-    codeFrame: culprit ? codeFrame(readSource(culprit.url), culprit.line) : [],
+    codeFrame,
     retainingPath: steps,
-    evidence: { ...diagnosis.evidence, ...(verdict.sites.length > 0 && { allocationSites: [...verdict.sites] }) },
+    evidence: evidenceShown(
+      { ...diagnosis.evidence, ...(verdict.sites.length > 0 && { allocationSites: verdict.sites.map(called) }) },
+      sources,
+      say,
+    ) as ReportFinding['evidence'],
     explains: [],
-    advice: diagnosis.advice,
+    advice: say(diagnosis.advice),
   }
 }
 

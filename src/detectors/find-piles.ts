@@ -15,6 +15,7 @@ import { ROOT } from '../graph/roots.ts'
 import { edgeTarget, retains } from '../snapshot/snapshot.ts'
 import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
+import type { ScriptSources } from '../support/script-sources.ts'
 import { rememberingSources } from '../support/sources.ts'
 import type { Captures, IsolateHeap } from './detector.ts'
 import { leadOf, tell } from './find-leaks.ts'
@@ -33,13 +34,9 @@ const CONFIDENCE = 0.4
 const GENERIC = new Set([growingCollection, growingLogArray])
 
 /** @param opened with its paths worked out */
-export function findPiles(
-  isolate: string,
-  opened: OpenedSnapshot,
-  readAnySource: Captures['readSource'],
-): ReportFinding[] {
+export function findPiles(isolate: string, opened: OpenedSnapshot, sources: ScriptSources): ReportFinding[] {
   const { graph } = opened
-  const readSource = rememberingSources(readAnySource)
+  const readSource = rememberingSources(sources.readScript)
   const placed = { of: new Uint32Array(0), holder: new Uint32Array(0), wanted: new Uint8Array(0) }
   const { nodeId: ids } = graph.snapshot
   const { shallowSize: sizes } = graph.ownership
@@ -64,7 +61,7 @@ export function findPiles(
     for (const detector of DETECTORS) {
       const diagnosis = GENERIC.has(detector) ? undefined : detector.diagnose(lead, captures)
       if (!diagnosis) continue
-      const finding = tell(detector.pattern, lead, diagnosis, captures)
+      const finding = tell(detector.pattern, lead, diagnosis, captures, sources)
       const cause = `${detector.pattern} ${diagnosis.cause ?? finding.fingerprint}`
       if (told.has(cause)) return []
       told.add(cause)

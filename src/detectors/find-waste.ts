@@ -1,30 +1,28 @@
 // From what isolates were seen doing with their CPU time to findings that are no leaks: nothing grows by them.
 
 import { Sources } from '../analysis/app-modules.ts'
-import type { Culprit, MapPosition, ReadSource } from '../analysis/culprit.ts'
+import type { Culprit } from '../analysis/culprit.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
+import type { ScriptSources } from '../support/script-sources.ts'
 import { allocationChurn } from './allocation-churn.ts'
 import { busyLoop } from './busy-loop.ts'
-import { codeFrame, mapped } from './code-frame.ts'
 import type { IsolateWork, Waste, WasteDetector } from './detector.ts'
+import { evidenceShown, shown, withPlaces } from './shown.ts'
 
 export const WASTE_DETECTORS: readonly WasteDetector[] = [busyLoop, allocationChurn]
 
 const NO_GROWTH = { count: 0, shallowBytes: 0, retainedBytes: 0, perSecond: 0, bytesPerSecond: 0, holders: 0 }
 
 /** The surest first. Pure, but for reading sources. */
-export function findWaste(
-  isolates: readonly IsolateWork[],
-  { readSource, mapPosition }: { readonly readSource: ReadSource; readonly mapPosition?: MapPosition | undefined },
-): ReportFinding[] {
-  const sources = new Sources(readSource)
+export function findWaste(isolates: readonly IsolateWork[], scripts: ScriptSources): ReportFinding[] {
+  const sources = new Sources(scripts.readScript)
   const found = new Map<string, { finding: ReportFinding; isolates: string[] }>()
   for (const work of isolates) {
     for (const { pattern, diagnose } of WASTE_DETECTORS) {
       const waste = diagnose(work, { sources })
       if (!waste) continue
-      const finding = tell(pattern, work.isolate, waste, readSource, mapPosition)
+      const finding = tell(pattern, work.isolate, waste, scripts)
       // Ten workers that do the same have one cause.
       const known = found.get(finding.fingerprint)
       if (known) known.isolates.push(work.isolate)
@@ -41,10 +39,10 @@ function tell(
   pattern: string,
   isolate: string,
   { title, culprit: found, confidence, reason, evidence, advice }: Waste,
-  readSource: ReadSource,
-  mapPosition: MapPosition | undefined,
+  scripts: ScriptSources,
 ): ReportFinding {
-  const culprit = found ? mapped(found, mapPosition) : null
+  const say = (text: string): string => withPlaces(text, scripts)
+  const { culprit, codeFrame } = found ? shown(found, scripts) : { culprit: null, codeFrame: [] }
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...nameOf(culprit, isolate)]),
@@ -52,16 +50,16 @@ function tell(
     // It kills nobody.
     severity: confidence >= 0.5 ? 'warning' : 'note',
     confidence,
-    reason,
-    title,
+    reason: say(reason),
+    title: say(title),
     isolate,
     growth: NO_GROWTH,
     culprit,
-    codeFrame: culprit ? codeFrame(readSource(culprit.url), culprit.line) : [],
+    codeFrame,
     retainingPath: [],
-    evidence: { ...evidence },
+    evidence: evidenceShown(evidence, scripts, say) as ReportFinding['evidence'],
     explains: [],
-    advice,
+    advice: say(advice),
   }
 }
 

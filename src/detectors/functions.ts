@@ -7,6 +7,7 @@ import { NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, retains } from '../snapshot/snapshot.ts'
 import type { Lead } from './detector.ts'
 import { isNew } from './piled-up.ts'
+import { placeMark } from './shown.ts'
 
 /** The function that a bound one calls, or that `once` has wrapped; the function itself if it is neither. */
 export function behind(graph: HeapGraph, node: number): number {
@@ -79,6 +80,12 @@ const samePlace = (a: Culprit, b: Culprit): boolean => a.url === b.url && a.line
 export const isWaiting = (graph: HeapGraph, node: number): boolean =>
   /Generator$|^AsyncFunction/.test(nodeName(graph, node))
 
-/** `leaky.mjs:14` */
-export const shortPlace = ({ url, line }: Pick<Culprit, 'url' | 'line'>): string =>
-  `${url.replace(/[?#].*$/, '').replace(/^.*[\\/]/, '')}:${line}`
+/** `leaky.mjs:14`, of a place in a script, once the text that it stands in is told. */
+export const shortPlace = (place: Pick<Culprit, 'url' | 'line'> & { readonly column?: number }): string =>
+  placeMark(place, 'place')
+/** What stands in the line. */
+export const textAt = (place: Pick<Culprit, 'url' | 'line'> & { readonly column?: number }): string =>
+  placeMark(place, 'text')
+/** `line 14` */
+export const lineOf = (place: Pick<Culprit, 'url' | 'line'> & { readonly column?: number }): string =>
+  placeMark(place, 'line')

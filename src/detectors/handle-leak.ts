@@ -7,6 +7,7 @@ import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
+import { lineOf } from './functions.ts'
 import { findDoing, isProgram, lineAsCulprit } from './source.ts'
 import { countClasses, countsOver, isNew, ratesOf, thingsOf } from './surroundings.ts'
 
@@ -199,8 +200,8 @@ function tell(
     advice: pooled
       ? `The ${pooled.pool} opens one more while all that it has are taken: see that each comes back (read every response to its end, or cancel its body; release in a finally), and set it a limit.`
       : owner
-        ? `Make one ${owner.name} at start-up and use it for all (it can keep connections alive and bound them), or close it when done: ${line ? `line ${line.line} makes` : 'the program makes'} one each time.`
-        : `${sentence(kind.closing)}${isHeld ? `, and take it out of ${name}` : ''}${line ? `: line ${line.line} ${child ? 'starts' : 'opens'} them` : ''}.${native > 0 ? ` Each takes ${formatBytes(native / Math.max(1, things))} outside the JavaScript heap.` : ''}`,
+        ? `Make one ${owner.name} at start-up and use it for all (it can keep connections alive and bound them), or close it when done: ${line ? `${lineOf(line)} makes` : 'the program makes'} one each time.`
+        : `${sentence(kind.closing)}${isHeld ? `, and take it out of ${name}` : ''}${line ? `: ${lineOf(line)} ${child ? 'starts' : 'opens'} them` : ''}.${native > 0 ? ` Each takes ${formatBytes(native / Math.max(1, things))} outside the JavaScript heap.` : ''}`,
   }
 }
 

@@ -4,7 +4,6 @@ import { packageOf } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { ReportLeakPathStep } from '../findings/report.ts'
 import type { PathStep } from '../graph/describe.ts'
-import { describeNode } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { IsolateHeap } from './detector.ts'
 
@@ -59,10 +58,9 @@ export function suspectReferences(
   const last = steps.findLastIndex(({ suspect }) => suspect)
   const first = steps.findIndex(({ suspect }) => suspect)
   const from = Math.max(0, (first < 0 ? steps.length - 1 : first) - 2)
-  return path.slice(from, (last < 0 ? steps.length - 1 : last) + 1).map(({ edge, ordinal, times }) => {
+  return path.slice(from, (last < 0 ? steps.length - 1 : last) + 1).map(({ edge, node: words, ordinal, times }) => {
     const url = graph.moduleScopes.get(ordinal)
-    const node =
-      url === undefined ? describeNode(graph, ordinal) : `module ${url.replace(/[?#].*$/, '').replace(/^.*\//, '')}`
+    const node = url === undefined ? words : `module ${url.replace(/[?#].*$/, '').replace(/^.*\//, '')}`
     // Which of two neighbours the way comes by is chance.
     const reference = edge.replace(/"(?:[^"\\]|\\.)*"/g, '""').replace(/^\._idle(?:Next|Prev)$/, '._idleNext')
     return `${reference} ${node.replace(/^string .*$/s, 'string')}${times > 1 ? ' …' : ''}`

@@ -5,8 +5,10 @@ import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import { severityOf } from '../findings/severity.ts'
 import { formatCount, formatDuration } from '../support/format.ts'
-import { codeFrame } from './code-frame.ts'
+import { createScriptSources } from '../support/script-sources.ts'
 import type { Captures } from './detector.ts'
+import { lineOf } from './functions.ts'
+import { shown, withPlaces } from './shown.ts'
 import { findDoing, lineAsCulprit } from './source.ts'
 
 /** What was open at one moment, as `readOpenFiles` tells it. */
@@ -48,7 +50,7 @@ const MOST_GONE = 0.2
 export function findOpenFiles(
   looks: readonly FilesSeen[],
   limit: number | undefined,
-  { isolates, readSource }: Captures,
+  { isolates, readSource, sources = createScriptSources({ readFile: readSource }) }: Captures,
 ): ReportFinding[] {
   const [first, last] = [looks[0], looks.at(-1)]
   if (!first || !last || looks.length < LEAST.looks) return []
@@ -65,7 +67,7 @@ export function findOpenFiles(
     if (isOnceEach && opened < ONCE_EACH.count) return []
     const perSecond = opened / seconds
     const line = graph && findDoing(graph, readSource, OPENING)
-    const culprit = line ? lineAsCulprit(line) : null
+    const { culprit, codeFrame } = line ? shown(lineAsCulprit(line), sources) : { culprit: null, codeFrame: [] }
     const surest = isOnceEach ? ONCE_EACH.confidence : 0.9
     const confidence = Math.round(100 * surest * (opened / (opened + 3))) / 100
     const doubt = isOnceEach
@@ -91,7 +93,7 @@ export function findOpenFiles(
           perSecond: Math.round(perSecond * 10) / 10,
         },
         culprit,
-        codeFrame: culprit ? codeFrame(readSource(culprit.url), culprit.line) : [],
+        codeFrame,
         retainingPath: [],
         evidence: {
           ...{ seenBy: 'system', kind, folder: peer, example, opened, openedAgain: again, openInAll: total, counts },
@@ -99,7 +101,7 @@ export function findOpenFiles(
           ...{ limit: limit ?? null, secondsToLimit: secondsLeft },
         },
         explains: [],
-        advice: `Close each in finally, on every way out: closeSync() for what openSync() gave, close() for what open() gave${line ? `; line ${line.line} opens files` : ''}. Where the whole content is wanted, readFile() and writeFile() leave nothing open.`,
+        advice: `Close each in finally, on every way out: closeSync() for what openSync() gave, close() for what open() gave${line ? withPlaces(`; ${lineOf(line)} opens files`, sources) : ''}. Where the whole content is wanted, readFile() and writeFile() leave nothing open.`,
       },
     ]
   })

@@ -7,6 +7,8 @@ export interface SourceLine {
   readonly url: string
   /** 1-based. */
   readonly line: number
+  /** 1-based: where what was looked for stands in it. */
+  readonly column: number
   readonly text: string
 }
 
@@ -17,12 +19,13 @@ export const isProgram = (url: string): boolean => !url.startsWith('node:') && p
 export function linesOf(url: string, source: string, pattern: RegExp): SourceLine[] {
   return source.split('\n').flatMap((text, i) => {
     const code = text.replace(/(^|\s)\/\/.*$/, '')
-    return /^\s*\*/.test(code) || !pattern.test(code) ? [] : [{ url, line: i + 1, text }]
+    const found = /^\s*\*/.test(code) ? null : pattern.exec(code)
+    return found === null ? [] : [{ url, line: i + 1, column: found.index + 1, text }]
   })
 }
 
-export const lineAsCulprit = ({ url, line, text }: SourceLine): Culprit => ({
-  ...{ function: null, url, line, column: 1 + Math.max(0, text.search(/\S/)) },
+export const lineAsCulprit = ({ url, line, column }: SourceLine): Culprit => ({
+  ...{ function: null, url, line, column },
   ...{ package: packageOf(url), basis: 'retainer' },
 })
 

@@ -7,6 +7,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead, Likelihood } from './detector.ts'
+import { lineOf } from './functions.ts'
 import { onlyGains } from './piled-up.ts'
 import { promiseIn } from './promises.ts'
 import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
@@ -34,7 +35,7 @@ function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | und
   const senders = isolates.filter((each) => each !== of)
   const posting = messages ? findPosting(senders, of.isolate, readSource) : undefined
   const waiting = Math.round(suspect.counts.at(-1)!)
-  const said = posting ? `, posted at line ${posting.line}` : ''
+  const said = posting ? `, posted at ${lineOf(posting)}` : ''
   return {
     title: `${formatCount(waiting)} messages wait in a port of ${of.isolate}, ${suspect.perSecond.toFixed(1)} more each second than it takes${said}`,
     likelihood: steadily(lead),
@@ -78,7 +79,7 @@ function findPosting(
       const source = isProgram(url) ? readSource(url) : undefined
       if (source === undefined) continue
       const lines = source.split('\n')
-      for (const { line, text } of linesOf(url, source, /\.postMessage\s*\(/)) {
+      for (const { line, column, text } of linesOf(url, source, /\.postMessage\s*\(/)) {
         const to = /([#\w$]+)\s*(?:\?\.|\.)\s*postMessage/.exec(text)?.[1] ?? ''
         const toParent = /^(parentPort|self|globalThis)$/.test(to)
         if (toParent !== (receiver === 'main')) continue
@@ -90,7 +91,7 @@ function findPosting(
           /\bemit|enqueue|submit|dispatch/,
         ]
         const score = often.filter((sign) => sign.test(before)).length + (ports.has(to) ? 2 : 0)
-        if (!best || score > best.score) best = { score, line: { url, line, text, isolate } }
+        if (!best || score > best.score) best = { score, line: { url, line, column, text, isolate } }
       }
     }
   }

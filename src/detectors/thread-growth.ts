@@ -4,6 +4,7 @@ import { property } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
+import { lineOf } from './functions.ts'
 import { findDoing, lineAsCulprit } from './source.ts'
 import { countsOver, ratesOf, reachedOf } from './surroundings.ts'
 
@@ -36,7 +37,7 @@ export const threadGrowth: Detector = {
         isolatesSeen: isolates.length,
         startedAt: line ? { url: line.url, line: line.line, text: line.text.trim().slice(0, 120) } : null,
       },
-      advice: `A thread that listens to its parentPort never ends by itself: terminate() the Worker when its result is there, or better keep a few Workers and give them the tasks in turn${line ? `, instead of the new one at line ${line.line} each time` : ''}.`,
+      advice: `A thread that listens to its parentPort never ends by itself: terminate() the Worker when its result is there, or better keep a few Workers and give them the tasks in turn${line ? `, instead of the new one at ${lineOf(line)} each time` : ''}.`,
     }
   },
 }

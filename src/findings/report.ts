@@ -9,9 +9,9 @@ const count = z.number().int()
 
 export const SourceLocationSchema = z.object({
   url: z.string(),
-  /** 1-based. */
+  /** 1-based; 0 where the file is not the text that ran, and so no line of it is known. */
   line: z.number().int(),
-  /** 1-based. */
+  /** 1-based; 0 with `line`. */
   column: z.number().int(),
 })
 
@@ -209,7 +209,10 @@ export const FindingSchema = z.object({
     holders: count,
   }),
   culprit: CulpritSchema.nullable(),
-  /** Lines of source around the culprit; empty where the source could not be read. */
+  /**
+   * Lines of source around the culprit; empty where the source could not be read. Where the culprit has no line, they are
+   * of the text that ran, by its numbers.
+   */
   codeFrame: z.array(z.object({ line: z.number().int(), text: z.string() })),
   retainingPath: z.array(LeakPathStepSchema),
   evidence: z.record(z.string(), z.unknown()),

@@ -3,6 +3,7 @@
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import { formatCount } from '../support/format.ts'
+import { blockVariable } from './block-scope.ts'
 import type { HeapGraph } from './heap-graph.ts'
 import { nodesNamed } from './named.ts'
 import { pathTo } from './paths.ts'
@@ -183,8 +184,10 @@ function describeEdge(graph: HeapGraph, holder: number, edge: number): string {
   switch (edgeType(edges[edge]!)) {
     case EdgeType.element:
       return `[${name}]`
-    case EdgeType.hidden:
-      return '(hidden)'
+    case EdgeType.hidden: {
+      const variable = blockVariable(graph.snapshot, holder, edge)
+      return variable === undefined ? '(hidden)' : `context variable '${variable}'`
+    }
     case EdgeType.context:
       return `context variable '${strings.get(name)}'`
     case EdgeType.property:

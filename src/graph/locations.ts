@@ -46,11 +46,34 @@ export function scriptUrls(snapshot: Snapshot): Map<number, string> {
     if (told[site] === 1 || silent.has(node)) continue
     const shared = follow(snapshot, node, [edgeNames.shared])
     const code = shared < 0 || silent.has(shared) ? -1 : follow(snapshot, shared, edgeNames.script)
-    const url = code >= 0 && nodeType[code] === NodeType.code ? strings.get(nodeName[code]!) : ''
+    const isScript = code >= 0 && nodeType[code] === NodeType.code
+    // V8 15 says what it is in front of the name.
+    const name = isScript ? strings.get(nodeName[code]!).replace(/^system \/ Script(?: \/ |$)/, '') : ''
+    const url = name || (isScript ? sourceUrl(snapshot, code) : '')
     if (url !== '' && !url.startsWith('system / ')) urls.set(script, url)
     else silent.add(node).add(shared)
   }
   return urls
+}
+
+/** Fields of a script that are looked at. */
+const MOST_FIELDS = 32
+const URL_OR_FILE = /^(?!data:)(?:[a-z][\w+.-]*:\/\/|.*\.[cm]?[jt]sx?$)/i
+
+/**
+ * What a text that was evaluated calls itself by `//# sourceURL=`, as the modules of bundlers in development do; empty
+ * where it has no name. V8 writes that field of a script as a hidden edge, in front of the one for its source map:
+ * https://github.com/v8/v8/blob/main/src/objects/script.tq
+ */
+function sourceUrl({ firstEdge, edges, nodeType, nodeName, strings }: Snapshot, script: number): string {
+  const last = Math.min(firstEdge[script + 1]!, firstEdge[script]! + MOST_FIELDS)
+  for (let edge = firstEdge[script]!; edge < last; edge++) {
+    const target = edgeTarget(edges[edge]!)
+    if (edgeType(edges[edge]!) !== EdgeType.hidden || nodeType[target] !== NodeType.string) continue
+    const text = strings.get(nodeName[target]!)
+    return URL_OR_FILE.test(text) ? text : ''
+  }
+  return ''
 }
 
 /** Target of the node's first internal edge that has one of these names, or -1. */

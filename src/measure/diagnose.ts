@@ -49,7 +49,7 @@ export async function diagnose(here: Here, driver: Driver, measured: Measured, s
     const stepMs = (performance.now() - startedMs) / SNAPSHOTS
     // The same work was done between any two: told by that, what leaks rises steadily.
     const inOrder = snapshots.map((it, i) => ({ ...it, takenAt: new Date(Date.now() + i * stepMs).toISOString() }))
-    const task: Task = { snapshots: inOrder, scripts: here.saveScripts(folder) }
+    const task: Task = { snapshots: inOrder, scripts: await here.readScripts() }
     const file = join(folder, 'task.json')
     writeFileSync(file, JSON.stringify(task))
     return await compareApart(file, signal)

@@ -2,21 +2,14 @@
 
 import { writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { writeHeapSnapshot } from 'node:v8'
+import { readScripts } from '../capture/scripts.ts'
 import { type Meter, meterOf, type Reading } from '../check/settle.ts'
 import { LeakscopeError } from '../errors.ts'
+import type { RunningScript } from '../support/script-sources.ts'
 import { readOsFacts } from '../target/os-facts.ts'
-
-/** A script whose text is another than that of its file, because something was made of it on its way to V8. */
-export interface MadeScript {
-  /** As V8 knows it: a `file:` URL or a path. */
-  readonly url: string
-  /** Where its text is now. */
-  readonly file: string
-}
 
 export interface Here {
   readonly meter: Meter
@@ -27,8 +20,8 @@ export interface Here {
   stopSampling(): void
   /** Writes the heap to a file. Objects have the same ids in all of them, as long as this is open. */
   snapshot(file: string): void
-  /** Writes the text of each made script of the program to a file in `folder`. */
-  saveScripts(folder: string): readonly MadeScript[]
+  /** Of the program's scripts, what their files do not say. */
+  readScripts(): Promise<RunningScript[]>
   close(): void
 }
 
@@ -81,7 +74,15 @@ export function openHere(): Here {
       post(session, 'Debugger.disable')
       writeHeapSnapshot(file, { exposeNumericValues: true })
     },
-    saveScripts: (folder) => saveScripts(session, folder),
+    readScripts: () =>
+      readScripts({
+        send: async (method, params) => post(session, method, params),
+        on(method, handler) {
+          const listener = ({ params }: { readonly params: object }) => handler(params)
+          session.on(method, listener)
+          return () => session.off(method, listener)
+        },
+      }),
     close: () => session.disconnect(),
   }
 }
@@ -127,33 +128,3 @@ const withoutOwn = (node: SampleNode): SampleNode => ({
   ...node,
   children: node.children.filter(({ callFrame }) => !OWN_NAMES.includes(callFrame.url)).map(withoutOwn),
 })
-
-interface ParsedScript {
-  readonly scriptId: string
-  readonly url: string
-  readonly sourceMapURL?: string
-}
-
-function saveScripts(session: Session, folder: string): MadeScript[] {
-  const made: ParsedScript[] = []
-  const onParsed = ({ params }: { readonly params: object }) => {
-    const script = params as ParsedScript
-    // A text that was made on the way brings its map along; one that lies on disk like that is read there.
-    const own = /^(file:|\/|[a-z]:[\\/])/i.test(script.url) && !/[\\/]node_modules[\\/]/.test(script.url)
-    if (own && script.sourceMapURL?.startsWith('data:')) made.push(script)
-  }
-  session.on('Debugger.scriptParsed', onParsed)
-  try {
-    post(session, 'Debugger.enable')
-    return made.map(({ scriptId, url }, i) => {
-      const { scriptSource = '' } =
-        post<{ scriptSource: string }>(session, 'Debugger.getScriptSource', { scriptId }) ?? {}
-      const file = join(folder, `script-${i}.js`)
-      writeFileSync(file, scriptSource)
-      return { url, file }
-    })
-  } finally {
-    session.off('Debugger.scriptParsed', onParsed)
-    post(session, 'Debugger.disable')
-  }
-}

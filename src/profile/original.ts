@@ -1,6 +1,6 @@
 // A call tree in terms of the sources that were written, where scripts have source maps.
 
-import { mapLine, mapPosition, type OriginalPosition } from '../support/source-maps.ts'
+import { localMaps, type OriginalPosition } from '../support/source-maps.ts'
 import { type CallTree, FrameTable } from './call-tree.ts'
 
 /** The script that each source was found through, by the source's URL: its map may carry the text. */
@@ -16,7 +16,7 @@ export function toOriginal(tree: CallTree): { tree: CallTree; scripts: Scripts }
   for (let frame = 0; frame < frames.size; frame++) {
     const url = frames.url(frame)
     const column = frames.column(frame)
-    const found = mapPosition(url, frames.line(frame), column || 1)
+    const found = localMaps.at(url, frames.line(frame), column || 1)
     if (found === undefined) {
       newFrame[frame] = mapped.add(frames.name(frame), url, frames.line(frame), column)
       continue
@@ -33,7 +33,7 @@ export function toOriginal(tree: CallTree): { tree: CallTree; scripts: Scripts }
     if (ran === 0 || hasMap[frame] === 0) return ran
     const url = frames.url(frame)
     const key = `${url}\n${ran}`
-    if (!lines.has(key)) lines.set(key, mapLine(url, ran))
+    if (!lines.has(key)) lines.set(key, localMaps.line(url, ran))
     const found = lines.get(key)
     // A script of one line, or a line made of another file's: V8 tells no column that could say more.
     return found && found.url === mapped.url(newFrame[frame]!) && !isOneLine(url) ? found.line : 0
@@ -42,7 +42,7 @@ export function toOriginal(tree: CallTree): { tree: CallTree; scripts: Scripts }
 
   /** Whether nothing of the script stands behind its first line, as in a minified bundle. */
   function isOneLine(url: string): boolean {
-    return mapLine(url, 2) === undefined && mapLine(url, 3) === undefined
+    return localMaps.line(url, 2) === undefined && localMaps.line(url, 3) === undefined
   }
 }
 
@@ -50,5 +50,5 @@ export function toOriginal(tree: CallTree): { tree: CallTree; scripts: Scripts }
 function nameOf(frames: FrameTable, frame: number): string {
   const name = frames.name(frame)
   const start = frames.column(frame) - name.length
-  return (start > 0 && mapPosition(frames.url(frame), frames.line(frame), start)?.name) || name
+  return (start > 0 && localMaps.at(frames.url(frame), frames.line(frame), start)?.name) || name
 }

@@ -3,6 +3,7 @@
 import type { ChalkInstance } from 'chalk'
 import type { Report, ReportFinding, ReportLeakPathStep, ReportSetAside } from '../findings/report.ts'
 import { formatBytes, formatCount, printable } from '../support/format.ts'
+import { differsText, positionText } from './places.ts'
 import { verdictOf } from './verdict.ts'
 
 type Options = { readonly color: ChalkInstance; readonly width: number; readonly limit: number }
@@ -62,9 +63,10 @@ function findingText(
   if (culprit) {
     const name = culprit.function ? ` in ${printable(culprit.function, 60)}` : ''
     const inside = culprit.package ? ` (package ${printable(culprit.package)})` : ''
+    const place = `${printable(culprit.url.replace(/^file:\/\//, ''))}${positionText(culprit)}`
     lines.push(
       '',
-      `${INDENT}${color.yellow(`${printable(culprit.url.replace(/^file:\/\//, ''))}:${culprit.line}:${culprit.column}`)}${name}${inside}`,
+      `${INDENT}${color.yellow(place)}${name}${inside}${differsText(culprit, finding.codeFrame)}`,
       ...frameLines(finding, color, width),
     )
   }
@@ -81,7 +83,8 @@ function findingText(
 function frameLines({ codeFrame, culprit }: ReportFinding, color: ChalkInstance, width: number): string[] {
   const digits = `${codeFrame.at(-1)?.line ?? ''}`.length
   return codeFrame.map(({ line, text }) => {
-    const shown = `${`${line}`.padStart(digits)} │ ${printable(text.replace(/\t/g, '  '), Math.max(40, width - 20))}`
+    const number = culprit?.line === 0 ? '' : `${line}`.padStart(digits)
+    const shown = `${number} │ ${printable(text.replace(/\t/g, '  '), Math.max(40, width - 20))}`
     return line === culprit?.line ? `${INDENT}${color.red('>')} ${color.bold(shown)}` : `${INDENT}  ${color.dim(shown)}`
   })
 }

@@ -34,7 +34,10 @@ function checkCommands({ check }: Report): string[] {
 function annotation(finding: ReportFinding, { root, fails }: FormatOptions): string {
   const { pattern, severity, status, title, culprit, advice } = finding
   const level: Level = fails(finding) ? 'error' : severity === 'note' || status === 'known' ? 'notice' : 'warning'
-  const where = culprit && { file: placeOf(culprit.url, root).path, line: culprit.line, col: culprit.column }
+  const where = culprit && {
+    file: placeOf(culprit.url, root).path,
+    ...(culprit.line > 0 && { line: culprit.line, col: culprit.column }),
+  }
   const known = status === 'known' ? ' (known)' : ''
   return command(level, { ...where, title: `${pattern}${known}` }, `${title}\n${advice}`)
 }

@@ -4,7 +4,7 @@ import type { Report, ReportFinding } from '../findings/report.ts'
 import { formatBytes } from '../support/format.ts'
 import { checkText } from './check-text.ts'
 import type { FormatOptions } from './formats.ts'
-import { placeOf } from './places.ts'
+import { placeOf, positionText } from './places.ts'
 import { verdictOf } from './verdict.ts'
 
 interface Case {
@@ -69,7 +69,7 @@ function findingText(finding: ReportFinding, root: string): string {
   return [
     `${severity}, ${Math.round(100 * confidence)} % sure${status === undefined ? '' : `, ${status}`}: ${reason}`,
     ...(growth.retainedBytes === 0 ? [] : [`holds ${formatBytes(growth.retainedBytes)}`]),
-    ...(culprit ? [`at ${placeOf(culprit.url, root).path}:${culprit.line}:${culprit.column}`] : []),
+    ...(culprit ? [`at ${placeOf(culprit.url, root).path}${positionText(culprit)}`] : []),
     ...retainingPath.map(({ edge, node, leaking }) => `  leaking ${leaking}: ${edge === '' ? '' : `${edge} `}${node}`),
     advice,
   ].join('\n')

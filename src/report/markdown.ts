@@ -5,7 +5,7 @@ import { formatBytes, formatBytesDelta, formatCount, formatCountDelta, printable
 import { baselineLines } from './baseline-lines.ts'
 import { checkText } from './check-text.ts'
 import type { FormatOptions } from './formats.ts'
-import { placeOf } from './places.ts'
+import { differsText, placeOf, positionText } from './places.ts'
 import { verdictOf } from './verdict.ts'
 
 export function reportMarkdown(report: Report, options: FormatOptions): string {
@@ -66,13 +66,13 @@ function findingText(finding: ReportFinding, rank: number, options: FormatOption
 
 function culpritText({ codeFrame }: ReportFinding, culprit: ReportCulprit, { root }: FormatOptions): string {
   const { url, line, column, function: name, package: from } = culprit
-  const where = code(`${placeOf(url, root).path}:${line}:${column}`)
-  const head = `${where}${name ? ` in ${code(name)}` : ''}${from ? ` (package ${code(from)})` : ''}`
+  const where = code(`${placeOf(url, root).path}${positionText({ line, column })}`)
+  const head = `${where}${name ? ` in ${code(name)}` : ''}${from ? ` (package ${code(from)})` : ''}${differsText(culprit, codeFrame)}`
   if (codeFrame.length === 0) return head
   const width = `${codeFrame.at(-1)!.line}`.length
   const lines = codeFrame.map(
     (it) =>
-      `${it.line === line ? '>' : ' '} ${`${it.line}`.padStart(width)}  ${printable(it.text.replace(/\t/g, '  '))}`,
+      `${it.line === line ? '>' : ' '} ${(line === 0 ? '' : `${it.line}`).padStart(width)}  ${printable(it.text.replace(/\t/g, '  '))}`,
   )
   return `${head}\n\n${fenced(lines.join('\n'), 'js')}`
 }

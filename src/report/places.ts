@@ -23,6 +23,14 @@ export function placeOf(url: string, root: string): Place {
   return { path, belowRoot: true, uri: path.split('/').map(encodeURIComponent).join('/') }
 }
 
+/** `:14:3`; empty where no line is known. */
+export const positionText = ({ line, column }: { readonly line: number; readonly column: number }): string =>
+  line === 0 ? '' : `:${line}:${column}`
+
+/** Why there is no line; lines of code beside it are what ran. */
+export const differsText = ({ line }: { readonly line: number }, frame: readonly unknown[]): string =>
+  line > 0 ? '' : frame.length > 0 ? ', which differs from what ran:' : ', which differs from what ran'
+
 function localPath(url: string): string | undefined {
   if (isAbsolute(url)) return url
   if (!url.startsWith('file:')) return undefined

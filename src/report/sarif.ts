@@ -88,9 +88,10 @@ function whereOf({ culprit, codeFrame, retainingPath }: ReportFinding, { snapsho
     const [first, last] = [codeFrame[0], codeFrame.at(-1)]
     return {
       artifactLocation: artifact(placeOf(url, root)),
-      region: { startLine: Math.max(1, line), startColumn: Math.max(1, column) },
+      ...(line > 0 && { region: { startLine: line, startColumn: Math.max(1, column) } }),
       ...(first &&
-        last && {
+        last &&
+        line > 0 && {
           contextRegion: {
             startLine: first.line,
             endLine: last.line,

@@ -14,6 +14,7 @@ import { renderTable } from '../support/table.ts'
 import { baselineLines } from './baseline-lines.ts'
 import { checkText } from './check-text.ts'
 import { findingsText } from './findings-terminal.ts'
+import { positionText } from './places.ts'
 import { processText } from './process.ts'
 import { vitalsText } from './vitals-terminal.ts'
 
@@ -198,7 +199,7 @@ function pathText(path: readonly ReportPathStep[]): string {
 }
 
 const placeText = ({ url, line, column }: ReportSourceLocation): string =>
-  `${printable(url.replace(/^file:\/\//, ''))}:${line}:${column}`
+  `${printable(url.replace(/^file:\/\//, ''))}${positionText({ line, column })}`
 
 function classTable(classes: Growth['constructors'], { color, width }: TerminalOptions): string {
   return indented(

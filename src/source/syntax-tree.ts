@@ -68,6 +68,8 @@ interface Links {
 export const parentOf = (node: AnyNode): AnyNode | undefined => (node as Links).parent
 /** The variable that an identifier declares or means; undefined for a global one, or for the name of a property. */
 export const bindingOf = (node: Identifier): Binding | undefined => (node as Links).binding
+/** The scope that a node stands in. */
+export const scopeOf = (node: AnyNode): Scope | undefined => (node as Links).scope
 
 /** Child nodes by type, in the order of the source. What is missing has none that runs, as types have. */
 const CHILDREN: Readonly<Record<string, readonly string[]>> = {

@@ -55,6 +55,7 @@ describe('a bundle', () => {
     expect(filesIn(path)).toEqual([
       'capture.json',
       'main.heapsnapshot',
+      'scripts.json.gz',
       'worker-1.heapsnapshot',
       'worker-2.heapsnapshot',
     ])

@@ -121,6 +121,7 @@ describe.concurrent('leakscope check on a scenario', { timeout: PATIENCE_MS }, (
     expect(filesIn(join(cwd, 'kept')).sort()).toEqual([
       'capture.json',
       ...[1, 2, 3].map((i) => `main-${i}.heapsnapshot.gz`),
+      'scripts.json.gz',
     ])
     const diff = await leakscope('diff', 'kept', '--json')
     expect(JSON.parse(diff.stdout).snapshots).toHaveLength(3)

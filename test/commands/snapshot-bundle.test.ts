@@ -27,7 +27,13 @@ async function spawnWithWorkers(source: string): Promise<SpawnedTarget> {
 }
 
 const TWO_WORKERS = worker(IDLE, { name: 'pool' }) + worker(IDLE)
-const BUNDLE = ['capture.json', 'main.heapsnapshot', 'worker-1.heapsnapshot', 'worker-2.heapsnapshot']
+const BUNDLE = [
+  'capture.json',
+  'main.heapsnapshot',
+  'scripts.json.gz',
+  'worker-1.heapsnapshot',
+  'worker-2.heapsnapshot',
+]
 
 describe('--isolate all', () => {
   test('makes a folder with a name of its own, and tells of each isolate in a line', async () => {
@@ -51,7 +57,7 @@ describe('--isolate all', () => {
     const target = await spawnTarget()
     const cwd = temporaryFolder()
     expect((await runCli(['snapshot', target.pid, '--isolate', 'all', '-o', 'b'], { cwd })).code).toBe(0)
-    expect(filesIn(join(cwd, 'b'))).toEqual(['capture.json', 'main.heapsnapshot'])
+    expect(filesIn(join(cwd, 'b'))).toEqual(['capture.json', 'main.heapsnapshot', 'scripts.json.gz'])
     expect(readBundle(join(cwd, 'b')).links).toEqual([])
   })
 
@@ -79,7 +85,12 @@ describe('--isolate all', () => {
     expect((await take('-o', 'b')).code).toBe(3)
     expect(readFileSync(join(cwd, 'b', 'capture.json'), 'utf8')).toBe(before)
     expect((await take('-o', 'b', '--force', '--count', '2', '--every', '10ms')).code).toBe(0)
-    expect(filesIn(join(cwd, 'b'))).toEqual(['capture.json', 'main-1.heapsnapshot', 'main-2.heapsnapshot'])
+    expect(filesIn(join(cwd, 'b'))).toEqual([
+      'capture.json',
+      'main-1.heapsnapshot',
+      'main-2.heapsnapshot',
+      'scripts.json.gz',
+    ])
     expect(statSync(join(cwd, 'b')).mode & 0o777).toBe(0o700)
     expect(filesIn(cwd)).toEqual(['b', 'file', 'mine'])
   })

@@ -25,7 +25,7 @@ test('reactions on one promise that is raced against for ever', async () => {
 })
 
 test('promises that are never settled, kept by what would settle them', async () => {
-  const source = 'const replies = new Map()\nreplies.set(id, resolve)\n'
+  const source = `const replies = new Map()\nreplies.set(id, resolve)\n${'\n'.repeat(7)}  await reply\n`
   const [finding] = await findLeaksIn(
     [
       (d, step) => {

@@ -95,7 +95,7 @@ test('delays that all differ are one finding', async () => {
 })
 
 test('the line is where the timer is set, for a callback that is declared elsewhere', async () => {
-  const source = `${'\n'.repeat(20)}  setTimeout(() => 1, 5)\n`
+  const source = `${'\n'.repeat(9)}  function giveUp() {}${'\n'.repeat(11)}  setTimeout(() => 1, 5)\n`
   expect((await findTimers({}, source))[0]!.culprit).toMatchObject({ line: 10 })
   const near = `${'\n'.repeat(7)}  setTimeout(\n    // late\n    () => 1, 5)\n`
   expect((await findTimers({}, near))[0]!.culprit).toMatchObject({ line: 8 })

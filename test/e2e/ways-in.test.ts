@@ -47,7 +47,12 @@ describe.each(WAYS)('a process reached $name', ({ start, target: nameOf, ports }
     const cwd = temporaryFolder()
     const { code } = await runCli(['snapshot', nameOf(target), '--isolate', 'all', '-o', 'heaps'], { cwd })
     expect(code).toBe(0)
-    expect(filesIn(join(cwd, 'heaps'))).toEqual(['capture.json', 'main.heapsnapshot', 'worker-1.heapsnapshot'])
+    expect(filesIn(join(cwd, 'heaps'))).toEqual([
+      'capture.json',
+      'main.heapsnapshot',
+      'scripts.json.gz',
+      'worker-1.heapsnapshot',
+    ])
     expect(readBundle(join(cwd, 'heaps')).captures.map(({ status }) => status)).toEqual(['captured', 'captured'])
     const countIn = async (file: string, name: string) => {
       const graph = new HeapGraph(await readSnapshot(join(cwd, 'heaps', file)))

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { embeddedSource, mapLine, mapPosition } from '../../src/support/source-maps.ts'
+import { localMaps } from '../../src/support/source-maps.ts'
 import { temporaryFolder } from './target.ts'
 
 const TSC = resolve(import.meta.dirname, '../../node_modules/typescript/bin/tsc')
@@ -56,40 +56,40 @@ describe('a source map', () => {
     const lines = readFileSync(script, 'utf8').split('\n')
     const line = lines.findIndex((text) => text.includes('function book')) + 1
     const column = lines[line - 1]!.indexOf('book') + 1
-    expect(mapPosition(script, line, column)).toMatchObject({ url: source, line: 5, column: 17 })
-    expect(mapPosition(pathToFileURL(script).href, line, column)).toMatchObject({
+    expect(localMaps.at(script, line, column)).toMatchObject({ url: source, line: 5, column: 17 })
+    expect(localMaps.at(pathToFileURL(script).href, line, column)).toMatchObject({
       url: pathToFileURL(source).href,
       line: 5,
     })
-    expect(mapLine(script, line + 1)).toMatchObject({ line: 6 })
-    expect(mapLine(script, 999)).toBeUndefined()
+    expect(localMaps.line(script, line + 1)).toMatchObject({ line: 6 })
+    expect(localMaps.line(script, 999)).toBeUndefined()
   })
 
   test('gives back the name of an identifier that starts right there', () => {
     const script = scriptWith({ version: 3, sources: ['a.ts'], names: ['original'], mappings: 'AAAA,SAAAA,CAAC' })
-    expect(mapPosition(script, 1, 10)).toMatchObject({ name: 'original' })
-    expect(mapPosition(script, 1, 12)!.name).toBeUndefined()
+    expect(localMaps.at(script, 1, 10)).toMatchObject({ name: 'original' })
+    expect(localMaps.at(script, 1, 12)!.name).toBeUndefined()
   })
 
   test('in sections counts from where each begins', () => {
     const map = { version: 3, sources: ['b.ts'], names: [], mappings: 'AACA' }
     const script = scriptWith({ version: 3, sections: [{ offset: { line: 0, column: 9 }, map }] })
-    expect(mapPosition(script, 1, 10)).toMatchObject({ line: 2, column: 1 })
-    expect(mapPosition(script, 1, 2)).toBeUndefined()
+    expect(localMaps.at(script, 1, 10)).toMatchObject({ line: 2, column: 1 })
+    expect(localMaps.at(script, 1, 2)).toBeUndefined()
   })
 
   test('of a bundler names sources that are no files, and carries their text', () => {
     const url = 'webpack://app/./src/a.ts'
     const script = scriptWith({ version: 3, sources: [url], sourcesContent: ['let a'], names: [], mappings: 'AAAA' })
-    const found = mapPosition(script, 1, 1)!
+    const found = localMaps.at(script, 1, 1)!
     expect(found).toMatchObject({ url: 'webpack://app/src/a.ts', line: 1 })
-    expect(embeddedSource(script, found.url)).toBe('let a')
+    expect(localMaps.content(script, found.url)).toBe('let a')
   })
 })
 
 describe('no map to use', () => {
   const none = (script: string) =>
-    expect([mapPosition(script, 1, 1), mapLine(script, 1)]).toEqual([undefined, undefined])
+    expect([localMaps.at(script, 1, 1), localMaps.line(script, 1)]).toEqual([undefined, undefined])
   test('is no error', () => {
     const folder = temporaryFolder()
     const script = (name: string, text: string) => {
