@@ -4,7 +4,8 @@ import type { AllocationStack } from '../analysis/allocations.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import type { OriginalNames } from '../analysis/original-names.ts'
-import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
+import type { Captures, IsolateHeap, LiveView } from '../detectors/detector.ts'
+import type { Leaks } from '../detectors/find-leaks.ts'
 import type { FilesSeen } from '../detectors/open-files.ts'
 import type { ShownClass } from '../detectors/shown.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
@@ -27,6 +28,8 @@ export interface CompareOptions {
   readonly askViews?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveView>>
   /** What the system said meanwhile of open files, and how many there may be; where the process is at hand. */
   readonly openFiles?: { readonly seen: readonly FilesSeen[]; readonly limit: number | undefined } | undefined
+  /** Given what was found, while the heaps are still at hand. */
+  readonly onLeaks?: (captures: Captures, leaks: Leaks) => void
 }
 
 /** Clusters with paths in JSON unless --limit says otherwise; beyond that they are crumbs. */
@@ -107,7 +110,9 @@ export async function compareAll(
     }
     progress.stage('looking for leaks')
     const captures = { isolates: heaps, readSource, sources }
-    const { findings, undecided, setAside, explained } = findLeaks(captures)
+    const leaks = findLeaks(captures)
+    const { findings, undecided, setAside, explained } = leaks
+    options.onLeaks?.(captures, leaks)
     // What the heap tells, it tells better.
     const isTold = findings.some(({ pattern }) => pattern === 'handle-leak')
     const byFiles =

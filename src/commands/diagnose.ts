@@ -7,9 +7,10 @@ import { Command } from 'commander'
 import type { BundleCapture } from '../capture/bundle.ts'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
+import type { NativeCandidate } from '../detectors/native-growth.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
-import type { Report, ReportFinding } from '../findings/report.ts'
+import type { Report, ReportFinding, ReportOffHeap } from '../findings/report.ts'
 import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import type { InspectorSession } from '../target/session.ts'
@@ -18,6 +19,7 @@ import type { Target } from '../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from './capturing.ts'
 import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
+import type { OffHeapWatcher } from './off-heap-watch.ts'
 import {
   baselineOptions,
   duration,
@@ -134,7 +136,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { visited, vitals, samples, waste, compared } = await visit(
+    const { visited, vitals, samples, waste, compared, offHeap } = await visit(
       context,
       progress,
       target,
@@ -155,6 +157,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
         activeResources: activeResources && { ...activeResources },
       })),
       process: light ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
+      offHeap,
     }
     const limit = options.limit ?? DEFAULT_LIMIT
     await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
@@ -174,6 +177,8 @@ interface Visited {
   readonly waste: readonly ReportFinding[]
   /** Undefined where no snapshots were taken. */
   readonly compared: Compared | undefined
+  /** Null where no snapshots were taken. */
+  readonly offHeap: ReportOffHeap | null
 }
 
 async function visit(
@@ -184,12 +189,13 @@ async function visit(
   folder: string,
   outputs: Outputs,
 ): Promise<Visited> {
-  const [{ withInspector }, { readVitals }, { attachWorkers }, { takeSample }, beside] = await Promise.all([
+  const [{ withInspector }, { readVitals }, { attachWorkers }, { takeSample }, beside, offHeap] = await Promise.all([
     import('../target/attach.ts'),
     import('../capture/vitals.ts'),
     import('../target/workers.ts'),
     import('./process-samples.ts'),
     import('./side-looks.ts'),
+    import('./off-heap-watch.ts'),
   ])
   const { light = false, wait, duration: durationMs = DEFAULT_DURATION_MS } = options
   progress.stage(`attaching to ${showTarget(target)}`)
@@ -222,10 +228,12 @@ async function visit(
     const ofCpu = await beside.findWaste(context, progress, session, visited)
     if (!light) await look()
     const waste = [...ofCpu, ...beside.findIdle(samples)]
-    if (light) return { visited, vitals, samples, waste, compared: undefined }
+    if (light) return { visited, vitals, samples, waste, compared: undefined, offHeap: null }
     const files = beside.watchOpenFiles(pid)
+    const { nodeVersion } = visited
+    const watcher = offHeap.watchOffHeap({ session, pid, nodeVersion, durationMs, signal: context.signal })
     try {
-      await capture(context, progress, session, visited, target, options, folder, durationMs)
+      await capture(context, progress, session, visited, target, options, folder, durationMs, watcher)
     } finally {
       files?.stop()
     }
@@ -233,17 +241,22 @@ async function visit(
     await look().catch((error: unknown) => {
       if (!(error instanceof LeakscopeError)) throw error
     })
-    const compared = await compare(context, progress, session, folder, options, outputs.detailed, files)
+    const { compared, candidates } = await compare(context, progress, session, folder, options, outputs.detailed, files)
     progress.stage('looking at what was found')
     const handles = vitals.at(-1)?.activeResources ?? null
-    const findings = await beside.lookAgain(session, compared, handles, context.signal)
+    const inHeap = beside.settled(compared, await beside.lookAgain(session, compared, handles, context.signal))
+    progress.stage('looking at memory beside the heap')
+    await watcher.stir()
+    samples.push(...((await watcher.end()) ?? []))
+    const { findings, report } = offHeap.tell(watcher, inHeap, { candidates, pid })
     progress.stage('leaving')
     return {
       visited,
       vitals,
       samples,
       waste,
-      compared: beside.settled(compared, findings),
+      compared: { ...inHeap, findings },
+      offHeap: report,
     }
   })
 }
@@ -257,6 +270,7 @@ async function capture(
   options: Options,
   folder: string,
   durationMs: number,
+  watcher: OffHeapWatcher,
 ): Promise<void> {
   const [{ captureBundle }, { agreeOnPrice }] = await Promise.all([
     import('../capture/capture-bundle.ts'),
@@ -273,9 +287,14 @@ async function capture(
   const { captures } = await captureBundle(session, folder, {
     pid: target.kind === 'process' ? pid : undefined,
     ...{ signal: context.signal, force, count, everyMs, sampling: SAMPLING },
-    approve: (isolates: readonly QuotedIsolate[]) =>
-      agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates),
+    async approve(isolates: readonly QuotedIsolate[]) {
+      await agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates)
+      progress.stage('looking at memory beside the heap')
+      await watcher.begin()
+    },
+    until: () => watcher.stir(),
     onBegin({ round, isolate }) {
+      if (isolate === null) watcher.rest()
       const which = ` (${round} of ${count})`
       progress.stage(
         isolate === null ? `watching for ${formatDuration(everyMs)}${which}` : `walking the heap of ${isolate}${which}`,
@@ -284,6 +303,7 @@ async function capture(
     },
     onProgress: (now) => show(now),
   })
+  watcher.rest()
   const isTwice = ({ isolate, file }: BundleCapture) =>
     file !== null && captures.some((it) => it.isolate === isolate && it.file !== null && it.file !== file)
   if (captures.some(isTwice)) return
@@ -303,20 +323,26 @@ async function compare(
   options: Options,
   json: boolean,
   openFiles: WatchedFiles | undefined,
-): Promise<Compared> {
+): Promise<{ readonly compared: Compared; readonly candidates: readonly NativeCandidate[] }> {
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
-  const [{ comparisonOf }, { compareAll }, { viewsNow }] = await Promise.all([
+  const [{ comparisonOf }, { compareAll }, { viewsNow }, { nativeCandidates }] = await Promise.all([
     import('./inputs.ts'),
     import('./comparison.ts'),
     import('../capture/live.ts'),
+    import('../detectors/native-growth.ts'),
   ])
   // Workers are no longer attached to by now.
   const askViews = async (isolate: string, ids: readonly number[]) => {
     const views = isolate === 'main' ? await viewsNow(session, ids) : []
     return new Map(ids.flatMap((id, i) => (views[i] ? [[id, views[i]] as const] : [])))
   }
-  return compareAll(await comparisonOf([folder]), progress, {
+  let candidates: readonly NativeCandidate[] = []
+  const compared = await compareAll(await comparisonOf([folder]), progress, {
     ...{ sort: 'retained', index: false, json, limit, signal: context.signal, askViews },
     openFiles,
+    onLeaks: (captures, { toldBy }) => {
+      candidates = nativeCandidates(captures, toldBy)
+    },
   })
+  return { compared, candidates }
 }

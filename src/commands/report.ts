@@ -16,6 +16,7 @@ export function emptyReport(command: string): Report {
     growth: null,
     heap: null,
     process: null,
+    offHeap: null,
     findings: [],
     setAside: [],
     explained: null,

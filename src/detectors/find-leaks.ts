@@ -40,6 +40,8 @@ export interface Leaks {
   readonly setAside: readonly ReportSetAside[]
   /** Of what came and stayed, in bytes, and how much of that the findings account for. */
   readonly explained: { readonly bytes: number; readonly growthBytes: number }
+  /** The fingerprint of the finding that tells of a suspect, of those that one does. */
+  readonly toldBy: ReadonlyMap<Suspect, string>
 }
 
 /** What grew by less, in bytes, or by less of all that grew, is no lead. */
@@ -76,6 +78,7 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
   const taken = new Set<Lead>()
   const unlikely: { readonly lead: Lead; readonly title: string; readonly reason: string }[] = []
   const found = new Map<string, { finding: ReportFinding; explains: ReportFinding['explains'] }>()
+  const toldBy = new Map<Suspect, string>()
   for (const detector of detectors) {
     for (const lead of leads) {
       if (taken.has(lead)) continue
@@ -92,13 +95,14 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
       account.take(lead.suspect)
       const cause = `${detector.pattern} ${diagnosis.cause ?? finding.fingerprint}`
       const known = found.get(cause)
+      const twin = known ?? [...found.values()].find((each) => areTwins(each.finding, finding))
+      toldBy.set(lead.suspect, (twin?.finding ?? finding).fingerprint)
       if (known) {
         const { title, growth } = finding
         known.finding = withGrowth(known.finding, growth)
         known.explains.push({ title, count: growth.count, retainedBytes: growth.retainedBytes })
         continue
       }
-      const twin = [...found.values()].find((each) => areTwins(each.finding, finding))
       if (twin) {
         const { count, retainedBytes } = finding.growth
         twin.explains.push({ title: finding.title, count, retainedBytes })
@@ -111,6 +115,7 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
         if (!covered && account.shareKnown(other.suspect) < MOSTLY) continue
         if (covered) account.take(other.suspect)
         taken.add(other)
+        toldBy.set(other.suspect, finding.fingerprint)
         explains.push({
           title: inSource(other, other.path, captures.readSource, sources).say(
             `${other.suspect.className} in ${other.name}`,
@@ -150,6 +155,7 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
       bytes: all.reduce((sum, account) => sum + account.bytes, 0),
       growthBytes: all.reduce((sum, account) => sum + Math.max(account.bytes, account.of.growthBytes, 0), 0),
     },
+    toldBy,
   }
 }
 

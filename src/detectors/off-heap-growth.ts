@@ -37,7 +37,7 @@ function added(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const { words, kind } = kindOf(graph, big[0]!)
   const perSecond = (suspect.perSecond * big.length) / suspect.count
   return {
-    title: `${formatCount(big.length)} more ${plural(big.length, words)} of ${formatBytes(bytesEach)} each in ${name}, outside the JavaScript heap: ${formatBytes(suspect.bytesPerSecond)} more each second`,
+    title: `${formatCount(big.length)} more ${plural(big.length, words, words === WASM.words ? 'WebAssembly memories' : undefined)} of ${formatBytes(bytesEach)} each in ${name}, outside the JavaScript heap: ${formatBytes(suspect.bytesPerSecond)} more each second`,
     culprit: whereAllocated(lead, readSource),
     evidence: {
       keptIn: name,
@@ -60,9 +60,7 @@ function grown(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const { graph } = of
   const isReplaced = suspect.container !== suspect.sample
   if (!isOutside(graph, suspect.sample) || (!isReplaced && suspect.bytes < LEAST.grownBytes)) return undefined
-  const { words, kind } = lead.path.some(({ node }) => node === 'Memory')
-    ? { words: 'WebAssembly memory', kind: 'WebAssembly.Memory' }
-    : kindOf(graph, suspect.sample)
+  const { words, kind } = lead.path.some(({ node }) => node === 'Memory') ? WASM : kindOf(graph, suspect.sample)
   const plain = name.replace(/\.buffer$/, '')
   const named = name.startsWith('a system / ') ? `a ${words}` : `${plain} (a ${words})`
   return {
@@ -90,11 +88,15 @@ function grown(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
 const isOutside = (graph: HeapGraph, node: number): boolean =>
   graph.snapshot.nodeType[node] === NodeType.native && OUTSIDE.test(nodeName(graph, node))
 
+const WASM = { words: 'WebAssembly memory', kind: 'WebAssembly.Memory' }
+
 function kindOf(graph: HeapGraph, piece: number): { words: string; kind: string } {
   const name = nodeName(graph, piece)
   if (name.endsWith('ExternalStringData')) return { words: 'external string', kind: 'external string' }
   if (!name.endsWith('JSArrayBufferData')) return { words: `${name.replace('Node / ', '')} object`, kind: name }
-  const holder = nodeName(graph, graph.immediateDominator(piece))
+  const buffer = graph.immediateDominator(piece)
+  const holder = nodeName(graph, buffer)
+  if (nodeName(graph, graph.immediateDominator(buffer)) === 'Memory') return WASM
   return { words: 'buffer', kind: holder === 'SharedArrayBuffer' ? holder : 'ArrayBuffer' }
 }
 

@@ -182,6 +182,25 @@ export const ProcessSchema = z.object({
   samples: z.array(z.object({ at: z.iso.datetime(), rssBytes: bytes, ledger: z.record(z.string(), bytes) })),
 })
 
+/** What became, while a process was watched, of its memory outside of the JS heap and of ArrayBuffers. */
+export const OffHeapSchema = z.object({
+  /**
+   * `rose`: by more than chance, in each part of the time alike; `uneven`: by more than chance, but not in each part;
+   * `still`: by less; `unknown`: that could not be measured, and nothing of the rest is there.
+   */
+  verdict: z.enum(['rose', 'uneven', 'still', 'unknown']),
+  /** Why it is not known; null where it is. */
+  reason: z.string().nullable(),
+  /** May be below 0. */
+  bytes: bytes.nullable(),
+  bytesPerSecond: z.number().nullable(),
+  seconds: z.number().nullable(),
+  /** A change of less than so many bytes could not be told from chance. */
+  marginBytes: bytes.nullable(),
+  /** By the ids of the ledger's lines: by how many bytes each changed. */
+  lines: z.record(z.string(), bytes),
+})
+
 /** A known leak pattern, recognized. */
 export const FindingSchema = z.object({
   pattern: z.string(),
@@ -265,6 +284,8 @@ export const ReportSchema = z.object({
   heap: HeapSchema.nullable(),
   /** What the operating system says of the process; null when the command read files. */
   process: ProcessSchema.nullable(),
+  /** Null for commands that do not watch a process. */
+  offHeap: OffHeapSchema.nullable(),
   /** The first is the one to mend first. */
   findings: z.array(FindingSchema),
   /** What has most bytes first; nothing that a finding accounts for. */
@@ -288,3 +309,4 @@ export type ReportCulprit = z.infer<typeof CulpritSchema>
 export type ReportCluster = z.infer<typeof ClusterSchema>
 export type ReportSourceLocation = z.infer<typeof SourceLocationSchema>
 export type ReportProcess = z.infer<typeof ProcessSchema>
+export type ReportOffHeap = z.infer<typeof OffHeapSchema>

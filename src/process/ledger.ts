@@ -22,6 +22,10 @@ export const LEDGER_LABELS = {
   unexplained: 'unexplained',
 } as const
 
+/** Parts of lines that others ask for by their labels. Node's memoryUsage() counts nothing of the first. */
+export const RESIZABLE = 'resizable and growable, in no figure of process.memoryUsage()'
+export const V8_ITSELF = 'V8 itself'
+
 export type LedgerLineId = keyof typeof LEDGER_LABELS
 
 export interface LedgerLine {
@@ -112,7 +116,7 @@ function withMappings(facts: MemoryFacts, mappings: readonly Mapping[]): Ledger 
 
   const wasmBytes = sum(mappings.filter((_, i) => kinds[i] === 'wasm').map(({ start, end }) => end - start))
   lines.purse(resident('wasm')).rest('wasm-memory')
-  lines.purse(resident('buffer')).rest('array-buffers', 'resizable')
+  lines.purse(resident('buffer')).rest('array-buffers', RESIZABLE)
   lines.purse(resident('stack')).rest('thread-stacks')
   lines.purse(resident('library')).rest('shared-libraries')
   lines.purse(resident('file')).rest('mapped-files')
@@ -124,7 +128,7 @@ function withMappings(facts: MemoryFacts, mappings: readonly Mapping[]): Ledger 
   // Memory handed out and never touched is not resident. That is how large buffers begin, and little else.
   handedOut.take('array-buffers', told.arrayBuffers - native.untouched)
   handedOut.take('other-external', told.external)
-  handedOut.take('native-heap', told.v8Itself, 'V8 itself')
+  handedOut.take('native-heap', told.v8Itself, V8_ITSELF)
   handedOut.rest('native-heap')
   lines.purse(native.idle).rest('allocator-slack')
   lines.purse(native.unknown).rest('unexplained')

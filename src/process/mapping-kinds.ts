@@ -22,15 +22,22 @@ export function mappingKinds(mappings: readonly Mapping[]): MappingKind[] {
   const libraries = new Set(mappings.filter(({ access }) => access[2] === 'x').map(({ name }) => name))
   const kinds: MappingKind[] = []
   for (const [i, mapping] of mappings.entries()) {
-    kinds.push(kindOf(mapping, mappings[i - 1], mappings[i + 1], kinds[i - 1], libraries))
+    const around = { before: mappings[i - 1], after: mappings[i + 1], beyond: mappings[i + 2] }
+    kinds.push(kindOf(mapping, around, kinds[i - 1], libraries))
   }
   return kinds
 }
 
+interface Neighbours {
+  readonly before: Mapping | undefined
+  readonly after: Mapping | undefined
+  /** The one behind `after`. */
+  readonly beyond: Mapping | undefined
+}
+
 function kindOf(
   it: Mapping,
-  before: Mapping | undefined,
-  after: Mapping | undefined,
+  { before, after, beyond }: Neighbours,
   kindBefore: MappingKind | undefined,
   libraries: ReadonlySet<string>,
 ): MappingKind {
@@ -41,7 +48,7 @@ function kindOf(
   if (it.name.includes('stack')) return 'stack'
   if (it.name === '[heap]') return 'arena'
   if (it.name !== '' && !it.name.startsWith('[anon')) return 'library' // [vdso] and its like
-  if (it.flags.has('dc')) return kindOfV8(it, follows ? before : undefined, after)
+  if (it.flags.has('dc')) return kindOfV8(it, follows ? before : undefined, after, beyond)
   if (follows && isGuard(before!) && (it.flags.has('nh') || STACK_BYTES.has(it.end - it.start))) return 'stack'
   if (it.start % ARENA_BYTES === 0 && it.flags.has('nr')) return 'arena'
   if (follows && kindBefore === 'library' && it.access === 'rw-p') return 'library'
@@ -52,15 +59,27 @@ function isGuard({ access, end, start, flags, name }: Mapping): boolean {
   return access === '---p' && name === '' && !flags.has('dc') && end - start <= MOST_GUARD_BYTES
 }
 
-/** What V8 reserves to grow into: the part in use lies at the front, and nobody may touch the rest. */
-function kindOfV8(it: Mapping, before: Mapping | undefined, after: Mapping | undefined): MappingKind {
-  const bytes = it.end - it.start
+/**
+ * V8 reserves what a memory or a buffer may grow into: the part in use lies at the front, and nobody may touch the rest.
+ * Many buffers stand side by side, so that in front of one there may be the reserve of another.
+ */
+function kindOfV8(
+  it: Mapping,
+  before: Mapping | undefined,
+  after: Mapping | undefined,
+  beyond: Mapping | undefined,
+): MappingKind {
   const isReserved = after?.start === it.end && after.access === '---p' && after.flags.has('dc')
   if (it.access !== 'rw-p' || !isReserved) return 'v8'
-  const reserved = after.end - after.start
-  if (reserved >= WASM_GUARD_BYTES) return 'wasm'
-  // The tables of V8 and its code have other mappings in front that belong to them; and on pages for code, what cannot
-  // be touched is smaller than the rest.
-  const beginsHere = before === undefined || !before.flags.has('dc')
-  return beginsHere && bytes >= MOST_GUARD_BYTES && reserved >= MOST_GUARD_BYTES ? 'buffer' : 'v8'
+  if (after.end - after.start >= WASM_GUARD_BYTES) return 'wasm'
+  // V8's own tables have a part in front that can be touched; its room for code has one behind, above a guard.
+  const belongsToFront = before?.flags.has('dc') && before.access !== '---p'
+  const belongsToCode = beyond?.start === after.end && beyond.access[2] === 'x'
+  return belongsToFront || belongsToCode || isHeapPage(it) ? 'v8' : 'buffer'
 }
+
+/** Heap pages begin at multiples of their size: kRegularPageSize in V8's src/common/globals.h. */
+const HEAP_PAGE_BYTES = 1 << 18
+
+const isHeapPage = ({ start, end }: Mapping): boolean =>
+  start % HEAP_PAGE_BYTES === 0 && (end - start) % HEAP_PAGE_BYTES === 0
