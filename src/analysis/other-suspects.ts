@@ -53,6 +53,60 @@ function trendOf(steps: readonly number[], isCollection: boolean): Suspect['tren
   return isCollection ? 'unknown' : 'swinging'
 }
 
+/** Objects of a class are larger than they were, on an average, by so much: whatever came and went meanwhile. */
+const SWOLLEN = 1.3
+/** Classes of which everything is, and collections, which are known one by one. */
+const COMMON = /^(Object|Array|Map|Set|Function|WeakMap|WeakSet|Promise|Generator|system \/ .*|\(.*)$/
+
+/**
+ * Classes whose objects get larger and larger, as by a property more for each piece of work: the objects themselves may
+ * be exchanged all the time.
+ */
+export function swollenSuspects(
+  { opened, series, lineage }: HeapSeries,
+  seconds: readonly number[],
+  grown: readonly Suspect[],
+): Suspect[] {
+  const { graph, classes } = opened
+  const { nodeType } = graph.snapshot
+  const span = seconds.at(-1)! - seconds[0]!
+  if (seconds.length < 3 || lineage === undefined) return []
+  const known = new Set(grown.map(({ className }) => className))
+  return classes.keys.flatMap((key, number): Suspect[] => {
+    const className = classes.names[number]!
+    const rows = series.map((each) => each.classes.get(key))
+    const [first, last] = [rows[0], rows.at(-1)]
+    if (!first || !last || known.has(className) || COMMON.test(className)) return []
+    const bytes = last.shallowBytes - (first.shallowBytes * last.count) / first.count
+    if (bytes < LEAST.bytes || last.shallowBytes / last.count < (SWOLLEN * first.shallowBytes) / first.count) return []
+    const counts = rows.map((row) => row?.shallowBytes ?? 0)
+    let sample = -1
+    for (let node = 0; node < classes.of.length; node++) {
+      if (classes.of[node] !== number || nodeType[node] !== NodeType.object) continue
+      if (sample < 0 || graph.shallowSize(node) > graph.shallowSize(sample)) sample = node
+    }
+    if (sample < 0) return []
+    return [
+      {
+        kind: 'grown',
+        holders: [sample],
+        container: sample,
+        sample,
+        className,
+        count: last.count,
+        survivors: [],
+        counts,
+        counted: 'bytes',
+        bytes: Math.round(bytes),
+        trend: judgeSeries({ counts, survivors: [], seconds }),
+        perSecond: last.count / span,
+        bytesPerSecond: bytes / span,
+        reached: new Uint32Array(0),
+      },
+    ]
+  })
+}
+
 /** What Node keeps for objects that are old, such as the messages that wait in a port: of them only the number is known. */
 export function embeddedSuspects(
   { opened, series }: HeapSeries,

@@ -10,7 +10,7 @@ import type { HeapSeries } from './compare.ts'
 import { contentsById, FEW_REFERENCES, referenceCounts } from './contents.ts'
 import { type Entry, findEntries, Reach } from './entries.ts'
 import type { Lineage } from './lineage.ts'
-import { embeddedSuspects, grownSuspects, suspectsByPlace } from './other-suspects.ts'
+import { embeddedSuspects, grownSuspects, suspectsByPlace, swollenSuspects } from './other-suspects.ts'
 import { renewed } from './renewal.ts'
 import { judgeSeries } from './steadiness.ts'
 import { LEAST, type Suspect } from './suspect.ts'
@@ -50,7 +50,8 @@ function* suspectsById(
     const suspect = described && anew ? { ...described, renewed: true as const } : described
     if (suspect && (suspect.bytes >= LEAST.bytes || suspect.count >= LEAST.count)) suspects.push(suspect)
   }
-  suspects.push(...grownSuspects(heap, seconds), ...embeddedSuspects(heap, lineage, seconds))
+  const grown = grownSuspects(heap, seconds)
+  suspects.push(...grown, ...swollenSuspects(heap, seconds, grown), ...embeddedSuspects(heap, lineage, seconds))
   return suspects.sort((a, b) => b.bytes - a.bytes)
 }
 
@@ -87,7 +88,7 @@ function describeEntry(
   if (gathers) {
     const sample = oldest(targets)
     const holder = byGain[0]!
-    const byClass = holder === ROOT || nodeName(graph, holder) === 'TimersList'
+    const byClass = holder === ROOT || /^(TimersList|system \/ NativeContext)$/.test(nodeName(graph, holder))
     const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
     const looked = byClass ? [] : byGain.slice(0, MOST_HOLDERS)
     let added = 0

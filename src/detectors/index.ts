@@ -9,6 +9,7 @@ import { growingCollection } from './growing-collection.ts'
 import { growingLogArray } from './growing-log-array.ts'
 import { handleLeak } from './handle-leak.ts'
 import { listenerLeak } from './listener-leak.ts'
+import { nodeInternals, unknownInternals } from './node-internals.ts'
 import { offHeapGrowth } from './off-heap-growth.ts'
 import { outboundBufferPileup } from './outbound-buffer-pileup.ts'
 import { promisePileup } from './promise-pileup.ts'
@@ -26,9 +27,11 @@ export const DETECTORS: readonly Detector[] = [
   threadPoolSaturation,
   handleLeak,
   unboundedTimers,
+  ...nodeInternals,
   listenerLeak,
   taskQueuePileup,
   promisePileup,
+  unknownInternals,
   bufferSlabRetention,
   stringRetention,
   closureRetention,

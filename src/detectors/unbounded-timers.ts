@@ -35,7 +35,7 @@ export const unboundedTimers: Detector = {
   diagnose(lead, { readSource }) {
     const { suspect, of } = lead
     const { graph } = of
-    if (!isTimer(graph, suspect.sample) || !isInTimers(lead)) return undefined
+    if (suspect.kind === 'grown' || !isTimer(graph, suspect.sample) || !isInTimers(lead)) return undefined
     const timers = timersIn(lead)
     const groups = groupsOf(timers)
     const [source, group] = groups[0]!
