@@ -1,7 +1,7 @@
 // What Node and V8 keep in places of their own, such as `storageList` or the symbol registry: told by its cause and by the public call that ends it.
 
 import { originOf } from '../analysis/origins.ts'
-import { property, referencesOf } from '../graph/look.ts'
+import { nodeName, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
 import {
   type FoundHolder,
@@ -16,9 +16,9 @@ import { EdgeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
-import { elementsOf } from './piled-up.ts'
+import { elementsOf, nameUpTo } from './piled-up.ts'
 import { whereCalled } from './public-calls.ts'
-import { countClasses } from './surroundings.ts'
+import { countClasses, withArticle } from './surroundings.ts'
 
 /** One detector for each pattern that such a leak may be of. */
 export const nodeInternals: readonly Detector[] = [...new Set(NODE_INTERNALS.map(({ pattern }) => pattern))].map(
@@ -78,8 +78,9 @@ function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undef
   const at = whereCalled(lead, row.calls, captures)
   const where = at ? ` (${at.package === null ? '' : `${at.package}, `}${shortPlace(at)})` : ''
   const bytesEach = Math.round(bytes / Math.max(1, count))
-  const isField = row.holders.some((each) => 'field' in each && each.field === keeper.name)
-  const kept = holder === undefined ? 'kept by Node' : isField ? `kept in ${lead.name}` : `kept by Node in ${holder}`
+  const owner =
+    keeper.owner === undefined ? undefined : (nameUpTo(lead, keeper.owner) ?? ownerNamed(lead, keeper.owner))
+  const kept = owner ? `kept by ${owner}` : holder === undefined ? 'kept by Node' : `kept by Node in ${holder}`
   const list = byMarks ? holderOf(lead, row) : undefined
   const many = list === undefined ? undefined : elementsOf(lead.of.graph, list)
   const isBound = bound !== undefined && bound < MOST_BOUND && counts.at(-1)! <= bound
@@ -109,6 +110,8 @@ function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undef
     cause: row.id,
   }
 }
+
+const ownerNamed = ({ of: { graph } }: Lead, owner: number): string => withArticle(nodeName(graph, owner))
 
 /** Node keeps hundreds of some things; a bound of more is none that the program would live to see. */
 const MOST_BOUND = 10_000

@@ -24,6 +24,8 @@ export interface FoundHolder {
   readonly row: NodeInternal
   /** As it is called in the heap: `storageList`; undefined where only what is kept tells. */
   readonly name: string | undefined
+  /** Ordinal of the object whose field it is. */
+  readonly owner?: number
   /** How many are kept, where that is not how many references came. */
   readonly count?: number
   /** How many it keeps at the most, where that is known. */
@@ -110,19 +112,21 @@ function bySteps(graph: HeapGraph, way: readonly number[], i: number): FoundHold
   const rows = rowsNamed('field', plain)
   if (rows.length === 0) return undefined
   const owner = namedOwner(graph, way, i - 1)
-  const found = rows.find(({ holder }) => owner !== undefined && 'of' in holder && holder.of.test(owner))
-  return found && { row: found.row, name: plain }
+  if (owner === undefined) return undefined
+  const found = rows.find(({ holder }) => 'of' in holder && holder.of.test(nodeName(graph, owner)))
+  return found && { row: found.row, name: plain, owner }
 }
 
 /** `queue` of `<symbol Symbol(queue)>` and of `#queue`. */
 const plainName = (name: string): string => name.replace(/^<symbol (?:Symbol\()?(.*?)\)?>$/, '$1').replace(/^#/, '')
 
-/** The name of the object of Node's own that a field is of: plain objects inside of it are looked through. */
-function namedOwner(graph: HeapGraph, way: readonly number[], from: number): string | undefined {
+/** The object of Node's own that a field is of: plain objects inside of it are looked through. */
+function namedOwner(graph: HeapGraph, way: readonly number[], from: number): number | undefined {
   for (let i = from; i >= 0; i--) {
     if (isPrograms(graph, way[i]!)) return undefined
     const name = nodeName(graph, way[i]!)
-    if (isFunction(graph, way[i]!) || (isObject(graph, way[i]!) && !/^(Object|Array|Map|Set)$/.test(name))) return name
+    if (isFunction(graph, way[i]!) || (isObject(graph, way[i]!) && !/^(Object|Array|Map|Set)$/.test(name)))
+      return way[i]
   }
   return undefined
 }
