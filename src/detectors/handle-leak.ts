@@ -4,7 +4,7 @@ import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, numberAt, property } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
-import { findUnknownHolder } from '../node-internals/find-holder.ts'
+import { isInsideOfNode } from '../node-internals/find-holder.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
@@ -50,8 +50,8 @@ const KINDS: readonly Kind[] = [
   },
   {
     ...{ names: /^(Client|Server)?Http2Stream$/, one: 'HTTP/2 stream', many: 'HTTP/2 streams' },
-    calls: ['http2.request', '*.request', '*.on'],
-    closing: 'end() or close() each, on the side that answers, too, and give requests a timeout',
+    calls: ['http2.request', '*.request'],
+    closing: 'call end() or close() on each, on the side that answers as well, and give requests a timeout',
   },
   {
     ...{ names: /^Server$/, of: /^(TCP|Pipe)$/, one: 'server', many: 'servers' },
@@ -131,7 +131,7 @@ function openHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
   const { suspect, of } = lead
   const { graph } = of
   if (!isHeldByNode(lead) || internal(graph, suspect.sample, 'javascript_to_native') === undefined) return undefined
-  const kind = kindOf(lead)
+  const kind = kindOf(lead, nodeName(graph, suspect.sample), thingsOf(lead, 1000).length)
   if (isWaitingFor(lead)) return undefined
   return (
     kind && tell(lead, captures, kind, { count: suspect.count, node: suspect.sample, isHeld: false }, steadily(lead))
@@ -154,9 +154,7 @@ function isOfProgram(graph: HeapGraph, node: number): boolean {
 const WITH = 0.25
 
 /** What has come: its handle's kind, or that of what the handles are for, as a child process has three pipes. */
-function kindOf(lead: Lead): Kind | undefined {
-  const own = nodeName(lead.of.graph, lead.suspect.sample)
-  const handles = thingsOf(lead, 1000).length
+function kindOf(lead: Lead, own: string, handles: number): Kind | undefined {
   const classes = countClasses(lead).filter(({ count, one }) => count >= WITH * handles && isNodesOwn(lead, one))
   return (
     KINDS.find(({ names, of }) => of?.test(own) && classes.some(({ name }) => names.test(name))) ??
@@ -184,7 +182,8 @@ function heldHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
   }
   // The connection of a request that waits for something else is not what is held.
   if (!best || isAccepted(graph, best.node)) return undefined
-  return tell(lead, captures, best.kind, { ...best, isHeld: true }, fewer(lead, best.count))
+  const kind = kindOf(lead, nodeName(graph, best.node), best.count) ?? best.kind
+  return tell(lead, captures, kind, { ...best, isHeld: true }, fewer(lead, best.count))
 }
 
 /** Watchers that share one handle for each path: what a library makes of them grows all the same. */
@@ -213,7 +212,7 @@ function tell(
   const { graph, seconds } = of
   const perSecond = count / (seconds.at(-1)! - seconds[0]!)
   // From a place of Node's own nobody takes anything out.
-  const isHeld = isHeldByAny && !isInsideOfNode(lead)
+  const isHeld = isHeldByAny && !isInsideOfNode({ graph, suspect, way: lead.way, classes: [] })
   const things = countOf(lead, kind) || count
   const owner = ownersOf(lead, kind.one === 'child process' ? things : count)
   const rate = (perSecond * things) / count
@@ -236,7 +235,7 @@ function tell(
     likelihood,
     // The other end of a channel is in another thread, and piles up there.
     ...(kind.one === 'message port' && !isHeld && { cause: kind.many }),
-    ...(kind.one === 'HTTP/2 session' && { cause: kind.many }),
+    ...(kind.one.startsWith('HTTP/2 ') && { cause: kind.many }),
     covers: (other) => isOfKind(other, kind),
     ...(opened && (!isHeld || isOfProgram(graph, suspect.sample)) ? { culprit: opened } : {}),
     evidence: {
@@ -283,11 +282,6 @@ function isOfKind(other: Lead, { names, of }: Kind): boolean {
     (row) => names.test(row.name) && row.count >= MOSTLY * count && isNodesOwn(other, row.one),
   )
 }
-
-/** Whether they are held in a variable of one of Node's own modules, as what is watched is. */
-const isInsideOfNode = ({ of: { graph }, suspect, way }: Lead): boolean =>
-  nodeName(graph, suspect.container) === 'TimersList' ||
-  findUnknownHolder({ graph, suspect, way, classes: [] }) !== undefined
 
 /** The statement that opens them: by what each comes from, by Node's own functions, by words that libraries use. */
 function whereOpened(lead: Lead, kind: Kind, owner: string | undefined, captures: Captures): Culprit | undefined {
@@ -372,7 +366,10 @@ function ownersOf(lead: Lead, handles: number): { name: string; from: string } |
   )
   const rows = fitting.flatMap(({ name, one }) => {
     const url = graph.sourceLocation(one)?.url
-    return url === undefined ? [] : [{ name, from: url.startsWith('node:') ? 'node' : (packageOf(url) ?? 'program') }]
+    // The pools of fetch() are made by Node, whatever the program does.
+    return url === undefined || url.includes('/deps/undici/')
+      ? []
+      : [{ name, from: url.startsWith('node:') ? 'node' : (packageOf(url) ?? 'program') }]
   })
   const rank = ({ name }: { name: string }): number =>
     /Agent$/.test(name) ? 0 : /(Transporter?|Mail|Pool)$/.test(name) ? 1 : 2
@@ -417,7 +414,7 @@ function peerOf(graph: HeapGraph, thing: number): string | undefined {
   if (peer === undefined || address === undefined) {
     const host = property(graph, owner, '_host')
     const text = host === undefined || isObject(graph, host) ? undefined : nodeName(graph, host)
-    return text === undefined || text === '' || text.startsWith('system /') ? undefined : text
+    return text === undefined || /^$|^null$|^system \//.test(text) ? undefined : text
   }
   return `${nodeName(graph, address)}:${numberAt(graph, peer, 'port') ?? '?'}`
 }

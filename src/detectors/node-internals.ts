@@ -11,25 +11,23 @@ import {
   type Held,
   type UnknownHolder,
 } from '../node-internals/find-holder.ts'
-import { NODE_INTERNALS, type NodeInternal } from '../node-internals/holders.ts'
+import type { NodeInternal } from '../node-internals/holders.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
 import { elementsOf, nameUpTo } from './piled-up.ts'
 import { whereCalled } from './public-calls.ts'
-import { countClasses, withArticle } from './surroundings.ts'
+import { countClasses, hasGained, withArticle } from './surroundings.ts'
 
-/** One detector for each pattern that such a leak may be of. */
-export const nodeInternals: readonly Detector[] = [...new Set(NODE_INTERNALS.map(({ pattern }) => pattern))].map(
-  (pattern): Detector => ({
-    pattern,
-    diagnose(lead, captures) {
-      const found = keeperOf(lead, captures)
-      return found?.row.pattern === pattern ? tell(lead, found, captures) : undefined
-    },
-  }),
-)
+/** What is in the table and of that pattern. */
+export const nodeInternals = (pattern: string): Detector => ({
+  pattern,
+  diagnose(lead, captures) {
+    const found = keeperOf(lead, captures)
+    return found?.row.pattern === pattern ? tell(lead, found, captures) : undefined
+  },
+})
 
 /** What piles up in a variable of Node's own that nothing more is known of: its insides are no advice. */
 export const unknownInternals: Detector = {
@@ -115,12 +113,6 @@ const ownerNamed = ({ of: { graph } }: Lead, owner: number): string => withArtic
 
 /** Node keeps hundreds of some things; a bound of more is none that the program would live to see. */
 const MOST_BOUND = 10_000
-
-/** Whether something else is known to have come into what has a larger store now. */
-const hasGained = ({ of, suspect }: Lead): boolean =>
-  of.suspects.some(({ kind, container, holders }) => {
-    return kind === 'added' && (container === suspect.container || holders.includes(suspect.container))
-  })
 
 /** The variable or field that a row names first. */
 function holderNamed({ holders }: NodeInternal): string | undefined {

@@ -20,7 +20,7 @@ export interface Wanted {
 }
 
 /** In functions, which run again and again; near a function that came with the leak; on the stack of what was allocated. */
-const WORTH = { inFunction: 4, near: 6, allocated: 2, later: 0.5 }
+const WORTH = { inFunction: 4, near: 6, allocated: 2, later: 0.1 }
 /** Functions around a call that are looked at. */
 const MOST_AROUND = 4
 

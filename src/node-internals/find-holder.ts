@@ -236,3 +236,22 @@ export function findUnknownHolder({ graph, way, suspect }: Held): UnknownHolder 
   }
   return undefined
 }
+
+/**
+ * Whether things pile up in a variable of one of Node's modules, or in a field of an object of Node's that has no public
+ * name: nobody takes anything out of there by hand.
+ */
+export function isInsideOfNode(held: Held): boolean {
+  const { graph, way, suspect } = held
+  if (nodeName(graph, suspect.container) === 'TimersList' || findUnknownHolder(held)) return true
+  const { edges, edgeNameOrIndex, strings } = graph.snapshot
+  for (let i = lastOf(graph, way, suspect.container); i > 0; i--) {
+    const [from, node] = [way[i - 1]!, way[i]!]
+    if (isPrograms(graph, node)) return false
+    const edge = findEdge(graph, from, node)
+    if (edge < 0 || edgeType(edges[edge]!) !== EdgeType.property) continue
+    const isHidden = /^(<symbol|#)/.test(strings.get(edgeNameOrIndex[edge]!))
+    if (isHidden && graph.sourceLocation(from)?.url.startsWith('node:')) return true
+  }
+  return false
+}
