@@ -21,6 +21,10 @@ const NEIGHBOURS = ['_idleNext', '_idlePrev', '__proto__', 'constructor', 'proto
 
 /** Roots that hold what is being worked on at the moment of the snapshot. */
 const MOMENTARY = ['(Stack roots)', '(Handle scope)', '(Relocatable)']
+/** What the program has logged while an inspector was there: V8 keeps the last thousand messages for it. */
+const LOGGED = 'DevTools console'
+/** V8 keeps what waits for Atomics.notify(), among others, in tables of this. */
+const NATIVE_CONTEXT = 'system / NativeContext'
 
 /** References from old objects to new ones that are alike. */
 export interface Entry {
@@ -75,6 +79,7 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
   const names = graph.snapshot.nodeName
   const { owner } = graph.ownership
   const momentary = new Set(MOMENTARY.map((name) => strings.indexOf(name)))
+  const tables = tablesOfContexts(graph)
   const embedded = markEmbedded(graph)
   const kinds = new TupleInterner(2)
   const found = new References()
@@ -93,8 +98,11 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
     list,
   )
   for (const node of list.subarray(0, entrances)) {
-    const from = owner[node]! < SHARED ? owner[node]! : node
-    const isV8s = nodeType[from] !== NodeType.synthetic ? isOfV8(nodeType[from]!) : momentary.has(names[from]!)
+    const context = tables.get(node)
+    const isTable = context !== undefined
+    const from = context ?? (owner[node]! < SHARED ? owner[node]! : node)
+    const isRoot = nodeType[from] === NodeType.synthetic
+    const isV8s = isRoot ? momentary.has(names[from]!) : isOfV8(nodeType[from]!) && !isTable
     // What Node holds by itself, such as open handles, has no other holder.
     const byNode = embedded[from] === 1
     if ((born[from]! > 0 && !byNode) || isV8s) continue
@@ -102,8 +110,10 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
       const packed = edges[edge]!
       const target = edgeTarget(packed)
       if (born[target] === 0 || owner[target] === from || !retains(packed) || isOfV8(nodeType[target]!)) continue
-      if (byNode && (nodeType[target] !== NodeType.object || embeddedIn(graph, from))) continue
+      if ((byNode || isTable) && nodeType[target] !== NodeType.object) continue
+      if (byNode && embeddedIn(graph, from)) continue
       const type = edgeType(packed)
+      if (isRoot && type === EdgeType.internal && strings.get(edgeNameOrIndex[edge]!).endsWith(LOGGED)) continue
       const named = (type === EdgeType.property || type === EdgeType.context) && node === from
       const tree = places.treeOf(placed.of[from]!)
       const isBranch = tree !== undefined && places.treeOf(placed.of[target]!) === tree
@@ -129,6 +139,20 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
     stayed.push(survivors[0]!)
   }
   return tellMost(lineage, { found, bytes, stayed, timers, trees })
+}
+
+/** By ordinal of a table of a native context: the context, which is there as long as the program. */
+function tablesOfContexts({ snapshot }: HeapGraph): Map<number, number> {
+  const { nodeType, firstEdge, edges, strings } = snapshot
+  const tables = new Map<number, number>()
+  for (const context of nodesNamed(snapshot, [strings.indexOf(NATIVE_CONTEXT)])) {
+    for (let edge = firstEdge[context]!; edge < firstEdge[context + 1]!; edge++) {
+      const packed = edges[edge]!
+      if (nodeType[edgeTarget(packed)] === NodeType.array && edgeType(packed) === EdgeType.internal)
+        tables.set(edgeTarget(packed), context)
+    }
+  }
+  return tables
 }
 
 interface Found {

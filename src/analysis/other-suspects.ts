@@ -1,6 +1,5 @@
 // Suspects of which less is known: old objects that became larger, what Node keeps for old ones, and files whose ids mean nothing.
 
-import { nodeName } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
@@ -38,7 +37,7 @@ export function grownSuspects(heap: HeapSeries, seconds: readonly number[]): Sus
         counts: [before, ...steps.map((_, i) => before + (bytes * (i + 1)) / steps.length)],
         counted: 'bytes',
         bytes,
-        trend: trendOf(steps, COLLECTION.test(nodeName(graph, node))),
+        trend: trendOf(steps, graph.snapshot.nodeType[node] === NodeType.object),
         perSecond: count / span,
         bytesPerSecond: bytes / span,
         reached: new Uint32Array(0),
@@ -46,13 +45,73 @@ export function grownSuspects(heap: HeapSeries, seconds: readonly number[]): Sus
     })
 }
 
-const COLLECTION = /^(Array|Map|Set)$/
-
-/** A collection of numbers gets a larger store now and then, as it fills the one that it has. */
-function trendOf(steps: readonly number[], isCollection: boolean): Suspect['trend'] {
+/** What has a store, such as an array of numbers, gets a larger one now and then, as it fills the one that it has. */
+function trendOf(steps: readonly number[], hasStore: boolean): Suspect['trend'] {
   if (steps.length < 2) return 'unknown'
   if (steps.every((grew) => grew === 1)) return 'steady'
-  return isCollection ? 'unknown' : 'swinging'
+  return hasStore ? 'unknown' : 'swinging'
+}
+
+/** Objects of a class are larger than they were, on an average, by so much: whatever came and went meanwhile. */
+const SWOLLEN = 1.3
+/** Of that, so much is known of single objects. */
+const SINGLY = 0.5
+/** Classes of which everything is, and collections, which are known one by one. */
+const COMMON = /^(Object|Array|Map|Set|Function|WeakMap|WeakSet|Promise|Generator|system \/ .*|\(.*)$/
+
+/**
+ * Classes whose objects get larger and larger, as by a property more for each piece of work: the objects themselves may
+ * be exchanged all the time.
+ */
+export function swollenSuspects(
+  { opened, series, lineage }: HeapSeries,
+  seconds: readonly number[],
+  grown: readonly Suspect[],
+): Suspect[] {
+  const { graph, classes } = opened
+  const { nodeType } = graph.snapshot
+  const span = seconds.at(-1)! - seconds[0]!
+  if (seconds.length < 3 || lineage === undefined) return []
+  const known = (className: string): number =>
+    grown.reduce((sum, each) => sum + (each.className === className ? each.bytes : 0), 0)
+  return classes.keys.flatMap((key, number): Suspect[] => {
+    const className = classes.names[number]!
+    const rows = series.map((each) => each.classes.get(key))
+    const [first, last] = [rows[0], rows.at(-1)]
+    if (!first || !last || COMMON.test(className)) return []
+    const bytes = last.shallowBytes - (first.shallowBytes * last.count) / first.count
+    if (
+      bytes < LEAST.bytes ||
+      known(className) >= SINGLY * bytes ||
+      last.shallowBytes / last.count < (SWOLLEN * first.shallowBytes) / first.count
+    )
+      return []
+    const counts = rows.map((row) => row?.shallowBytes ?? 0)
+    let sample = -1
+    for (let node = 0; node < classes.of.length; node++) {
+      if (classes.of[node] !== number || nodeType[node] !== NodeType.object) continue
+      if (sample < 0 || graph.shallowSize(node) > graph.shallowSize(sample)) sample = node
+    }
+    if (sample < 0) return []
+    return [
+      {
+        kind: 'grown',
+        holders: [sample],
+        container: sample,
+        sample,
+        className,
+        count: last.count,
+        survivors: [],
+        counts,
+        counted: 'bytes',
+        bytes: Math.round(bytes),
+        trend: judgeSeries({ counts, survivors: [], seconds }),
+        perSecond: last.count / span,
+        bytesPerSecond: bytes / span,
+        reached: new Uint32Array(0),
+      },
+    ]
+  })
 }
 
 /** Bytes that a thing must be larger than the one before, and by which the class may have changed otherwise. */
@@ -100,6 +159,8 @@ export function replacedSuspect(
     reached: new Uint32Array(0),
   }
 }
+
+const COLLECTION = /^(Array|Map|Set)$/
 
 /** Old collections that have more entries, none of which is an object: numbers, which V8 tells of as long as they are no small integers. */
 export function numberSuspects(

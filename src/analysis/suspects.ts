@@ -10,7 +10,14 @@ import type { HeapSeries } from './compare.ts'
 import { contentsById, FEW_REFERENCES, referenceCounts } from './contents.ts'
 import { type Entry, findEntries, Reach } from './entries.ts'
 import type { Lineage } from './lineage.ts'
-import { embeddedSuspects, grownSuspects, numberSuspects, replacedSuspect, suspectsByPlace } from './other-suspects.ts'
+import {
+  embeddedSuspects,
+  grownSuspects,
+  numberSuspects,
+  replacedSuspect,
+  suspectsByPlace,
+  swollenSuspects,
+} from './other-suspects.ts'
 import { renewed } from './renewal.ts'
 import { judgeSeries } from './steadiness.ts'
 import { LEAST, type Suspect } from './suspect.ts'
@@ -58,6 +65,7 @@ function* suspectsById(
   suspects.push(
     ...grown,
     ...numbers.filter(({ sample }) => !known.has(sample)),
+    ...swollenSuspects(heap, seconds, grown),
     ...embeddedSuspects(heap, lineage, seconds),
   )
   return suspects.sort((a, b) => b.bytes - a.bytes)
@@ -129,7 +137,7 @@ function describeEntry(
   if (gathers) {
     const sample = oldest(targets)
     const holder = byGain[0]!
-    const byClass = holder === ROOT || nodeName(graph, holder) === 'TimersList'
+    const byClass = holder === ROOT || /^(TimersList|system \/ NativeContext)$/.test(nodeName(graph, holder))
     const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
     const looked = byClass ? [] : byGain.slice(0, MOST_HOLDERS)
     let added = 0

@@ -4,6 +4,7 @@ import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { stringText } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, property, referencesOf } from '../graph/look.ts'
+import { findHolder } from '../node-internals/find-holder.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
@@ -13,8 +14,8 @@ import { escaped, findLine, modulesOf } from './statements.ts'
 
 interface Copies {
   readonly loader: 'import()' | 'require()'
-  /** The module without query and hash. */
-  readonly module: string
+  /** The module without query and hash; null where each is a file of its own. */
+  readonly module: string | null
   /** Of those looked at, how many are copies of it. */
   readonly share: number
   /** What tells two copies apart, if anything. */
@@ -27,6 +28,8 @@ const ESM_CACHES = new Set(['LoadCache', 'ModuleMap', 'ResolveCache'])
 const MOSTLY = 0.6
 /** Fewer copies of one module are a reload or two. */
 const LEAST_COPIES = 3
+/** Fewer files that are loaded once each are a program that goes on to start. */
+const LEAST_FILES = 20
 
 export const duplicateModules: Detector = {
   pattern: 'duplicate-modules',
@@ -38,11 +41,17 @@ export const duplicateModules: Detector = {
     const perCopy = loader === 'import()' ? keysPerModule(lead) : 1
     const count = Math.round(suspect.count / perCopy)
     const perSecond = suspect.perSecond / perCopy
-    const name = module.startsWith('data:') ? 'a data: URL' : module.replace(/^.*[\\/]/, '')
-    const culprit = whereLoaded(lead, loader, name, readSource)
+    const isData = module?.startsWith('data:') ?? false
+    const name = isData ? 'a data: URL' : fileOf(module ?? '')
+    const culprit = whereLoaded(lead, loader, isData || module === null ? undefined : name, readSource)
     const bytesEach = Math.round(suspect.bytes / count)
+    const at = culprit ? ` (${shortPlace(culprit)})` : ''
+    const kept = `Node keeps each for ever (${formatBytes(bytesEach)})`
     return {
-      title: `${name} was loaded ${formatCount(count)} times more, ${perSecond.toFixed(1)} more each second; no copy is ever unloaded`,
+      title:
+        module === null
+          ? `${formatCount(count)} files more were loaded as modules, such as ${fileOf(examples[0]!)}, ${perSecond.toFixed(1)} more each second; none is ever unloaded`
+          : `${name} was loaded ${formatCount(count)} times more, ${perSecond.toFixed(1)} more each second; no copy is ever unloaded`,
       culprit,
       evidence: {
         loader,
@@ -53,10 +62,14 @@ export const duplicateModules: Detector = {
         examples: [...examples],
       },
       advice:
-        loader === 'import()'
-          ? `Load ${name} once, or only when the file has changed: each import()${culprit ? ` at ${shortPlace(culprit)}` : ''} under another query is a module of its own, which Node keeps for ever (${formatBytes(bytesEach)} each). Read data as data (JSON.parse(await readFile(…))).`
-          : `Do not require ${name} anew${culprit ? ` (${shortPlace(culprit)})` : ''} unless it has changed: taking it out of require.cache leaves it in its parent's module.children (${formatBytes(bytesEach)} each). Read data as data, or take the old copy out of module.children too.`,
-      covers: (other) => isOfLoader(other),
+        module === null
+          ? `Load no files of ever new names by ${loader}${at}: ${kept}, whether the file still exists or not. Read data as data (JSON.parse(await readFile(…))), and run generated code by vm.Script under one name.`
+          : isData
+            ? `Import no data: URLs that differ each time${at}: each is a module of its own, and ${kept}. Run generated code by vm.Script or new Function, and read data as data.`
+            : loader === 'import()'
+              ? `Load ${name} once, or only when the file has changed: each import()${culprit ? ` at ${shortPlace(culprit)}` : ''} under another query is a module of its own, which Node keeps for ever (${formatBytes(bytesEach)} each). Read data as data (JSON.parse(await readFile(…))).`
+              : `Do not require ${name} anew${culprit ? ` (${shortPlace(culprit)})` : ''} unless it has changed: taking it out of require.cache leaves it in its parent's module.children (${formatBytes(bytesEach)} each). Read data as data, or take the old copy out of module.children too.`,
+      covers: (other) => isOfLoader(other) || isOfPaths(other),
     }
   },
 }
@@ -64,6 +77,12 @@ export const duplicateModules: Detector = {
 const isCache = (graph: HeapGraph, node: number): boolean => ESM_CACHES.has(nodeName(graph, node))
 
 const isOfLoader = (lead: Lead): boolean => ownersOnWay(lead).some((node) => isCache(lead.of.graph, node))
+
+/** The paths of modules are kept beside them. */
+const isOfPaths = ({ of, suspect, way }: Lead): boolean =>
+  findHolder({ graph: of.graph, suspect, way, classes: [] }, () => false)?.row.id === 'module-paths'
+
+const fileOf = (url: string): string => url.replace(/^.*[\\/]/, '')
 
 /** Copies in the ES module loader's map: URLs that differ in their query only. */
 function importedCopies(lead: Lead): Copies | undefined {
@@ -120,15 +139,28 @@ function copiesAmong(loader: Copies['loader'], names: readonly string[]): Copies
     .filter(([, { length }]) => length >= LEAST_COPIES)
     .sort((a, b) => b[1].length - a[1].length)
   const most = repeated[0]
-  if (!most) return undefined
+  if (!most) {
+    const few = names.slice(0, 3).map((name) => name.slice(0, 200))
+    return names.length < LEAST_FILES ? undefined : { loader, module: null, share: 1, examples: few }
+  }
   const copies = repeated.reduce((sum, [, { length }]) => sum + length, 0)
   const examples = [...new Set(most[1])].slice(0, 3).map((name) => name.slice(0, 200))
   return { loader, module: most[0], share: copies / names.length, examples }
 }
 
 /** The statement that loads it: the second `require` of a file, behind where it is taken out of the cache. */
-function whereLoaded(lead: Lead, loader: Copies['loader'], name: string, readSource: ReadSource): Culprit | undefined {
+function whereLoaded(
+  lead: Lead,
+  loader: Copies['loader'],
+  name: string | undefined,
+  readSource: ReadSource,
+): Culprit | undefined {
   const urls = modulesOf(lead)
+  // What is loaded under ever new names is not written down.
+  if (name === undefined) {
+    const varies = loader === 'import()' ? 'import' : '(?:require|createRequire\\([^)]*\\))'
+    return findLine(readSource, urls, new RegExp(`(?<![\\w$.])${varies}\\s*\\((?!\\s*(['"])[^'"]*\\1\\s*\\))`))
+  }
   const file = escaped(name)
   const stem = escaped(name.replace(/\.[^.]*$/, ''))
   if (loader === 'import()') {

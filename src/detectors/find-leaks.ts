@@ -69,9 +69,13 @@ export async function lookForSuspects(
   return { isolate, heap, graph: heap.opened.graph, seconds, suspects, allocations, growthBytes }
 }
 
+/** Where scripts and their maps come from: from the process, or else from the disk. */
+export const sourcesFor = ({ sources, readSource }: Captures): ScriptSources =>
+  sources ?? createScriptSources({ readFile: readSource })
+
 /** Judges what is suspect in all isolates together. Pure, but for reading sources. */
 export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DETECTORS): Leaks {
-  const sources = asGiven.sources ?? createScriptSources({ readFile: asGiven.readSource })
+  const sources = sourcesFor(asGiven)
   const captures = { ...asGiven, readSource: rememberingSources(asGiven.readSource) }
   const leads = captures.isolates.flatMap((of) => leadsOf(of, captures.readSource))
   const accounts = new Map(captures.isolates.map((of) => [of, new Account(of)]))

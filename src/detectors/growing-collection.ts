@@ -4,7 +4,8 @@ import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
-import { plural } from './surroundings.ts'
+import { nameUpTo } from './piled-up.ts'
+import { hasGained, plural } from './surroundings.ts'
 
 /**
  * A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. Where only
@@ -45,21 +46,17 @@ export const growingCollection: Detector = {
 const SLOT: Readonly<Record<string, number>> = { Array: 8, Map: 24, Set: 16 }
 
 /** Small integers and doubles are part of the store, and no objects: only the store's size tells of them. */
-function ofNumbers({ suspect, name, of, likelihood }: Lead): Diagnosis | undefined {
-  const { bytes, bytesPerSecond, counts, sample, trend } = suspect
+function ofNumbers(lead: Lead): Diagnosis | undefined {
+  const { suspect, of } = lead
+  const { bytes, bytesPerSecond, counts, sample } = suspect
+  const name = nameUpTo(lead, sample) ?? lead.name
   const container = nodeName(of.graph, sample)
   const slot = isObject(of.graph, sample) ? SLOT[container] : undefined
-  if (slot === undefined) return undefined
+  if (slot === undefined) return ofProperties(lead)
   const isCounted = suspect.counted === 'entries'
   const count = isCounted ? suspect.count : Math.round(bytes / slot)
-  const isUnsure = trend === 'unknown' && !likelihood.bounded
   return {
-    ...(isUnsure && {
-      likelihood: {
-        confidence: 0.8 * likelihood.confidence,
-        reason: 'its store became larger, but not in every interval, as the store of one that fills up does',
-      },
-    }),
+    ...lessSureOfLeaps(lead),
     title: `${name} holds ${formatBytes(bytes)} more of plain numbers, ${isCounted ? '' : 'some '}${formatCount(count)}, ${formatBytes(bytesPerSecond)} more each second`,
     evidence: {
       container,
@@ -73,6 +70,43 @@ function ofNumbers({ suspect, name, of, likelihood }: Lead): Diagnosis | undefin
   }
 }
 
+function lessSureOfLeaps({ suspect, likelihood }: Lead): Pick<Diagnosis, 'likelihood'> {
+  if (suspect.trend !== 'unknown' || likelihood.bounded) return {}
+  return {
+    likelihood: {
+      confidence: 0.8 * likelihood.confidence,
+      reason: 'its store became larger, but not in every interval, as the store of one that fills up does',
+    },
+  }
+}
+
+/** Bytes of a key, a value and what V8 notes of them. */
+const PROPERTY = 24
+
+/** An object that is used as a dictionary of numbers, or gets a property more for each piece of work. */
+function ofProperties(lead: Lead): Diagnosis | undefined {
+  const { suspect, name, of } = lead
+  const { bytes, bytesPerSecond, className, count, counts, sample } = suspect
+  const { graph } = of
+  // What Node's own objects get is not the program's.
+  if (!isObject(graph, sample) || graph.sourceLocation(sample)?.url.startsWith('node:') || hasGained(lead))
+    return undefined
+  const isOne = count === 1
+  const what = isOne ? (nameUpTo(lead, sample) ?? name) : `${className} objects`
+  return {
+    ...lessSureOfLeaps(lead),
+    title: `${what} ${isOne ? 'takes' : 'take'} ${formatBytes(bytes)} more for ${isOne ? 'its' : 'their'} own properties, some ${formatCount(Math.round(bytes / PROPERTY))}, ${formatBytes(bytesPerSecond)} more each second`,
+    evidence: {
+      container: className,
+      things: 'properties',
+      gained: Math.round(bytes / PROPERTY),
+      perSecond: Math.round(bytesPerSecond / PROPERTY),
+      storeBytes: [...counts],
+    },
+    advice: adviceFor('Object').replaceAll('{}', what),
+  }
+}
+
 /** How each kind of collection is kept small. */
 const ADVICE: Readonly<Record<string, string>> & { list: string } = {
   Map: 'Delete from {} what is done with (on close, in finally), or give it a bound or a lifetime (an LRU); a WeakMap will do if its keys are objects that live elsewhere.',
@@ -81,6 +115,8 @@ const ADVICE: Readonly<Record<string, string>> & { list: string } = {
     'Take out of {} what is done with, or give it a bound (a ring), or use a Map by key, from which things can be deleted.',
   Object:
     'Delete from {} the keys that are done with, or make it a Map with a bound or a lifetime; keys that clients choose have no end.',
+  FinalizationRegistry:
+    'What register() is given as held value stays in {} until the object is collected or unregister() is called with its token: register objects that end with the work, or call unregister(token) when it is done.',
   list: 'Give {} a bound or a lifetime, or take out of it what is done with; in a linked list, cut off what nobody will read.',
 }
 

@@ -1,67 +1,114 @@
 // `handle-leak`: sockets, watchers, child processes, compression streams and the like are opened, and not closed.
 
-import { packageOf } from '../analysis/culprit.ts'
+import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, numberAt, property } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
+import { isInsideOfNode } from '../node-internals/find-holder.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
-import { lineOf } from './functions.ts'
+import { shortPlace } from './functions.ts'
+import { whereCalled } from './public-calls.ts'
 import { findDoing, isProgram, lineAsCulprit } from './source.ts'
 import { countClasses, countsOver, isNew, ratesOf, thingsOf } from './surroundings.ts'
+import { handlesIn, isInTimers } from './unbounded-timers.ts'
 
 interface Kind {
   /** V8's name of Node's handle, or of the object that a program has of it. */
   readonly names: RegExp
+  /** The handle that it comes with, where the object in front of that says what it is. */
+  readonly of?: RegExp
   readonly one: string
   readonly many: string
-  /** How it is opened, in source. */
-  readonly opening: RegExp
+  /** How it is opened, as `find-call.ts` reads calls. */
+  readonly calls: readonly string[]
+  /** The same by the words of libraries that do it. */
+  readonly opening?: RegExp
   readonly closing: string
 }
 
+const PROCESSES = ['spawn', 'fork', 'exec', 'execFile'].map((verb) => `child_process.${verb}`)
+const SOCKETS = [
+  ...['net.connect', 'net.createConnection', 'tls.connect', 'new net.Socket', 'new tls.TLSSocket', 'http2.connect'],
+  ...['http.request', 'http.get', 'https.request', 'https.get', 'fetch', 'new WebSocket', 'new EventSource'],
+]
+const COMPRESSIONS = ['Gzip', 'Gunzip', 'Deflate', 'DeflateRaw', 'Inflate', 'InflateRaw', 'Unzip', 'Brotli', 'Zstd']
+
+/** The first of which there are enough; what has a handle of another kind goes before that. */
 const KINDS: readonly Kind[] = [
   {
-    ...{ names: /^(Process|ChildProcess)$/, one: 'child process', many: 'child processes' },
-    opening: /\b(spawn|fork|exec|execFile)\s*\(/,
+    ...{ names: /^(Process|ChildProcess)$/, of: /^Pipe$/, one: 'child process', many: 'child processes' },
+    calls: PROCESSES,
     closing: 'end the stdin of each, or kill() it, when it is done with',
   },
   {
+    ...{ names: /^(Client|Server)?Http2Session$/, of: /^(TCP|TLSWrap|Pipe)$/ },
+    ...{ one: 'HTTP/2 session', many: 'HTTP/2 sessions' },
+    calls: ['http2.connect'],
+    closing: 'call close() on each when its requests are done, or keep one session for each server and use it again',
+  },
+  {
+    ...{ names: /^(Client|Server)?Http2Stream$/, one: 'HTTP/2 stream', many: 'HTTP/2 streams' },
+    calls: ['http2.request', '*.request'],
+    closing: 'call end() or close() on each, on the side that answers as well, and give requests a timeout',
+  },
+  {
+    ...{ names: /^Server$/, of: /^(TCP|Pipe)$/, one: 'server', many: 'servers' },
+    calls: ['http.createServer', 'net.createServer', 'https.createServer', 'tls.createServer', 'http2.createServer'],
+    closing: 'call close() on each when it is done with, or listen once and tell requests apart by their path',
+  },
+  {
     ...{ names: /^(TCP|TLSWrap|TLSSocket)$/, one: 'socket', many: 'sockets' },
+    calls: SOCKETS,
     opening: /\b(connect|createConnection|request|get|fetch)\s*\(|new (net\.|tls\.)?(Socket|TLSSocket)\b/,
     closing: 'close each when it is done with (destroy() or close(), in finally), or share one that stays',
   },
   {
-    ...{ names: /^(FSEvent|FSWatcher|StatWatcher)$/, one: 'file watcher', many: 'file watchers' },
-    opening: /\bwatch(File)?\s*\(/,
+    ...{ names: /^StatWatcher$/, one: 'file watcher', many: 'file watchers' },
+    calls: ['fs.watchFile'],
+    closing: 'call unwatchFile() with the same file and listener when nobody wants to know any more',
+  },
+  {
+    ...{ names: /^(FSEvent|FSWatcher)$/, one: 'file watcher', many: 'file watchers' },
+    calls: ['fs.watch'],
+    opening: /\bwatch\s*\(/,
     closing: 'call close() on each when nobody wants to know any more, or share one for all',
   },
   {
     names: /^(Zlib|Gzip|Gunzip|Deflate|DeflateRaw|Inflate|InflateRaw|Unzip|Brotli\w*|Zstd\w*)$/,
     ...{ one: 'compression stream', many: 'compression streams' },
-    opening:
-      /\bcreate(Gzip|Gunzip|Deflate|DeflateRaw|Inflate|InflateRaw|Unzip|Brotli\w+|Zstd\w+)\s*\(|new (Compression|Decompression)Stream\b/,
+    calls: [
+      ...COMPRESSIONS.map((name) => `zlib.create${name}`),
+      ...['zlib.createBrotliCompress', 'zlib.createBrotliDecompress', 'zlib.createZstdCompress'],
+      ...['zlib.createZstdDecompress', 'new CompressionStream', 'new DecompressionStream'],
+    ],
     closing: 'end or destroy() each when its reader has gone',
   },
   {
     ...{ names: /^(Pipe|TTY)$/, one: 'pipe', many: 'pipes' },
-    opening: /\b(spawn|fork|exec|execFile|connect|createConnection)\s*\(/,
+    calls: [...PROCESSES, 'net.connect', 'net.createConnection'],
     closing: 'end or destroy each, or kill() the process at its other end',
   },
   {
     ...{ names: /^UDP$/, one: 'UDP socket', many: 'UDP sockets' },
-    opening: /\bcreateSocket\s*\(/,
+    calls: ['dgram.createSocket'],
     closing: 'call close() on each, or share one',
   },
   {
     ...{ names: /^FileHandle$/, one: 'open file', many: 'open files' },
+    calls: ['fs.open'],
     opening: /\bopen\s*\(/,
     closing: 'close each in finally',
   },
   {
+    ...{ names: /^BroadcastChannel$/, of: /^MessagePort$/, one: 'broadcast channel', many: 'broadcast channels' },
+    calls: ['new BroadcastChannel'],
+    closing: 'call close() on each when it is done with, or keep one for each name',
+  },
+  {
     ...{ names: /^MessagePort$/, one: 'message port', many: 'message ports' },
-    opening: /new MessageChannel\b/,
+    calls: ['new MessageChannel'],
     closing: 'call close() on each when it is done with',
   },
 ]
@@ -84,7 +131,7 @@ function openHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
   const { suspect, of } = lead
   const { graph } = of
   if (!isHeldByNode(lead) || internal(graph, suspect.sample, 'javascript_to_native') === undefined) return undefined
-  const kind = kindOf(lead)
+  const kind = kindOf(lead, nodeName(graph, suspect.sample), thingsOf(lead, 1000).length)
   if (isWaitingFor(lead)) return undefined
   return (
     kind && tell(lead, captures, kind, { count: suspect.count, node: suspect.sample, isHeld: false }, steadily(lead))
@@ -103,15 +150,22 @@ function isOfProgram(graph: HeapGraph, node: number): boolean {
   return url !== undefined && isProgram(url)
 }
 
-/** The handle that most stands for what has come: a child process comes with three pipes. */
-function kindOf(lead: Lead): Kind | undefined {
-  const { graph } = lead.of
-  const handles = thingsOf(lead, 1000)
-  const names = new Set([nodeName(graph, lead.suspect.sample)])
-  for (const { name, count } of countClasses(lead)) if (count * 4 >= handles.length) names.add(name)
-  const kind = KINDS.find((each) => each.names.test(nodeName(graph, lead.suspect.sample)))
-  const child = KINDS[0]!
-  return kind?.one === 'pipe' && [...names].some((name) => child.names.test(name)) ? child : kind
+/** Of the handles, so many must come with something for them to be of that. */
+const WITH = 0.25
+
+/** What has come: its handle's kind, or that of what the handles are for, as a child process has three pipes. */
+function kindOf(lead: Lead, own: string, handles: number): Kind | undefined {
+  const classes = countClasses(lead).filter(({ count, one }) => count >= WITH * handles && isNodesOwn(lead, one))
+  return (
+    KINDS.find(({ names, of }) => of?.test(own) && classes.some(({ name }) => names.test(name))) ??
+    KINDS.find(({ names }) => names.test(own))
+  )
+}
+
+/** Whether it is of a class of Node's, as far as V8 says: programs and packages have servers and sessions, too. */
+function isNodesOwn({ of: { graph } }: Lead, node: number): boolean {
+  const url = graph.sourceLocation(node)?.url
+  return url === undefined || url.startsWith('node:')
 }
 
 /** What the program keeps, each with a handle that is open. */
@@ -128,7 +182,8 @@ function heldHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
   }
   // The connection of a request that waits for something else is not what is held.
   if (!best || isAccepted(graph, best.node)) return undefined
-  return tell(lead, captures, best.kind, { ...best, isHeld: true }, fewer(lead, best.count))
+  const kind = kindOf(lead, nodeName(graph, best.node), best.count) ?? best.kind
+  return tell(lead, captures, kind, { ...best, isHeld: true }, fewer(lead, best.count))
 }
 
 /** Watchers that share one handle for each path: what a library makes of them grows all the same. */
@@ -148,16 +203,18 @@ function watchers(lead: Lead, captures: Captures): Diagnosis | undefined {
 
 function tell(
   lead: Lead,
-  { readSource }: Captures,
+  captures: Captures,
   kind: Kind,
-  { count, node, isHeld }: { count: number; node: number; isHeld: boolean },
+  { count, node, isHeld: isHeldByAny }: { count: number; node: number; isHeld: boolean },
   likelihood: Likelihood,
 ): Diagnosis {
   const { suspect, of, name } = lead
   const { graph, seconds } = of
   const perSecond = count / (seconds.at(-1)! - seconds[0]!)
-  const owner = ownersOf(lead, kind.one === 'child process' ? childrenOf(lead).length : count)
-  const things = kind.one === 'child process' ? childrenOf(lead).length || count : count
+  // From a place of Node's own nobody takes anything out.
+  const isHeld = isHeldByAny && !isInsideOfNode({ graph, suspect, way: lead.way, classes: [] })
+  const things = countOf(lead, kind) || count
+  const owner = ownersOf(lead, kind.one === 'child process' ? things : count)
   const rate = (perSecond * things) / count
   const pooled = pooledIn(lead, count)
   const said = pooled
@@ -170,18 +227,17 @@ function tell(
   const child = kind.one === 'child process'
   const peers = tally((child ? childrenOf(lead) : thingsOf(lead)).map((thing) => peerOf(graph, thing)))
   const to = peers[0] ? ` (${peers.length > 1 ? 'most: ' : ''}${peers[0]})` : ''
-  const line = findDoing(graph, readSource, [
-    ...(owner ? [new RegExp(`new (\\w+\\.)?${owner.name}\\s*\\(|create${owner.name}\\s*\\(`)] : []),
-    ...(owner ? [/\bcreate(Transport|Client|Pool|Connection|Agent|Session|Producer|Consumer)\w*\s*\(/] : []),
-    kind.opening,
-  ])
+  const opened = whereOpened(lead, kind, owner?.name, captures)
+  const at = opened && shortPlace(opened)
   const native = nativeBytes(lead)
   return {
     title: `${formatCount(things)} more ${things === 1 ? kind.one : kind.many} ${child ? 'started and not ended' : 'opened and not closed'}, ${rate.toFixed(1)} each second${said}${to}`,
     likelihood,
     // The other end of a channel is in another thread, and piles up there.
     ...(kind.one === 'message port' && !isHeld && { cause: kind.many }),
-    ...(line && (!isHeld || isOfProgram(graph, suspect.sample)) ? { culprit: lineAsCulprit(line) } : {}),
+    ...(kind.one.startsWith('HTTP/2 ') && { cause: kind.many }),
+    covers: (other) => isOfKind(other, kind),
+    ...(opened && (!isHeld || isOfProgram(graph, suspect.sample)) ? { culprit: opened } : {}),
     evidence: {
       handle: nodeName(graph, node),
       kind: kind.one,
@@ -192,7 +248,7 @@ function tell(
       ofPackage: owner?.from ?? null,
       pool: pooled?.pool ?? null,
       peers: peers.slice(0, 5),
-      openedAt: line ? { url: line.url, line: line.line, text: line.text.trim().slice(0, 120) } : null,
+      openedAt: opened ? { url: opened.url, line: opened.line } : null,
       ...(native > 0 ? { nativeBytesEach: Math.round(native / Math.max(1, things)) } : {}),
       counts: [...suspect.counts],
       stayedPerStep: [...suspect.survivors],
@@ -200,9 +256,47 @@ function tell(
     advice: pooled
       ? `The ${pooled.pool} opens one more while all that it has are taken: see that each comes back (read every response to its end, or cancel its body; release in a finally), and set it a limit.`
       : owner
-        ? `Make one ${owner.name} at start-up and use it for all (it can keep connections alive and bound them), or close it when done: ${line ? `${lineOf(line)} makes` : 'the program makes'} one each time.`
-        : `${sentence(kind.closing)}${isHeld ? `, and take it out of ${name}` : ''}${line ? `: ${lineOf(line)} ${child ? 'starts' : 'opens'} them` : ''}.${native > 0 ? ` Each takes ${formatBytes(native / Math.max(1, things))} outside the JavaScript heap.` : ''}`,
+        ? `Make one ${owner.name} at start-up and use it for all (it can keep connections alive and bound them), or close it when done: ${at ?? 'the program'} makes one each time.`
+        : `${sentence(kind.closing)}${isHeld ? `, and take it out of ${name}` : ''}${at ? ` (${at} ${child ? 'starts' : 'opens'} them)` : ''}.${native > 0 ? ` Each takes ${formatBytes(native / Math.max(1, things))} outside the JavaScript heap.` : ''}`,
   }
+}
+
+/** How many of what the handles are for have come: of a session's two ends in one process, those that were opened. */
+function countOf(lead: Lead, { names, of }: Kind): number {
+  if (!of) return 0
+  const rows = countClasses(lead).filter(
+    ({ name, one }) => names.test(name) && isObject(lead.of.graph, one) && isNodesOwn(lead, one),
+  )
+  return (rows.find(({ name }) => name.startsWith('Client')) ?? rows[0])?.count ?? 0
+}
+
+/** Of a lead, so many must be of one kind for it to be about that. */
+const MOSTLY = 0.3
+
+/** Whether another lead is about the same handles: by itself, or by the timers that Node has set for them. */
+function isOfKind(other: Lead, { names, of }: Kind): boolean {
+  if (isInTimers(other)) return handlesIn(other) >= MOSTLY * other.suspect.count
+  if (!of) return false
+  const { count } = other.suspect
+  return countClasses(other).some(
+    (row) => names.test(row.name) && row.count >= MOSTLY * count && isNodesOwn(other, row.one),
+  )
+}
+
+/** The statement that opens them: by what each comes from, by Node's own functions, by words that libraries use. */
+function whereOpened(lead: Lead, kind: Kind, owner: string | undefined, captures: Captures): Culprit | undefined {
+  const { graph } = lead.of
+  const { readSource } = captures
+  const made = owner && [
+    new RegExp(`new (\\w+\\.)?${owner}\\s*\\(|create${owner}\\s*\\(`),
+    /\bcreate(Transport|Client|Pool|Connection|Agent|Session|Producer|Consumer)\w*\s*\(/,
+  ]
+  const maker = made && findDoing(graph, readSource, made)
+  if (maker) return lineAsCulprit(maker)
+  const called = whereCalled(lead, kind.calls, captures)
+  if (called?.package === null || !kind.opening) return called
+  const opening = findDoing(graph, readSource, [kind.opening])
+  return opening ? lineAsCulprit(opening) : called
 }
 
 /** Busy services have now more and now fewer of them: few that came, or that came all at once, tell nothing. */
@@ -264,6 +358,7 @@ function ownersOf(lead: Lead, handles: number): { name: string; from: string } |
   const fitting = countClasses(lead).filter(
     ({ name, count, one }) =>
       OWNER.test(name) &&
+      !/Http2Session$/.test(name) &&
       isObject(graph, one) &&
       isNew(lead.of, one) &&
       count >= 0.7 * handles &&
@@ -271,7 +366,10 @@ function ownersOf(lead: Lead, handles: number): { name: string; from: string } |
   )
   const rows = fitting.flatMap(({ name, one }) => {
     const url = graph.sourceLocation(one)?.url
-    return url === undefined ? [] : [{ name, from: url.startsWith('node:') ? 'node' : (packageOf(url) ?? 'program') }]
+    // The pools of fetch() are made by Node, whatever the program does.
+    return url === undefined || url.includes('/deps/undici/')
+      ? []
+      : [{ name, from: url.startsWith('node:') ? 'node' : (packageOf(url) ?? 'program') }]
   })
   const rank = ({ name }: { name: string }): number =>
     /Agent$/.test(name) ? 0 : /(Transporter?|Mail|Pool)$/.test(name) ? 1 : 2
@@ -316,7 +414,7 @@ function peerOf(graph: HeapGraph, thing: number): string | undefined {
   if (peer === undefined || address === undefined) {
     const host = property(graph, owner, '_host')
     const text = host === undefined || isObject(graph, host) ? undefined : nodeName(graph, host)
-    return text === undefined || text === '' || text.startsWith('system /') ? undefined : text
+    return text === undefined || /^$|^null$|^system \//.test(text) ? undefined : text
   }
   return `${nodeName(graph, address)}:${numberAt(graph, peer, 'port') ?? '?'}`
 }

@@ -9,6 +9,7 @@ import { growingCollection } from './growing-collection.ts'
 import { growingLogArray } from './growing-log-array.ts'
 import { handleLeak } from './handle-leak.ts'
 import { listenerLeak } from './listener-leak.ts'
+import { nodeInternals, unknownInternals } from './node-internals.ts'
 import { offHeapGrowth } from './off-heap-growth.ts'
 import { outboundBufferPileup } from './outbound-buffer-pileup.ts'
 import { promisePileup } from './promise-pileup.ts'
@@ -24,11 +25,20 @@ export const DETECTORS: readonly Detector[] = [
   crossThreadRelease,
   threadGrowth,
   threadPoolSaturation,
+  nodeInternals('handle-leak'),
   handleLeak,
   unboundedTimers,
+  nodeInternals('growing-collection'),
+  nodeInternals('listener-leak'),
+  nodeInternals('off-heap-growth'),
+  nodeInternals('promise-pileup'),
+  nodeInternals('duplicate-modules'),
+  nodeInternals('task-queue-pileup'),
+  nodeInternals('outbound-buffer-pileup'),
   listenerLeak,
   taskQueuePileup,
   promisePileup,
+  unknownInternals,
   bufferSlabRetention,
   stringRetention,
   closureRetention,

@@ -8,7 +8,7 @@ import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Captures, IsolateHeap } from './detector.ts'
-import { leadOf, tell } from './find-leaks.ts'
+import { leadOf, sourcesFor, tell } from './find-leaks.ts'
 import { countsOver, plural, ratesOf } from './surroundings.ts'
 
 const PATTERN = 'off-heap-growth'
@@ -56,7 +56,7 @@ function candidateOf(
     perSecond: side.count / (of.seconds.at(-1)! - of.seconds[0]!),
     snapshotBytesEach: suspect.bytes / side.count,
     toldBy,
-    draft: tell(PATTERN, lead, { title: lead.name, evidence, advice }, captures),
+    draft: tell(PATTERN, lead, { title: lead.name, evidence, advice }, captures, sourcesFor(captures)),
   }
 }
 

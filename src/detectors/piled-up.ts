@@ -85,6 +85,9 @@ const NAMED = /^(?:\.|context variable '|\[symbol |\["?|entry ")(.+?)(?:'|"?\]|"
 export const edgeLabel = (edge: string): string | undefined =>
   /^\[\d+\]$/.test(edge) ? undefined : NAMED.exec(edge)?.[1]
 
+/** By this symbol Node refers from a handle to the object that a program has of it. */
+const HANDLES_OBJECT = 'owner_symbol'
+
 /**
  * What a step of a path is called, as the program would write it: `shutdown.signal`, from the last variable on;
  * undefined if it has no name.
@@ -98,6 +101,6 @@ export function nameUpTo({ path }: Lead, ordinal: number): string | undefined {
   const names = edges
     .slice(Math.max(0, variable, unnamed))
     .map(edgeLabel)
-    .filter((name) => name !== undefined)
+    .filter((name) => name !== undefined && name !== HANDLES_OBJECT)
   return names.length === 0 ? undefined : names.slice(-3).join('.').replace(/#/g, '')
 }

@@ -87,6 +87,13 @@ export const reachedOf = (
   isWanted: (name: string) => boolean,
 ): Uint32Array => nodesAmong(of.heap.opened.classes, suspect.reached, isWanted)
 
+/** Whether it is known what came into what a lead says has a larger store, so that the store is told with that. */
+export const hasGained = ({ of, suspect }: Lead): boolean =>
+  of.suspects.some(
+    ({ kind, container, holders }) =>
+      kind === 'added' && (container === suspect.container || holders.includes(suspect.container)),
+  )
+
 /** How many objects of the node's class there were in each snapshot. */
 export function countsOver({ heap }: IsolateHeap, node: number): number[] {
   const { classes } = heap.opened

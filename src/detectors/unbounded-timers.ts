@@ -2,11 +2,13 @@
 
 import type { Culprit } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { internal, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
-import type { Detector, Lead, Likelihood } from './detector.ts'
+import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
+import { mostCommon } from './piled-up.ts'
 import { settledBy } from './promises.ts'
+import { whereCalled } from './public-calls.ts'
 import { endOf, findLine, textOf, whereGiven } from './statements.ts'
 import { reachedOf } from './surroundings.ts'
 
@@ -18,8 +20,10 @@ interface Timer {
   readonly repeats: boolean
   /** By the event loop's clock, which starts with the process. */
   readonly setAtMs: number | undefined
-  /** Where its callback stands; `sleep` for a promise that is resolved, `signal` for `AbortSignal.timeout`. */
+  /** Where its callback stands; `sleep` for a promise that is resolved, `signal` for `AbortSignal.timeout`, empty for Node's own. */
   readonly source: string
+  /** Class of the object whose method Node calls, of a timer of Node's own: `ClientHttp2Session`. */
+  readonly owner: string | undefined
 }
 
 /** What Node has open beside its timers: each of them may have some timers of its own. */
@@ -32,14 +36,15 @@ const SETS = 'setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setIm
 
 export const unboundedTimers: Detector = {
   pattern: 'unbounded-timers',
-  diagnose(lead, { readSource }) {
+  diagnose(lead, captures) {
+    const { readSource } = captures
     const { suspect, of } = lead
     const { graph } = of
-    if (!isTimer(graph, suspect.sample) || !isInTimers(lead)) return undefined
+    if (suspect.kind === 'grown' || !isTimer(graph, suspect.sample) || !isInTimers(lead)) return undefined
     const timers = timersIn(lead)
     const groups = groupsOf(timers)
     const [source, group] = groups[0]!
-    if (source === '') return undefined
+    if (source === '') return ofNode(lead, group, timers.length, captures)
     if (handlesIn(lead) >= HANDLES_PER_TIMER * timers.length) return undefined
 
     const { callback } = group[0]!
@@ -50,7 +55,9 @@ export const unboundedTimers: Detector = {
     const delayMs = delays.length > 0 ? longest : undefined
     const count = Math.round((suspect.count * group.length) / timers.length)
     const perSecond = (suspect.perSecond * group.length) / timers.length
-    const culprit = findSetter(lead, group, readSource)
+    const culprit =
+      (source === 'signal' ? whereCalled(lead, ['AbortSignal.timeout'], captures) : undefined) ??
+      findSetter(lead, group, readSource)
     const at = culprit ? shortPlace(culprit) : undefined
     const firstInMs = repeats ? undefined : firesInMs(lead, group)
     const text = culprit && placeOf(graph, callback)?.package === null ? textOf(readSource, culprit) : undefined
@@ -108,7 +115,10 @@ export const unboundedTimers: Detector = {
         context,
         isPackages: placeOf(graph, callback)?.package != null,
       }),
-      covers: (other) => other.suspect.className === 'TimersList',
+      covers: (other) =>
+        other.suspect.className === 'TimersList' ||
+        isOfTimerNumbers(other) ||
+        (source === 'signal' && isOfSignals(other)),
     }
   },
 }
@@ -121,18 +131,21 @@ function isTimer(graph: HeapGraph, node: number): boolean {
 }
 
 /** Whether it is Node's lists that they pile up in, rather than a collection of the program's. */
-const isInTimers = ({ of: { graph }, suspect, path }: Lead): boolean =>
+export const isInTimers = ({ of: { graph }, suspect, path }: Lead): boolean =>
   nodeName(graph, suspect.container) === 'TimersList' || path.some(({ edge }) => /'timerListMap'/.test(edge))
 
 function timersIn({ suspect, of: { graph } }: Lead): Timer[] {
   const timers: Timer[] = []
   for (const node of suspect.reached.length > 0 ? suspect.reached : [suspect.sample]) {
     if (!isTimer(graph, node)) continue
-    const callback = behind(graph, property(graph, node, '_onTimeout')!)
+    const called = property(graph, node, '_onTimeout')!
+    const callback = behind(graph, called)
     const delayMs = numberAt(graph, node, '_idleTimeout')
     const setAtMs = numberAt(graph, node, '_idleStart')
     const repeats = numberAt(graph, node, '_repeat') !== undefined
-    timers.push({ node, callback, delayMs, repeats, setAtMs, source: sourceOf(graph, callback) })
+    const self = internal(graph, called, 'bound_this')
+    const owner = self !== undefined && isObject(graph, self) ? nodeName(graph, self) : undefined
+    timers.push({ node, callback, delayMs, repeats, setAtMs, source: sourceOf(graph, callback), owner })
     if (timers.length === 5000) break
   }
   return timers
@@ -145,9 +158,47 @@ function sourceOf(graph: HeapGraph, callback: number): string {
   return location.url.startsWith('node:') ? '' : `${location.url}:${location.line}:${location.column}`
 }
 
-/** By where their callback stands, most first; Node's own have the empty name. */
 /** `chat.mjs:65` of a place with its whole URL, line and column. */
 const shortOf = (place: string): string => place.replace(/^.*\//, '').replace(/:\d+$/, '')
+
+/** Timers whose callback is Node's: what has a setTimeout() of its own, such as a socket or an HTTP/2 session, sets them. */
+function ofNode(lead: Lead, group: readonly Timer[], all: number, captures: Captures): Diagnosis | undefined {
+  const { suspect, likelihood } = lead
+  const owner = mostCommon(group, (timer) => timer.owner)?.owner
+  const delays = group.map(({ delayMs }) => delayMs).filter((ms) => ms !== undefined)
+  const delayMs = delays.length > 0 ? Math.max(...delays) : undefined
+  const count = Math.round((suspect.count * group.length) / all)
+  const perSecond = (suspect.perSecond * group.length) / all
+  const isOpen = handlesIn(lead) >= HANDLES_PER_TIMER * all
+  const culprit = isOpen ? undefined : whereCalled(lead, ['*.setTimeout'], captures)
+  const at = culprit && `${culprit.package === null ? '' : `${culprit.package}, `}${shortPlace(culprit)}`
+  const whose = owner === undefined ? "of Node's own" : `of ${owner} objects`
+  const firstInMs = firesInMs(lead, group)
+  const bytesEach = Math.round(suspect.bytes / suspect.count)
+  const until = delayMs === undefined ? '' : `, until it fires after ${formatDuration(delayMs)}`
+  return {
+    title: `${formatCount(count)} pending timers${delayMs === undefined ? '' : ` of ${formatDuration(delayMs)}`} ${whose}${at ? `, set by setTimeout() at ${at}` : ''}, ${perSecond.toFixed(1)} more each second${firstInMs === undefined ? '' : `; the first fires in ${formatDuration(firstInMs)}`}`,
+    likelihood: isOpen
+      ? { confidence: 0.2, reason: `${likelihood.reason}; but they are the timers of connections that are open` }
+      : judge(lead, delayMs, false),
+    culprit,
+    evidence: {
+      timers: count,
+      perSecond: Math.round(perSecond * 10) / 10,
+      delayMs: delayMs ?? null,
+      timersOf: owner ?? null,
+      firstFiresInMs: firstInMs ?? null,
+      bytesEach,
+    },
+    advice: `Clear the timer when what it is for is closed${at ? `: setTimeout(0) on the ${owner ?? 'object'} (${at})` : ''}, destroy() it, or make fewer of them and use each again. A timer of Node's own keeps the ${owner ?? 'object'} that it is set for and all its listeners, ${formatBytes(bytesEach)}${until}, also when that has been closed.`,
+    covers: (other) => other.suspect.className === 'TimersList' || isOfTimerNumbers(other),
+  }
+}
+
+/** Timers that were made numbers are in one more of Node's tables. */
+const isOfTimerNumbers = ({ path }: Lead): boolean => path.some(({ edge }) => /'knownTimersById'/.test(edge))
+/** Signals that are listened to are in one more of Node's tables. */
+const isOfSignals = ({ path }: Lead): boolean => path.some(({ edge }) => /'gcPersistentSignals'/.test(edge))
 
 function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
   const groups = new Map<string, Timer[]>()
@@ -159,7 +210,7 @@ function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
   return [...groups].sort((a, b) => b[1].length - a[1].length)
 }
 
-const handlesIn = (lead: Lead): number =>
+export const handlesIn = (lead: Lead): number =>
   reachedOf(lead, (name) => HANDLES.has(name)).filter((node) => isObject(lead.of.graph, node)).length
 
 function findSetter(lead: Lead, group: readonly Timer[], readSource: Parameters<typeof whereGiven>[0]) {

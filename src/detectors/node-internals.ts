@@ -1,0 +1,162 @@
+// What Node and V8 keep in places of their own, such as `storageList` or the symbol registry: told by its cause and by the public call that ends it.
+
+import { originOf } from '../analysis/origins.ts'
+import { nodeName, property, referencesOf } from '../graph/look.ts'
+import { pathTo } from '../graph/paths.ts'
+import {
+  type FoundHolder,
+  findHolder,
+  findMarks,
+  findUnknownHolder,
+  type Held,
+  type UnknownHolder,
+} from '../node-internals/find-holder.ts'
+import type { NodeInternal } from '../node-internals/holders.ts'
+import { EdgeType } from '../snapshot/meta.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Captures, Detector, Diagnosis, Lead } from './detector.ts'
+import { shortPlace } from './functions.ts'
+import { elementsOf, nameUpTo } from './piled-up.ts'
+import { whereCalled } from './public-calls.ts'
+import { countClasses, hasGained, withArticle } from './surroundings.ts'
+
+/** What is in the table and of that pattern. */
+export const nodeInternals = (pattern: string): Detector => ({
+  pattern,
+  diagnose(lead, captures) {
+    const found = keeperOf(lead, captures)
+    return found?.row.pattern === pattern ? tell(lead, found, captures) : undefined
+  },
+})
+
+/** What piles up in a variable of Node's own that nothing more is known of: its insides are no advice. */
+export const unknownInternals: Detector = {
+  pattern: 'growing-collection',
+  diagnose(lead) {
+    const found = lead.suspect.kind === 'added' ? findUnknownHolder(heldOf(lead)) : undefined
+    return found && tellUnknown(lead, found)
+  },
+}
+
+interface Keeper extends FoundHolder {
+  /** Whether it shows by the properties that it gives to other objects. */
+  readonly byMarks: boolean
+}
+
+const keepers = new WeakMap<Lead, Keeper | null>()
+
+/** The row of the table that a lead is of; asked once for the detectors of all patterns. */
+function keeperOf(lead: Lead, captures: Captures): Keeper | undefined {
+  const known = keepers.get(lead)
+  if (known !== undefined) return known ?? undefined
+  const held = heldOf(lead)
+  const marks = findMarks(held)
+  const found = marks
+    ? { row: marks, name: undefined }
+    : findHolder(held, (row) => whereCalled(lead, row.calls, captures) !== undefined)
+  const keeper = found ? { ...found, byMarks: marks !== undefined } : undefined
+  keepers.set(lead, keeper ?? null)
+  return keeper
+}
+
+const heldOf = (lead: Lead): Held => {
+  const { of, suspect, way } = lead
+  return { graph: of.graph, suspect, way, classes: countClasses(lead) }
+}
+
+function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undefined {
+  const { suspect, likelihood } = lead
+  const { row, byMarks, bound } = keeper
+  const { bytes, bytesPerSecond, className, counts, counted, survivors, kind } = suspect
+  // The store of a collection is told with what came into it.
+  if (kind === 'grown' && !byMarks && hasGained(lead)) return undefined
+  const count = keeper.count ?? suspect.count
+  const perSecond = (suspect.perSecond * count) / suspect.count
+  const holder = keeper.name ?? holderNamed(row)
+  const at = whereCalled(lead, row.calls, captures)
+  const where = at ? ` (${at.package === null ? '' : `${at.package}, `}${shortPlace(at)})` : ''
+  const bytesEach = Math.round(bytes / Math.max(1, count))
+  const owner =
+    keeper.owner === undefined ? undefined : (nameUpTo(lead, keeper.owner) ?? ownerNamed(lead, keeper.owner))
+  const kept = owner ? `kept by ${owner}` : holder === undefined ? 'kept by Node' : `kept by Node in ${holder}`
+  const list = byMarks ? holderOf(lead, row) : undefined
+  const many = list === undefined ? undefined : elementsOf(lead.of.graph, list)
+  const isBound = bound !== undefined && bound < MOST_BOUND && counts.at(-1)! <= bound
+  return {
+    title: byMarks
+      ? `${many === undefined ? sentence(row.things) : `${formatCount(many)} ${row.things}`}, ${kept}: ${className} takes ${formatBytes(bytes)} more for their properties, ${formatBytes(bytesPerSecond)} each second`
+      : kind === 'grown'
+        ? `${formatBytes(bytes)} more of ${row.things}, ${formatBytes(bytesPerSecond)} more each second, ${kept}`
+        : `${formatCount(count)} ${row.things}, ${perSecond.toFixed(1)} more each second, ${kept}`,
+    culprit: at,
+    ...(list !== undefined && { way: wayInto(lead, list) }),
+    ...(isBound && {
+      likelihood: { confidence: 0.2, reason: `${likelihood.reason}; but it keeps ${formatCount(bound)} at the most` },
+    }),
+    evidence: {
+      node: { id: row.id, holder: holder ?? null, calls: [...row.calls], majors: [...(row.majors ?? [])] },
+      things: className,
+      gained: count,
+      perSecond: Math.round(perSecond * 10) / 10,
+      bytesEach,
+      counts: [...counts],
+      countsOf: counted,
+      stayedPerStep: [...survivors],
+    },
+    advice: `${row.cause} ${row.advice.replace('{at}', where)}${byMarks || kind === 'grown' ? '' : ` Each takes ${formatBytes(bytesEach)}.`}`,
+    covers: (other) => keeperOf(other, captures)?.row === row,
+    cause: row.id,
+  }
+}
+
+const ownerNamed = ({ of: { graph } }: Lead, owner: number): string => withArticle(nodeName(graph, owner))
+
+/** Node keeps hundreds of some things; a bound of more is none that the program would live to see. */
+const MOST_BOUND = 10_000
+
+/** The variable or field that a row names first. */
+function holderNamed({ holders }: NodeInternal): string | undefined {
+  for (const holder of holders) {
+    if ('variable' in holder) return holder.variable
+    if ('field' in holder) return holder.field
+  }
+  return undefined
+}
+
+/** The value of the variable that a row names. */
+function holderOf({ of: { graph } }: Lead, { holders }: NodeInternal): number | undefined {
+  const names = holders.flatMap((holder) => ('variable' in holder ? [holder.variable] : []))
+  for (const [scope, url] of graph.moduleScopes) {
+    const value = url.startsWith('node:') ? property(graph, scope, ...names) : undefined
+    if (value !== undefined) return value
+  }
+  return undefined
+}
+
+/** To the last of what a list has. */
+function wayInto({ of: { graph } }: Lead, list: number): readonly number[] {
+  const last = [...referencesOf(graph, list, 100_000)].findLast(({ type }) => type === EdgeType.element)
+  return [...pathTo(graph.paths, list), ...(last ? [last.target] : [])]
+}
+
+function tellUnknown({ suspect }: Lead, { url, variable }: UnknownHolder): Diagnosis {
+  const { count, perSecond, bytes, className, counts, counted, survivors } = suspect
+  const bytesEach = Math.round(bytes / Math.max(1, count))
+  const module = originOf(url)
+  return {
+    title: `${formatCount(count)} ${className} more in ${variable} of Node's own ${url}, ${perSecond.toFixed(1)} more each second`,
+    evidence: {
+      node: { id: null, holder: variable, module: url },
+      things: className,
+      gained: count,
+      perSecond: Math.round(perSecond * 10) / 10,
+      bytesEach,
+      counts: [...counts],
+      countsOf: counted,
+      stayedPerStep: [...survivors],
+    },
+    advice: `No program reaches ${variable}: a call of ${module} puts things there. Find the call that is made as often as it gains, and what ends it (close, disable, unsubscribe, abort); if nothing does, a newer Node may. Each takes ${formatBytes(bytesEach)}.`,
+  }
+}
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -1,0 +1,30 @@
+// The statement that calls one of Node's public functions, for what that function keeps or opens.
+
+import { sourcesOf } from '../analysis/app-modules.ts'
+import { type Culprit, packageOf } from '../analysis/culprit.ts'
+import { isOwn } from '../analysis/origins.ts'
+import type { SourceLocation } from '../graph/locations.ts'
+import { findCall, findPackagesCall, modulesWith } from '../node-internals/find-call.ts'
+import type { Captures, Lead } from './detector.ts'
+import { functionsFrom } from './functions.ts'
+
+/**
+ * The program's, or else a package's.
+ * @param calls as `find-call.ts` reads them, the likeliest first
+ */
+export function whereCalled(lead: Lead, calls: readonly string[], { readSource }: Captures): Culprit | undefined {
+  if (calls.length === 0) return undefined
+  const { graph, allocations } = lead.of
+  const sources = sourcesOf(readSource)
+  const wanted = { calls, near: functionsFrom(lead, [lead.suspect.sample]), allocations }
+  const scripts = new Set([...graph.moduleScopes.values(), ...graph.scriptUrls.values()])
+  const own = findCall(sources.modules(scripts), wanted)
+  if (own) return asCulprit(own)
+  const packages = [...scripts].filter((url) => !isOwn(url) && packageOf(url) !== null)
+  const theirs = findPackagesCall(modulesWith(sources, packages, readSource, wanted), wanted)
+  return theirs && asCulprit(theirs)
+}
+
+const asCulprit = (at: SourceLocation): Culprit => ({
+  ...{ function: null, ...at, package: packageOf(at.url), basis: 'retainer' },
+})
