@@ -99,8 +99,8 @@ export async function compareCapture(
   { limit }: CheckOptions,
   json: boolean,
 ): Promise<Compared> {
-  const { series, notCompared } = await comparisonOf([folder])
-  const compared = await compareAll({ series: series.map(byWork), notCompared }, progress, {
+  const comparison = await comparisonOf([folder])
+  const compared = await compareAll({ ...comparison, series: comparison.series.map(byWork) }, progress, {
     ...{ sort: 'retained', index: false, json, readSource: readLocalSource, signal: context.signal },
     limit: json ? Number.POSITIVE_INFINITY : limit,
   })

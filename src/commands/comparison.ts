@@ -39,7 +39,7 @@ export interface Compared extends Pick<Report, 'snapshots' | 'growth' | 'finding
 }
 
 export async function compareAll(
-  { series, notCompared }: Comparison,
+  { series, notCompared, nodeVersion }: Comparison,
   progress: Progress,
   options: CompareOptions,
 ): Promise<Compared> {
@@ -94,7 +94,7 @@ export async function compareAll(
     }
     progress.stage('looking for leaks')
     const mapPosition = options.mapPosition ?? (await import('../support/source-maps.ts')).mapPosition
-    const captures = { isolates: heaps, readSource, mapPosition }
+    const captures = { isolates: heaps, readSource, mapPosition, nodeVersion }
     const { findings, undecided, setAside, explained } = findLeaks(captures)
     // What the heap tells, it tells better.
     const isTold = findings.some(({ pattern }) => pattern === 'handle-leak')

@@ -24,6 +24,8 @@ export interface Comparison {
   readonly series: readonly Series[]
   /** Isolates that have nothing to be compared with, and why. */
   readonly notCompared: readonly { readonly isolate: string; readonly reason: string }[]
+  /** Of the process that a bundle is of. */
+  readonly nodeVersion?: string | undefined
 }
 
 /** From which size on, in bytes, a snapshot is opened by two threads. */
@@ -63,7 +65,7 @@ export async function comparisonOf(paths: readonly string[]): Promise<Comparison
   const notCompared = [...new Set(opened.flatMap(({ bundle }) => bundle.captures.map(({ isolate }) => isolate)))]
     .filter((isolate) => !compared.has(isolate))
     .map((isolate) => ({ isolate, reason: whyNot(isolate, opened) }))
-  return { series, notCompared }
+  return { series, notCompared, nodeVersion: opened.at(-1)!.bundle.process.nodeVersion ?? undefined }
 }
 
 /** One file, or the last snapshot of each isolate in a bundle. */

@@ -40,6 +40,8 @@ export interface Captures {
   readonly readSource: ReadSource
   /** From scripts to the sources that they were made of. */
   readonly mapPosition?: MapPosition | undefined
+  /** Of the process, `v22.9.0`; undefined where nobody has written it down. */
+  readonly nodeVersion?: string | undefined
 }
 
 /** A suspect that may be a leak by its trend, with how it is held. */

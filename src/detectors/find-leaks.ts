@@ -25,8 +25,10 @@ import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detecto
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
+import { asCulprit, packageBehind } from './packages.ts'
 import { isProgram } from './source.ts'
 import { withArticle } from './surroundings.ts'
+import { tellPackage } from './tell-package.ts'
 
 export interface Leaks {
   /** The first is the one to mend first. */
@@ -302,19 +304,17 @@ function nameOf(path: readonly PathStep[]): string | undefined {
   return names.length > 0 ? names.slice(-2).join('.') : undefined
 }
 
-export function tell(
-  pattern: string,
-  lead: Lead,
-  diagnosis: Diagnosis,
-  { readSource, mapPosition }: Captures,
-): ReportFinding {
+export function tell(pattern: string, lead: Lead, diagnosis: Diagnosis, captures: Captures): ReportFinding {
+  const { readSource, mapPosition } = captures
   const { suspect, of } = lead
   const path = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
   const blamed = { ...lead, graph: of.graph, lineage: of.heap.lineage }
-  const verdict = blame(blamed, { readSource, mapPosition, allocations: of.allocations })
-  const known = diagnosis.culprit && mapped(diagnosis.culprit, mapPosition)
+  const behind = packageBehind(lead, pattern, captures)
+  const adds = behind?.role === 'adds' ? behind : undefined
+  const verdict = blame(blamed, { readSource, mapPosition, allocations: of.allocations, via: adds?.via })
+  const known = adds ? asCulprit(adds) : diagnosis.culprit && mapped(diagnosis.culprit, mapPosition)
   // A package's line is for who finds none of the program's.
   const isPackages = known?.package != null && verdict.culprit?.package === null
   const culprit = (isPackages ? verdict.culprit : (known ?? verdict.culprit)) ?? null
@@ -339,7 +339,7 @@ export function tell(
     retainingPath: steps,
     evidence: { ...diagnosis.evidence, ...(verdict.sites.length > 0 && { allocationSites: [...verdict.sites] }) },
     explains: [],
-    advice: diagnosis.advice,
+    ...tellPackage({ pattern, advice: diagnosis.advice }, lead, path, behind, culprit, captures),
   }
 }
 

@@ -34,7 +34,8 @@ function made(url: string): string | undefined {
   return names.get(path) === url ? file : undefined
 }
 
-const compared = await compareAll({ series: [{ isolate: 'main', snapshots }], notCompared: [] }, silentProgress, {
+const comparison = { series: [{ isolate: 'main', snapshots }], notCompared: [], nodeVersion: process.version }
+const compared = await compareAll(comparison, silentProgress, {
   ...{ limit: Number.POSITIVE_INFINITY, sort: 'retained', index: false, json: true },
   readSource: (url) => readLocalSource(made(url) ?? url),
   mapPosition(url, line, column) {
