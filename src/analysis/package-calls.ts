@@ -34,19 +34,37 @@ export function rankPackageCalls(sources: Sources, clues: Clues, via: Via): Pack
       const inside = within(call.block, near)
       // A method of that name may be anybody's, unless it is given what the package was given, or waits with it.
       if (origin === 0 && (called === 0 || given + inside < 1)) continue
-      const isMade = call.isNew && via.makesOne
-      const isTold = called + given > 0 || inside >= 1 || isMade
+      const made = via.makesOne ? fitOfMaker(call, clues) : 0
+      const handed = near.handedTo.get(call)
+      const isTold = called + given + made > 0 || inside >= 1 || handed !== undefined
       if (origin < ITS_OWN && !isTold) continue
       let score = 6 * origin + (origin > 0 ? 4 : 3) * called + 4 * given + inside
       score += call.block ? 2 : -3
       if (call.block?.around) score += 0.5
       // What comes with the leak, one for one, is made there.
-      if (isMade && origin > 0) score += 3
+      if (origin > 0) score += 2 * made
+      // A function of the program's that what leaks leads to.
+      if (handed) score += 5 - 0.3 * handed.distance
       if (TAKES.test(verb) && called === 0) score -= 4
       if (score >= LEAST) found.push({ module, call, score, isTold })
     }
   }
   return found.sort((a, b) => b.score - a.score).slice(0, MOST)
+}
+
+const FACTORY = /^(?:create|make|build|open|connect|init|get)([A-Z]\w*)?$/
+
+/** Whether a call makes something, and whether that is what came with the leak; up to 2. */
+function fitOfMaker({ names, isNew }: Call, { classes }: Clues): number {
+  const verb = names.at(-1)!
+  const factory = isNew ? undefined : FACTORY.exec(verb)
+  if (!isNew && !factory) return 0
+  const noun = factory?.[1]?.toLowerCase()
+  let fit = 0
+  for (const [name, weight] of classes) {
+    if (isNew ? name === verb : noun !== undefined && name.toLowerCase().includes(noun)) fit = Math.max(fit, weight)
+  }
+  return 1 + fit
 }
 
 /** Whether a call is given something by its whole name, or by its last one. */

@@ -3,21 +3,25 @@
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { ReportKnownIssue } from '../findings/report.ts'
 import { isObject } from '../graph/look.ts'
-import { type InstalledPackage, nameWithVersion } from '../support/packages.ts'
+import { nameWithVersion } from '../support/packages.ts'
 import type { Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
 import type { PackageBehind } from './packages.ts'
-import { madeAt, methodsOf } from './public-methods.ts'
+import { ENDS, madeAt, methodsOf } from './public-methods.ts'
 import { withArticle } from './surroundings.ts'
 
 /** Methods that take out of an object what it holds. */
 const TAKES_OUT =
-  /^(clear|remove|delete|reset|unregister|unsubscribe|evict|prune|purge|flush|invalidate|close|destroy|dispose|free|release|leave|off)([A-Z]\w*)?$/
-/** Options that say how much, or how long, something may be kept. */
-const BOUNDS =
-  /^\s*(?:readonly\s+)?['"]?(max[A-Z]\w*|max|limit|\w+Limit|ttl|\w+Ttl|\w+TTL|maxAge|capacity|highWaterMark)['"]?\??\s*:\s*(?:number|undefined)/gm
+  /^(clear|remove|delete|del|reset|unregister|unsubscribe|evict|prune|purge|flush|invalidate|release|leave|off)([A-Z]\w*)?$/
+/** Options that say how much, or how long, something may be kept, as libraries call them and take them. */
+const BOUND =
+  'max|maxSize|maxEntries|maxItems|maxKeys|maxLength|maxQueue|maxQueueSize|maxPending|ttl|stdTTL|maxAge|capacity|cacheSize|cacheMaxSize|cacheLimit'
+const OPTIONS = '(?:options|opts|config|settings)'
+const BOUNDS = new RegExp(
+  `(?<![\\w$])${OPTIONS}\\??\\.(${BOUND})(?![\\w$])|\\{[^{}]{0,1000}?(?<![\\w$])(${BOUND})(?![\\w$])[^{}]{0,2000}\\}\\s*=\\s*${OPTIONS}`,
+  'g',
+)
 const MOST_NAMED = 3
-const MOST_TYPES = 1 << 20
 
 /** @returns undefined where the detector's own advice is as good */
 export function packageAdvice(
@@ -73,20 +77,21 @@ function ofAdder(
 
 const isSignal = ({ path }: Lead): boolean => path.some(({ node }) => node === 'AbortSignal')
 
-function ofHolder(
-  { of: { graph }, path, name }: Lead,
-  { installed, step }: PackageBehind,
-  readSource: ReadSource,
-): string {
+function ofHolder(lead: Lead, { installed, step }: PackageBehind, readSource: ReadSource): string {
+  const { of, path, name, suspect } = lead
+  const { graph } = of
   const by = nameWithVersion(installed)
-  const holder = path.findLast(
+  const holder = path.find(
     ({ ordinal }) => isObject(graph, ordinal) && graph.sourceLocation(ordinal)?.url === step.place.url,
   )
+  const things = isObject(graph, suspect.sample) ? methodsOf(graph, suspect.sample) : new Set()
+  const end = ENDS.find((each) => things.has(each))
   const methods = holder ? [...methodsOf(graph, holder.ordinal)].filter((each) => TAKES_OUT.test(each)) : []
-  const bounds = boundsOf(installed, readSource)
+  const bounds = boundsIn(readSource, step.place)
   const inside = step.function === null ? '' : `, in ${withArticle(step.function)}`
   const first = `${by} holds them (${name})${inside}.`
   const ways = [
+    ...(end === undefined ? [] : [`call ${end}() on each ${suspect.className} when it is done with`]),
     ...(methods.length > 0 ? [`call ${listed(methods, '()')} for what is done with`] : []),
     ...(bounds.length > 0 ? [`bound it by its options (${listed(bounds, '')})`] : []),
     'make one for as long as the work lasts, and drop it as a whole',
@@ -102,13 +107,16 @@ const listed = (names: readonly string[], end: string): string =>
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
-/** Options by which a package lets itself be bounded, as its types say. */
-function boundsOf({ folder, manifest }: InstalledPackage, readSource: ReadSource): string[] {
-  const types = typeof manifest.types === 'string' ? manifest.types : manifest.typings
-  if (typeof types !== 'string') return []
-  const text = readSource(`${folder}${types.replace(/^\.\//, '')}`)
-  if (text === undefined || text.length > MOST_TYPES) return []
-  return [...new Set([...text.matchAll(BOUNDS)].map(([, name]) => name!))]
+/** Lines of a class that are read for its options. */
+const MOST_LINES = 400
+
+/** Options by which a class of a package's lets itself be bounded, as its source names them. */
+function boundsIn(readSource: ReadSource, { url, line }: { url: string; line: number }): string[] {
+  const text = readSource(url)
+    ?.split('\n')
+    .slice(line - 1, line - 1 + MOST_LINES)
+    .join('\n')
+  return [...new Set([...(text ?? '').matchAll(BOUNDS)].map(([, a, b]) => (a ?? b)!))]
 }
 
 /** In front of all other advice. */

@@ -33,18 +33,19 @@ export function packageBehind(lead: Lead, pattern: string, captures: Captures): 
     const { url, line, column } = mapPosition?.(at.url, at.line, at.column) ?? at
     return { url, line, column }
   }
+  // What Node's timers hold is reached by way of whoever has one of them.
+  const holder = pattern === 'unbounded-timers' ? undefined : holderOf(lead)
   const adder = adderOf(lead)
   const at = adder && mapped(adder.location)
-  if (at && packageOf(at.url) !== null) {
+  const by = at && packageOf(at.url)
+  // What a package adds to what is its own, it holds: the program hands it things.
+  const holds = holder && packageOf(mapped(holder.location).url)
+  if (at && by != null && by !== holds) {
     const wanted = { verbs: VERBS[pattern] ?? ANY, event: eventOf(lead), receivers: receiversOf(lead) }
     return behindOf('adds', findHandover(sources, at, adder.name, wanted), lead, captures)
   }
-  const holder = holderOf(lead)
-  if (!holder) return undefined
-  const place = mapped(holder.location)
-  return packageOf(place.url) === null
-    ? undefined
-    : behindOf('holds', classAt(sources, place, holder.name), lead, captures)
+  if (!holder || holds == null) return undefined
+  return behindOf('holds', classAt(sources, mapped(holder.location), holder.name), lead, captures)
 }
 
 function behindOf(
@@ -121,18 +122,24 @@ function calledBy(graph: HeapGraph, node: number): number | undefined {
   return called !== undefined && isFunction(graph, called) ? behind(graph, called) : undefined
 }
 
-/** What the things pile up in, if that is inside of an object or a module of a package. */
+/**
+ * What the things pile up in, if that is inside of an object or a module of a package: of several of the same package
+ * one in the other, the outermost, which is the one that the program knows.
+ */
 function holderOf({ of: { graph }, path, suspect }: Lead): Placed | undefined {
   const at = path.findLastIndex(({ ordinal }) => ordinal === suspect.container)
+  let found: { held: Placed; isObject: boolean } | undefined
   for (const { ordinal, node } of path.slice(0, at < 0 ? path.length - 1 : at + 1).toReversed()) {
     const scope = graph.moduleScopes.get(ordinal)
     const location = scope === undefined ? graph.sourceLocation(ordinal) : { url: scope, line: 1, column: 1 }
-    if (!location) continue
-    return packageOf(location.url) === null
-      ? undefined
-      : { name: scope === undefined && !isFunction(graph, ordinal) ? node : '', location }
+    // What piles up does not hold itself.
+    if (!location || node === suspect.className) continue
+    const from = packageOf(location.url)
+    if (from === null || (found && packageOf(found.held.location.url) !== from)) break
+    const held = { name: scope === undefined && !isFunction(graph, ordinal) ? node : '', location }
+    if (!found || held.name !== '' || !found.isObject) found = { held, isObject: held.name !== '' }
   }
-  return undefined
+  return found?.held
 }
 
 /** The event that listeners are for. */
@@ -151,6 +158,8 @@ function givenOf({ of: { graph }, path }: Lead): string | undefined {
   if (from < 0) return undefined
   const names: string[] = []
   for (const { edge, ordinal } of path.slice(from + 1)) {
+    // What a function of Node's or a package's closes over is nothing that the program has a name for.
+    if (edge === 'closed over') return undefined
     const label = edgeLabel(edge)?.replace(/^#/, '')
     if (label === undefined || /^(_|k[A-Z]|Symbol\()/.test(label)) break
     names.push(label)

@@ -11,7 +11,7 @@ import type { Lead } from './detector.ts'
 import { countClasses } from './surroundings.ts'
 
 /** Methods that end an object, the likeliest first: those of libraries are called so. */
-const ENDS = [
+export const ENDS = [
   ...['close', 'end', 'destroy', 'dispose', 'free', 'terminate', 'disconnect', 'quit', 'shutdown', 'stop'],
   ...['unsubscribe', 'release', 'cancel', 'clear'],
 ]
@@ -36,7 +36,10 @@ function methodsFrom(graph: HeapGraph, prototype: number): Set<string> {
       for (let edge = firstEdge[store]!; edge < firstEdge[store + 1]!; edge++) {
         if (edgeType(edges[edge]!) !== EdgeType.property || !isFunction(graph, edgeTarget(edges[edge]!))) continue
         const name = strings.get(edgeNameOrIndex[edge]!)
-        if (/^[a-z]\w*$/i.test(name) && name !== 'constructor') names.add(name)
+        // What it inherits from Node's classes or V8's, such as `off`, says nothing of it.
+        const url = graph.sourceLocation(edgeTarget(edges[edge]!))?.url
+        if (url !== undefined && !url.startsWith('node:') && /^[a-z]\w*$/i.test(name) && name !== 'constructor')
+          names.add(name)
       }
     }
     at = property(graph, at, '__proto__')
