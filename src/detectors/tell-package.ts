@@ -44,7 +44,7 @@ const packageOfFinding = ({ role, installed, step }: PackageBehind): NonNullable
 })
 
 /** What of a lead published leaks are known by. */
-function seenOf(
+export function seenOf(
   lead: Lead,
   pattern: string,
   path: readonly PathStep[],
@@ -70,11 +70,12 @@ function seenOf(
     nodeVersion === undefined ? [] : [{ name: 'node', version: nodeVersion, files: [], functions: [] }]
   return {
     pattern,
-    path: path.flatMap(({ edge, node: shown, ordinal }) => [
-      plainName(edgeLabel(edge) ?? ''),
-      nodeName(graph, ordinal),
-      shown.replace(/^function /, '').replace(/\[[\d,]+\]$/, ''),
-    ]),
+    path: path
+      .flatMap(({ edge, ordinal }) => [
+        plainName(edgeLabel(edge) ?? ''),
+        graph.moduleScopes.get(ordinal) ?? nodeName(graph, ordinal),
+      ])
+      .filter((name) => name !== ''),
     classes: new Set([lead.suspect.className, ...classes.map(({ name }) => name)]),
     packages: [
       ...[...packages.values()].map(({ files, functions, ...rest }) => ({
