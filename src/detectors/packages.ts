@@ -1,7 +1,8 @@
 // The package behind a leak: which one adds what leaks, or holds it, in which function of which file, and which of the program's calls lead there.
 
+import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Via } from '../analysis/clues.ts'
-import { type Culprit, sourcesOf } from '../analysis/culprit.ts'
+import type { Culprit } from '../analysis/culprit.ts'
 import { classAt, findHandover, type Handover } from '../analysis/handover.ts'
 import { isOwn } from '../analysis/origins.ts'
 import { lookAround } from '../analysis/surroundings.ts'

@@ -15,7 +15,7 @@ function likeliest(source: string, via: Partial<Via> = {}, more: Readonly<Record
   }
   const sources: Readonly<Record<string, string>> = { [URL]: source, ...more }
   const best = rankPackageCalls(new Sources((url) => sources[url]), clues, { ...VIA, ...via })[0]
-  return best && best.module.outline.source.slice(best.call.at).split('\n')[0]
+  return best?.module.outline.source.slice(best.call.at).split('\n')[0]
 }
 
 describe('the call that hands a package what it adds to', () => {
