@@ -12,7 +12,7 @@ export interface Statement {
 }
 
 /** Methods that take out, look up or end. */
-const TAKES =
+export const TAKES =
   /^(get|has|is|delete|remove|off|un|clear|close|end|destroy|stop|shift|pop|size|keys|values|entries|forEach|map|filter|find|includes|release|free|abort|cancel|dispose|eject|leave|listen|slice|some|every|reduce|toString|address|setMaxListeners|then|catch|finally|resolve|prune|evict|sweep)([A-Z].*)?$/
 /** What is done to a container of that name. */
 const VERBS: readonly (readonly [inside: RegExp, verb: RegExp])[] = [
@@ -98,7 +98,7 @@ function best(
 const LEAST = 5
 const MOST = 20
 
-interface Near {
+export interface Near {
   /** Functions that came with the leak, by where they stand: each once, the nearest. */
   readonly blocks: ReadonlyMap<Block, NearFunction>
   /** The innermost call that each is an argument of. */
@@ -107,7 +107,7 @@ interface Near {
   readonly usesHolder: boolean
 }
 
-function nearIn({ url, outline, calls, origins }: AppModule, { functions, holder }: Clues): Near {
+export function nearIn({ url, outline, calls, origins }: AppModule, { functions, holder }: Clues): Near {
   const blocks = new Map<Block, NearFunction>()
   const handedTo = new Map<Call, NearFunction>()
   for (const near of functions) {
@@ -220,7 +220,7 @@ function fitOfMaker({ names, isNew }: Call, clues: Clues, first: 'put' | 'made')
 }
 
 /** Within a function that waits with what leaked, or came with it, a statement is likelier. */
-function within(block: Block | undefined, { blocks }: Near): number {
+export function within(block: Block | undefined, { blocks }: Near): number {
   let best = 0
   for (let at = block, depth = 0; at && depth < 20; at = at.around, depth++) {
     const near = blocks.get(at)

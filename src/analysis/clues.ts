@@ -56,6 +56,20 @@ export interface Clues {
   readonly steps: readonly { readonly name: string; readonly location: SourceLocation }[]
   /** All of the program's scripts, as far as they are known. */
   readonly scripts: readonly string[]
+  /** The package that adds what leaks, where that is known: the program's call of it is looked for. */
+  readonly via?: Via | undefined
+}
+
+/** How the program comes to what a package does. */
+export interface Via {
+  /** By the names that imports begin with: the package itself is 1, one that needs it is less. */
+  readonly packages: ReadonlyMap<string, number>
+  /** Names of the package's functions that lead to what it does, the innermost first. */
+  readonly functions: readonly string[]
+  /** What it is handed, as the program calls it: `shutdown.signal`. */
+  readonly given: string | undefined
+  /** Whether an instance of the package's came with each thing that leaks: something makes it each time. */
+  readonly makesOne: boolean
 }
 
 type UrlOf = (location: SourceLocation) => string

@@ -8,10 +8,11 @@ import { packageOf, type ReadSource } from '../support/sources.ts'
 import { type AllocationSite, type AllocationStack, type RankedSite, rankSites } from './allocations.ts'
 import { type Sources, sourcesOf } from './app-modules.ts'
 import { handover, rankStatements, statementIn } from './blame.ts'
-import { type Blamed, type Clues, gatherClues } from './clues.ts'
+import { type Blamed, type Clues, gatherClues, type Via } from './clues.ts'
 import { findInsertions } from './insertions.ts'
 import type { Lineage } from './lineage.ts'
 import { isOwn } from './origins.ts'
+import { rankPackageCalls } from './package-calls.ts'
 import { blockFrom, offsetOf, placeOf } from './source-outline.ts'
 import type { NearFunction } from './surroundings.ts'
 
@@ -40,6 +41,8 @@ export interface BlameOptions {
   /** Of the isolate, as `readAllocations` gives them. */
   readonly allocations?: readonly AllocationStack[] | undefined
   readonly mapPosition?: MapPosition | undefined
+  /** The package that adds what leaks, and how the program comes to that. */
+  readonly via?: Via | undefined
   /** Whether where a thing is put is the better answer, as for a collection, or where it is made, as for a handle. */
   readonly first?: 'put' | 'made'
 }
@@ -77,7 +80,7 @@ const culpritFor = (blamed: Blamed, options: BlameOptions): Culprit | undefined 
 export function blame(blamed: Blamed, options: BlameOptions): Verdict {
   const { mapPosition } = options
   const clues = gatherClues(blamed, ({ url, line, column }) => mapPosition?.(url, line, column)?.url ?? url)
-  return judgeClues(clues, options)
+  return judgeClues({ ...clues, via: options.via }, options)
 }
 
 /**
@@ -93,7 +96,9 @@ export function judgeClues(clues: Clues, options: BlameOptions): Verdict {
   const isOwnPlace = (place: SourceLocation): boolean => isOwn(urlOf(place))
 
   const ranked = rankSites(allocations, clues, isOwnPlace)
-  const found = decide(fromHeap(clues, sources, first, isOwnPlace), ranked, clues, sources, first)
+  const found = clues.via
+    ? callOfPackage(clues, clues.via, sources, ranked, isOwnPlace)
+    : decide(fromHeap(clues, sources, first, isOwnPlace), ranked, clues, sources, first)
   if (!found) return { culprit: undefined, sites: [] }
   const { url, line, column } = found.place
   return {
@@ -163,6 +168,28 @@ function fromHeap(
   if (near) return [ofFunction(near, sources, near.kind === 'callback' && !sources ? CERTAIN : 0)]
   const step = clues.steps.find(({ location }) => isOwnPlace(location)) ?? clues.steps[0]
   return step ? [{ name: step.name, place: step.location, basis: 'retainer', score: 0 }] : []
+}
+
+/** The program's call that leads to what a package adds; undefined where there is none, or one is as likely as another. */
+function callOfPackage(
+  clues: Clues,
+  via: Via,
+  sources: Sources | undefined,
+  ranked: readonly RankedSite[],
+  isOwnPlace: (place: SourceLocation) => boolean,
+): Guess | undefined {
+  const calls = (sources ? rankPackageCalls(sources, clues, via) : [])
+    .map(({ module, call, score, isTold }) => ({
+      ...{ place: { url: module.url, ...placeOf(module.outline, call.at) }, name: '', score },
+      ...{ basis: 'retainer' as const, isTold },
+    }))
+    .filter(({ place }) => isOwnPlace(place))
+  const tied = calls.filter(({ score }) => score >= TIED * calls[0]!.score)
+  const good = ranked.filter(({ fit }) => fit >= AS_GOOD * ranked[0]!.fit)
+  return (
+    tied.find(({ place }) => good.some((site) => passes(site, place, sources))) ??
+    (tied.length === 1 || tied[0]?.isTold ? tied[0] : undefined)
+  )
 }
 
 /** Where a function is handed over, or else where it begins. */

@@ -42,7 +42,7 @@ export interface Compared extends Pick<Report, 'snapshots' | 'growth' | 'finding
 }
 
 export async function compareAll(
-  { series, notCompared, scripts, cwd }: Comparison,
+  { series, notCompared, scripts, cwd, nodeVersion }: Comparison,
   progress: Progress,
   options: CompareOptions,
 ): Promise<Compared> {
@@ -109,7 +109,7 @@ export async function compareAll(
       }
     }
     progress.stage('looking for leaks')
-    const captures = { isolates: heaps, readSource, sources }
+    const captures = { isolates: heaps, readSource, sources, nodeVersion }
     const leaks = findLeaks(captures)
     const { findings, undecided, setAside, explained } = leaks
     options.onLeaks?.(captures, leaks)

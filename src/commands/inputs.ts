@@ -34,6 +34,8 @@ export interface Comparison extends KnownScripts {
   readonly series: readonly Series[]
   /** Isolates that have nothing to be compared with, and why. */
   readonly notCompared: readonly { readonly isolate: string; readonly reason: string }[]
+  /** Of the process that a bundle is of. */
+  readonly nodeVersion?: string | undefined
 }
 
 /** From which size on, in bytes, a snapshot is opened by two threads. */
@@ -73,7 +75,8 @@ export async function comparisonOf(paths: readonly string[]): Promise<Comparison
   const notCompared = [...new Set(opened.flatMap(({ bundle }) => bundle.captures.map(({ isolate }) => isolate)))]
     .filter((isolate) => !compared.has(isolate))
     .map((isolate) => ({ isolate, reason: whyNot(isolate, opened) }))
-  return { series, notCompared, ...(await scriptsOf(opened)) }
+  const nodeVersion = opened.at(-1)!.bundle.process.nodeVersion ?? undefined
+  return { series, notCompared, nodeVersion, ...(await scriptsOf(opened)) }
 }
 
 /** One file, or the last snapshot of each isolate in a bundle. */

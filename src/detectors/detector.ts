@@ -41,6 +41,8 @@ export interface Captures {
   readonly readSource: ReadSource
   /** What scripts were made of, and how their places are shown; without it, as `readSource` has them. */
   readonly sources?: ScriptSources | undefined
+  /** Of the process, `v22.9.0`; undefined where nobody has written it down. */
+  readonly nodeVersion?: string | undefined
 }
 
 /** A suspect that may be a leak by its trend, with how it is held. */

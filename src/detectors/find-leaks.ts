@@ -27,9 +27,11 @@ import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detecto
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
+import { culpritIn, packageBehind } from './packages.ts'
 import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
 import { isProgram } from './source.ts'
 import { withArticle } from './surroundings.ts'
+import { tellPackage } from './tell-package.ts'
 
 export interface Leaks {
   /** The first is the one to mend first. */
@@ -336,21 +338,25 @@ export function tell(
   pattern: string,
   lead: Lead,
   diagnosis: Diagnosis,
-  { readSource }: Captures,
+  captures: Captures,
   sources: ScriptSources,
 ): ReportFinding {
+  const { readSource } = captures
   const { suspect, of } = lead
   const asRan = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
   const { original, path, say } = inSource(lead, asRan, readSource, sources)
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
   const blamed = { ...lead, graph: of.graph, lineage: of.heap.lineage }
-  const verdict = blame(blamed, { readSource, mapPosition: sources.mapPosition, allocations: of.allocations })
+  const behind = packageBehind(lead, pattern, captures, sources)
+  const adds = behind?.role === 'adds' ? behind : undefined
+  const options = { readSource, mapPosition: sources.mapPosition, allocations: of.allocations, via: adds?.via }
+  const verdict = blame(blamed, options)
   const called = <T extends AllocationSite | Culprit>(it: T): T => ({
     ...it,
     function: (it.function && original.functionAround(it, it.function)) || it.function,
   })
-  const known = diagnosis.culprit && shown(called(diagnosis.culprit), sources)
+  const known = adds ? culpritIn(adds, readSource) : diagnosis.culprit && shown(called(diagnosis.culprit), sources)
   const ranked = verdict.culprit && shown(called(verdict.culprit), sources)
   // A package's line is for who finds none of the program's.
   const isPackages = known?.culprit.package != null && ranked?.culprit.package === null
@@ -380,7 +386,11 @@ export function tell(
       say,
     ) as ReportFinding['evidence'],
     explains: [],
-    advice: say(diagnosis.advice),
+    ...tellPackage(
+      { pattern, advice: diagnosis.advice },
+      { lead, path: asRan, behind, captures, say },
+      { shown: culprit, asRan: verdict.culprit },
+    ),
   }
 }
 

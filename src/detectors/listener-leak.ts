@@ -223,6 +223,8 @@ function findAdder(lead: Lead, readSource: ReadSource): Culprit | undefined {
   const places = piled.map((node) => placeOf(graph, functionOf(graph, node)))
   const place = mostCommon(places, (each) => each && `${each.url}:${each.line}:${each.column}`)
   if (place?.package === null) return whereGiven(readSource, place, `[\\w$.#]*(?:${ADDS})`)
+  // A package adds it: which of the program's calls leads there is asked of all that packages do.
+  if (place) return place
   const functions = functionsFrom(lead, [lead.suspect.sample])
   const own = functions.filter((each) => each.package === null)
   const adds = own.map((each) => whereGiven(readSource, each, ADDS))
@@ -230,8 +232,8 @@ function findAdder(lead: Lead, readSource: ReadSource): Culprit | undefined {
     findLine(readSource, [url], new RegExp(`(?<![\\w$])(?:${ADDS})\\s*\\(`), { from: line, to: line }),
   )
   if (adding) return adding
-  const name = place?.package ?? functions[0]?.package
-  return own[0] ?? (name == null ? undefined : whereUsed(readSource, modulesOf(lead), name)) ?? place
+  const name = functions[0]?.package
+  return own[0] ?? (name == null ? undefined : whereUsed(readSource, modulesOf(lead), name))
 }
 
 function functionOf(graph: HeapGraph, node: number): number {

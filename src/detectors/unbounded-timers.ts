@@ -216,6 +216,8 @@ export const handlesIn = (lead: Lead): number =>
 function findSetter(lead: Lead, group: readonly Timer[], readSource: Parameters<typeof whereGiven>[0]) {
   const own = placeOf(lead.of.graph, group[0]!.callback)
   if (own?.package === null) return whereGiven(readSource, own, SETS)
+  // A package sets it: which of the program's calls leads there is asked of all that packages do.
+  if (own) return own
   const sleeps = group[0]!.source === 'sleep'
   const from = functionsFrom(
     lead,
@@ -227,8 +229,7 @@ function findSetter(lead: Lead, group: readonly Timer[], readSource: Parameters<
     const found = findLine(readSource, [from[0].url], new RegExp(`await\\s+[\\w$.]*(?:${SETS})\\s*\\(`), lines)
     if (found) return { ...found, function: from[0].function }
   }
-  // The callback is a package's: the program's function that it leads to is what the timer is for.
-  const place: Culprit | undefined = from.find((each) => each.package === null) ?? own ?? from[0]
+  const place: Culprit | undefined = from.find((each) => each.package === null) ?? from[0]
   return place && whereGiven(readSource, place, `[\\w$.]*(?:${SETS}|new\\s+[\\w$.]+)`)
 }
 

@@ -201,6 +201,34 @@ export const OffHeapSchema = z.object({
   lines: z.record(z.string(), bytes),
 })
 
+/** The npm package behind a leak, and where in it. */
+export const PackageBehindSchema = z.object({
+  /** As in its package.json. */
+  name: z.string(),
+  /** Null where its package.json could not be read. */
+  version: z.string().nullable(),
+  /** `adds`: functions of its own pile up; `holds`: things pile up inside of what is its own. */
+  role: z.enum(['adds', 'holds']),
+  /** URL or path of the script, as Node names it. */
+  file: z.string(),
+  /** 1-based. */
+  line: z.number().int(),
+  /** `PQueue.add`; null where no function has a name. */
+  function: z.string().nullable(),
+})
+
+/** A published leak that this one is: the same package and version, or Node's, and the same look in the heap. */
+export const KnownIssueSchema = z.object({
+  /** `nodejs/node#55351`, or the number of an advisory. */
+  id: z.string(),
+  url: z.string(),
+  title: z.string(),
+  /** npm package, or `node`. */
+  package: z.string(),
+  /** The versions that no longer leak so, lowest first: `20.16.0 and 22.4.0`; null where there is none. */
+  fixedIn: z.string().nullable(),
+})
+
 /** A known leak pattern, recognized. */
 export const FindingSchema = z.object({
   pattern: z.string(),
@@ -227,7 +255,12 @@ export const FindingSchema = z.object({
     /** How many objects that were there before gained them. */
     holders: count,
   }),
+  /** The program's line, or, where that is not known, a package's. */
   culprit: CulpritSchema.nullable(),
+  /** Not there where no package adds or holds what leaks. */
+  package: PackageBehindSchema.optional(),
+  /** Not there where none of the published leaks that leakscope knows fits. */
+  knownIssue: KnownIssueSchema.optional(),
   /**
    * Lines of source around the culprit; empty where the source could not be read. Where the culprit has no line, they are
    * of the text that ran, by its numbers.
@@ -306,6 +339,8 @@ export type ReportFinding = z.infer<typeof FindingSchema>
 export type ReportSetAside = z.infer<typeof SetAsideSchema>
 export type ReportLeakPathStep = z.infer<typeof LeakPathStepSchema>
 export type ReportCulprit = z.infer<typeof CulpritSchema>
+export type ReportPackage = z.infer<typeof PackageBehindSchema>
+export type ReportKnownIssue = z.infer<typeof KnownIssueSchema>
 export type ReportCluster = z.infer<typeof ClusterSchema>
 export type ReportSourceLocation = z.infer<typeof SourceLocationSchema>
 export type ReportProcess = z.infer<typeof ProcessSchema>

@@ -3,6 +3,7 @@
 import type { ChalkInstance } from 'chalk'
 import type { Report, ReportFinding, ReportLeakPathStep, ReportSetAside } from '../findings/report.ts'
 import { formatBytes, formatCount, printable } from '../support/format.ts'
+import { packageLine } from './package-line.ts'
 import { differsText, positionText } from './places.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -60,6 +61,8 @@ function findingText(
     // What is a mere number on the heap holds nothing there.
     ...(growth.retainedBytes > 0 ? [`${INDENT}holds ${formatBytes(growth.retainedBytes)}${perHour}`] : []),
   ]
+  const behind = packageLine(finding)
+  if (behind) lines.push(...wrapped(printable(behind), width, color.cyan))
   if (culprit) {
     const name = culprit.function ? ` in ${printable(culprit.function, 60)}` : ''
     const inside = culprit.package ? ` (package ${printable(culprit.package)})` : ''

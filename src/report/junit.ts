@@ -4,6 +4,7 @@ import type { Report, ReportFinding } from '../findings/report.ts'
 import { formatBytes } from '../support/format.ts'
 import { checkText } from './check-text.ts'
 import type { FormatOptions } from './formats.ts'
+import { packageLine } from './package-line.ts'
 import { placeOf, positionText } from './places.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -66,10 +67,12 @@ function findingCases(report: Report, { root, fails }: FormatOptions): Case[] {
 
 function findingText(finding: ReportFinding, root: string): string {
   const { severity, confidence, status, reason, culprit, growth, retainingPath, advice } = finding
+  const behind = packageLine(finding)
   return [
     `${severity}, ${Math.round(100 * confidence)} % sure${status === undefined ? '' : `, ${status}`}: ${reason}`,
     ...(growth.retainedBytes === 0 ? [] : [`holds ${formatBytes(growth.retainedBytes)}`]),
     ...(culprit ? [`at ${placeOf(culprit.url, root).path}${positionText(culprit)}`] : []),
+    ...(behind ? [behind] : []),
     ...retainingPath.map(({ edge, node, leaking }) => `  leaking ${leaking}: ${edge === '' ? '' : `${edge} `}${node}`),
     advice,
   ].join('\n')

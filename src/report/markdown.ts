@@ -5,6 +5,7 @@ import { formatBytes, formatBytesDelta, formatCount, formatCountDelta, printable
 import { baselineLines } from './baseline-lines.ts'
 import { checkText } from './check-text.ts'
 import type { FormatOptions } from './formats.ts'
+import { packageLine } from './package-line.ts'
 import { differsText, placeOf, positionText } from './places.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -55,9 +56,11 @@ function findingText(finding: ReportFinding, rank: number, options: FormatOption
     ', ',
   )
   const holds = growth.retainedBytes > 0 ? ` Holds ${formatBytes(growth.retainedBytes)}${perHour}.` : ''
+  const behind = packageLine(finding)
   return [
     `### ${rank}. ${code(pattern)} ${plain(title)}`,
     `${said}: ${plain(reason)}.${holds} Fingerprint ${code(finding.fingerprint)}.`,
+    ...(behind ? [plain(behind)] : []),
     ...(culprit ? [culpritText(finding, culprit, options)] : []),
     ...(retainingPath.length > 0 ? [fenced(retainingPath.map(pathLine).join('\n'))] : []),
     `**What to do:** ${plain(advice)}`,

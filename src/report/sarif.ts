@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import type { Report, ReportFinding } from '../findings/report.ts'
 import { CHECK_LEVELS, checkText } from './check-text.ts'
 import type { FormatOptions, Rule } from './formats.ts'
+import { packageLine } from './package-line.ts'
 import { type Place, placeOf } from './places.ts'
 
 const SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json'
@@ -62,12 +63,24 @@ const BASELINE_STATE = { new: 'new', known: 'unchanged', suppressed: 'unchanged'
 
 function resultOf(finding: ReportFinding, report: Report, rules: readonly Rule[], { root }: FormatOptions) {
   const { pattern, severity, title, advice, fingerprint, status, isolate, growth, confidence, reason } = finding
+  const { package: behind, knownIssue } = finding
   return {
     ruleId: pattern,
     ruleIndex: rules.findIndex(({ id }) => id === pattern),
     level: severity,
     message: { text: `${title}. ${advice}` },
     locations: [{ physicalLocation: whereOf(finding, report, root) }],
+    ...(behind && {
+      relatedLocations: [
+        {
+          message: { text: packageLine(finding) },
+          physicalLocation: {
+            artifactLocation: artifact(placeOf(behind.file, root)),
+            region: { startLine: Math.max(1, behind.line) },
+          },
+        },
+      ],
+    }),
     partialFingerprints: { 'leakscope/v1': fingerprint },
     ...(status && { baselineState: BASELINE_STATE[status] }),
     ...(status === 'suppressed' && { suppressions: [{ kind: 'external', status: 'accepted' }] }),
@@ -76,6 +89,8 @@ function resultOf(finding: ReportFinding, report: Report, rules: readonly Rule[]
       reason,
       isolate,
       ...growth,
+      ...(behind && { package: behind }),
+      ...(knownIssue && { knownIssue }),
       retainingPath: finding.retainingPath.map(({ edge, node, leaking }) => ({ edge, node, leaking })),
     },
   }

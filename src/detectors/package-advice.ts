@@ -1,0 +1,136 @@
+// What to do about a leak that a package adds or holds: a public call that ends it, an option that bounds it, never a hand in its insides.
+
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { ReportKnownIssue } from '../findings/report.ts'
+import { isObject } from '../graph/look.ts'
+import { nameWithVersion } from '../support/packages.ts'
+import type { Lead } from './detector.ts'
+import { shortPlace } from './functions.ts'
+import type { PackageBehind } from './packages.ts'
+import { ENDS, madeAt, methodsOf } from './public-methods.ts'
+import { withArticle } from './surroundings.ts'
+
+/** Methods that take out of an object what it holds. */
+const TAKES_OUT =
+  /^(clear|remove|delete|del|reset|unregister|unsubscribe|evict|prune|purge|flush|invalidate|release|leave|off)([A-Z]\w*)?$/
+/** Options that say how much, or how long, something may be kept, as libraries call them and take them. */
+const BOUND =
+  'max|maxSize|maxEntries|maxItems|maxKeys|maxLength|maxQueue|maxQueueSize|maxPending|ttl|stdTTL|maxAge|capacity|cacheSize|cacheMaxSize|cacheLimit'
+const OPTIONS = '(?:options|opts|config|settings)'
+const BOUNDS = new RegExp(
+  `(?<![\\w$])${OPTIONS}\\??\\.(${BOUND})(?![\\w$])|\\{[^{}]{0,1000}?(?<![\\w$])(${BOUND})(?![\\w$])[^{}]{0,2000}\\}\\s*=\\s*${OPTIONS}`,
+  'g',
+)
+const MOST_NAMED = 3
+
+/** @returns undefined where the detector's own advice is as good */
+export function packageAdvice(
+  lead: Lead,
+  pattern: string,
+  behind: PackageBehind,
+  culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
+  readSource: ReadSource,
+): string | undefined {
+  return behind.role === 'adds'
+    ? ofAdder(lead, pattern, behind, culprit, readSource)
+    : DETECTORS_THAT_TAKE_OUT.has(pattern)
+      ? ofHolder(lead, behind, readSource)
+      : undefined
+}
+
+/** Their advice is to take things out by hand, which nobody should do inside of a package. */
+const DETECTORS_THAT_TAKE_OUT = new Set([
+  'growing-collection',
+  'growing-log-array',
+  'promise-pileup',
+  'string-retention',
+])
+
+function ofAdder(
+  lead: Lead,
+  pattern: string,
+  { installed, step, via }: PackageBehind,
+  { shown, asRan }: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
+  readSource: ReadSource,
+): string {
+  const by = nameWithVersion(installed)
+  const inside = step.function === null ? `at ${shortPlace(step.place)}` : `in ${step.function}`
+  const called = shown?.package === null ? `, each time that ${plainPlace(shown)} is run` : ''
+  const what =
+    pattern === 'listener-leak'
+      ? `adds a listener${via.given === undefined ? '' : ` to ${via.given}`} ${inside}`
+      : pattern === 'unbounded-timers'
+        ? `sets a timer ${inside}`
+        : `adds them ${inside}`
+  const it = /^(listener-leak|unbounded-timers)$/.test(pattern) ? 'it' : 'them'
+  const first = `${by} ${what}${called}, and does not take ${it} away when the work is done.`
+  const made = madeAt(lead.of.graph, asRan ?? null, readSource)
+  if (made) {
+    const end = made.end === undefined ? '' : `call ${made.end}() on each ${made.name} when it is done with, or `
+    return `${first} ${sentence(`${end}make one ${made.name} and use it for all`)}.`
+  }
+  if (pattern === 'listener-leak' && via.given !== undefined && isSignal(lead)) {
+    return `${first} Give each call a signal of its own, of an AbortController that is dropped with it, instead of ${via.given}, which lives on; or upgrade ${installed.name}.`
+  }
+  return `${first} Look for a newer ${installed.name}, or tell its authors; until then do it less often, or for what lives no longer than the work.`
+}
+
+/** `leaky.mjs:14` of a place that is shown already. */
+const plainPlace = ({ url, line }: Culprit): string =>
+  `${url.replace(/[?#].*$/s, '').replace(/^.*[\\/]/s, '')}${line > 0 ? `:${line}` : ''}`
+
+const isSignal = ({ path }: Lead): boolean => path.some(({ node }) => node === 'AbortSignal')
+
+function ofHolder(lead: Lead, { installed, step }: PackageBehind, readSource: ReadSource): string {
+  const { of, path, name, suspect } = lead
+  const { graph } = of
+  const by = nameWithVersion(installed)
+  const holder = path.find(
+    ({ ordinal }) => isObject(graph, ordinal) && graph.sourceLocation(ordinal)?.url === step.place.url,
+  )
+  const things = isObject(graph, suspect.sample) ? methodsOf(graph, suspect.sample) : new Set()
+  const end = ENDS.find((each) => things.has(each))
+  const methods = holder ? [...methodsOf(graph, holder.ordinal)].filter((each) => TAKES_OUT.test(each)) : []
+  const bounds = boundsIn(readSource, step.place)
+  const inside = step.function === null ? '' : `, in ${withArticle(step.function)}`
+  const first = `${by} holds them (${name})${inside}.`
+  const ways = [
+    ...(end === undefined ? [] : [`call ${end}() on each ${suspect.className} when it is done with`]),
+    ...(methods.length > 0 ? [`call ${listed(methods, '()')} for what is done with`] : []),
+    ...(bounds.length > 0 ? [`bound it by its options (${listed(bounds, '')})`] : []),
+    'make one for as long as the work lasts, and drop it as a whole',
+  ]
+  return `${first} ${sentence(ways.join(', or '))}.`
+}
+
+const listed = (names: readonly string[], end: string): string =>
+  names
+    .slice(0, MOST_NAMED)
+    .map((each) => `${each}${end}`)
+    .join(', ')
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** Lines of a class that are read for its options. */
+const MOST_LINES = 400
+
+/** Options by which a class of a package's lets itself be bounded, as its source names them. */
+function boundsIn(readSource: ReadSource, { url, line }: { url: string; line: number }): string[] {
+  const text = readSource(url)
+    ?.split('\n')
+    .slice(line - 1, line - 1 + MOST_LINES)
+    .join('\n')
+  return [...new Set([...(text ?? '').matchAll(BOUNDS)].map(([, a, b]) => (a ?? b)!))]
+}
+
+/** In front of all other advice. */
+export function knownIssueAdvice(issue: ReportKnownIssue, version: string, instead: string | undefined): string {
+  const { id, title, fixedIn, package: name } = issue
+  const is = `This is ${id} (${title})`
+  const said = name === 'node' ? 'Node' : name
+  const cure =
+    fixedIn === null
+      ? ', of which no fixed version is known.'
+      : `, fixed in ${said} ${fixedIn}: upgrade, ${version.replace(/^v/, '')} runs.`
+  return `${is}${cure}${instead === undefined ? '' : ` ${instead}`}`
+}

@@ -1,0 +1,213 @@
+// The package behind a leak: which one adds what leaks, or holds it, in which function of which file, and which of the program's calls lead there.
+
+import { sourcesOf } from '../analysis/app-modules.ts'
+import type { Via } from '../analysis/clues.ts'
+import type { ReadSource } from '../analysis/culprit.ts'
+import { classAt, findHandover, type Handover } from '../analysis/handover.ts'
+import { isOwn } from '../analysis/origins.ts'
+import { lookAround } from '../analysis/surroundings.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import type { SourceLocation } from '../graph/locations.ts'
+import { internal, isFunction, isObject, nodeName, property } from '../graph/look.ts'
+import { type InstalledPackage, needs, packageAt, resolvePackage } from '../support/packages.ts'
+import type { ScriptSources } from '../support/script-sources.ts'
+import { packageOf } from '../support/sources.ts'
+import type { Captures, Lead } from './detector.ts'
+import { behind } from './functions.ts'
+import { edgeLabel, isNew, mostCommon, piledUp } from './piled-up.ts'
+import { madeEach } from './public-methods.ts'
+import type { ShownCulprit } from './shown.ts'
+
+export interface PackageBehind {
+  /** Whether functions of its own are what piles up, or things pile up inside of what is its own. */
+  readonly role: 'adds' | 'holds'
+  readonly installed: InstalledPackage
+  readonly step: Handover
+  readonly via: Via
+}
+
+/** The package that adds what a lead is about, or else the one inside of which it piles up; undefined where there is none. */
+export function packageBehind(
+  lead: Lead,
+  pattern: string,
+  captures: Captures,
+  { mapPosition }: ScriptSources,
+): PackageBehind | undefined {
+  const { readSource } = captures
+  const sources = sourcesOf(readSource)
+  // A bundle has packages in it; what stands in a package's own file is told by that.
+  const mapped = (at: SourceLocation): SourceLocation => {
+    if (packageOf(at.url) !== null) return at
+    const { url, line, column } = mapPosition(at.url, at.line, at.column) ?? at
+    return { url, line, column }
+  }
+  // What Node's timers hold is reached by way of whoever has one of them.
+  const holder = pattern === 'unbounded-timers' ? undefined : holderOf(lead)
+  const adder = adderOf(lead)
+  const at = adder && mapped(adder.location)
+  const by = at && packageOf(at.url)
+  // What a package adds to what is its own, it holds: the program hands it things.
+  const holds = holder && packageOf(mapped(holder.location).url)
+  if (at && by != null && by !== holds) {
+    const wanted = { verbs: VERBS[pattern] ?? ANY, event: eventOf(lead), receivers: receiversOf(lead) }
+    return behindOf('adds', findHandover(sources, at, adder.name, wanted), lead, captures)
+  }
+  if (!holder || holds == null) return undefined
+  return behindOf('holds', classAt(sources, mapped(holder.location), holder.name), lead, captures)
+}
+
+function behindOf(
+  role: PackageBehind['role'],
+  step: Handover,
+  lead: Lead,
+  captures: Captures,
+): PackageBehind | undefined {
+  const { readSource } = captures
+  const installed = packageAt(readSource, step.place.url)
+  if (!installed) return undefined
+  const via: Via = {
+    packages: new Map([[installed.specifier, 1], ...dependents(lead, installed, captures)]),
+    functions: step.callers,
+    given: givenOf(lead),
+    makesOne: madeEach(lead) !== undefined,
+  }
+  return { role, installed, step, via }
+}
+
+/** The package's line, for where none of the program's leads there: in the file that runs, whatever that was made of. */
+export function culpritIn({ step, installed }: PackageBehind, readSource: ReadSource): ShownCulprit {
+  const { url, line, column } = step.place
+  const from = Math.max(1, line - FRAME)
+  const lines = readSource(url)?.split('\n', line + FRAME) ?? []
+  return {
+    culprit: {
+      ...{ function: step.function, url, line, column },
+      ...{ package: installed.specifier, basis: 'callback' },
+    },
+    codeFrame: lines.slice(from - 1).map((text, i) => ({ line: from + i, text: text.trimEnd().slice(0, MOST_TEXT) })),
+  }
+}
+
+/** Lines of source in front of and behind one that is shown, and characters of each. */
+const FRAME = 2
+const MOST_TEXT = 200
+
+/** How each kind of thing is added. */
+const VERBS: Readonly<Record<string, RegExp>> = {
+  'listener-leak':
+    /^(on|once|add(Abort|Once|Event)?Listener|prepend(Once)?Listener|subscribe|use|tap|listen|watch|observe|hook|onAny|onceAny)$/,
+  'unbounded-timers': /^(set(Timeout|Interval|Immediate)|schedule\w*|sleep|delay|wait)$/,
+  'promise-pileup': /^(then|catch|finally|race|any|all|allSettled)$/,
+}
+const ANY = /./
+
+interface Placed {
+  readonly name: string
+  readonly location: SourceLocation
+}
+
+/** Names of a listener's, a timer's or an observer's function. */
+const CALLS = ['callback', 'listener', '_onTimeout', 'fn', 'handler', 'handle', 'cb', 'next', '_next', 'notify', 'task']
+const REACTIONS = ['fulfill_handler', 'reject_handler']
+
+/** The function that most of what piles up is, or calls; undefined where that is none, or the program's own. */
+function adderOf(lead: Lead): Placed | undefined {
+  const { graph } = lead.of
+  const functions = piledUp(lead, 200).map((node) => calledBy(graph, node))
+  if (functions.every((each) => each === undefined)) return undefined
+  const placed = functions.map((each): Placed | undefined => {
+    const location = each === undefined ? undefined : graph.sourceLocation(each)
+    return location && { name: nodeName(graph, each!), location }
+  })
+  const most = mostCommon(
+    placed,
+    (each) => each && `${each.location.url}:${each.location.line}:${each.location.column}`,
+  )
+  if (most && !most.location.url.startsWith('node:')) return isOwn(most.location.url) ? undefined : most
+  // Node's own, such as that of a socket's timeout: the nearest function tells for whom it is.
+  const { functions: near } = lookAround(graph, [lead.suspect.sample], (node) => isNew(lead, node))
+  const nearest = near.find(({ location, kind }) => kind !== 'class' && !location.url.startsWith('node:'))
+  return nearest && !isOwn(nearest.location.url) ? nearest : undefined
+}
+
+function calledBy(graph: HeapGraph, node: number): number | undefined {
+  if (isFunction(graph, node)) return behind(graph, node)
+  if (nodeName(graph, node) === 'system / PromiseReaction') {
+    return REACTIONS.map((name) => internal(graph, node, name)).find(
+      (each) => each !== undefined && isFunction(graph, each),
+    )
+  }
+  if (!isObject(graph, node)) return undefined
+  const called = property(graph, node, ...CALLS)
+  return called !== undefined && isFunction(graph, called) ? behind(graph, called) : undefined
+}
+
+/**
+ * What the things pile up in, if that is inside of an object or a module of a package: of several of the same package
+ * one in the other, the outermost, which is the one that the program knows.
+ */
+function holderOf({ of: { graph }, path, suspect }: Lead): Placed | undefined {
+  const at = path.findLastIndex(({ ordinal }) => ordinal === suspect.container)
+  let found: { held: Placed; isObject: boolean } | undefined
+  for (const { ordinal, node } of path.slice(0, at < 0 ? path.length - 1 : at + 1).toReversed()) {
+    const scope = graph.moduleScopes.get(ordinal)
+    const location = scope === undefined ? graph.sourceLocation(ordinal) : { url: scope, line: 1, column: 1 }
+    // What piles up does not hold itself.
+    if (!location || node === suspect.className) continue
+    const from = packageOf(location.url)
+    if (from === null || (found && packageOf(found.held.location.url) !== from)) break
+    const held = { name: scope === undefined && !isFunction(graph, ordinal) ? node : '', location }
+    if (!found || held.name !== '' || !found.isObject) found = { held, isObject: held.name !== '' }
+  }
+  return found?.held
+}
+
+/** The event that listeners are for. */
+function eventOf({ path }: Lead): string | undefined {
+  const at = path.findLastIndex(({ edge }) => /^(_events|kEvents|Symbol\(kEvents\))$/.test(edgeLabel(edge) ?? ''))
+  return at < 0 ? undefined : edgeLabel(path[at + 1]?.edge ?? '')
+}
+
+/** What the package may call that to which it adds: the names and classes at the end of the path. */
+const receiversOf = ({ path }: Lead): string[] =>
+  path.slice(-6).flatMap(({ edge, node }) => [edgeLabel(edge) ?? '', node].filter((each) => /^[\w$]+$/.test(each)))
+
+/** What the program calls that which the package was handed: `shutdown.signal`. */
+function givenOf({ of: { graph }, path }: Lead): string | undefined {
+  const from = path.findLastIndex(({ ordinal }) => isOwn(graph.moduleScopes.get(ordinal) ?? 'node:'))
+  if (from < 0) return undefined
+  const names: string[] = []
+  for (const { edge, ordinal } of path.slice(from + 1)) {
+    // What a function of Node's or a package's closes over is nothing that the program has a name for.
+    if (edge === 'closed over') return undefined
+    const label = edgeLabel(edge)?.replace(/^#/, '')
+    if (label === undefined || /^(_|k[A-Z]|Symbol\()/.test(label)) break
+    names.push(label)
+    const url = graph.sourceLocation(ordinal)?.url
+    if (url !== undefined && packageOf(url) !== null) break
+  }
+  return names.length === 0 ? undefined : names.join('.')
+}
+
+/** Of a package that another one needs, the program's calls go to that one. */
+const NEEDS_IT = 0.6
+
+/** Packages that the program imports and that need this one, where it imports this one nowhere itself. */
+function dependents(
+  { of: { graph } }: Lead,
+  installed: InstalledPackage,
+  { readSource }: Captures,
+): [string, number][] {
+  const imported = new Map<string, string>()
+  const sources = sourcesOf(readSource)
+  for (const { url, origins } of sources.modules(graph.moduleScopes.values())) {
+    for (const from of origins.values()) {
+      for (const name of from) if (!name.startsWith('node:') && !imported.has(name)) imported.set(name, url)
+    }
+  }
+  if (imported.has(installed.specifier)) return []
+  return [...imported].flatMap(([name, url]): [string, number][] => {
+    const other = resolvePackage(readSource, url, name)
+    return other && needs(readSource, other, installed.specifier) ? [[name, NEEDS_IT]] : []
+  })
+}

@@ -1,0 +1,93 @@
+// What a package's objects can be told in public, by the methods that their classes have in the heap.
+
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isFunction, isObject, property } from '../graph/look.ts'
+import { nodesNamed } from '../graph/named.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { packageOf } from '../support/sources.ts'
+import type { Lead } from './detector.ts'
+import { countClasses } from './surroundings.ts'
+
+/** Methods that end an object, the likeliest first: those of libraries are called so. */
+export const ENDS = [
+  ...['close', 'end', 'destroy', 'dispose', 'free', 'terminate', 'disconnect', 'quit', 'shutdown', 'stop'],
+  ...['unsubscribe', 'release', 'cancel', 'clear'],
+]
+/** Prototypes one above the other that are looked at. */
+const MOST_PROTOTYPES = 6
+
+/** Names of the public methods that an object has from its classes. */
+export function methodsOf(graph: HeapGraph, node: number): Set<string> {
+  const prototype = property(graph, node, '__proto__')
+  return prototype === undefined ? new Set() : methodsFrom(graph, prototype)
+}
+
+function methodsFrom(graph: HeapGraph, prototype: number): Set<string> {
+  const { firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
+  const names = new Set<string>()
+  let at: number | undefined = prototype
+  for (let depth = 0; at !== undefined && depth < MOST_PROTOTYPES; depth++) {
+    // The prototype of all objects has none of a package's.
+    if (property(graph, at, 'hasOwnProperty') !== undefined) break
+    for (const store of [at, property(graph, at, 'properties')]) {
+      if (store === undefined) continue
+      for (let edge = firstEdge[store]!; edge < firstEdge[store + 1]!; edge++) {
+        if (edgeType(edges[edge]!) !== EdgeType.property || !isFunction(graph, edgeTarget(edges[edge]!))) continue
+        const name = strings.get(edgeNameOrIndex[edge]!)
+        // What it inherits from Node's classes or V8's, such as `off`, says nothing of it.
+        const url = graph.sourceLocation(edgeTarget(edges[edge]!))?.url
+        if (url !== undefined && !url.startsWith('node:') && /^[a-z]\w*$/i.test(name) && name !== 'constructor')
+          names.add(name)
+      }
+    }
+    at = property(graph, at, '__proto__')
+  }
+  return names
+}
+
+/** What is made by the program's line: by its name there, with the method that ends it; undefined where that makes nothing. */
+export function madeAt(
+  graph: HeapGraph,
+  culprit: Culprit | null,
+  readSource: ReadSource,
+): { name: string; end: string | undefined } | undefined {
+  if (culprit?.package !== null) return undefined
+  const line = readSource(culprit.url)?.split('\n', culprit.line)[culprit.line - 1] ?? ''
+  const name = /^[\w$]+(?=\s*\()/.exec(line.slice(culprit.column - 1))?.[0]
+  if (name === undefined || !/\bnew\s+[\w$.\s]*$/.test(line.slice(0, culprit.column - 1))) return undefined
+  const prototype = prototypeOf(graph, culprit.url, name)
+  const methods = prototype === undefined ? new Set() : methodsFrom(graph, prototype)
+  return { name, end: ENDS.find((each) => methods.has(each)) }
+}
+
+/** The prototype of a class that a module knows by a name: a variable of its own, or a class of a package's. */
+function prototypeOf(graph: HeapGraph, url: string, name: string): number | undefined {
+  const { nodeType, strings } = graph.snapshot
+  for (const [scope, of] of graph.moduleScopes) {
+    const variable = of === url ? property(graph, scope, name) : undefined
+    if (variable !== undefined && isFunction(graph, variable)) return property(graph, variable, 'prototype')
+  }
+  for (const node of nodesNamed(graph.snapshot, [strings.indexOf(name)])) {
+    if (nodeType[node] !== NodeType.closure) continue
+    const location = graph.sourceLocation(node)
+    const prototype = location && packageOf(location.url) !== null ? property(graph, node, 'prototype') : undefined
+    if (prototype !== undefined) return prototype
+  }
+  return undefined
+}
+
+/** The class of a package's of which one came for each thing that leaks, and the method that ends it; one without is none. */
+export function madeEach(lead: Lead): { name: string; end: string } | undefined {
+  const { suspect, of } = lead
+  for (const { name, count, one } of countClasses(lead)) {
+    if (count < 0.8 * suspect.count || count > 1.25 * suspect.count) continue
+    const url = isObject(of.graph, one) ? of.graph.sourceLocation(one)?.url : undefined
+    if (url === undefined || packageOf(url) === null) continue
+    const methods = methodsOf(of.graph, one)
+    const end = ENDS.find((each) => methods.has(each))
+    if (end !== undefined) return { name, end }
+  }
+  return undefined
+}

@@ -1,0 +1,97 @@
+// A finding with the package that is behind it, and with the published leak that it is.
+
+import type { Culprit } from '../analysis/culprit.ts'
+import type { ReportFinding } from '../findings/report.ts'
+import type { PathStep } from '../graph/describe.ts'
+import { nodeName } from '../graph/look.ts'
+import { findKnownLeak, fixedIn, type Seen, type SeenPackage, urlOf } from '../known-leaks/match.ts'
+import { fileIn, packageAt } from '../support/packages.ts'
+import type { Captures, Lead } from './detector.ts'
+import { knownIssueAdvice, packageAdvice } from './package-advice.ts'
+import type { PackageBehind } from './packages.ts'
+import { edgeLabel } from './piled-up.ts'
+import { countClasses } from './surroundings.ts'
+
+/** What a package, and what is known of it, adds to a finding. */
+export type PackagePart = Pick<ReportFinding, 'package' | 'knownIssue' | 'advice'>
+
+export interface Told {
+  readonly lead: Lead
+  /** As it ran. */
+  readonly path: readonly PathStep[]
+  readonly behind: PackageBehind | undefined
+  readonly captures: Captures
+  /** Puts a text into the names and places of the source. */
+  readonly say: (text: string) => string
+}
+
+/** @param culprit as it is shown, and the program's as it ran */
+export function tellPackage(
+  { pattern, advice }: Pick<ReportFinding, 'pattern' | 'advice'>,
+  { lead, path, behind, captures, say }: Told,
+  culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
+): PackagePart {
+  const own = say((behind && packageAdvice(lead, pattern, behind, culprit, captures.readSource)) ?? advice)
+  const seen = seenOf(lead, pattern, path, behind, captures)
+  const leak = findKnownLeak(seen)
+  const part: PackagePart = { ...(behind && { package: packageOfFinding(behind) }), advice: own }
+  if (!leak) return part
+  const { id, title } = leak
+  const knownIssue = { id, url: urlOf(leak), title, package: leak.package, fixedIn: fixedIn(leak) }
+  const { version } = seen.packages.find(({ name }) => name === leak.package)!
+  return { ...part, knownIssue, advice: `${knownIssueAdvice(knownIssue, version, leak.instead)} ${own}` }
+}
+
+const packageOfFinding = ({ role, installed, step }: PackageBehind): NonNullable<ReportFinding['package']> => ({
+  ...{ name: installed.name, version: installed.version, role },
+  ...{ file: step.place.url, line: step.place.line, function: step.function },
+})
+
+/** What of a lead published leaks are known by. */
+export function seenOf(
+  lead: Lead,
+  pattern: string,
+  path: readonly PathStep[],
+  behind: PackageBehind | undefined,
+  { readSource, nodeVersion }: Captures,
+): Seen {
+  const { graph } = lead.of
+  const packages = new Map<string, { name: string; version: string; files: Set<string>; functions: Set<string> }>()
+  const add = (url: string | undefined, functions: readonly string[] = []): void => {
+    const installed = url === undefined ? undefined : packageAt(readSource, url)
+    if (url === undefined || installed?.version == null) return
+    const { name, version } = installed
+    const known = packages.get(installed.folder) ?? { name, version, files: new Set(), functions: new Set() }
+    known.files.add(fileIn(installed, url))
+    for (const each of functions) known.functions.add(each)
+    packages.set(installed.folder, known)
+  }
+  if (behind) add(behind.step.place.url, behind.step.callers)
+  for (const { ordinal } of path) add(graph.moduleScopes.get(ordinal) ?? graph.sourceLocation(ordinal)?.url)
+  const classes = countClasses(lead)
+  for (const { one } of classes.slice(0, MOST_CLASSES)) add(graph.sourceLocation(one)?.url)
+  const node: SeenPackage[] =
+    nodeVersion === undefined ? [] : [{ name: 'node', version: nodeVersion, files: [], functions: [] }]
+  return {
+    pattern,
+    path: path
+      .flatMap(({ edge, ordinal }) => [
+        plainName(edgeLabel(edge) ?? ''),
+        graph.moduleScopes.get(ordinal) ?? nodeName(graph, ordinal),
+      ])
+      .filter((name) => name !== ''),
+    classes: new Set([lead.suspect.className, ...classes.map(({ name }) => name)]),
+    packages: [
+      ...[...packages.values()].map(({ files, functions, ...rest }) => ({
+        ...{ ...rest, files: [...files], functions: [...functions] },
+      })),
+      ...node,
+    ],
+  }
+}
+
+/** Classes of what came that are looked at for the packages that they are of. */
+const MOST_CLASSES = 30
+
+/** `kEvents` of `Symbol(kEvents)`. */
+const plainName = (name: string): string => name.replace(/^Symbol\((.*)\)$/, '$1')
