@@ -113,7 +113,10 @@ function nameOf({ code }: Outline, { kind, start, body }: Block): string | undef
   const before = code.slice(Math.max(0, start - 200), start)
   const direct = /([\w$#]+)\s*(?:<[^<>()]*>)?\s*$/.exec(before)
   if (direct && !NO_NAME.test(direct[1]!)) return direct[1]
-  const given = /([\w$#.]+)\s*(?:=|:)\s*(?:async\s*)?(?:function\b\s*\*?\s*[\w$]*\s*)?$/.exec(before)?.[1]
+  // esbuild keeps names by a call: `const wait = __name((signal) => {…}, "wait")`.
+  const given = /([\w$#.]+)\s*(?:=|:)\s*(?:__name\s*\(\s*)?(?:async\s*)?(?:function\b\s*\*?\s*[\w$]*\s*)?$/.exec(
+    before,
+  )?.[1]
   return given === undefined || NO_NAME.test(given) ? undefined : lastPart(given)
 }
 

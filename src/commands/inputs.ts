@@ -75,8 +75,8 @@ export async function comparisonOf(paths: readonly string[]): Promise<Comparison
   const notCompared = [...new Set(opened.flatMap(({ bundle }) => bundle.captures.map(({ isolate }) => isolate)))]
     .filter((isolate) => !compared.has(isolate))
     .map((isolate) => ({ isolate, reason: whyNot(isolate, opened) }))
-  const { nodeVersion } = opened.at(-1)!.bundle.process
-  return { series, notCompared, nodeVersion: nodeVersion ?? undefined, ...(await scriptsOf(opened)) }
+  const nodeVersion = opened.at(-1)!.bundle.process.nodeVersion ?? undefined
+  return { series, notCompared, nodeVersion, ...(await scriptsOf(opened)) }
 }
 
 /** One file, or the last snapshot of each isolate in a bundle. */

@@ -27,7 +27,7 @@ import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detecto
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
-import { asCulprit, packageBehind } from './packages.ts'
+import { culpritIn, packageBehind } from './packages.ts'
 import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
 import { isProgram } from './source.ts'
 import { withArticle } from './surroundings.ts'
@@ -348,17 +348,15 @@ export function tell(
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
   const blamed = { ...lead, graph: of.graph, lineage: of.heap.lineage }
-  const behind = packageBehind(lead, pattern, captures)
+  const behind = packageBehind(lead, pattern, captures, sources)
   const adds = behind?.role === 'adds' ? behind : undefined
-  const verdict = blame(blamed, {
-    ...{ readSource, mapPosition: sources.mapPosition, allocations: of.allocations, via: adds?.via },
-  })
+  const options = { readSource, mapPosition: sources.mapPosition, allocations: of.allocations, via: adds?.via }
+  const verdict = blame(blamed, options)
   const called = <T extends AllocationSite | Culprit>(it: T): T => ({
     ...it,
     function: (it.function && original.functionAround(it, it.function)) || it.function,
   })
-  const given = adds ? asCulprit(adds) : diagnosis.culprit && called(diagnosis.culprit)
-  const known = given && shown(given, sources)
+  const known = adds ? culpritIn(adds, readSource) : diagnosis.culprit && shown(called(diagnosis.culprit), sources)
   const ranked = verdict.culprit && shown(called(verdict.culprit), sources)
   // A package's line is for who finds none of the program's.
   const isPackages = known?.culprit.package != null && ranked?.culprit.package === null
@@ -388,7 +386,11 @@ export function tell(
       say,
     ) as ReportFinding['evidence'],
     explains: [],
-    ...tellPackage({ pattern, advice: say(diagnosis.advice) }, lead, path, behind, culprit, captures),
+    ...tellPackage(
+      { pattern, advice: diagnosis.advice },
+      { lead, path: asRan, behind, captures, say },
+      { shown: culprit, asRan: verdict.culprit },
+    ),
   }
 }
 

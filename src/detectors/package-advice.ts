@@ -28,7 +28,7 @@ export function packageAdvice(
   lead: Lead,
   pattern: string,
   behind: PackageBehind,
-  culprit: Culprit | null,
+  culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
   readSource: ReadSource,
 ): string | undefined {
   return behind.role === 'adds'
@@ -50,12 +50,12 @@ function ofAdder(
   lead: Lead,
   pattern: string,
   { installed, step, via }: PackageBehind,
-  culprit: Culprit | null,
+  { shown, asRan }: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
   readSource: ReadSource,
 ): string {
   const by = nameWithVersion(installed)
   const inside = step.function === null ? `at ${shortPlace(step.place)}` : `in ${step.function}`
-  const called = culprit?.package === null ? `, each time that ${shortPlace(culprit)} is run` : ''
+  const called = shown?.package === null ? `, each time that ${plainPlace(shown)} is run` : ''
   const what =
     pattern === 'listener-leak'
       ? `adds a listener${via.given === undefined ? '' : ` to ${via.given}`} ${inside}`
@@ -64,7 +64,7 @@ function ofAdder(
         : `adds them ${inside}`
   const it = /^(listener-leak|unbounded-timers)$/.test(pattern) ? 'it' : 'them'
   const first = `${by} ${what}${called}, and does not take ${it} away when the work is done.`
-  const made = madeAt(lead.of.graph, culprit, readSource)
+  const made = madeAt(lead.of.graph, asRan ?? null, readSource)
   if (made) {
     const end = made.end === undefined ? '' : `call ${made.end}() on each ${made.name} when it is done with, or `
     return `${first} ${sentence(`${end}make one ${made.name} and use it for all`)}.`
@@ -74,6 +74,10 @@ function ofAdder(
   }
   return `${first} Look for a newer ${installed.name}, or tell its authors; until then do it less often, or for what lives no longer than the work.`
 }
+
+/** `leaky.mjs:14` of a place that is shown already. */
+const plainPlace = ({ url, line }: Culprit): string =>
+  `${url.replace(/[?#].*$/s, '').replace(/^.*[\\/]/s, '')}${line > 0 ? `:${line}` : ''}`
 
 const isSignal = ({ path }: Lead): boolean => path.some(({ node }) => node === 'AbortSignal')
 

@@ -2,7 +2,7 @@
 
 import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Via } from '../analysis/clues.ts'
-import type { Culprit } from '../analysis/culprit.ts'
+import type { ReadSource } from '../analysis/culprit.ts'
 import { classAt, findHandover, type Handover } from '../analysis/handover.ts'
 import { isOwn } from '../analysis/origins.ts'
 import { lookAround } from '../analysis/surroundings.ts'
@@ -10,11 +10,13 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { internal, isFunction, isObject, nodeName, property } from '../graph/look.ts'
 import { type InstalledPackage, needs, packageAt, resolvePackage } from '../support/packages.ts'
+import type { ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'
 import type { Captures, Lead } from './detector.ts'
 import { behind } from './functions.ts'
 import { edgeLabel, isNew, mostCommon, piledUp } from './piled-up.ts'
 import { madeEach } from './public-methods.ts'
+import type { ShownCulprit } from './shown.ts'
 
 export interface PackageBehind {
   /** Whether functions of its own are what piles up, or things pile up inside of what is its own. */
@@ -25,14 +27,18 @@ export interface PackageBehind {
 }
 
 /** The package that adds what a lead is about, or else the one inside of which it piles up; undefined where there is none. */
-export function packageBehind(lead: Lead, pattern: string, captures: Captures): PackageBehind | undefined {
+export function packageBehind(
+  lead: Lead,
+  pattern: string,
+  captures: Captures,
+  { mapPosition }: ScriptSources,
+): PackageBehind | undefined {
   const { readSource } = captures
-  const mapPosition = captures.sources?.mapPosition
   const sources = sourcesOf(readSource)
   // A bundle has packages in it; what stands in a package's own file is told by that.
   const mapped = (at: SourceLocation): SourceLocation => {
     if (packageOf(at.url) !== null) return at
-    const { url, line, column } = mapPosition?.(at.url, at.line, at.column) ?? at
+    const { url, line, column } = mapPosition(at.url, at.line, at.column) ?? at
     return { url, line, column }
   }
   // What Node's timers hold is reached by way of whoever has one of them.
@@ -68,11 +74,23 @@ function behindOf(
   return { role, installed, step, via }
 }
 
-/** The package's line, for where none of the program's leads there. */
-export const asCulprit = ({ step: { place, function: name }, installed }: PackageBehind): Culprit => ({
-  ...place,
-  ...{ function: name, package: installed.specifier, basis: 'callback' },
-})
+/** The package's line, for where none of the program's leads there: in the file that runs, whatever that was made of. */
+export function culpritIn({ step, installed }: PackageBehind, readSource: ReadSource): ShownCulprit {
+  const { url, line, column } = step.place
+  const from = Math.max(1, line - FRAME)
+  const lines = readSource(url)?.split('\n', line + FRAME) ?? []
+  return {
+    culprit: {
+      ...{ function: step.function, url, line, column },
+      ...{ package: installed.specifier, basis: 'callback' },
+    },
+    codeFrame: lines.slice(from - 1).map((text, i) => ({ line: from + i, text: text.trimEnd().slice(0, MOST_TEXT) })),
+  }
+}
+
+/** Lines of source in front of and behind one that is shown, and characters of each. */
+const FRAME = 2
+const MOST_TEXT = 200
 
 /** How each kind of thing is added. */
 const VERBS: Readonly<Record<string, RegExp>> = {

@@ -4,7 +4,7 @@ import type { Culprit } from '../analysis/culprit.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import type { PathStep } from '../graph/describe.ts'
 import { nodeName } from '../graph/look.ts'
-import { findKnownLeak, fixedIn, type Seen, type SeenPackage } from '../known-leaks/match.ts'
+import { findKnownLeak, fixedIn, type Seen, type SeenPackage, urlOf } from '../known-leaks/match.ts'
 import { fileIn, packageAt } from '../support/packages.ts'
 import type { Captures, Lead } from './detector.ts'
 import { knownIssueAdvice, packageAdvice } from './package-advice.ts'
@@ -15,25 +15,29 @@ import { countClasses } from './surroundings.ts'
 /** What a package, and what is known of it, adds to a finding. */
 export type PackagePart = Pick<ReportFinding, 'package' | 'knownIssue' | 'advice'>
 
+export interface Told {
+  readonly lead: Lead
+  /** As it ran. */
+  readonly path: readonly PathStep[]
+  readonly behind: PackageBehind | undefined
+  readonly captures: Captures
+  /** Puts a text into the names and places of the source. */
+  readonly say: (text: string) => string
+}
+
+/** @param culprit as it is shown, and the program's as it ran */
 export function tellPackage(
   { pattern, advice }: Pick<ReportFinding, 'pattern' | 'advice'>,
-  lead: Lead,
-  path: readonly PathStep[],
-  behind: PackageBehind | undefined,
-  culprit: Culprit | null,
-  captures: Captures,
+  { lead, path, behind, captures, say }: Told,
+  culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
 ): PackagePart {
-  const { readSource } = captures
-  const own = (behind && packageAdvice(lead, pattern, behind, culprit, readSource)) ?? advice
+  const own = say((behind && packageAdvice(lead, pattern, behind, culprit, captures.readSource)) ?? advice)
   const seen = seenOf(lead, pattern, path, behind, captures)
   const leak = findKnownLeak(seen)
-  const part: PackagePart = {
-    ...(behind && { package: packageOfFinding(behind) }),
-    advice: own,
-  }
+  const part: PackagePart = { ...(behind && { package: packageOfFinding(behind) }), advice: own }
   if (!leak) return part
-  const { id, url, title } = leak
-  const knownIssue = { id, url, title, package: leak.package, fixedIn: fixedIn(leak) }
+  const { id, title } = leak
+  const knownIssue = { id, url: urlOf(leak), title, package: leak.package, fixedIn: fixedIn(leak) }
   const { version } = seen.packages.find(({ name }) => name === leak.package)!
   return { ...part, knownIssue, advice: `${knownIssueAdvice(knownIssue, version, leak.instead)} ${own}` }
 }

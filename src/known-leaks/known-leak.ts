@@ -24,9 +24,11 @@ export const LooksSchema = z
 
 export const KnownLeakSchema = z
   .object({
-    /** `owner/repository#number` of the issue or of the change that fixed it, or an advisory's id. */
-    id: z.string().regex(/^([\w.-]+\/[\w.-]+#\d+|GHSA(-[23456789cfghjmpqrvwx]{4}){3}|CVE-\d{4}-\d+|[A-Z]+-\d+)$/),
-    url: z.url(),
+    /**
+     * On GitHub: `owner/repository#number` of the issue, or of the change that fixed it; `owner/repository@commit` where
+     * that has no number; or the id of an advisory.
+     */
+    id: z.string().regex(/^([\w.-]+\/[\w.-]+(#\d+|@[0-9a-f]{7,40})|GHSA(-[23456789cfghjmpqrvwx]{4}){3})$/),
     /** What leaks, in a few words. */
     title: z.string().min(10).max(160),
     /** As on npm, or `node`. */

@@ -51,3 +51,10 @@ function looksLike({ looks }: KnownLeak, seen: Seen, { files, functions }: SeenP
 /** `20.16.0 and 22.4.0`; null where no version is without it. */
 export const fixedIn = ({ fixedIn: versions }: KnownLeak): string | null =>
   versions.length === 0 ? null : versions.join(' and ').replace(/ and (?=.* and )/g, ', ')
+
+/** Where it is written about; GitHub leads from the number of an issue to that of a change. */
+export function urlOf({ id }: KnownLeak): string {
+  const [, repository, sign, name] = /^(.+)([#@])(\w+)$/.exec(id) ?? []
+  if (repository === undefined) return `https://github.com/advisories/${id}`
+  return `https://github.com/${repository}/${sign === '#' ? 'issues' : 'commit'}/${name}`
+}

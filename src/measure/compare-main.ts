@@ -15,11 +15,8 @@ export interface Task {
 
 const { snapshots, scripts } = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Task
 const comparison = {
-  series: [{ isolate: 'main', snapshots }],
-  notCompared: [],
-  nodeVersion: process.version,
-  scripts,
-  cwd: process.cwd(),
+  ...{ series: [{ isolate: 'main', snapshots }], notCompared: [] },
+  ...{ scripts, cwd: process.cwd(), nodeVersion: process.version },
 }
 const compared = await compareAll(comparison, silentProgress, {
   ...{ limit: Number.POSITIVE_INFINITY, sort: 'retained', index: false, json: true },

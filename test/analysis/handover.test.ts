@@ -54,6 +54,7 @@ function request(stream) {
     expect(told('Job.prototype.finished = async function () {\n  q.on("x", () => 1)\n}')).toBe('Job.finished')
     expect(told('module.exports = { watch: function (q) { q.on("x", () => 1) } }')).toBe('watch')
     expect(told('const watch = async (q) => { q.on("x", () => 1) }')).toBe('watch')
+    expect(told('var watch = /* @__PURE__ */ __name(async (q) => { q.on("x", () => 1) }, "watch")')).toBe('watch')
     expect(told('class Pool {\n  constructor(q) { q.on("x", () => 1) }\n}')).toBe('Pool')
     expect(told('exports.Pool = class extends Base {\n  open(q) { q.on("x", () => 1) }\n}')).toBe('Pool.open')
   })

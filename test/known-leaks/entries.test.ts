@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DETECTORS } from '../../src/detectors/index.ts'
 import { KnownLeakSchema } from '../../src/known-leaks/known-leak.ts'
+import { urlOf } from '../../src/known-leaks/match.ts'
 import { NODE_LEAKS } from '../../src/known-leaks/node.ts'
 import { PACKAGE_LEAKS } from '../../src/known-leaks/packages.ts'
 import { isInRange } from '../../src/known-leaks/versions.ts'
@@ -32,12 +33,11 @@ describe('published leaks', () => {
     expect(keys.filter((key, i) => keys.indexOf(key) !== i)).toEqual([])
   })
 
-  it('that have a number are linked to that number', () => {
-    const wrong = ALL.filter(({ id, url }) => {
-      const number = /#(\d+)$/.exec(id)?.[1]
-      return number !== undefined && !url.endsWith(`/${number}`)
-    })
-    expect(wrong.map(({ id }) => id)).toEqual([])
+  it('have a page of their own', () => {
+    for (const leak of ALL)
+      expect(urlOf(leak)).toMatch(
+        /^https:\/\/github\.com\/([\w.-]+\/[\w.-]+\/(issues\/\d+|commit\/[0-9a-f]+)|advisories\/GHSA-[\w-]+)$/,
+      )
   })
 
   it('of packages are not Node, and those of Node are', () => {
