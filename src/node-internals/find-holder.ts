@@ -26,6 +26,8 @@ export interface FoundHolder {
   readonly name: string | undefined
   /** Ordinal of the object whose field it is. */
   readonly owner?: number
+  /** Ordinal of V8's table that holds the things, where the way to them is another one. */
+  readonly table?: number
   /** How many are kept, where that is not how many references came. */
   readonly count?: number
   /** How many it keeps at the most, where that is known. */
@@ -86,7 +88,7 @@ function bySteps(graph: HeapGraph, way: readonly number[], i: number): FoundHold
   const [from, node] = [way[i - 1]!, way[i]!]
   if (nodeType[node] === NodeType.native) {
     const [native] = rowsNamed('native', nodeName(graph, node))
-    if (native) return { row: native.row, name: nodeName(graph, node) }
+    if (native) return { row: native.row, name: undefined }
   }
   const edge = findEdge(graph, from, node)
   if (edge < 0) return undefined
@@ -149,7 +151,7 @@ function amongHolders({ graph, suspect }: Held): FoundHolder | undefined {
     for (const { edge } of graph.retainers(holder).slice(0, MOST_RETAINERS)) {
       if (edgeType(edges[edge]!) !== EdgeType.internal) continue
       const found = slots.find(({ index }) => index === edgeNameOrIndex[edge])
-      if (found) return { row: found.row, name: found.name }
+      if (found) return { row: found.row, name: found.name, table: holder }
     }
   }
   return undefined
