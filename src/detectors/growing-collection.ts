@@ -44,7 +44,7 @@ export const growingCollection: Detector = {
 }
 
 const isNodesOwn = ({ of: { graph }, suspect, way }: Lead): boolean =>
-  findUnknownHolder({ graph, suspect, way, classes: [] }) !== undefined
+  findUnknownHolder({ graph, suspect, way }) !== undefined
 
 /** Bytes of V8's store for each small integer or double. */
 const SLOT: Readonly<Record<string, number>> = { Array: 8, Map: 24, Set: 16 }

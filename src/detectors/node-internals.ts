@@ -125,7 +125,7 @@ function ownerNamed({ of: { graph }, path }: Lead, owner: number): string {
   // Behind the first symbol begins what Node calls by names of its own.
   const symbol = steps.findIndex(({ edge }) => edge.startsWith('[symbol '))
   const names = steps.slice(0, symbol < 0 ? steps.length : symbol).flatMap(({ edge }) => edgeLabel(edge) ?? [])
-  return names.length === 0 ? withArticle(name) : names.slice(-2).join('.')
+  return names.length === 0 ? withArticle(name) : names.slice(-2).join('.').replaceAll('#', '')
 }
 
 /** By the table that holds things for good, where the way shows another holder of the same. */
@@ -160,14 +160,17 @@ function wayInto({ of: { graph } }: Lead, list: number): readonly number[] {
   return [...pathTo(graph.paths, list), ...(last ? [last.target] : [])]
 }
 
-function tellUnknown({ suspect }: Lead, { url, variable }: UnknownHolder): Diagnosis {
+function tellUnknown(lead: Lead, { url, name, owner }: UnknownHolder): Diagnosis {
+  const { suspect } = lead
   const { count, perSecond, bytes, className, counts, counted, survivors } = suspect
   const bytesEach = Math.round(bytes / Math.max(1, count))
-  const module = originOf(url)
+  const whose = owner === undefined ? `Node's own ${url}` : ownerNamed(lead, owner)
+  const by =
+    owner === undefined ? `a call of ${originOf(url)}` : `a call of its class (${nodeName(lead.of.graph, owner)})`
   return {
-    title: `${formatCount(count)} ${className} more in ${variable} of Node's own ${url}, ${perSecond.toFixed(1)} more each second`,
+    title: `${formatCount(count)} ${className} more in ${name} of ${whose}, ${perSecond.toFixed(1)} more each second`,
     evidence: {
-      node: { id: null, holder: variable, module: url },
+      node: { id: null, holder: name, module: url },
       things: className,
       gained: count,
       perSecond: Math.round(perSecond * 10) / 10,
@@ -176,7 +179,7 @@ function tellUnknown({ suspect }: Lead, { url, variable }: UnknownHolder): Diagn
       countsOf: counted,
       stayedPerStep: [...survivors],
     },
-    advice: `No program reaches ${variable}: a call of ${module} puts things there. Find the call that is made as often as it gains, and what ends it (close, disable, unsubscribe, abort); if nothing does, a newer Node may. Each takes ${formatBytes(bytesEach)}.`,
+    advice: `No program reaches ${name}: ${by} puts things there. Find the call that is made as often as it gains, and what ends it (close, disable, unsubscribe, abort); if nothing does, a newer Node may. Each takes ${formatBytes(bytesEach)}.`,
   }
 }
 

@@ -127,7 +127,7 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     id: 'combined-signals',
     holders: [
       { variable: 'sourceSignalsCleanupRegistry' },
-      { field: 'kDependantSignals', of: /^AbortSignal$/ },
+      { field: 'kDependantSignals', of: /^(AbortSignal|EventTarget)$/ },
       { variable: 'dependantSignalsCleanupRegistry' },
     ],
     pattern: 'growing-collection',
