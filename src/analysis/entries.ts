@@ -145,7 +145,7 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
 function tablesOfContexts({ snapshot }: HeapGraph): Map<number, number> {
   const { nodeType, firstEdge, edges, strings } = snapshot
   const tables = new Map<number, number>()
-  for (const context of nodesNamed(snapshot, [strings.indexOf(NATIVE_CONTEXT)])) {
+  for (const context of nodesNamed(snapshot, strings.startingWith(NATIVE_CONTEXT))) {
     for (let edge = firstEdge[context]!; edge < firstEdge[context + 1]!; edge++) {
       const packed = edges[edge]!
       if (nodeType[edgeTarget(packed)] === NodeType.array && edgeType(packed) === EdgeType.internal)

@@ -137,7 +137,7 @@ function describeEntry(
   if (gathers) {
     const sample = oldest(targets)
     const holder = byGain[0]!
-    const byClass = holder === ROOT || /^(TimersList|system \/ NativeContext)$/.test(nodeName(graph, holder))
+    const byClass = holder === ROOT || /^(TimersList$|system \/ NativeContext)/.test(nodeName(graph, holder))
     const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
     const looked = byClass ? [] : byGain.slice(0, MOST_HOLDERS)
     let added = 0

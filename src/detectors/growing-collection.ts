@@ -2,6 +2,7 @@
 
 import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
+import { findUnknownHolder } from '../node-internals/find-holder.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
 import { nameUpTo } from './piled-up.ts'
@@ -19,7 +20,7 @@ export const growingCollection: Detector = {
   diagnose(lead) {
     const { suspect, name, likelihood } = lead
     const { survivors, counts, bytes, count, perSecond } = suspect
-    if (suspect.kind === 'grown') return ofNumbers(lead)
+    if (suspect.kind === 'grown') return isNodesOwn(lead) ? undefined : ofNumbers(lead)
     if (isFew(suspect)) return undefined
     const container = containerOf(lead)
     const what = thingsIn(suspect.className, count)
@@ -41,6 +42,9 @@ export const growingCollection: Detector = {
     }
   },
 }
+
+const isNodesOwn = ({ of: { graph }, suspect, way }: Lead): boolean =>
+  findUnknownHolder({ graph, suspect, way }) !== undefined
 
 /** Bytes of V8's store for each small integer or double. */
 const SLOT: Readonly<Record<string, number>> = { Array: 8, Map: 24, Set: 16 }
@@ -88,9 +92,9 @@ function ofProperties(lead: Lead): Diagnosis | undefined {
   const { suspect, name, of } = lead
   const { bytes, bytesPerSecond, className, count, counts, sample } = suspect
   const { graph } = of
-  // What Node's own objects get is not the program's.
-  if (!isObject(graph, sample) || graph.sourceLocation(sample)?.url.startsWith('node:') || hasGained(lead))
-    return undefined
+  // What Node's own objects get is not the program's, and the table of a WeakMap is emptied now and then.
+  const isNodes = graph.sourceLocation(sample)?.url.startsWith('node:')
+  if (!isObject(graph, sample) || isNodes || /^Weak/.test(nodeName(graph, sample)) || hasGained(lead)) return undefined
   const isOne = count === 1
   const what = isOne ? (nameUpTo(lead, sample) ?? name) : `${className} objects`
   return {

@@ -212,7 +212,7 @@ function tell(
   const { graph, seconds } = of
   const perSecond = count / (seconds.at(-1)! - seconds[0]!)
   // From a place of Node's own nobody takes anything out.
-  const isHeld = isHeldByAny && !isInsideOfNode({ graph, suspect, way: lead.way, classes: [] })
+  const isHeld = isHeldByAny && !isInsideOfNode({ graph, suspect, way: lead.way })
   const things = countOf(lead, kind) || count
   const owner = ownersOf(lead, kind.one === 'child process' ? things : count)
   const rate = (perSecond * things) / count

@@ -16,7 +16,7 @@ import { EdgeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
-import { elementsOf, nameUpTo } from './piled-up.ts'
+import { edgeLabel, elementsOf } from './piled-up.ts'
 import { whereCalled } from './public-calls.ts'
 import { countClasses, hasGained, withArticle } from './surroundings.ts'
 
@@ -70,16 +70,19 @@ function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undef
   const { bytes, bytesPerSecond, className, counts, counted, survivors, kind } = suspect
   // The store of a collection is told with what came into it.
   if (kind === 'grown' && !byMarks && hasGained(lead)) return undefined
-  const count = keeper.count ?? suspect.count
+  const counting = countClasses(lead).find(({ name }) => name === row.counted)
+  const count = keeper.count ?? counting?.count ?? suspect.count
   const perSecond = (suspect.perSecond * count) / suspect.count
   const holder = keeper.name ?? holderNamed(row)
   const at = whereCalled(lead, row.calls, captures)
   const where = at ? ` (${at.package === null ? '' : `${at.package}, `}${shortPlace(at)})` : ''
   const bytesEach = Math.round(bytes / Math.max(1, count))
-  const owner =
-    keeper.owner === undefined ? undefined : (nameUpTo(lead, keeper.owner) ?? ownerNamed(lead, keeper.owner))
-  const kept = owner ? `kept by ${owner}` : holder === undefined ? 'kept by Node' : `kept by Node in ${holder}`
+  const by = row.holders.some((each) => 'slot' in each && each.slot === keeper.name) ? 'by V8' : 'by Node'
+  const owner = keeper.owner === undefined ? undefined : ownerNamed(lead, keeper.owner)
+  const kept =
+    owner !== undefined ? `kept by ${owner}` : holder === undefined ? 'kept by Node' : `kept ${by} in ${holder}`
   const list = byMarks ? holderOf(lead, row) : undefined
+  const way = list === undefined ? wayOver(lead, keeper) : wayInto(lead, list)
   const many = list === undefined ? undefined : elementsOf(lead.of.graph, list)
   const isBound = bound !== undefined && bound < MOST_BOUND && counts.at(-1)! <= bound
   return {
@@ -89,7 +92,7 @@ function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undef
         ? `${formatBytes(bytes)} more of ${row.things}, ${formatBytes(bytesPerSecond)} more each second, ${kept}`
         : `${formatCount(count)} ${row.things}, ${perSecond.toFixed(1)} more each second, ${kept}`,
     culprit: at,
-    ...(list !== undefined && { way: wayInto(lead, list) }),
+    ...(way && { way }),
     ...(isBound && {
       likelihood: { confidence: 0.2, reason: `${likelihood.reason}; but it keeps ${formatCount(bound)} at the most` },
     }),
@@ -104,12 +107,30 @@ function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undef
       stayedPerStep: [...survivors],
     },
     advice: `${row.cause} ${row.advice.replace('{at}', where)}${byMarks || kind === 'grown' ? '' : ` Each takes ${formatBytes(bytesEach)}.`}`,
-    covers: (other) => keeperOf(other, captures)?.row === row,
+    covers: (other) => {
+      const id = keeperOf(other, captures)?.row.id
+      return id !== undefined && (id === row.id || row.also?.includes(id) === true)
+    },
     cause: row.id,
   }
 }
 
-const ownerNamed = ({ of: { graph } }: Lead, owner: number): string => withArticle(nodeName(graph, owner))
+/** What the program calls the object of Node's that things are kept by: `agent`, or `a Channel`, `Channel "app:request"`. */
+function ownerNamed({ of: { graph }, path }: Lead, owner: number): string {
+  const steps = path.slice(0, path.findIndex(({ ordinal }) => ordinal === owner) + 1)
+  const name = nodeName(graph, owner)
+  const key = steps.findLast(({ edge }) => edge.startsWith('entry "'))?.edge.slice('entry '.length)
+  if (graph.moduleScopes.get(steps[0]?.ordinal ?? -1)?.startsWith('node:'))
+    return key === undefined ? withArticle(name) : `${name} ${key}`
+  // Behind the first symbol begins what Node calls by names of its own.
+  const symbol = steps.findIndex(({ edge }) => edge.startsWith('[symbol '))
+  const names = steps.slice(0, symbol < 0 ? steps.length : symbol).flatMap(({ edge }) => edgeLabel(edge) ?? [])
+  return names.length === 0 ? withArticle(name) : names.slice(-2).join('.').replaceAll('#', '')
+}
+
+/** By the table that holds things for good, where the way shows another holder of the same. */
+const wayOver = ({ of: { graph }, suspect }: Lead, { table }: Keeper): readonly number[] | undefined =>
+  table === undefined ? undefined : [...pathTo(graph.paths, table), suspect.sample]
 
 /** Node keeps hundreds of some things; a bound of more is none that the program would live to see. */
 const MOST_BOUND = 10_000
@@ -139,14 +160,17 @@ function wayInto({ of: { graph } }: Lead, list: number): readonly number[] {
   return [...pathTo(graph.paths, list), ...(last ? [last.target] : [])]
 }
 
-function tellUnknown({ suspect }: Lead, { url, variable }: UnknownHolder): Diagnosis {
+function tellUnknown(lead: Lead, { url, name, owner }: UnknownHolder): Diagnosis {
+  const { suspect } = lead
   const { count, perSecond, bytes, className, counts, counted, survivors } = suspect
   const bytesEach = Math.round(bytes / Math.max(1, count))
-  const module = originOf(url)
+  const whose = owner === undefined ? `Node's own ${url}` : ownerNamed(lead, owner)
+  const by =
+    owner === undefined ? `a call of ${originOf(url)}` : `a call of its class (${nodeName(lead.of.graph, owner)})`
   return {
-    title: `${formatCount(count)} ${className} more in ${variable} of Node's own ${url}, ${perSecond.toFixed(1)} more each second`,
+    title: `${formatCount(count)} ${className} more in ${name} of ${whose}, ${perSecond.toFixed(1)} more each second`,
     evidence: {
-      node: { id: null, holder: variable, module: url },
+      node: { id: null, holder: name, module: url },
       things: className,
       gained: count,
       perSecond: Math.round(perSecond * 10) / 10,
@@ -155,7 +179,7 @@ function tellUnknown({ suspect }: Lead, { url, variable }: UnknownHolder): Diagn
       countsOf: counted,
       stayedPerStep: [...survivors],
     },
-    advice: `No program reaches ${variable}: a call of ${module} puts things there. Find the call that is made as often as it gains, and what ends it (close, disable, unsubscribe, abort); if nothing does, a newer Node may. Each takes ${formatBytes(bytesEach)}.`,
+    advice: `No program reaches ${name}: ${by} puts things there. Find the call that is made as often as it gains, and what ends it (close, disable, unsubscribe, abort); if nothing does, a newer Node may. Each takes ${formatBytes(bytesEach)}.`,
   }
 }
 

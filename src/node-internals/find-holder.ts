@@ -4,7 +4,7 @@ import type { ClassCount } from '../analysis/among.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { findEdge } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isFunction, isObject, nodeName, numberAt } from '../graph/look.ts'
+import { isFunction, isObject, nodeName, numberAt, property } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'
@@ -26,6 +26,8 @@ export interface FoundHolder {
   readonly name: string | undefined
   /** Ordinal of the object whose field it is. */
   readonly owner?: number
+  /** Ordinal of V8's table that holds the things, where the way to them is another one. */
+  readonly table?: number
   /** How many are kept, where that is not how many references came. */
   readonly count?: number
   /** How many it keeps at the most, where that is known. */
@@ -86,7 +88,7 @@ function bySteps(graph: HeapGraph, way: readonly number[], i: number): FoundHold
   const [from, node] = [way[i - 1]!, way[i]!]
   if (nodeType[node] === NodeType.native) {
     const [native] = rowsNamed('native', nodeName(graph, node))
-    if (native) return { row: native.row, name: nodeName(graph, node) }
+    if (native) return { row: native.row, name: undefined }
   }
   const edge = findEdge(graph, from, node)
   if (edge < 0) return undefined
@@ -149,7 +151,7 @@ function amongHolders({ graph, suspect }: Held): FoundHolder | undefined {
     for (const { edge } of graph.retainers(holder).slice(0, MOST_RETAINERS)) {
       if (edgeType(edges[edge]!) !== EdgeType.internal) continue
       const found = slots.find(({ index }) => index === edgeNameOrIndex[edge])
-      if (found) return { row: found.row, name: found.name }
+      if (found) return { row: found.row, name: found.name, table: holder }
     }
   }
   return undefined
@@ -206,18 +208,24 @@ function isMarked({ snapshot }: HeapGraph, node: number, name: number): boolean 
   return marks >= LEAST_MARKS && marks >= others
 }
 
-/** A variable of one of Node's modules that is in no row, and what it is a variable of. */
+/** A variable of one of Node's modules, or a field of an object of Node's that has no public name, which is in no row. */
 export interface UnknownHolder {
-  /** `node:internal/perf/observe` */
+  /** The script of Node's that it is of: `node:internal/perf/observe`. */
   readonly url: string
-  readonly variable: string
+  readonly name: string
+  /** Ordinal of the object, of a field. */
+  readonly owner: number | undefined
 }
 
 /**
- * A collection that is the value of a variable of Node's own, or a part of that: what is in the collection may be the
- * program's, and is looked at no further.
+ * A collection that is the value of a variable of Node's own, or a part of that, or in a hidden field of an object of
+ * Node's: what is in the collection may be the program's, and is looked at no further.
  */
-export function findUnknownHolder({ graph, way, suspect }: Held): UnknownHolder | undefined {
+export function findUnknownHolder({
+  graph,
+  way,
+  suspect,
+}: Pick<Held, 'graph' | 'way' | 'suspect'>): UnknownHolder | undefined {
   const { edges, edgeNameOrIndex, strings } = graph.snapshot
   const { owner } = graph.ownership
   for (let i = lastOf(graph, way, suspect.container); i > 0; i--) {
@@ -230,28 +238,29 @@ export function findUnknownHolder({ graph, way, suspect }: Held): UnknownHolder 
     const name = type === EdgeType.element ? '' : strings.get(edgeNameOrIndex[edge]!)
     if (type === EdgeType.context) {
       const url = graph.moduleScopes.get(from)
-      return url?.startsWith('node:') ? { url, variable: name } : undefined
+      return url?.startsWith('node:') ? { url, name, owner: undefined } : undefined
     }
-    if (type !== EdgeType.property && owner[node] !== owner[from]) return undefined
+    if (type === EdgeType.property) {
+      const url = graph.sourceLocation(from)?.url
+      if (url?.startsWith('node:') && isHiddenName(graph, name)) return { url, name: plainName(name), owner: from }
+    } else if (owner[node] !== owner[from]) return undefined
   }
   return undefined
 }
 
-/**
- * Whether things pile up in a variable of one of Node's modules, or in a field of an object of Node's that has no public
- * name: nobody takes anything out of there by hand.
- */
-export function isInsideOfNode(held: Held): boolean {
-  const { graph, way, suspect } = held
-  if (nodeName(graph, suspect.container) === 'TimersList' || findUnknownHolder(held)) return true
-  const { edges, edgeNameOrIndex, strings } = graph.snapshot
-  for (let i = lastOf(graph, way, suspect.container); i > 0; i--) {
-    const [from, node] = [way[i - 1]!, way[i]!]
-    if (isPrograms(graph, node)) return false
-    const edge = findEdge(graph, from, node)
-    if (edge < 0 || edgeType(edges[edge]!) !== EdgeType.property) continue
-    const isHidden = /^(<symbol|#)/.test(strings.get(edgeNameOrIndex[edge]!))
-    if (isHidden && graph.sourceLocation(from)?.url.startsWith('node:')) return true
+/** A private field, or a symbol that is a variable of one of Node's modules: other symbols may be the program's. */
+function isHiddenName(graph: HeapGraph, name: string): boolean {
+  if (name.startsWith('#')) return true
+  if (!name.startsWith('<symbol ')) return false
+  const plain = plainName(name)
+  for (const [scope, url] of graph.moduleScopes) {
+    if (!url.startsWith('node:')) continue
+    const value = property(graph, scope, plain)
+    if (value !== undefined && graph.snapshot.nodeType[value] === NodeType.symbol) return true
   }
   return false
 }
+
+/** Whether nobody takes anything out of what things pile up in by hand. */
+export const isInsideOfNode = (held: Pick<Held, 'graph' | 'way' | 'suspect'>): boolean =>
+  nodeName(held.graph, held.suspect.container) === 'TimersList' || findUnknownHolder(held) !== undefined

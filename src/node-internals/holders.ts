@@ -22,10 +22,14 @@ export interface NodeInternal {
   readonly pattern: string
   /** What is kept, in words: `performance marks`. */
   readonly things: string
+  /** Class of those that are counted, where there are others beside them. */
+  readonly counted?: string
   /** Why it stays, in one sentence. */
   readonly cause: string
   /** What ends that, with `{at}` where the program's line belongs. */
   readonly advice: string
+  /** Other rows in which the same things show as well. */
+  readonly also?: readonly string[]
   /** Public calls that put things there, the likeliest first, as `find-call.ts` reads them. */
   readonly calls: readonly string[]
   /** A variable beside the place that says how many it keeps at the most: so many are no leak. */
@@ -123,7 +127,7 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     id: 'combined-signals',
     holders: [
       { variable: 'sourceSignalsCleanupRegistry' },
-      { field: 'kDependantSignals', of: /^AbortSignal$/ },
+      { field: 'kDependantSignals', of: /^(AbortSignal|EventTarget)$/ },
       { variable: 'dependantSignalsCleanupRegistry' },
     ],
     pattern: 'growing-collection',
@@ -145,6 +149,7 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     advice:
       'Take the listener off the signal{at} when the work is done (removeEventListener() in a finally), or use an AbortController and clear its timer.',
     calls: ['AbortSignal.any', 'AbortSignal.timeout'],
+    also: ['combined-signals'],
   },
   {
     id: 'async-hooks',
@@ -289,7 +294,8 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     id: 'registered-symbols',
     holders: [{ slot: 'public_symbol_table' }],
     pattern: 'growing-collection',
-    things: 'symbols and their names in the global symbol registry',
+    things: 'symbols made by Symbol.for()',
+    counted: '(symbol)',
     cause: 'V8 keeps every symbol of Symbol.for(), with its name, for ever: there is no call that takes one out.',
     advice:
       'Make no symbols of ids or other data: Symbol.for() is for fixed names{at}; a string or a Map key does here.',
