@@ -63,14 +63,18 @@ export function withPlaces(text: string, sources: ScriptSources): string {
 
 /** Words of the texts here that a minifier may call a variable by. */
 const WORDS = new Set(
-  'a an and are as at be by do for go he if in is it its let me more my new no not of off on once one or out put set so than that the to up us use we with B KB MB GB s ms'.split(
+  'a an and are as at be by do for go he if in is it its let me more my new no not of off on once one or out put set so than that the to up us use we with'.split(
     ' ',
   ),
 )
 
-/** The text with names as the source has them; a name that is a word as well, or is quoted, stays. */
+const UNITS = new Set(['B', 's', 'ms'])
+
+/** The text with names as the source has them; one that is a word as well, is quoted, or may be a unit, stays. */
 export function withNames(text: string, names: ReadonlyMap<string, string>): string {
-  const known = [...names.keys()].filter((name) => !WORDS.has(name)).map(escaped)
+  const known = [...names.keys()]
+    .filter((name) => !WORDS.has(name))
+    .map((name) => (UNITS.has(name) ? `(?<!\\d )${name}` : escaped(name)))
   if (known.length === 0) return text
   const name = new RegExp(`(?<![\\p{ID_Continue}$.'"’#@/\\\\-])(?:${known.join('|')})(?![\\p{ID_Continue}$'"’])`, 'gu')
   return text
