@@ -117,7 +117,7 @@ async function analyzeOne(
     import('../graph/roots.ts'),
     import('./report.ts'),
     import('../detectors/shown.ts'),
-    import('../analysis/original-names.ts'),
+    import('../source/original-names.ts'),
     import('../analysis/app-modules.ts'),
   ])
   progress.stage(`reading${of}`)
@@ -136,7 +136,7 @@ async function analyzeOne(
   const { fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
   const { kinds, classes, dominators, largestStrings, duplicateStrings } = tellOverview(graph, found)
   const sources = createScriptSources({ ...known, isWhatRan: createFileCheck([graph]) })
-  const names = new OriginalNames(graph, sourcesOf(sources.readScript), sources)
+  const names = new OriginalNames(sourcesOf(sources.readScript), sources)
   const findings = findPiles(isolate, opened, sources)
   // Its index may take a moment longer than the report.
   opened.close()

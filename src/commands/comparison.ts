@@ -3,13 +3,19 @@
 import type { AllocationStack } from '../analysis/allocations.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
+<<<<<<< HEAD
 import type { OriginalNames } from '../analysis/original-names.ts'
 import type { Captures, IsolateHeap, LiveView } from '../detectors/detector.ts'
 import type { Leaks } from '../detectors/find-leaks.ts'
+=======
+import type { PathNames } from '../analysis/path-names.ts'
+import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
+>>>>>>> d3aa144 (Names of minified functions in wastes of CPU time, too)
 import type { FilesSeen } from '../detectors/open-files.ts'
 import type { ShownClass } from '../detectors/shown.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import type { OriginalNames } from '../source/original-names.ts'
 import type { Progress } from '../support/progress.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
 import type { Comparison, SnapshotInput } from './inputs.ts'
@@ -56,6 +62,7 @@ export async function compareAll(
     { createScriptSources },
     { createFileCheck },
     { OriginalNames },
+    { PathNames },
     { sourcesOf },
   ] = await Promise.all([
     import('../analysis/compare.ts'),
@@ -66,7 +73,8 @@ export async function compareAll(
     import('../detectors/buffer-slab-retention.ts'),
     import('../support/script-sources.ts'),
     import('../analysis/functions-in-file.ts'),
-    import('../analysis/original-names.ts'),
+    import('../source/original-names.ts'),
+    import('../analysis/path-names.ts'),
     import('../analysis/app-modules.ts'),
   ])
   const { limit, filter, json, signal } = options
@@ -76,6 +84,7 @@ export async function compareAll(
   const graphs: HeapGraph[] = []
   const sources = createScriptSources({ scripts, cwd, isWhatRan: createFileCheck(graphs) })
   const { readScript: readSource, mapPosition } = sources
+  const names = new OriginalNames(sourcesOf(readSource), sources)
   try {
     for (const { isolate, snapshots } of series) {
       progress.stage(`comparing ${snapshots.length} snapshots${series.length > 1 ? ` of ${isolate}` : ''}`)
@@ -95,11 +104,14 @@ export async function compareAll(
       open.push(heap.opened)
       graphs.push(heap.opened.graph)
       const growth = tellGrowth(heap, growthOptions)
-      const names = new OriginalNames(heap.opened.graph, sourcesOf(readSource), sources)
+      const paths = new PathNames(heap.opened.graph, names)
       const rows = growth.snapshots.map((totals, i) =>
         reportSnapshot(totals, { isolate, takenAt: snapshots[i]!.takenAt }),
       )
-      parts.push({ snapshots: rows, growth: await growthReport(growth, isolate, rows, { names, sources }, options) })
+      parts.push({
+        snapshots: rows,
+        growth: await growthReport(growth, isolate, rows, { names, paths, sources }, options),
+      })
       const seconds = rows.map(({ takenAt }) => Date.parse(takenAt) / 1000)
       if (heap.matching === 'id' || !options.acrossProcesses) {
         const allocations = await readProfiles(snapshots)
@@ -170,7 +182,7 @@ async function growthReport(
   growth: Growth,
   isolate: string,
   snapshots: Report['snapshots'],
-  { names, sources }: { names: OriginalNames; sources: ScriptSources },
+  { names, paths, sources }: { names: OriginalNames; paths: PathNames; sources: ScriptSources },
   { filter, sort }: CompareOptions,
 ): Promise<ReportGrowth> {
   const [{ reportPath }, { shown, shownClass }] = await Promise.all([
@@ -197,7 +209,7 @@ async function growthReport(
     clusters: growth.clusters
       .filter(({ className, path }) => matches(className, ...path.flatMap(({ edge, node }) => [edge, node])))
       .map(({ kind, className, count, countPerStep, bytes, path: asRan, culprit }) => {
-        const { path, names: original } = names.path(asRan)
+        const { path, names: original } = paths.path(asRan)
         return {
           kind,
           constructor: original.get(className) ?? className,

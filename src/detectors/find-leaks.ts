@@ -5,7 +5,7 @@ import { sourcesOf } from '../analysis/app-modules.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import { blame, type Culprit, type ReadSource } from '../analysis/culprit.ts'
 import { wayIn } from '../analysis/entries.ts'
-import { OriginalNames } from '../analysis/original-names.ts'
+import { PathNames } from '../analysis/path-names.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { findSuspects } from '../analysis/suspects.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
@@ -18,6 +18,7 @@ import { SHARED } from '../graph/ownership.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { OriginalNames } from '../source/original-names.ts'
 import { arenaOf, arenaUint8 } from '../support/arena.ts'
 import { breathing } from '../support/breathing.ts'
 import { formatCount } from '../support/format.ts'
@@ -329,8 +330,8 @@ function nameOf(path: readonly PathStep[]): string | undefined {
 
 /** The path of a lead, and its texts, as the source has the names and the places in them. */
 function inSource({ of }: Lead, asRan: readonly PathStep[], readSource: ReadSource, sources: ScriptSources) {
-  const original = new OriginalNames(of.graph, sourcesOf(readSource), sources)
-  const { path, names } = original.path(asRan)
+  const original = new OriginalNames(sourcesOf(readSource), sources)
+  const { path, names } = new PathNames(of.graph, original).path(asRan)
   return { original, path, say: (text: string): string => withPlaces(withNames(text, names), sources) }
 }
 

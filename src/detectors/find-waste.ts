@@ -4,11 +4,12 @@ import { Sources } from '../analysis/app-modules.ts'
 import type { Culprit } from '../analysis/culprit.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
+import { OriginalNames } from '../source/original-names.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
 import { allocationChurn } from './allocation-churn.ts'
 import { busyLoop } from './busy-loop.ts'
 import type { IsolateWork, Waste, WasteDetector } from './detector.ts'
-import { evidenceShown, shown, withPlaces } from './shown.ts'
+import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
 
 export const WASTE_DETECTORS: readonly WasteDetector[] = [busyLoop, allocationChurn]
 
@@ -17,12 +18,13 @@ const NO_GROWTH = { count: 0, shallowBytes: 0, retainedBytes: 0, perSecond: 0, b
 /** The surest first. Pure, but for reading sources. */
 export function findWaste(isolates: readonly IsolateWork[], scripts: ScriptSources): ReportFinding[] {
   const sources = new Sources(scripts.readScript)
+  const names = new OriginalNames(sources, scripts)
   const found = new Map<string, { finding: ReportFinding; isolates: string[] }>()
   for (const work of isolates) {
     for (const { pattern, diagnose } of WASTE_DETECTORS) {
       const waste = diagnose(work, { sources })
       if (!waste) continue
-      const finding = tell(pattern, work.isolate, waste, scripts)
+      const finding = tell(pattern, work.isolate, waste, scripts, names)
       // Ten workers that do the same have one cause.
       const known = found.get(finding.fingerprint)
       if (known) known.isolates.push(work.isolate)
@@ -40,9 +42,14 @@ function tell(
   isolate: string,
   { title, culprit: found, confidence, reason, evidence, advice }: Waste,
   scripts: ScriptSources,
+  names: OriginalNames,
 ): ReportFinding {
-  const say = (text: string): string => withPlaces(text, scripts)
-  const { culprit, codeFrame } = found ? shown(found, scripts) : { culprit: null, codeFrame: [] }
+  const called = found?.function ? names.functionAround(found, found.function) : undefined
+  const original = new Map(called === undefined ? [] : [[found!.function!, called]])
+  const say = (text: string): string => withPlaces(withNames(text, original), scripts)
+  const { culprit, codeFrame } = found
+    ? shown({ ...found, function: called ?? found.function }, scripts)
+    : { culprit: null, codeFrame: [] }
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...nameOf(culprit, isolate)]),

@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Sources } from '../../src/analysis/app-modules.ts'
 import { openSnapshot } from '../../src/analysis/open-snapshot.ts'
-import { OriginalNames } from '../../src/analysis/original-names.ts'
+import { PathNames } from '../../src/analysis/path-names.ts'
 import { describePath } from '../../src/graph/describe.ts'
 import type { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { nodeName } from '../../src/graph/look.ts'
 import { NodeType } from '../../src/snapshot/meta.ts'
+import { OriginalNames } from '../../src/source/original-names.ts'
 import { createScriptSources } from '../../src/support/script-sources.ts'
 import { mapOf, withMap } from '../support/compiled.ts'
 import { TARGET_NODE, temporaryFolder } from '../support/target.ts'
@@ -48,14 +49,15 @@ async function heapOf(ran: string) {
   execFileSync(TARGET_NODE, [script, file])
   const { graph, close } = await openSnapshot(file)
   const sources = createScriptSources()
-  return { graph, close, names: new OriginalNames(graph, new Sources(sources.readScript), sources) }
+  const names = new OriginalNames(new Sources(sources.readScript), sources)
+  return { graph, close, names, paths: new PathNames(graph, names) }
 }
 
 test('variables, classes and functions are called as in the source, each in its scope', async () => {
   const map = mapOf(RAN, [{ url: 'store.js', text: SOURCE, carried: true }], TOKENS)
-  const { graph, close, names } = await heapOf(withMap(RAN, map))
+  const { graph, close, names, paths } = await heapOf(withMap(RAN, map))
   const entry = find(graph, 't', NodeType.object)
-  const { path, names: changed } = names.path(describePath(graph, entry))
+  const { path, names: changed } = paths.path(describePath(graph, entry))
   expect(path.map(({ edge }) => edge)).toContain("context variable 'cache'")
   expect(path.at(-1)!.node).toBe('Entry')
   expect(Object.fromEntries(changed)).toMatchObject({ e: 'cache', t: 'Entry', e1: 'remember' })
@@ -70,12 +72,12 @@ test('variables, classes and functions are called as in the source, each in its 
 test('without a map, and for what it has no name of, they stay', async () => {
   const plain = await heapOf(RAN)
   const path = describePath(plain.graph, find(plain.graph, 't', NodeType.object))
-  expect(plain.names.path(path)).toEqual({ path, names: new Map() })
+  expect(plain.paths.path(path)).toEqual({ path, names: new Map() })
   await plain.close()
   const nameless = TOKENS.map(({ name: _, ...token }) => token)
   const mapped = await heapOf(withMap(RAN, mapOf(RAN, [{ url: 'store.js', text: SOURCE }], nameless)))
   const same = describePath(mapped.graph, find(mapped.graph, 't', NodeType.object))
-  expect(mapped.names.path(same).path.map(({ edge, node }) => [edge, node])).toEqual(
+  expect(mapped.paths.path(same).path.map(({ edge, node }) => [edge, node])).toEqual(
     same.map(({ edge, node }) => [edge, node]),
   )
   await mapped.close()
