@@ -3,14 +3,11 @@
 import type { AllocationStack } from '../analysis/allocations.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
-<<<<<<< HEAD
-import type { OriginalNames } from '../analysis/original-names.ts'
+
+import type { PathNames } from '../analysis/path-names.ts'
 import type { Captures, IsolateHeap, LiveView } from '../detectors/detector.ts'
 import type { Leaks } from '../detectors/find-leaks.ts'
-=======
-import type { PathNames } from '../analysis/path-names.ts'
-import type { IsolateHeap, LiveView } from '../detectors/detector.ts'
->>>>>>> d3aa144 (Names of minified functions in wastes of CPU time, too)
+
 import type { FilesSeen } from '../detectors/open-files.ts'
 import type { ShownClass } from '../detectors/shown.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
