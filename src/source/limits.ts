@@ -59,7 +59,8 @@ export function findUpkeep(
         const bound = boundIn(guard, sizes, evaluate) ?? lifetimeIn(guard, inserts, evaluate)
         if (bound) limits.push(bound)
       }
-      const value = delay && evaluate(delay.tree, delay.node)
+      // What is taken out one by one, again and again, may have been there for any time.
+      const value = delay && (kind === 'clear' || !delay.repeats) ? evaluate(delay.tree, delay.node) : undefined
       if (delay && value !== undefined && value < LONGEST_MS)
         limits.push({
           kind: 'lifetime',

@@ -15,7 +15,7 @@ export interface Guard {
 export interface Way {
   readonly guards: readonly Guard[]
   /** What a timer waits before it runs the statement: an expression in milliseconds. */
-  readonly delay: { readonly tree: SyntaxTree; readonly node: AnyNode } | undefined
+  readonly delay: { readonly tree: SyntaxTree; readonly node: AnyNode; readonly repeats: boolean } | undefined
 }
 
 export interface Reach {
@@ -58,7 +58,10 @@ export function reachOf(trees: Trees, tree: SyntaxTree, node: AnyNode): Reach {
         const timer = TIMERS.exec(callee)?.[1]
         if (timer) {
           const node = call.arguments[1]
-          const timed = { guards: way.guards, delay: way.delay ?? (node && { tree: user, node }) }
+          const timed = {
+            guards: way.guards,
+            delay: way.delay ?? (node && { tree: user, node, repeats: timer === 'setInterval' }),
+          }
           found.add('work')
           ways.push(timed)
           if (functionAround(call)) follow(user, call, timed, depth + 1, true)
