@@ -1,6 +1,6 @@
 // The first sentence about the findings, for whichever format.
 
-import type { Report } from '../findings/report.ts'
+import type { Report, ReportFinding, ReportOffHeap } from '../findings/report.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 
 export interface Verdict {
@@ -27,8 +27,25 @@ function risesAll(sizes: readonly number[]): boolean {
   )
 }
 
+/** A finding of which the heap holds nothing: the system alone saw the memory rise. */
+const isResidentOnly = ({ pattern, evidence }: ReportFinding): boolean =>
+  pattern === 'off-heap-growth' && evidence.seenBy === 'system'
+
+function besideText({ verdict, reason, marginBytes, seconds }: ReportOffHeap): string {
+  return verdict === 'unknown'
+    ? `What became of memory outside of the heap is not known: ${reason}.`
+    : `Outside of the heap, memory rose by less than ${formatBytes(marginBytes ?? 0)} in ${formatDuration(1000 * (seconds ?? 0))}.`
+}
+
 /** Undefined where nobody has looked for leaks. */
-export function verdictOf({ findings: all, setAside, growth, explained, snapshots }: Report): Verdict | undefined {
+export function verdictOf({
+  findings: all,
+  setAside,
+  growth,
+  explained,
+  snapshots,
+  offHeap,
+}: Report): Verdict | undefined {
   const findings = all.filter(({ wastes }) => wastes === undefined)
   const wasted = all.length - findings.length
   const ofCpu = all.filter(({ wastes }) => wastes === 'cpu').length
@@ -51,13 +68,23 @@ export function verdictOf({ findings: all, setAside, growth, explained, snapshot
       setAside.length > 0
         ? `${grown}${grown && '; '}what rose all the while has a reason to.`
         : `${grown ? `${grown}, but nothing in it` : `nothing${span}`} rose the way a leak does.`
-    if (wasted > 0) return { good: false, headline: `No leak, but ${waste}`, rest: `: ${rose}` }
+    const beside = offHeap ? ` ${besideText(offHeap)}` : ''
+    if (wasted > 0) return { good: false, headline: `No leak, but ${waste}`, rest: `: ${rose}${beside}` }
     if (setAside.length === 0 && risesAll(ofFirst.map(({ totalShallowBytes }) => totalShallowBytes))) {
       const look = 'What grew by most may say more: `leakscope diff` lists it, of snapshots that `-o FOLDER` keeps.'
-      return { good: true, headline: 'No leak recognized', rest: `: ${grown}, in every step. ${look}` }
+      return { good: true, headline: 'No leak recognized', rest: `: ${grown}, in every step. ${look}${beside}` }
     }
     const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''
-    return { good: true, headline: 'No leak found', rest: `: ${rose}${unsure}` }
+    return { good: true, headline: 'No leak found', rest: `: ${rose}${unsure}${beside}` }
+  }
+  if (offHeap && findings.every(isResidentOnly)) {
+    const isSure = findings.some(({ severity }) => severity !== 'note')
+    const { bytes, seconds } = offHeap
+    return {
+      good: false,
+      headline: isSure ? 'Memory outside of the heap grows' : 'Memory outside of the heap rose',
+      rest: `: by ${formatBytes(bytes ?? 0)} in ${formatDuration(1000 * (seconds ?? 0))}; nothing in the heap accounts for it.`,
+    }
   }
   const share =
     explained.growthBytes > 0

@@ -155,6 +155,32 @@ describe('a process that is made up', () => {
       [mapping(1e12, 1, { flag: 'dc nr' }), mapping(1e12 + MB, 100, { access: '---p', rssBytes: 0, flag: 'dc nr' })],
       'array-buffers',
     ],
+    [
+      'a buffer of a few pages that can grow, beside another one',
+      [
+        mapping(1e12 - 4096, 0.004096, { access: '---p', rssBytes: 0, flag: 'dc nr' }),
+        mapping(1e12, 1, { flag: 'dc nr' }),
+        mapping(1e12 + MB, 0.004096, { access: '---p', rssBytes: 0, flag: 'dc nr' }),
+      ],
+      'array-buffers',
+    ],
+    [
+      'a page of the heap, whatever lies behind it',
+      [
+        { ...mapping(2 ** 40, 1, { flag: 'dc nr' }), end: 2 ** 40 + 2 ** 18 },
+        mapping(2 ** 40 + 2 ** 18, 1, { access: '---p', rssBytes: 0, flag: 'dc nr' }),
+      ],
+      'js-heap-unused',
+    ],
+    [
+      'what stands before V8’s room for code',
+      [
+        mapping(1e12, 1, { flag: 'dc nr' }),
+        mapping(1e12 + MB, 0.004096, { access: '---p', rssBytes: 0, flag: 'dc nr' }),
+        mapping(1e12 + MB + 4096, 1, { access: 'rwxp', rssBytes: 0, flag: 'dc nr' }),
+      ],
+      'js-heap-unused',
+    ],
     ['what nobody knows', [mapping(1e12, 1)], 'unexplained'],
   ])('shows %s for what it is', (_, mappings, line) => {
     expect(linesOf(facts({ mappings }))).toEqual({ [line]: 1 })

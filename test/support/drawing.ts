@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSeries } from '../../src/analysis/compare.ts'
 import { viewsToAsk } from '../../src/detectors/buffer-slab-retention.ts'
-import type { IsolateHeap, LiveView } from '../../src/detectors/detector.ts'
+import type { Captures, IsolateHeap, LiveView } from '../../src/detectors/detector.ts'
 import { findLeaks, type Leaks, lookForSuspects } from '../../src/detectors/find-leaks.ts'
 import { type EdgeSketch, type HeapSketch, heapText, type NodeSketch } from './heaps.ts'
 
@@ -244,6 +244,21 @@ export class Drawing {
     return this.object(key, 'Memory', { buffer: this.buffer(`${key} buffer`, bytes) })
   }
 
+  /** An object of V8's own with a pointer to what lies outside of the heap, such as one of Intl's. */
+  formatter(key: string, name: string): number {
+    const node = this.#add(key, { name, size: 72 })
+    this.#link(node, this.#add(`${key} box`, { name: 'system / Foreign', type: 'hidden', size: 16 }), 'hidden', 3)
+    return node
+  }
+
+  /** A SharedArrayBuffer that can grow, of which V8 writes no size. */
+  growable(key: string): number {
+    const node = this.#add(key, { name: 'SharedArrayBuffer', size: 96 })
+    const data = this.#add(`${key} data`, { name: 'system / JSArrayBufferData', type: 'native', size: 0 })
+    this.#link(node, data, 'internal', 'backing_store')
+    return node
+  }
+
   view(key: string, buffer: number): number {
     const view = this.#add(key, { name: 'Buffer', size: 96 })
     this.#link(view, buffer, 'internal', 'buffer')
@@ -303,12 +318,25 @@ export type Sketch = (drawing: Drawing, step: number) => void
  * @param live what views in it answer that are asked while it runs
  * @param seconds when its snapshots are taken
  */
-export async function findLeaksIn(
+export const findLeaksIn = (
   sketches: readonly Sketch[],
   source: string | Readonly<Record<string, string>> = '',
   live?: LiveView,
   seconds: readonly number[] = [0, SECONDS, 2 * SECONDS],
-): Promise<Leaks['findings']> {
+): Promise<Leaks['findings']> => lookInto(sketches, { source, live, seconds }, (_, { findings }) => findings)
+
+interface Lookable {
+  readonly source?: string | Readonly<Record<string, string>>
+  readonly live?: LiveView | undefined
+  readonly seconds?: readonly number[]
+}
+
+/** The same, for whoever wants the heaps as well while they are open. */
+export async function lookInto<T>(
+  sketches: readonly Sketch[],
+  { source = '', live, seconds = [0, SECONDS, 2 * SECONDS] }: Lookable,
+  work: (captures: Captures, leaks: Leaks) => T,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'leakscope-detectors-'))
   const isolates: IsolateHeap[] = []
   try {
@@ -326,7 +354,8 @@ export async function findLeaksIn(
       isolates.push(live ? { ...found, live: new Map(viewsToAsk(found).map((id) => [id, live])) } : found)
     }
     const sources = typeof source === 'string' ? { [MODULE]: source } : source
-    return findLeaks({ isolates, readSource: (url) => sources[url] || undefined }).findings
+    const captures = { isolates, readSource: (url: string) => sources[url] || undefined }
+    return work(captures, findLeaks(captures))
   } finally {
     await Promise.all(isolates.map(({ heap }) => heap.opened.close()))
     rmSync(folder, { recursive: true, force: true })
