@@ -71,7 +71,9 @@ function handingOver({ outline, calls }: AppModule, block: Block, name: string, 
       ?.replace(/^[#_]+/, '')
       .toLowerCase()
     const isOfReceiver = receiver !== undefined && receiver.length > 2 && words.some((word) => word.includes(receiver))
-    const score = (isForEvent ? 2 : event === undefined ? 1 : 0) + (isOfReceiver ? 2 : 0)
+    // Of functions that go by one name, it is the one beside it that a call means.
+    const isBeside = block.around !== undefined && call.from >= block.around.body && call.from < block.around.end
+    const score = (isForEvent ? 2 : event === undefined ? 1 : 0) + (isOfReceiver ? 2 : 0) + (isBeside ? 3 : 0)
     if (score > (best?.score ?? 0)) best = { call, score }
   }
   return best?.call ?? direct

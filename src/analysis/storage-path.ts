@@ -43,8 +43,10 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
     const edge = before === undefined ? -1 : findEdge(graph, before, node)
     if (edge >= 0) {
       const packed = snapshot.edges[edge]!
-      const name = snapshot.strings.get(snapshot.edgeNameOrIndex[edge]!)
       const type = edgeType(packed)
+      // These have a number there: no string need go by it.
+      const isNumbered = type === EdgeType.element || type === EdgeType.hidden
+      const name = isNumbered ? '' : snapshot.strings.get(snapshot.edgeNameOrIndex[edge]!)
       const variable = type === EdgeType.context ? name : blockVariable(snapshot, before!, edge)
       if (variable !== undefined) {
         const ofModule = moduleScopes.has(before!)

@@ -23,19 +23,18 @@ const BOUNDS = new RegExp(
 )
 const MOST_NAMED = 3
 
+export interface Ways {
+  /** As it is shown, and the program's as it ran. */
+  readonly culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined }
+  readonly readSource: ReadSource
+  /** Whether a newer version is known to be without the leak. */
+  readonly isFixed: boolean
+}
+
 /** @returns undefined where the detector's own advice is as good */
-export function packageAdvice(
-  lead: Lead,
-  pattern: string,
-  behind: PackageBehind,
-  culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
-  readSource: ReadSource,
-): string | undefined {
-  return behind.role === 'adds'
-    ? ofAdder(lead, pattern, behind, culprit, readSource)
-    : DETECTORS_THAT_TAKE_OUT.has(pattern)
-      ? ofHolder(lead, behind, readSource)
-      : undefined
+export function packageAdvice(lead: Lead, pattern: string, behind: PackageBehind, ways: Ways): string | undefined {
+  if (behind.role === 'adds') return ofAdder(lead, pattern, behind, ways)
+  return DETECTORS_THAT_TAKE_OUT.has(pattern) ? ofHolder(lead, behind, ways.readSource) : undefined
 }
 
 /** Their advice is to take things out by hand, which nobody should do inside of a package. */
@@ -50,8 +49,7 @@ function ofAdder(
   lead: Lead,
   pattern: string,
   { installed, step, via }: PackageBehind,
-  { shown, asRan }: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
-  readSource: ReadSource,
+  { culprit: { shown, asRan }, readSource, isFixed }: Ways,
 ): string {
   const by = nameWithVersion(installed)
   const inside = step.function === null ? `at ${shortPlace(step.place)}` : `in ${step.function}`
@@ -69,10 +67,15 @@ function ofAdder(
     const end = made.end === undefined ? '' : `call ${made.end}() on each ${made.name} when it is done with, or `
     return `${first} ${sentence(`${end}make one ${made.name} and use it for all`)}.`
   }
+  const until = isFixed ? 'Until then ' : ''
   if (pattern === 'listener-leak' && via.given !== undefined && isSignal(lead)) {
-    return `${first} Give each call a signal of its own, of an AbortController that is dropped with it, instead of ${via.given}, which lives on; or upgrade ${installed.name}.`
+    const instead = `give each call a signal of its own, of an AbortController that is dropped with it, instead of ${via.given}, which lives on`
+    return `${first} ${sentence(`${until}${instead}`)}${isFixed ? '' : `; or look for a newer ${installed.name}`}.`
   }
-  return `${first} Look for a newer ${installed.name}, or tell its authors; until then do it less often, or for what lives no longer than the work.`
+  const less = 'do it less often, or for what lives no longer than the work'
+  return isFixed
+    ? `${first} ${until}${less}.`
+    : `${first} Look for a newer ${installed.name}, or tell its authors; until then ${less}.`
 }
 
 /** `leaky.mjs:14` of a place that is shown already. */

@@ -31,9 +31,11 @@ export function tellPackage(
   { lead, path, behind, captures, say }: Told,
   culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
 ): PackagePart {
-  const own = say((behind && packageAdvice(lead, pattern, behind, culprit, captures.readSource)) ?? advice)
   const seen = seenOf(lead, pattern, path, behind, captures)
   const leak = findKnownLeak(seen)
+  const isFixed = leak !== undefined && leak.fixedIn.length > 0
+  const ways = { culprit, readSource: captures.readSource, isFixed }
+  const own = say((behind && packageAdvice(lead, pattern, behind, ways)) ?? advice)
   const part: PackagePart = { ...(behind && { package: packageOfFinding(behind) }), advice: own }
   if (!leak) return part
   const { id, title } = leak

@@ -49,6 +49,25 @@ function request(stream) {
     expect(handoverOf(source, '(e) {', 'reject', wanted)).toMatchObject({ line: 8, inside: 'request' })
   })
 
+  it('is beside the function, where others go by the same name', () => {
+    const source = `class Pool {
+  lease(session) {
+    const end = () => { this.drop(session) }
+    session.setTimeout(5, end)
+  }
+  isolate(session) {
+    const end = () => { session.destroy() }
+    session.on('error', end)
+    session.setTimeout(300, end)
+  }
+}
+`
+    const wanted = { verbs: /^setTimeout$/ }
+    expect(handoverOf(source, '() => { session.destroy', 'end', wanted)).toMatchObject({
+      ...{ line: 9, inside: 'Pool.isolate' },
+    })
+  })
+
   it('has the names of prototypes, properties and constants', () => {
     const told = (source: string) => handoverOf(source, '() => 1').inside
     expect(told('Job.prototype.finished = async function () {\n  q.on("x", () => 1)\n}')).toBe('Job.finished')

@@ -73,3 +73,14 @@ test('an array of plain numbers, which are no objects', async () => {
   expect(finding).toMatchObject({ pattern: 'growing-collection', severity: 'error', evidence: { things: 'numbers' } })
   expect(finding!.title).toMatch(/^latencies holds 1\.\d+ MB more of plain numbers/)
 })
+
+test('what is kept far out in an array is found like anything else', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const things = times(60 * (step + 1), (i) => d.object(`thing ${i}`, 'Thing', {}, { size: 300 }))
+      const byShard = d.array('shards', [d.object('shard', 'Shard', { open: d.map('open', things) })], 9_000_000)
+      d.variable('shards', byShard)
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'growing-collection', evidence: { things: 'Thing' } })
+})
