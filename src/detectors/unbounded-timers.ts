@@ -254,12 +254,12 @@ function judge({ likelihood, suspect }: Lead, delayMs: number | undefined, clear
   let { confidence, reason } = likelihood
   if (delayMs !== undefined) {
     const bytes = (suspect.bytesPerSecond * delayMs) / 1000
-    reason += `; they will be ${formatBytes(bytes)} when as many fire as are set`
+    reason += `; levels off at ${formatBytes(bytes)}, when timers fire as fast as they are set`
     if (bytes < LITTLE_BYTES) confidence *= 0.5
   }
   if (clears) {
     confidence *= 0.8
-    reason += '; what they do when they fire is to take something out, so they may be meant as lifetimes'
+    reason += '; the callback removes something, so they may be expiry timers'
   }
   return { confidence, reason }
 }
