@@ -73,6 +73,9 @@ export interface GrowthOptions extends OpenOptions {
   readonly mapPosition?: MapPosition
 }
 
+/** How V8 names the nodes of numbers, which it writes for snapshots with numeric values only. */
+const NUMBERS = /^(smi number|heap number)$/
+
 const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
 
 export function tellGrowth({ opened, series, growths, matching, lineage }: HeapSeries, options: GrowthOptions): Growth {
@@ -119,7 +122,7 @@ function compareClasses(graph: HeapGraph, series: readonly Map<string, ClassRow>
       series.length === 2
         ? changed(before, after) !== 0
         : series.every((classes, i) => i === 0 || changed(series[i - 1]!.get(key), classes.get(key)) > 0)
-    if (!keep) return
+    if (!keep || NUMBERS.test((after ?? before)!.name)) return
     rows.push({
       name: (after ?? before)!.name,
       location: after && after.location >= 0 ? locationAt(graph.snapshot, graph.scriptUrls, after.location) : undefined,

@@ -77,7 +77,8 @@ export function growthById(
       const bytes = sizes[node]! - firstSizes[node]!
       const { perStep } = count(grown, place, 'grown', node, bytes, steps)
       for (let step = 0; step < steps; step++) if (grewIn(lineage, step, node)) perStep[step]!++
-    } else {
+    } else if (nodeType[node] !== NodeType.number) {
+      // A number is numbered anew in each snapshot.
       const holder = placed.holder[node]!
       const outermost = born[holder] === 0
       if (!outermost) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -166,4 +167,23 @@ describe('snapshots whose ids do not mean the same objects', () => {
 
 it('a comparison needs two snapshots', async () => {
   await expect(compare([{}])).rejects.toMatchObject({ code: 'usage-invalid' })
+})
+
+it('counts no numbers, which V8 numbers anew in each snapshot', async () => {
+  const script = `
+    const { writeHeapSnapshot } = require('node:v8')
+    class Entry { constructor(i) { this.i = 1e6 + i; this.half = i + 0.5 } }
+    const cache = new Map()
+    const fill = (to) => { for (let i = cache.size; i < to; i++) cache.set(i, new Entry(i)) }
+    for (const [file, count] of [['one', 500], ['two', 900]]) {
+      fill(count)
+      writeHeapSnapshot(file + '.heapsnapshot', { exposeNumericValues: true })
+    }`
+  execFileSync(process.execPath, ['-e', script], { cwd: folder })
+  const files = ['one', 'two'].map((name) => join(folder, `${name}.heapsnapshot`))
+  const { clusters, classes } = await compareSnapshots(files, { index: false })
+  expect(clusters[0]).toMatchObject({ className: 'Entry', count: 400 })
+  expect([...clusters.map(({ className }) => className), ...classes.map(({ name }) => name)]).not.toContainEqual(
+    expect.stringMatching(/number/),
+  )
 })
