@@ -73,8 +73,8 @@ export interface GrowthOptions extends OpenOptions {
   readonly mapPosition?: MapPosition
 }
 
-/** How V8 names the nodes of numbers, which it writes for snapshots with numeric values only. */
-const NUMBERS = /^(smi number|heap number)$/
+/** The class of numbers, which V8 writes as nodes for snapshots with numeric values only. */
+const NUMBERS = '(number)'
 
 const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
 
@@ -122,7 +122,7 @@ function compareClasses(graph: HeapGraph, series: readonly Map<string, ClassRow>
       series.length === 2
         ? changed(before, after) !== 0
         : series.every((classes, i) => i === 0 || changed(series[i - 1]!.get(key), classes.get(key)) > 0)
-    if (!keep || NUMBERS.test((after ?? before)!.name)) return
+    if (!keep || (after ?? before)!.name === NUMBERS) return
     rows.push({
       name: (after ?? before)!.name,
       location: after && after.location >= 0 ? locationAt(graph.snapshot, graph.scriptUrls, after.location) : undefined,
