@@ -58,10 +58,12 @@ export class OriginalNames {
       names.set(name, known === original ? original : undefined)
     }
     const named = path.map((step, i): PathStep => {
-      const variable = /^context variable '(.*)'$/.exec(step.edge)?.[1]
-      const original = variable === undefined ? undefined : this.#variable(path[i - 1]?.ordinal, variable)
+      const [, kind, variable] = /^(context|local) variable '(.*)'$/.exec(step.edge) ?? []
+      const before = path[i - 1]?.ordinal
+      const find = kind === 'local' ? this.#local : this.#variable
+      const original = variable === undefined ? undefined : find.call(this, before, variable)
       if (original !== undefined) note(variable!, original)
-      const edge = original === undefined ? step.edge : `context variable '${original}'`
+      const edge = original === undefined ? step.edge : `${kind} variable '${original}'`
       const name = nodeName(this.#graph, step.ordinal)
       const called = this.nameOfNode(step.ordinal)
       if (called === undefined) return { ...step, edge }
@@ -135,6 +137,17 @@ export class OriginalNames {
       if (binding) return this.#nameOf(binding.declared, found.tree)
     }
     return undefined
+  }
+
+  /** A local variable of a function that is suspended, or of a module that awaits at its top. */
+  #local(suspended: number | undefined, name: string): string | undefined {
+    const place = suspended === undefined ? undefined : this.#graph.sourceLocation(suspended)
+    const found = place && this.#find(place)
+    if (!found) return undefined
+    const { tree, offset } = found
+    const owner = functionAt(tree, offset)
+    const binding = tree.bindings.get(name)?.find(({ declared }) => functionAround(declared) === owner)
+    return binding && this.#nameOf(binding.declared, tree)
   }
 
   /** A few functions that were made in a context: among its own variables, or else the first that the snapshot has. */
