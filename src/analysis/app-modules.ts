@@ -1,11 +1,12 @@
 // The program's own modules as text: the calls that they make, and where the names in them come from.
 
-import { type Call, callsIn, type Origins, originsIn, outlineOf, packageNamed } from '../source/module.ts'
+import type { SourceLocation } from '../graph/locations.ts'
+import { type Call, callsIn, type Origins, originsIn, outlineOf, packageNamed, startOf } from '../source/module.ts'
 import type { Trees } from '../source/storage.ts'
-import { readSyntax, type SyntaxTree } from '../source/syntax-tree.ts'
+import { type FunctionNode, readSyntax, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { ReadSource } from '../support/sources.ts'
 import { isOwn } from './origins.ts'
-import { blockAt, type Outline, outlineSource } from './source-outline.ts'
+import { blockAt, type Outline, offsetOf, outlineSource } from './source-outline.ts'
 
 export type { Call } from '../source/module.ts'
 
@@ -49,6 +50,18 @@ function resolvePath(specifier: string, from: string): string {
   } catch {
     return specifier
   }
+}
+
+/** The function that V8 tells such a place of, in the tree of its script; no node where no function begins there. */
+export function functionAt(
+  sources: Sources,
+  { url, line, column }: SourceLocation,
+): { readonly tree: SyntaxTree; readonly node: FunctionNode | undefined } | undefined {
+  const tree = sources.tree(url)
+  const outline = tree && sources.outline(url)
+  if (!tree || !outline) return undefined
+  const at = offsetOf(outline, line, column)
+  return { tree, node: tree.functions.find((node) => startOf(tree.source, node) === at) }
 }
 
 /** Sources and what was read out of them, so that each is read once however many suspects ask for it. */

@@ -5,6 +5,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { nodeName } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
+import { suspendedName } from '../graph/suspended.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import type { StoragePath } from '../source/storage.ts'
@@ -74,7 +75,7 @@ export interface Via {
 
 type UrlOf = (location: SourceLocation) => string
 
-const NAME = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
+const NAME = /^(?:\.|(?:context|local) variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 /** Of what Node holds itself, so many are looked at. */
 const SAMPLES = 6
 /** Classes that everything has. */
@@ -129,7 +130,9 @@ export function gatherClues(blamed: Blamed, urlOf: UrlOf = ({ url }) => url): Cl
     functions: ownFunctions,
     steps: path.toReversed().flatMap(({ ordinal }) => {
       const location = graph.sourceLocation(ordinal)
-      return location && !location.url.startsWith('node:') ? [{ name: nodeName(graph, ordinal), location }] : []
+      return location && !location.url.startsWith('node:')
+        ? [{ name: suspendedName(graph, ordinal) ?? nodeName(graph, ordinal), location }]
+        : []
     }),
     scripts: [...new Set([...graph.moduleScopes.values(), ...graph.scriptUrls.values()])].filter(isOwn),
   }

@@ -24,6 +24,8 @@ export function entriesOf(graph: HeapGraph, node: number, isNew: (node: number) 
   const { firstEdge, edges, edgeNameOrIndex, strings, nodeType } = snapshot
   if (nodeType[node] !== NodeType.object) return undefined
   const className = nodeName(graph, node)
+  // What a promise gains are reactions, and the properties that AsyncLocalStorage gives it are none.
+  if (className === 'Promise') return undefined
   if (className === 'Array') return countEdges(graph, node, EdgeType.element, isNew)
   if (!/^(Map|Set)$/.test(className)) {
     const found = countEdges(graph, node, EdgeType.property, isNew)

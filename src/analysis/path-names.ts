@@ -35,10 +35,16 @@ export class PathNames {
       names.set(name, known === original ? original : undefined)
     }
     const named = path.map((step, i): PathStep => {
-      const variable = /^context variable '(.*)'$/.exec(step.edge)?.[1]
-      const original = variable === undefined ? undefined : this.#variable(path[i - 1]?.ordinal, variable)
+      const [, kind, variable] = /^(context|local) variable '(.*)'$/.exec(step.edge) ?? []
+      const before = path[i - 1]?.ordinal
+      const original =
+        variable === undefined || before === undefined
+          ? undefined
+          : kind === 'local'
+            ? this.#local(before, variable)
+            : this.#variable(before, variable)
       if (original !== undefined) note(variable!, original)
-      const edge = original === undefined ? step.edge : `context variable '${original}'`
+      const edge = original === undefined ? step.edge : `${kind} variable '${original}'`
       const name = nodeName(this.#graph, step.ordinal)
       const called = this.#nameOfNode(step.ordinal)
       if (called === undefined) return { ...step, edge }
@@ -57,8 +63,13 @@ export class PathNames {
     return place && this.#names.nameAt(place, nodeName(this.#graph, node))
   }
 
-  #variable(context: number | undefined, name: string): string | undefined {
-    if (context === undefined) return undefined
+  /** A local variable of a function that is suspended, or of a module that awaits at its top. */
+  #local(suspended: number, name: string): string | undefined {
+    const place = this.#graph.sourceLocation(suspended)
+    return place && this.#names.localOf(place, name)
+  }
+
+  #variable(context: number, name: string): string | undefined {
     for (const closure of this.#makers(context)) {
       const place = this.#graph.sourceLocation(closure)
       const found = place && this.#names.variableAround(place, name, variablesOf(this.#graph, context))

@@ -4,6 +4,7 @@ import { blockVariable } from '../graph/block-scope.ts'
 import { exportsOf, findEdge } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
+import { suspendedBy } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'
 import type { StoragePath, StoredName, Trees } from '../source/storage.ts'
@@ -56,6 +57,10 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
           note({ name: plainSymbol(name), kind: 'property', className: nodeName(graph, before!) })
       } else if (name === 'value' && exportsOf(graph).has(before!)) {
         begin(undefined, { name: exportsOf(graph).get(before!)!, kind: 'variable', ofModule: true })
+      } else if (suspendedBy(graph, before!) !== undefined) {
+        const url = graph.sourceLocation(suspendedBy(graph, before!)!)?.url
+        const local = graph.locals.get(edge)
+        begin(url, ...(local === undefined ? [] : [{ name: local, kind: 'variable' as const }]))
       } else if (type === EdgeType.element || (/^\d+$/.test(name) && owner[before!] !== before)) depth++
     }
     const url = moduleScopes.get(node)

@@ -3,6 +3,7 @@
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { nodeName } from '../graph/look.ts'
+import { suspendedName } from '../graph/suspended.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 
@@ -103,13 +104,15 @@ function note(
   const type = graph.snapshot.nodeType[node]
   if (type !== NodeType.closure && type !== NodeType.object && type !== NodeType.native) return
   const location = graph.sourceLocation(node)
-  const name = nodeName(graph, node)
-  if (type !== NodeType.closure) {
+  const suspended = type === NodeType.closure ? undefined : suspendedName(graph, node)
+  const name = suspended ?? nodeName(graph, node)
+  if (type !== NodeType.closure && suspended === undefined) {
     const key = `${name} ${location?.url}`
     if (!classes.has(key)) classes.set(key, { name, location, distance, node })
   }
   if (!location || type === NodeType.native) return
   const key = `${location.url}:${location.line}:${location.column}`
   if (functions.has(key)) return
-  functions.set(key, { name, location, distance, kind: type === NodeType.closure ? kind : 'class' })
+  const ofNode = suspended !== undefined ? 'frame' : type === NodeType.closure ? kind : 'class'
+  functions.set(key, { name, location, distance, kind: ofNode })
 }

@@ -1,14 +1,16 @@
 // What may be leaking: each way in which objects that stay are held by something that was there before.
 
+import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, retains } from '../snapshot/snapshot.ts'
 import type { Slices } from '../support/breathing.ts'
+import { accumulation, linkOf } from './accumulation.ts'
 import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
 import { contentsById, FEW_REFERENCES, referenceCounts } from './contents.ts'
 import { type Entry, findEntries, Reach } from './entries.ts'
+import { findFronts } from './fronts.ts'
 import type { Lineage } from './lineage.ts'
 import {
   embeddedSuspects,
@@ -27,6 +29,8 @@ const MANY_AT_ONCE = 100
 
 /** Of a tree's new nodes, so many must be more than there were. */
 const MORE = 0.5
+/** Of what a chain reaches, so much must be behind fronts for it to be told with them. */
+const NEARLY_ALL = 0.9
 /** Holders whose entries are counted one by one. */
 const MOST_HOLDERS = 1000
 
@@ -59,17 +63,83 @@ function* suspectsById(
     const suspect = described && anew ? { ...described, renewed: true as const } : described
     if (suspect && (suspect.bytes >= LEAST.bytes || suspect.count >= LEAST.count)) suspects.push(suspect)
   }
+  yield undefined
+  suspects.push(...listsOfLists(heap, suspects, seconds))
+  const withFronts = addFronts(heap, lineage, newBytes, suspects, { lookUp, references, seconds })
   const grown = grownSuspects(heap, seconds)
-  const known = new Set([...grown, ...suspects].flatMap(({ holders }) => holders))
+  const known = new Set([...grown, ...withFronts].flatMap(({ holders }) => holders))
   const numbers = numberSuspects(heap, lineage, seconds, lookUp, references)
-  suspects.push(
+  const others = [
     ...grown,
     ...numbers.filter(({ sample }) => !known.has(sample)),
     ...swollenSuspects(heap, seconds, grown),
     ...embeddedSuspects(heap, lineage, seconds),
-  )
-  return suspects.sort((a, b) => b.bytes - a.bytes)
+  ]
+  return [...withFronts, ...others].sort((a, b) => b.bytes - a.bytes)
 }
+
+/**
+ * A list of lists, as Node's queues are, gains in one that was there before until that is full, and then in others that
+ * are new: looked at one by one, the first gains less and less, and the others came all at once.
+ */
+function listsOfLists(heap: HeapSeries, suspects: readonly Suspect[], seconds: readonly number[]): Suspect[] {
+  const links = suspects.map(({ container }) => linkOf(heap.opened, container))
+  const span = seconds.at(-1)! - seconds[0]!
+  return suspects.flatMap((old, i): Suspect[] => {
+    if (old.counted !== 'entries' || old.holders.length !== 1 || links[i] === undefined) return []
+    const others = suspects.filter((other, at) => {
+      return other.counted === 'class' && links[at] === links[i] && other.className === old.className
+    })
+    if (others.length === 0) return []
+    const rest = others.reduce((most, other) => (other.bytes > most.bytes ? other : most))
+    const survivors = old.survivors.map((count, step) => count + rest.survivors[step]!)
+    const [count, bytes] = [old.count + rest.count, old.bytes + rest.bytes]
+    return [
+      {
+        ...old,
+        ...{ count, survivors, counts: rest.counts, counted: 'class', bytes },
+        trend: judgeSeries({ counts: rest.counts, survivors, seconds }),
+        ...{ perSecond: count / span, bytesPerSecond: bytes / span },
+        reached: Uint32Array.from([...old.reached, ...rest.reached]),
+      },
+    ]
+  })
+}
+
+/** Adds what stays behind what is always new, as far as it is no part of what is known; several fronts are told as one. */
+function addFronts(
+  heap: HeapSeries,
+  lineage: Lineage,
+  newBytes: Float64Array,
+  known: readonly Suspect[],
+  counting: Counting,
+): Suspect[] {
+  const mark = (marks: Uint8Array, suspects: readonly Suspect[]): Uint8Array => {
+    for (const { reached } of suspects) for (const node of reached) marks[node] = 1
+    return marks
+  }
+  const growing = known.filter(({ trend }) => GROWS.has(trend))
+  const chains = growing.filter(({ counted, isTree }) => counted === 'class' && !isTree)
+  const marks = () => new Uint8Array(lineage.born.length)
+  const isChain = mark(marks(), chains)
+  const isExplained = mark(
+    marks(),
+    growing.filter((suspect) => !chains.includes(suspect)),
+  )
+  const fronts = findFronts(heap, lineage, newBytes, isExplained)
+    .filter(({ targets }) => targets.length > 1 || isChain[targets[0]!] === 0)
+    .map((front) => describeChain(heap, lineage, front, front.reached, newBytes, counting))
+    .filter((suspect) => suspect !== undefined)
+    .filter(({ bytes, trend }) => bytes >= LEAST.bytes && GROWS.has(trend))
+  const inFront = mark(marks(), fronts)
+  const isPart = (suspect: Suspect): boolean =>
+    chains.includes(suspect) &&
+    fronts.some(({ className, bytes }) => className === suspect.className && bytes >= suspect.bytes) &&
+    suspect.reached.reduce((sum, node) => sum + inFront[node]!, 0) >= NEARLY_ALL * suspect.reached.length
+  return [...known.filter((suspect) => !isPart(suspect)), ...fronts]
+}
+
+const GROWS = new Set<Suspect['trend']>(['steady', 'turning', 'unknown'])
 
 interface Counting {
   readonly lookUp: (id: number) => (number | undefined)[]
@@ -79,104 +149,136 @@ interface Counting {
 
 function describeEntry(
   heap: HeapSeries,
-  { born, steps }: Lineage,
-  { holders, targets, survivors, tree }: Entry,
+  lineage: Lineage,
+  entry: Entry,
+  reached: Uint32Array,
+  newBytes: Float64Array,
+  counting: Counting,
+): Suspect | undefined {
+  const { holders, targets, tree } = entry
+  if (tree !== undefined) return describeTree(heap, lineage, entry, tree, reached, newBytes, counting)
+  const gathers = targets.length >= 2 * holders.size && targets.length >= LEAST.count
+  const describe = gathers ? describeGathered : describeChain
+  return describe(heap, lineage, entry, reached, newBytes, counting)
+}
+
+/** What a tree has gained, wherever in it. */
+function describeTree(
+  heap: HeapSeries,
+  lineage: Lineage,
+  { holders, targets }: Entry,
+  tree: number,
+  reached: Uint32Array,
+  newBytes: Float64Array,
+  { seconds }: Counting,
+): Suspect {
+  const { graph, classes } = heap.opened
+  const { born, steps } = lineage
+  const bytes = bytesOf(graph, reached)
+  const byGain = mostFirst(holders)
+  const span = seconds.at(-1)! - seconds[0]!
+  const sample = oldest(heap, lineage, targets, newBytes)
+  const { of } = heap.placed
+  const perStep = Array<number>(steps).fill(0)
+  let count = 0
+  for (const node of reached) {
+    if (classes.of[node] !== classes.of[sample] || heap.places.treeOf(of[node]!) !== tree) continue
+    perStep[born[node]! - 1]!++
+    count++
+  }
+  const ofClass = classCounts(heap, sample)
+  // Other things may be of the class, but what a tree of constant size exchanges does not make it more.
+  const isMore = ofClass.at(-1)! - ofClass[0]! >= MORE * count
+  let sum = Math.max(0, ofClass.at(-1)! - count)
+  const counts = isMore ? [sum, ...perStep.map((number) => (sum += number))] : ofClass
+  return {
+    kind: 'added',
+    holders: byGain,
+    container: topOf(heap, byGain[0]!, tree),
+    sample,
+    className: classes.names[classes.of[sample]!]!,
+    count,
+    survivors: perStep,
+    counts,
+    counted: 'class',
+    bytes,
+    trend: judgeSeries({ counts, survivors: perStep, seconds, isExact: isMore }),
+    perSecond: count / span,
+    bytesPerSecond: bytes / span,
+    reached,
+    isTree: true,
+  }
+}
+
+/** What several holders, or one, have gained: entries of a collection. */
+function describeGathered(
+  heap: HeapSeries,
+  lineage: Lineage,
+  { holders, targets, survivors }: Entry,
   reached: Uint32Array,
   newBytes: Float64Array,
   { lookUp, references, seconds }: Counting,
-): Suspect | undefined {
+): Suspect {
   const { graph, classes } = heap.opened
   const { nodeId } = graph.snapshot
-  const { shallowSize } = graph.ownership
-  let bytes = 0
-  for (const node of reached) bytes += shallowSize[node]!
-
-  const byGain = [...holders].sort((a, b) => b[1] - a[1]).map(([holder]) => holder)
-  const gathers = targets.length >= 2 * holders.size && targets.length >= LEAST.count
-  const oldest = (nodes: readonly number[]): number => {
-    const ofClass = weightiestClass(heap, nodes, newBytes)
-    const among = nodes.filter((node) => classes.of[node] === ofClass)
-    return among.reduce((best, node) =>
-      born[node]! < born[best]! || (born[node] === born[best] && newBytes[node]! > newBytes[best]!) ? node : best,
-    )
-  }
+  const { born } = lineage
+  const bytes = bytesOf(graph, reached)
+  const byGain = mostFirst(holders)
   const span = seconds.at(-1)! - seconds[0]!
-  if (tree !== undefined) {
-    const sample = oldest(targets)
-    const { of } = heap.placed
-    const perStep = Array<number>(steps).fill(0)
-    let count = 0
-    for (const node of reached) {
-      if (classes.of[node] !== classes.of[sample] || heap.places.treeOf(of[node]!) !== tree) continue
-      perStep[born[node]! - 1]!++
-      count++
-    }
-    const ofClass = classCounts(heap, sample)
-    // Other things may be of the class, but what a tree of constant size exchanges does not make it more.
-    const isMore = ofClass.at(-1)! - ofClass[0]! >= MORE * count
-    let sum = Math.max(0, ofClass.at(-1)! - count)
-    const counts = isMore ? [sum, ...perStep.map((number) => (sum += number))] : ofClass
-    return {
-      kind: 'added',
-      holders: byGain,
-      container: topOf(heap, byGain[0]!, tree),
-      sample,
-      className: classes.names[classes.of[sample]!]!,
-      count,
-      survivors: perStep,
-      counts,
-      counted: 'class',
-      bytes,
-      trend: judgeSeries({ counts, survivors: perStep, seconds, isExact: isMore }),
-      perSecond: count / span,
-      bytesPerSecond: bytes / span,
-      reached,
-      isTree: true,
-    }
+  const sample = oldest(heap, lineage, targets, newBytes)
+  const holder = byGain[0]!
+  const byClass = holder === ROOT || /^(TimersList$|system \/ NativeContext)/.test(nodeName(graph, holder))
+  const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
+  const looked = byClass ? [] : byGain.slice(0, MOST_HOLDERS)
+  let added = 0
+  for (const each of looked) {
+    const entries = entriesOf(graph, each, (node) => born[node]! > 0)
+    added += entries?.added ?? Number.POSITIVE_INFINITY
+    inEntries(filledUp([...lookUp(nodeId[each]!), references[each]!]), entries).forEach((count, at) => {
+      counts[at]! += count
+    })
   }
-  if (gathers) {
-    const sample = oldest(targets)
-    const holder = byGain[0]!
-    const byClass = holder === ROOT || /^(TimersList$|system \/ NativeContext)/.test(nodeName(graph, holder))
-    const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
-    const looked = byClass ? [] : byGain.slice(0, MOST_HOLDERS)
-    let added = 0
-    for (const each of looked) {
-      const entries = entriesOf(graph, each, (node) => born[node]! > 0)
-      added += entries?.added ?? Number.POSITIVE_INFINITY
-      inEntries(filledUp([...lookUp(nodeId[each]!), references[each]!]), entries).forEach((count, at) => {
-        counts[at]! += count
-      })
-    }
-    // Keys came as well as values.
-    const isCounted = looked.length > 0 && looked.length === byGain.length && added > 0
-    const count = isCounted ? Math.min(targets.length, added) : targets.length
-    const stayed = survivors.map((number) => Math.round((number * count) / targets.length))
-    return {
-      kind: 'added',
-      holders: byGain,
-      container: holder,
-      sample,
-      className: classes.names[classes.of[sample]!]!,
-      count,
-      survivors: stayed,
-      counts,
-      counted: byClass ? 'class' : 'entries',
-      bytes,
-      trend: judgeSeries({ counts, survivors: stayed, seconds, isExact: !byClass && holders.size <= MOST_HOLDERS }),
-      perSecond: count / span,
-      bytesPerSecond: bytes / span,
-      reached,
-    }
+  // Keys came as well as values.
+  const isCounted = looked.length > 0 && looked.length === byGain.length && added > 0
+  const count = isCounted ? Math.min(targets.length, added) : targets.length
+  const stayed = survivors.map((number) => Math.round((number * count) / targets.length))
+  return {
+    kind: 'added',
+    holders: byGain,
+    container: holder,
+    sample,
+    className: classes.names[classes.of[sample]!]!,
+    count,
+    survivors: stayed,
+    counts,
+    counted: byClass ? 'class' : 'entries',
+    bytes,
+    trend: judgeSeries({ counts, survivors: stayed, seconds, isExact: !byClass && holders.size <= MOST_HOLDERS }),
+    perSecond: count / span,
+    bytesPerSecond: bytes / span,
+    reached,
   }
-  // A pointer that was moved on: what it leads to is new, and may hold all the rest.
+}
+
+/** A pointer that was moved on: what it leads to is new, and may hold all the rest. */
+function describeChain(
+  heap: HeapSeries,
+  lineage: Lineage,
+  { holders, targets }: Entry,
+  reached: Uint32Array,
+  newBytes: Float64Array,
+  { seconds }: Counting,
+): Suspect | undefined {
+  const { graph, classes } = heap.opened
+  const { born, steps } = lineage
+  const byGain = mostFirst(holders)
   const list = inside(heap, holders, targets, reached, newBytes)
-  const { container, parts } = list ?? accumulation(heap, born, targets, newBytes)
+  const { container, parts } = list ?? accumulation({ graph, classes, born, newBytes }, targets)
   if (parts.length < LEAST.count) {
     const one = targets.length === 1 && holders.size === 1 && steps > 1
     return one ? replacedSuspect(heap, byGain[0]!, targets[0]!, reached, seconds) : undefined
   }
-  const sample = oldest(parts)
+  const sample = oldest(heap, lineage, parts, newBytes)
   const number = classes.of[sample]!
   const perStep = Array<number>(steps).fill(0)
   let count = 0
@@ -189,6 +291,8 @@ function describeEntry(
   const atOnce = steps > 1 && parts.every((node) => born[node] === born[sample])
   if (atOnce && count < MANY_AT_ONCE) return undefined
   const counts = classCounts(heap, sample)
+  const bytes = bytesOf(graph, reached)
+  const span = seconds.at(-1)! - seconds[0]!
   return {
     kind: 'added',
     holders: byGain,
@@ -217,6 +321,25 @@ function topOf({ placed, places }: HeapSeries, node: number, tree: number): numb
   )
     at = above
   return at
+}
+
+function bytesOf({ ownership: { shallowSize } }: HeapGraph, nodes: Uint32Array): number {
+  let bytes = 0
+  for (const node of nodes) bytes += shallowSize[node]!
+  return bytes
+}
+
+const mostFirst = (holders: ReadonlyMap<number, number>): number[] =>
+  [...holders].sort((a, b) => b[1] - a[1]).map(([holder]) => holder)
+
+/** Of those of the class that weighs most, the one that has been there longest, and with most bytes. */
+function oldest(heap: HeapSeries, { born }: Lineage, nodes: readonly number[], newBytes: Float64Array): number {
+  const { classes } = heap.opened
+  const ofClass = weightiestClass(heap, nodes, newBytes)
+  const among = nodes.filter((node) => classes.of[node] === ofClass)
+  return among.reduce((best, node) =>
+    born[node]! < born[best]! || (born[node] === born[best] && newBytes[node]! > newBytes[best]!) ? node : best,
+  )
 }
 
 /** The links of a list that the holder has both ends of, where they are what is heavy: none of them dominates the others. */
@@ -274,47 +397,3 @@ function weightiestClass({ opened }: HeapSeries, nodes: readonly number[], newBy
 }
 
 const TEXTS = new Set<number>([NodeType.string, NodeType.consString, NodeType.slicedString, NodeType.symbol])
-
-/**
- * Where the way from `targets` down splits up: the first node whose new bytes are in many hands, or that is one of a
- * chain of its own kind (as in MAT's "accumulation point").
- */
-function accumulation(
-  heap: HeapSeries,
-  born: Uint16Array,
-  targets: readonly number[],
-  newBytes: Float64Array,
-): { container: number; parts: number[] } {
-  const { graph, classes } = heap.opened
-  const { firstEdge, edges } = graph.snapshot
-  const { owner } = graph.ownership
-  let at = targets.reduce((best, node) => (newBytes[node]! > newBytes[best]! ? node : best))
-  const chain: number[] = []
-  for (let depth = 0; depth < 10_000; depth++) {
-    const parts = new Set<number>()
-    const stores = [at]
-    for (let store = stores.pop(); store !== undefined; store = stores.pop()) {
-      for (let edge = firstEdge[store]!; edge < firstEdge[store + 1]!; edge++) {
-        const packed = edges[edge]!
-        const target = edgeTarget(packed)
-        if (!retains(packed) || target === at) continue
-        if (owner[target] === at) stores.push(target)
-        else if (born[target]! > 0 && graph.immediateDominator(target) === (owner[store] === at ? store : at)) {
-          parts.add(target)
-        }
-      }
-    }
-    chain.push(at)
-    const heaviest = [...parts].reduce(
-      (best, node) => (newBytes[node]! > newBytes[best]! ? node : best),
-      [...parts][0]!,
-    )
-    if (parts.size === 0 || newBytes[heaviest]! < 0.6 * newBytes[at]!) {
-      const alike = chain.filter((node) => classes.of[node] === classes.of[chain[chain.length >> 1]!])
-      if (alike.length > Math.max(8, parts.size)) return { container: alike[0]!, parts: alike }
-      return { container: at, parts: [...parts] }
-    }
-    at = heaviest
-  }
-  return { container: chain[0]!, parts: chain.filter((node) => classes.of[node] === classes.of[chain[5000]!]) }
-}

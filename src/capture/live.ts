@@ -116,3 +116,83 @@ async function askOne(
   // To V8, every call into the system has side effects.
   return client.send('Runtime.callFunctionOn', { ...call, throwOnSideEffect: !asksTheSystem }, options)
 }
+
+/** A local variable of a function that is suspended. */
+export interface LiveLocal {
+  readonly name: string
+  /** V8's id of the object that it holds; undefined for numbers and the like. */
+  readonly nodeId: number | undefined
+  /** Of that object: `Map`. */
+  readonly className: string
+}
+
+/** Where a function waits that is suspended, and for what with. */
+export interface LiveFrame {
+  /** In its script, both 1-based. */
+  readonly line: number
+  readonly column: number
+  readonly locals: readonly LiveLocal[]
+}
+
+const VALUE = z.object({
+  className: z.string().optional(),
+  objectId: z.string().optional(),
+  value: z.unknown().optional(),
+})
+const PROPERTIES = z.object({
+  result: z.array(
+    z.object({ name: z.string(), value: VALUE.extend({ description: z.string().optional() }).optional() }),
+  ),
+  internalProperties: z.array(z.object({ name: z.string(), value: VALUE.optional() })).optional(),
+})
+const POSITION = z.object({ lineNumber: z.number(), columnNumber: z.number().optional() })
+const HEAP_ID = z.object({ heapSnapshotObjectId: z.string() })
+/** V8's names for the parts of a function that are its own: behind them are those of the functions around it. */
+const OWN_SCOPE = /^(Local|Block|Catch|With|Module)\b/
+const MOST_LOCALS = 40
+
+/**
+ * The local variables of suspended functions (async functions and generators), as V8 tells them to a debugger: in a
+ * snapshot they have no names. Undefined for one that is gone, or runs.
+ */
+export async function framesNow(
+  client: ProtocolClient,
+  nodeIds: readonly number[],
+): Promise<(LiveFrame | undefined)[]> {
+  const frames: (LiveFrame | undefined)[] = []
+  try {
+    for (const nodeId of nodeIds) frames.push(await frameNow(client, nodeId).catch(() => undefined))
+  } finally {
+    await client.send('Runtime.releaseObjectGroup', { objectGroup: GROUP }, { timeoutMs: TIMEOUT_MS }).catch(() => {})
+  }
+  return frames
+}
+
+async function frameNow(client: ProtocolClient, nodeId: number): Promise<LiveFrame | undefined> {
+  const options = { timeoutMs: TIMEOUT_MS }
+  const propertiesOf = async (objectId: string) =>
+    PROPERTIES.parse(await client.send('Runtime.getProperties', { objectId, ownProperties: true }, options))
+  const found = REMOTE.parse(
+    await client.send('HeapProfiler.getObjectByHeapObjectId', { objectId: `${nodeId}`, objectGroup: GROUP }, options),
+  )
+  const { internalProperties = [] } = await propertiesOf(found.result.objectId)
+  const position = POSITION.safeParse(
+    internalProperties.find(({ name }) => name === '[[GeneratorLocation]]')?.value?.value,
+  )
+  const scopes = internalProperties.find(({ name }) => name === '[[Scopes]]')?.value?.objectId
+  if (!position.success || scopes === undefined) return undefined
+  const locals: LiveLocal[] = []
+  for (const { value: scope } of (await propertiesOf(scopes)).result) {
+    if (!scope?.objectId || !OWN_SCOPE.test(scope.description ?? '')) break
+    for (const { name, value } of (await propertiesOf(scope.objectId)).result) {
+      if (!value?.objectId || locals.length === MOST_LOCALS) continue
+      const id = HEAP_ID.safeParse(
+        await client.send('HeapProfiler.getHeapObjectId', { objectId: value.objectId }, options),
+      )
+      const heapId = id.success ? Number(id.data.heapSnapshotObjectId) : undefined
+      locals.push({ name, nodeId: heapId, className: value.className ?? '' })
+    }
+  }
+  const { lineNumber, columnNumber = 0 } = position.data
+  return { line: lineNumber + 1, column: columnNumber + 1, locals }
+}

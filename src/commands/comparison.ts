@@ -3,9 +3,8 @@
 import type { AllocationStack } from '../analysis/allocations.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
-
 import type { PathNames } from '../analysis/path-names.ts'
-import type { Captures, IsolateHeap, LiveView } from '../detectors/detector.ts'
+import type { Captures, IsolateHeap, LiveFrame, LiveView } from '../detectors/detector.ts'
 import type { Leaks } from '../detectors/find-leaks.ts'
 
 import type { FilesSeen } from '../detectors/open-files.ts'
@@ -29,6 +28,8 @@ export interface CompareOptions {
   readonly signal: AbortSignal
   /** Asks views of buffers how much they show, by V8's id, where the process is still at hand; those that are gone are left out. */
   readonly askViews?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveView>>
+  /** The same for suspended functions: where they wait, and with what. */
+  readonly askFrames?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveFrame>>
   /** What the system said meanwhile of open files, and how many there may be; where the process is at hand. */
   readonly openFiles?: { readonly seen: readonly FilesSeen[]; readonly limit: number | undefined } | undefined
   /** Given what was found, while the heaps are still at hand. */
@@ -53,7 +54,7 @@ export async function compareAll(
     { openSeries },
     { tellGrowth },
     { reportSnapshot },
-    { findLeaks, lookForSuspects },
+    { findLeaks, framesToAskOf, lookForSuspects },
     { findOpenFiles },
     { viewsToAsk },
     { createScriptSources },
@@ -114,7 +115,14 @@ export async function compareAll(
         const allocations = await readProfiles(snapshots)
         const found = await lookForSuspects(isolate, heap, seconds, { allocations, signal })
         const views = options.askViews ? viewsToAsk(found) : []
-        heaps.push(views.length > 0 ? { ...found, live: await options.askViews!(isolate, views) } : found)
+        const frames = options.askFrames ? framesToAskOf(found) : []
+        const pauses = snapshots.map(({ pausedMs }) => pausedMs).filter((ms) => ms !== undefined)
+        heaps.push({
+          ...found,
+          ...(pauses.length === snapshots.length && { pausedMs: pauses }),
+          ...(views.length > 0 && { live: await options.askViews!(isolate, views) }),
+          ...(frames.length > 0 && { frames: await options.askFrames!(isolate, frames) }),
+        })
       }
     }
     progress.stage('looking for leaks')

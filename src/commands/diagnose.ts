@@ -325,7 +325,7 @@ async function compare(
   openFiles: WatchedFiles | undefined,
 ): Promise<{ readonly compared: Compared; readonly candidates: readonly NativeCandidate[] }> {
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
-  const [{ comparisonOf }, { compareAll }, { viewsNow }, { nativeCandidates }] = await Promise.all([
+  const [{ comparisonOf }, { compareAll }, { framesNow, viewsNow }, { nativeCandidates }] = await Promise.all([
     import('./inputs.ts'),
     import('./comparison.ts'),
     import('../capture/live.ts'),
@@ -336,9 +336,13 @@ async function compare(
     const views = isolate === 'main' ? await viewsNow(session, ids) : []
     return new Map(ids.flatMap((id, i) => (views[i] ? [[id, views[i]] as const] : [])))
   }
+  const askFrames = async (isolate: string, ids: readonly number[]) => {
+    const frames = isolate === 'main' ? await framesNow(session, ids) : []
+    return new Map(ids.flatMap((id, i) => (frames[i] ? [[id, frames[i]] as const] : [])))
+  }
   let candidates: readonly NativeCandidate[] = []
   const compared = await compareAll(await comparisonOf([folder]), progress, {
-    ...{ sort: 'retained', index: false, json, limit, signal: context.signal, askViews },
+    ...{ sort: 'retained', index: false, json, limit, signal: context.signal, askViews, askFrames },
     openFiles,
     onLeaks: (captures, { toldBy }) => {
       candidates = nativeCandidates(captures, toldBy)

@@ -11,6 +11,8 @@ export interface SnapshotInput {
   readonly file: string
   /** ISO 8601; undefined when nobody has written it down. */
   readonly takenAt: string | undefined
+  /** How long the isolate stood still for it, as far as that is known. */
+  readonly pausedMs?: number | undefined
   /** The sampling heap profile that was read with it. */
   readonly profile?: string | undefined
 }
@@ -125,8 +127,8 @@ async function mergeSeries(opened: readonly OpenedBundle[]): Promise<Series[]> {
     for (const [isolate, captures] of seriesOf(bundle)) {
       const snapshots = merged.get(isolate)?.snapshots ?? []
       snapshots.push(
-        ...captures.map(({ file, startedAt, profile }) => ({
-          ...{ file: join(path, file!), takenAt: startedAt },
+        ...captures.map(({ file, startedAt, pausedMs, profile }) => ({
+          ...{ file: join(path, file!), takenAt: startedAt, pausedMs: pausedMs ?? undefined },
           profile: profile === null ? undefined : join(path, profile),
         })),
       )

@@ -5,9 +5,9 @@ import type { ReadSource } from '../analysis/culprit.ts'
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isObject, nodeName, numberOf, referencesOf } from '../graph/look.ts'
+import { isObject, nodeName, numberOf, ODDBALLS, referencesOf } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
-import { EdgeType } from '../snapshot/meta.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { findUpkeep, type Limit, type Upkeep } from '../source/limits.ts'
 import { findStorage, type Operation } from '../source/storage.ts'
@@ -128,6 +128,8 @@ function isWithin({ of: { seconds }, suspect }: Collection, ms: number): boolean
 function besideIt(it: Collection, size: number): Keeping {
   const { of, suspect, way } = it
   for (const node of beside(of.graph, suspect.container, way)) {
+    // Numbers of Node's own, such as the expiry of a list of timers, are about something else.
+    if (of.graph.sourceLocation(node)?.url.startsWith('node:')) continue
     const limit = numberNamed(of.graph, node, BOUND)
     if (limit && limit.value >= size && limit.value < Math.max(NEAR, FAR * size))
       return { bound: { ...limit, isProven: false } }
@@ -234,12 +236,14 @@ function roomFor({ of: { graph, heap }, suspect, way }: Collection, size: number
 
 /** How many elements of an array are something. */
 function usedIn({ snapshot }: HeapGraph, list: number): number {
-  const { nodeName: names, strings, firstEdge, edges } = snapshot
-  const nothing = strings.indexOf('system / Oddball')
+  const { nodeName: names, nodeType, strings, firstEdge, edges } = snapshot
+  const nothing = new Set(ODDBALLS.map((name) => strings.indexOf(name)))
   let used = 0
   for (let edge = firstEdge[list]!; edge < firstEdge[list + 1]!; edge++) {
     const packed = edges[edge]!
-    if (edgeType(packed) === EdgeType.element && names[edgeTarget(packed)] !== nothing) used++
+    if (edgeType(packed) !== EdgeType.element) continue
+    const target = edgeTarget(packed)
+    if (nodeType[target] !== NodeType.hidden || !nothing.has(names[target]!)) used++
   }
   return used
 }

@@ -17,6 +17,8 @@ export interface IsolateHeap {
   readonly graph: HeapGraph
   /** When each snapshot was taken; only differences mean something. */
   readonly seconds: readonly number[]
+  /** How long its thread stood still for each; undefined where nobody measured that. */
+  readonly pausedMs?: readonly number[]
   /** All, biggest first, also those whose growth looks healthy. */
   readonly suspects: readonly Suspect[]
   /** What was allocated meanwhile and stayed, by stack, where a profile was recorded; by isolate. */
@@ -25,6 +27,21 @@ export interface IsolateHeap {
   readonly growthBytes: number
   /** What the process was asked of single views of buffers while it still ran, by V8's id; a snapshot does not tell it. */
   readonly live?: ReadonlyMap<number, LiveView>
+  /** What it said of suspended functions, by V8's id. */
+  readonly frames?: ReadonlyMap<number, LiveFrame>
+}
+
+/** Where a function waits that is suspended, and the objects that its local variables hold. */
+export interface LiveFrame {
+  /** In its script, both 1-based. */
+  readonly line: number
+  readonly column: number
+  readonly locals: readonly {
+    readonly name: string
+    /** V8's id; undefined where that could not be had. */
+    readonly nodeId: number | undefined
+    readonly className: string
+  }[]
 }
 
 /** Which part of its buffer a view shows. */

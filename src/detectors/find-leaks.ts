@@ -28,6 +28,7 @@ import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detecto
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
+import { framesToAsk, nameLocals } from './local-variables.ts'
 import { culpritIn, packageBehind } from './packages.ts'
 import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
 import { isProgram } from './source.ts'
@@ -269,13 +270,21 @@ function leadsOf(of: IsolateHeap, readSource: ReadSource): Lead[] {
     .map((suspect) => leadOf(of, suspect, readSource))
 }
 
-export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource): Lead {
-  const { graph, heap } = of
+/** V8's ids of the suspended functions that the process is to be asked of, for their local variables. */
+export const framesToAskOf = (of: IsolateHeap): number[] => framesToAsk(of, (suspect) => wayTo(of, suspect))
+
+/** Ordinals, from where the program keeps it to one of the objects. */
+function wayTo({ graph, heap }: Pick<IsolateHeap, 'graph' | 'heap'>, suspect: Suspect): readonly number[] {
   const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
-  const way = byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
+  return byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
+}
+
+export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource): Lead {
+  const { graph } = of
+  const way = wayTo(of, suspect)
+  nameLocals(of, way, readSource)
   const path = suspect.isTree ? pathToTree(graph, way, suspect) : describeWay(graph, way)
-  // What has grown itself is called by the last name.
-  const name = nameOf(suspect.kind === 'grown' ? path : path.slice(0, -1))
+  const name = nameOf(path, suspect)
   const likelihood = judgeLead({ of, suspect, way, readSource })
   return { suspect, of, way, path, name: name ?? withArticle(suspect.className), likelihood }
 }
@@ -316,16 +325,28 @@ function tableBetween(graph: HeapGraph, key: number, value: number): number | un
   return undefined
 }
 
-const NAMED = /^(?:\.|context variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
+const NAMED = /^(?:\.|(?:context|local) variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 
-/** What the end of a path is called: its last name, with the name of what it belongs to; a variable belongs to nothing. */
-function nameOf(path: readonly PathStep[]): string | undefined {
-  const named = path.flatMap(({ edge, node }) => {
-    const name = /^(scope)$/.test(node) ? undefined : NAMED.exec(edge)?.[1]
-    return name === undefined || /^\d+$/.test(name) ? [] : [{ name, isVariable: edge.startsWith('context variable ') }]
-  })
-  const [owner, last] = named.length > 1 ? named.slice(-2) : [undefined, named[0]]
-  return owner && !last!.isVariable ? `${owner.name}.${last!.name}` : last?.name
+/** References by which V8 and Node hold things on their own account: names in front of them are of something else. */
+const UNNAMED = /^\((?!WeakMap|value)/
+
+/**
+ * What a path's container is called: its last name, and that with the name of what it belongs to; of a list, by what its
+ * links are linked. Variables belong to nothing. Without a name, whose local variable it is.
+ */
+function nameOf(path: readonly PathStep[], { kind, isTree }: Suspect): string | undefined {
+  // What has grown itself is called by the last name.
+  const isNamed = kind === 'grown' || (!isTree && path.length > 0 && path.at(-1)!.times > 1)
+  const steps = isNamed ? path : path.slice(0, -1)
+  const from = steps.findLastIndex(({ edge }) => UNNAMED.test(edge) || /^(?:context|local) variable/.test(edge))
+  const names = steps
+    .slice(Math.max(0, from))
+    .map(({ edge, node }) => (node === 'scope' ? undefined : NAMED.exec(edge)?.[1]))
+    .filter((name) => name !== undefined && !/^\d+$/.test(name))
+  if (names.length > 0) return names.slice(-2).join('.')
+  if (steps[from]?.edge !== '(local variable)') return undefined
+  const holder = steps[from - 1]!.node.replace(/^suspended function (\(anonymous\))?/, '')
+  return holder === '' ? 'a local variable' : `a local variable of ${holder}`
 }
 
 /** The path of a lead, and its texts, as the source has the names and the places in them. */

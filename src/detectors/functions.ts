@@ -3,6 +3,7 @@
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, nodeName, property } from '../graph/look.ts'
+import { registersOf } from '../graph/suspended.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, retains } from '../snapshot/snapshot.ts'
 import type { Lead } from './detector.ts'
@@ -78,7 +79,7 @@ const samePlace = (a: Culprit, b: Culprit): boolean => a.url === b.url && a.line
 
 /** An async function or a generator that is not done. */
 export const isWaiting = (graph: HeapGraph, node: number): boolean =>
-  /Generator$|^AsyncFunction/.test(nodeName(graph, node))
+  /Generator$|^AsyncFunction/.test(nodeName(graph, node)) || registersOf(graph, node) !== undefined
 
 /** `leaky.mjs:14`, of a place in a script, once the text that it stands in is told. */
 export const shortPlace = (place: Pick<Culprit, 'url' | 'line'> & { readonly column?: number }): string =>
@@ -89,3 +90,7 @@ export const textAt = (place: Pick<Culprit, 'url' | 'line'> & { readonly column?
 /** `line 14` */
 export const lineOf = (place: Pick<Culprit, 'url' | 'line'> & { readonly column?: number }): string =>
   placeMark(place, 'line')
+
+/** A place as evidence: it is shown as one in the source. */
+export const placeIn = (place: Culprit | undefined): Pick<Culprit, 'url' | 'line' | 'column'> | null =>
+  place ? { url: place.url, line: place.line, column: place.column } : null

@@ -1,12 +1,17 @@
 // `growing-collection`: a Map, Set, array, dictionary or list that gains and never loses. The last resort of all detectors.
 
+import { sourcesOf } from '../analysis/app-modules.ts'
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { findUnknownHolder } from '../node-internals/find-holder.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
+import { findLinking } from './flows.ts'
 import { nameUpTo } from './piled-up.ts'
-import { hasGained, plural } from './surroundings.ts'
+import { isProgram } from './source.ts'
+import { modulesOf } from './statements.ts'
+import { hasGained, nameOfEdge, plural } from './surroundings.ts'
 
 /**
  * A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. Where only
@@ -17,17 +22,19 @@ const isFew = ({ count, counted, bytesPerSecond }: Suspect): boolean =>
 
 export const growingCollection: Detector = {
   pattern: 'growing-collection',
-  diagnose(lead) {
+  diagnose(lead, { readSource }) {
     const { suspect, name, likelihood } = lead
     const { survivors, counts, bytes, count, perSecond } = suspect
     if (suspect.kind === 'grown') return isNodesOwn(lead) ? undefined : ofNumbers(lead)
     if (isFew(suspect)) return undefined
-    const container = containerOf(lead)
+    const link = linkIn(lead)
+    const container = link === undefined ? containerOf(lead) : 'list'
     const what = thingsIn(suspect.className, count)
     const bytesEach = Math.round(bytes / Math.max(1, count))
     const loses = likelihood.takenOut || suspect.trend === 'turning'
     return {
       title: `${name} gained ${formatCount(count)} ${what}, ${perSecond.toFixed(1)} more each second${loses ? ' than go' : ', and loses none'}`,
+      culprit: link === undefined ? undefined : whereLinked(lead, link, readSource),
       evidence: {
         container,
         things: suspect.className,
@@ -45,6 +52,23 @@ export const growingCollection: Detector = {
 
 const isNodesOwn = ({ of: { graph }, suspect, way }: Lead): boolean =>
   findUnknownHolder({ graph, suspect, way }) !== undefined
+
+/** Of a list or chain, what its links call the next one. */
+function linkIn({ path }: Lead): string | undefined {
+  const last = path.at(-1)
+  return last !== undefined && last.times > 1 ? nameOfEdge(last.edge) : undefined
+}
+
+/** Where Node keeps the end of a chain for the program, as AsyncLocalStorage does: what makes a link of it. */
+function whereLinked(lead: Lead, link: string, readSource: ReadSource): Culprit | undefined {
+  const { path, of } = lead
+  const { graph } = of
+  const isOwn = path.some(({ ordinal }) => {
+    const url = graph.moduleScopes.get(ordinal) ?? graph.sourceLocation(ordinal)?.url
+    return url !== undefined && isProgram(url)
+  })
+  return isOwn ? undefined : findLinking({ sources: sourcesOf(readSource), urls: modulesOf(lead) }, link)
+}
 
 /** Bytes of V8's store for each small integer or double. */
 const SLOT: Readonly<Record<string, number>> = { Array: 8, Map: 24, Set: 16 }

@@ -92,7 +92,7 @@ interface Shape {
 
 const TEXTS = new Set<number>([NodeType.string, NodeType.consString, NodeType.slicedString])
 /** What records of something that is over consist of. */
-const PLAIN = /^(Object|Array|Date|Map|Set|URL|Error|\w*Error|Buffer|system \/ Oddball)$/
+const PLAIN = /^(Object|Array|Date|Map|Set|URL|Error|\w*Error|Buffer)$/
 
 /** What all have in common: they are texts, or records with the same fields that hold nothing that lives. */
 function shapeOf(graph: HeapGraph, elements: readonly number[]): Shape | undefined {

@@ -3,6 +3,7 @@
 import type { Suspect } from '../analysis/suspect.ts'
 import { type Collection, keepingOf, placeIn } from './bounds.ts'
 import type { Likelihood } from './detector.ts'
+import { countsOver } from './surroundings.ts'
 
 /** Below so many bytes a second something with a way out is let alone: it has hours before it matters. */
 const SLOW_BYTES_PER_SECOND = 8000
@@ -40,6 +41,10 @@ export function judgeLead(collection: Collection): Likelihood {
   const told = of.heap.matching === 'id' ? base : lessSure(base, 0.75, 'objects could not be told apart one by one')
   const isLittle = suspect.kind === 'added' && suspect.count < LITTLE.count && suspect.bytes < LITTLE.bytes
   const matched = isLittle ? lessSure(told, 0.5, 'it is little yet, and a longer look would tell') : told
+  if (isReplaced(collection)) {
+    const why = `the heap is no larger than before, and there are no more ${suspect.className} in it: as much was released`
+    return lessSure(matched, REPLACED, why)
+  }
   const hint = bound ?? lifetime
   if (hint) {
     const why = hint.isProven
@@ -71,6 +76,18 @@ export function judgeLead(collection: Collection): Likelihood {
     return { ...matched, reason: `${matched.reason}; ${why}` }
   }
   return matched
+}
+
+/** What came by V8's ids, and shows in no number of the heap as a whole, makes a finding less sure by so much. */
+const REPLACED = 0.3
+/** So little of what came shows. */
+const HARDLY = 0.1
+
+/** V8 numbers objects by where they are: what takes the place of another one, as a whole, may have its number. */
+function isReplaced({ of, suspect: { kind, counted, sample, count, bytes } }: Collection): boolean {
+  if (kind === 'grown' || counted !== 'entries' || of.growthBytes >= HARDLY * bytes) return false
+  const counts = countsOver(of, sample)
+  return counts.at(-1)! - counts[0]! < HARDLY * count
 }
 
 /** For what keeps many times what it needs: a waste within a bound is worth a note. */

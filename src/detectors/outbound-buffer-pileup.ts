@@ -1,5 +1,6 @@
 // `outbound-buffer-pileup`: what is written waits for a reader that is too slow, in a stream's buffer or in a client's own queue.
 
+import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { describePath } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -8,8 +9,12 @@ import { pathTo } from '../graph/paths.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
+import { findAnyCall, findCallOn } from './flows.ts'
+import { placeIn, placeOf, shortPlace } from './functions.ts'
+import { nameUpTo } from './piled-up.ts'
 import { findDoing, isProgram, lineAsCulprit } from './source.ts'
-import { escaped } from './statements.ts'
+import { escaped, modulesOf } from './statements.ts'
+import { inReadable, inWebStream } from './stream-queues.ts'
 import {
   isNew,
   membersOf,
@@ -39,13 +44,21 @@ const MANY = 5000
 
 export const outboundBufferPileup: Detector = {
   pattern: 'outbound-buffer-pileup',
-  diagnose: (lead, { readSource }) => inStreams(lead, readSource) ?? inClient(lead),
+  diagnose: (lead, { readSource }) =>
+    inStreams(lead, readSource) ??
+    inReadable(lead, readSource) ??
+    inWebStream(lead, readSource) ??
+    inChannel(lead, readSource) ??
+    inClient(lead),
 }
 
 /** A stream of which something waits. */
 interface Backlog {
   readonly state: number
+  /** Of those that are new, some. */
   readonly elements: readonly number[]
+  /** How many are new. */
+  readonly count: number
 }
 
 /** Writes that wait in Node's own streams. */
@@ -60,22 +73,35 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const path = inQueue ? lead.path : describePath(graph, backlogs[0]!.state)
   const at = path.findLastIndex(({ ordinal }) => isState(graph, ordinal))
   if (at < 1) return undefined
-  const waiting = backlogs.reduce((sum, { elements }) => sum + elements.length, 0)
+  const waiting = backlogs.reduce((sum, { count }) => sum + count, 0)
   const perSecond = waiting / (seconds.at(-1)! - seconds[0]!)
   const { shared, most } = sharedChunks(graph, backlogs)
   const kind = path[at - 1]!.node
   const states = [...new Set(backlogs.map(({ state }) => state))]
-  const bytes = sum(states.map((state) => numberAt(graph, state, 'length', 'outputSize')))
+  // What an objectMode stream counts are objects.
+  const isObjects = backlogs[0]!.elements.every((element) => {
+    const chunk = chunkOf(graph, element)
+    return !isText(graph, chunk) && !isBytes(graph, chunk)
+  })
+  const bytes = isObjects ? undefined : sum(states.map((state) => numberAt(graph, state, 'length', 'outputSize')))
   const bounds = states.map((state) => numberAt(graph, state, 'highWaterMark')).filter((bound) => bound !== undefined)
   const where = collectionAbove(of, path, at)
-  const streams = `${formatCount(states.length)} ${plural(states.length, kind)}`
+  const stream = path[at - 1]!.ordinal
+  const called = where ? undefined : nameUpTo(lead, stream)
+  const streams =
+    states.length === 1 && called !== undefined
+      ? `${called} (${withArticle(kind)})`
+      : `${formatCount(states.length)} ${plural(states.length, kind)}`
+  const writer = writingLine(lead, path, at, readSource)
+  const taker = takerOf(graph, stream)
+  const isFull = isReadableFull(graph, stream)
   const isBroadcast = most > 1 && shared > 0.5
   const amount = bytes === undefined ? `${formatCount(waiting)} writes wait` : `${formatBytes(bytes)} wait`
   const said = isBroadcast ? `, the same in up to ${formatCount(most)} of them: a broadcast to slow readers` : ''
   return {
     title: `${amount} to be sent in ${streams}${where && ` of ${where}`}, ${perSecond.toFixed(1)} writes more each second${said}`,
     cause: `${of.isolate} ${kind} ${where}`,
-    culprit: writingLine(of, path, at, readSource),
+    culprit: writer,
     ...(inQueue ? {} : { way: wayToWrites(of, backlogs[0]!) }),
     evidence: {
       streams: states.length,
@@ -84,29 +110,53 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
       newWritesPerSecond: round(perSecond),
       ...(bytes === undefined ? {} : { waitingBytes: bytes }),
       ...(bounds.length > 0 ? { highWaterMarkBytes: Math.max(...bounds) } : {}),
+      takenAt: placeIn(taker),
+      ...(isFull && { readableSideIsFull: true }),
       isBroadcast,
       ...(isBroadcast ? { receiversOfOneChunk: most, sharedShare: round(shared) } : {}),
       remote: states.map((state) => remoteOf(graph, path, state)).filter((peer) => peer !== undefined),
       counts: [...suspect.counts],
     },
-    advice: `Heed what write() returns: when it is false, write nothing more to that ${kind} until 'drain' (skip or drop messages meanwhile), and destroy ${withArticle(kind)} that stays behind${where && `, taking it out of ${where}`}; where the data can wait, use pipeline().`,
+    advice: `Heed what write() returns${writer ? ` (${shortPlace(writer)})` : ''}: when it is false, write nothing more to that ${kind} until 'drain' (skip or drop messages meanwhile), and destroy ${withArticle(kind)} that stays behind${where && `, taking it out of ${where}`}; where the data can wait, use pipeline().${taker ? ` What is written is taken one by one at ${shortPlace(taker)}: see whether that calls back, and how fast.` : ''}${isFull ? ` Its readable side is full: nobody reads what comes out of the ${kind}, or too slowly.` : ''}`,
   }
 }
 
 /** The program's line that writes: to what the path calls the stream, or else to anything that is no answer to a request. */
-function writingLine(
-  { graph }: IsolateHeap,
-  path: Lead['path'],
-  at: number,
-  readSource: ReadSource,
-): Culprit | undefined {
+function writingLine(lead: Lead, path: Lead['path'], at: number, readSource: ReadSource): Culprit | undefined {
+  const { graph } = lead.of
   const names = path.slice(1, at + 1).flatMap(({ edge }) => nameOfEdge(edge) ?? [])
+  const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead) }
+  for (const name of names.toReversed()) {
+    const found = /^_/.test(name) ? undefined : findCallOn({ ...flow, name }, /^(write|send)$/)
+    if (found) return found
+  }
   const line = findDoing(graph, readSource, [
     ...names.toReversed().map((name) => new RegExp(`this\\.${escaped(name)}\\s*\\.\\s*(write|send)\\s*\\(`)),
     ...names.toReversed().map((name) => new RegExp(`(?<![\\w$.])${escaped(name)}\\s*\\.\\s*(write|send)\\s*\\(`)),
     /(?<![\w$.])(?!(res|response|reply|console|process|log|logger)\b)[\w$]+\s*\.\s*(send|write|publish)\s*\(/,
   ])
   return line && lineAsCulprit(line)
+}
+
+/** Whether a stream that can be read as well has as much to be read as it may. */
+function isReadableFull(graph: HeapGraph, stream: number): boolean {
+  const state = property(graph, stream, '_readableState')
+  const [length, bound] = ['length', 'highWaterMark'].map((name) =>
+    state === undefined ? undefined : numberAt(graph, state, name),
+  )
+  return length !== undefined && bound !== undefined && bound > 0 && length >= bound
+}
+
+/** Where a stream of the program's own takes what is written to it. */
+function takerOf(graph: HeapGraph, stream: number): Culprit | undefined {
+  const prototype = property(graph, stream, '__proto__')
+  for (const name of ['_write', '_transform', '_writev']) {
+    const own = property(graph, stream, name)
+    const taker = own ?? (prototype === undefined ? undefined : property(graph, prototype, name))
+    const place = taker === undefined || !isFunction(graph, taker) ? undefined : placeOf(graph, taker)
+    if (place) return place
+  }
+  return undefined
 }
 
 /** Through what the program keeps the stream in, rather than through the request that the system has. */
@@ -136,13 +186,17 @@ function findBacklogs({ of, suspect }: Lead): Backlog[] {
   const look = (state: number, queue: number | undefined): void => {
     if (queue === undefined) return
     const elements: number[] = []
+    let count = 0
     let own = 0
-    for (const { type, target } of referencesOf(graph, queue, MANY)) {
+    // What has waited longest stands in front, and is old.
+    for (const { type, target } of referencesOf(graph, queue, Number.POSITIVE_INFINITY)) {
       if (type !== EdgeType.element || !isNew(of, target) || !isObject(graph, target)) continue
+      count++
+      if (elements.length === MANY) continue
       elements.push(target)
       if (reached.has(target) || reached.has(chunkOf(graph, target))) own++
     }
-    if (elements.length > 2 && own > 0) backlogs.push({ state, elements })
+    if (elements.length > 2 && own > 0) backlogs.push({ state, elements, count })
   }
   for (let node = 0; node < nodeCount; node++) {
     if (nodeType[node] !== NodeType.object) continue
@@ -216,6 +270,30 @@ function remoteOf(graph: HeapGraph, path: Lead['path'], state: number): string |
   const port = peer === undefined ? undefined : numberAt(graph, peer, 'port')
   const address = peer === undefined ? undefined : property(graph, peer, 'address')
   return address === undefined || port === undefined ? undefined : `${nodeName(graph, address)}:${port}`
+}
+
+/** Messages to another process, by send(): each is a request to write that only Node holds. */
+function inChannel(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
+  const { suspect, of } = lead
+  const { graph } = of
+  if (!isWrite(graph, suspect.sample)) return undefined
+  const done = property(graph, suspect.sample, 'oncomplete')
+  if (done === undefined || graph.sourceLocation(done)?.url !== 'node:internal/child_process') return undefined
+  const writer = findAnyCall({ sources: sourcesOf(readSource), urls: modulesOf(lead) }, /^send$/)
+  const { count, perSecond } = suspect
+  return {
+    title: `${formatCount(count)} messages more wait in the channel to another process, ${perSecond.toFixed(1)} more each second than it takes`,
+    cause: `${of.isolate} channel`,
+    culprit: writer,
+    evidence: {
+      kind: 'channel to another process',
+      newlyWaiting: count,
+      perSecond: round(perSecond),
+      bytesEach: Math.round(suspect.bytes / Math.max(1, count)),
+      counts: [...suspect.counts],
+    },
+    advice: `send()${writer ? ` (${shortPlace(writer)})` : ''} never waits: heed what it returns, which is false when much is under way, or wait for its callback, before sending more; and see what keeps the other process from reading (it may be busy, or stopped).`,
+  }
 }
 
 /** The queue of a client of a server, of a log's destination and the like: a list beside a stream, socket or file. */

@@ -79,7 +79,7 @@ export function elementsOf(graph: HeapGraph, node: number): number | undefined {
   return count
 }
 
-const NAMED = /^(?:\.|context variable '|\[symbol |\["?|entry ")(.+?)(?:'|"?\]|")?$/
+const NAMED = /^(?:\.|(?:context|local) variable '|\[symbol |\["?|entry ")(.+?)(?:'|"?\]|")?$/
 
 /** What a step of a path is called in the program: `trade` for `.trade`, `["trade"]` or `entry "trade"`. */
 export const edgeLabel = (edge: string): string | undefined =>
@@ -92,10 +92,10 @@ const HANDLES_OBJECT = 'owner_symbol'
  * What a step of a path is called, as the program would write it: `shutdown.signal`, from the last variable on;
  * undefined if it has no name.
  */
-export function nameUpTo({ path }: Lead, ordinal: number): string | undefined {
+export function nameUpTo({ path }: Pick<Lead, 'path'>, ordinal: number): string | undefined {
   const at = path.findIndex((step) => step.ordinal === ordinal)
   const edges = path.slice(0, at + 1).map(({ edge }) => edge)
-  const variable = edges.findLastIndex((edge) => edge.startsWith('context variable'))
+  const variable = edges.findLastIndex((edge) => /^(?:context|local) variable/.test(edge))
   // What V8 or Node refers to by itself has none of the names that led there.
   const unnamed = edges.findLastIndex((edge) => /^\((?!WeakMap)/.test(edge))
   const names = edges

@@ -1,19 +1,30 @@
 // `promise-pileup`: promises that nobody settles, with those who wait for them.
 
+import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import { settleable } from '../analysis/settling.ts'
+import { describeWay } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal, isObject, referencesOf } from '../graph/look.ts'
+import { internal, isObject, nodeName, referencesOf } from '../graph/look.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
+import { suspendedName } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
+import { edgeTarget } from '../snapshot/snapshot.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, Lead } from './detector.ts'
-import { functionsFrom, shortPlace } from './functions.ts'
+import { isNewestFirst, recursion } from './async-recursion.ts'
+import { findWait } from './awaits.ts'
+import type { Detector, Lead, Likelihood } from './detector.ts'
+import { findCallOn } from './flows.ts'
+import { functionsFrom, isWaiting, placeOf, shortPlace } from './functions.ts'
 import { isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
-import { isAwaited, isPromise, promiseIn } from './promises.ts'
-import { escaped, findLine, modulesOf, wherePut } from './statements.ts'
+import { isAwaited, isPromise, promiseIn, stuckAt } from './promises.ts'
+import { findLine, modulesOf, wherePut } from './statements.ts'
 import { reachedOf } from './surroundings.ts'
 
 const REACTION = 'system / PromiseReaction'
+const REQUEST = 'system / AsyncGeneratorRequest'
+/** Of promises that wait, so many must be beyond settling for it to be said of all. */
+const LOST = 0.95
 /** So many promises one behind another are a chain. */
 const CHAIN = 8
 
@@ -23,21 +34,33 @@ export const promisePileup: Detector = {
     const { suspect, of } = lead
     const { graph } = of
     const way = ownersOnWay(lead)
-    const promise = way.find((node) => isPromise(graph, node))
-    const onWay = way.filter((node) => isPromise(graph, node) && isNew(lead, node)).length
-    if (onWay >= CHAIN) return chain(lead, readSource)
-    const old = promise !== undefined && !isNew(lead, promise) ? promise : undefined
-    const reacting = old === undefined ? 0 : newReactions(lead, old)
-    if (old !== undefined && old === suspect.container && reacting >= 3)
+    const promises = way.filter((node) => isPromise(graph, node))
+    const fresh = promises.filter((node) => isNew(lead, node))
+    if (fresh.length >= CHAIN) {
+      return isNewestFirst(lead, fresh) ? recursion(lead, way, fresh, readSource) : chain(lead, readSource)
+    }
+    const old = promises.findLast((node) => !isNew(lead, node) && suspect.holders.includes(node))
+    const reacting = old === undefined ? 0 : newReactions(lead)
+    if (old !== undefined && reacting >= 3 * suspect.holders.length && isPromise(graph, suspect.container))
       return reactions(lead, old, reacting, readSource)
     // The last of the old promises has one reaction more, and all that is new hangs on that.
     if (reacting === 1 && suspect.counted === 'class' && isPromise(graph, suspect.holders[0]!))
       return chain(lead, readSource)
+    if (hasRequests(graph, suspect.container)) return requests(lead, readSource)
     if (suspect.counted !== 'class') return unsettled(lead, readSource)
     return isPromise(graph, suspect.sample) && chainFrom(graph, suspect.sample) >= CHAIN
       ? chain(lead, readSource)
       : undefined
   },
+}
+
+/** How sure it is of promises for which nothing is left that could settle them. */
+const PROVEN = 0.97
+
+function proven({ confidence, reason, bounded }: Likelihood, what: string): { likelihood: Likelihood } | undefined {
+  if (bounded) return undefined
+  const why = `${what} can never be settled: neither resolve nor reject is left in the heap, nor anything else that could do it`
+  return { likelihood: { confidence: Math.max(PROVEN, confidence), reason: `${reason}; ${why}` } }
 }
 
 /** Much is waiting for one old promise: each `Promise.race` with it, each `then`, leaves something on it. */
@@ -50,34 +73,42 @@ function reactions(
   const { suspect } = lead
   const perSecond = (suspect.perSecond * count) / suspect.count
   const name = nameUpTo(lead, promise)
+  const others = suspect.holders.length - 1
   const it = name === undefined ? 'one promise' : `the promise ${name}`
-  const culprit = whereAwaited(lead, name, readSource)
+  const all = others > 0 ? `${it}, and ${formatCount(others)} more like it` : it
+  const culprit = whereAwaited(lead, promise, name, readSource)
   const bytesEach = Math.round(suspect.bytes / count)
+  const canSettle = settleable(lead.of.graph)(promise)
+  const settled = canSettle ? 'it has not been settled' : 'nothing can settle it any more'
   return {
-    title: `${formatCount(count)} reactions wait on ${it}, ${perSecond.toFixed(1)} more each second: it is never settled`,
+    title: `${formatCount(count)} reactions wait on ${all}, ${perSecond.toFixed(1)} more each second: ${settled}`,
+    ...(!canSettle && proven(lead.likelihood, 'the promise')),
     culprit,
     evidence: {
       kind: 'reactions on one promise',
       promise: name ?? null,
       reactions: count,
+      resolversReachable: canSettle,
       perSecond: Math.round(perSecond * 10) / 10,
       bytesEach,
       keeps: keeps(lead),
     },
-    advice: `Do not race or await ${name ?? 'a promise that lives as long as the process'} again and again${
+    advice: `${canSettle ? '' : `Nobody has kept what would settle ${name ?? 'the promise'}. `}Do not race or await ${name ?? 'a promise that lives as long as the process'} again and again${
       culprit ? ` (${shortPlace(culprit)})` : ''
     }: each time leaves a reaction on it, with its result (${formatBytes(bytesEach)}). Look at a flag or an AbortSignal instead, or listen once and take the listener off.`,
   }
 }
 
-function newReactions(lead: Lead, promise: number): number {
+/** Of all promises that gained something. */
+function newReactions(lead: Lead): number {
   const { graph } = lead.of
+  const promises = new Set(lead.suspect.holders.filter((node) => isPromise(graph, node)))
   const { nodeCount, nodeName: names, strings } = graph.snapshot
   const name = strings.indexOf(REACTION)
   const { owner } = graph.ownership
   let count = 0
   for (let node = 0; node < nodeCount && name >= 0; node++) {
-    if (names[node] === name && owner[node] === promise && isNew(lead, node)) count++
+    if (names[node] === name && promises.has(owner[node]!) && isNew(lead, node)) count++
   }
   return count
 }
@@ -129,9 +160,13 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
   const culprit = links.find((each) => each !== undefined) ?? places[0]
   const bytesEach = Math.round(suspect.bytes / count)
   // The path ends at the promise that settles next, which may be held elsewhere than the chain's end.
+  const front = ownersOnWay(lead).find((node) => isPromise(graph, node))
+  const canSettle = front === undefined || settleable(graph)(front)
+  const stuckOn = canSettle ? undefined : nameOfStuck(graph, front)
   const appendedBy = culprit && readSource(culprit.url)?.split('\n')[culprit.line - 1]?.trim().slice(0, 160)
   return {
-    title: `A chain of promises grew by ${formatCount(count)}, ${perSecond.toFixed(1)} more each second: what they wait for comes more slowly`,
+    title: `A chain of promises grew by ${formatCount(count)}, ${perSecond.toFixed(1)} more each second: ${canSettle ? 'what they wait for comes more slowly' : 'what they wait for can never come'}`,
+    ...(!canSettle && proven(lead.likelihood, 'what they wait for')),
     culprit,
     way: wayToEnd(lead),
     evidence: {
@@ -140,10 +175,21 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
       perSecond: Math.round(perSecond * 10) / 10,
       bytesEach,
       keeps: keeps(lead),
+      resolversReachable: canSettle,
+      ...(canSettle ? {} : { stuckOn: stuckOn ?? null }),
       ...(appendedBy ? { appendedBy } : {}),
     },
-    advice: `More is appended to the chain${culprit ? ` at ${shortPlace(culprit)}` : ''} than it gets done, and each link keeps ${formatBytes(bytesEach)}: do one piece of work for all who wait, put a bound on how many may wait, or make callers wait before they add more.`,
+    advice: !canSettle
+      ? `Nothing that is appended${culprit ? ` at ${shortPlace(culprit)}` : ''} will ever be done, as the first of them waits for ${stuckOn ?? 'a promise'}, for which nobody has kept resolve and reject: settle it on every way out, by a timeout at the least. Each link keeps ${formatBytes(bytesEach)}.`
+      : `More is appended to the chain${culprit ? ` at ${shortPlace(culprit)}` : ''} than it gets done, and each link keeps ${formatBytes(bytesEach)}: do one piece of work for all who wait, put a bound on how many may wait, or make callers wait before they add more.`,
   }
+}
+
+/** What the promise is called at which a chain is stuck, where it is a variable or a property of the program's. */
+function nameOfStuck(graph: HeapGraph, front: number): string | undefined {
+  const stuck = stuckAt(graph, front)
+  const path = describeWay(graph, pathTo(graph.paths, stuck))
+  return path.at(-1)?.ordinal === stuck ? nameUpTo({ path }, stuck) : undefined
 }
 
 /** Promises, or what would settle them, that are kept somewhere and never settled. */
@@ -155,26 +201,69 @@ function unsettled(lead: Lead, readSource: ReadSource): ReturnType<Detector['dia
   if (!onlyGains(lead)) return undefined
   const piled = piledUp(lead, 200)
   const promises = piled.map((node) => promiseIn(graph, node))
-  const waiting = promises.filter((promise) => promise !== undefined && isAwaited(graph, promise)).length
+  const asked = promises.filter((promise) => promise !== undefined && isAwaited(graph, promise))
+  const waiting = asked.length
   if (waiting < 0.8 * piled.length) return undefined
+  const lost = asked.filter((promise) => !settleable(graph)(promise!)).length
+  const isLost = lost >= LOST * asked.length
   const awaits = functionsFrom(lead, [promises.find((promise) => promise !== undefined)!])[0]
   const { count, perSecond } = suspect
   const bytesEach = Math.round(suspect.bytes / count)
   const culprit = wherePut(readSource, modulesOf(lead), name) ?? awaits
   return {
-    title: `${formatCount(count)} promises in ${name} were never settled, ${perSecond.toFixed(1)} more each second`,
+    title: `${formatCount(count)} promises in ${name} ${isLost ? 'can never be' : 'were never'} settled, ${perSecond.toFixed(1)} more each second`,
+    ...(isLost && proven(lead.likelihood, 'they')),
     culprit,
     evidence: {
       kind: 'never settled',
       keptIn: name,
       promises: count,
       perSecond: Math.round(perSecond * 10) / 10,
+      resolversReachable: lost === 0 ? true : isLost ? false : null,
       awaitedShare: Math.round((100 * waiting) / piled.length) / 100,
       awaitedAt: awaits ? shortPlace(awaits) : null,
       bytesEach,
       keeps: keeps(lead),
     },
-    advice: `Reject what waits in ${name} after a while (a timer that is cleared when the answer comes) and when the connection is lost, and take it out: each keeps ${formatBytes(bytesEach)} of the function that awaits it.`,
+    advice: isLost
+      ? `Whoever makes these promises lets go of resolve and reject without calling them: call one of the two on every way out${awaits ? ` (they are awaited at ${shortPlace(awaits)})` : ''}, and take what was given up out of ${name}: each keeps ${formatBytes(bytesEach)} of the function that awaits it.`
+      : `Reject what waits in ${name} after a while (a timer that is cleared when the answer comes) and when the connection is lost, and take it out: each keeps ${formatBytes(bytesEach)} of the function that awaits it.`,
+  }
+}
+
+/** V8 keeps calls of next() that an async generator has not got to in a list of its own. */
+function hasRequests(graph: HeapGraph, node: number): boolean {
+  const { firstEdge, edges } = graph.snapshot
+  for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+    if (nodeName(graph, edgeTarget(edges[edge]!)) === REQUEST) return isWaiting(graph, node)
+  }
+  return false
+}
+
+/** next() is called more often than an async generator yields. */
+function requests(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = lead
+  const { graph } = of
+  const { count, perSecond } = suspect
+  const name = nameUpTo(lead, suspect.container) ?? 'an async generator'
+  const called = suspendedName(graph, suspect.container)
+  const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
+  const culprit = findCallOn(flow, /^(next|return|throw)$/)
+  const place = placeOf(graph, suspect.container)
+  const bytesEach = Math.round(suspect.bytes / count)
+  return {
+    title: `${formatCount(count)} calls of next() wait in ${name}, ${perSecond.toFixed(1)} more each second than ${called ? `${called}()` : 'it'} yields`,
+    culprit,
+    evidence: {
+      kind: 'requests of an async generator',
+      generator: name,
+      function: called || null,
+      yieldsAt: place ? shortPlace(place) : null,
+      promises: count,
+      perSecond: Math.round(perSecond * 10) / 10,
+      bytesEach,
+    },
+    advice: `Await each next()${culprit ? ` (${shortPlace(culprit)})` : ''} before the one after it, as for await does, or begin a generator for each of several consumers: an async generator does one thing after the other, and keeps a promise for each call that waits.`,
   }
 }
 
@@ -192,24 +281,23 @@ function keeps({ suspect, of }: Lead): Record<string, number> {
   return Object.fromEntries([...bytes].sort((a, b) => b[1] - a[1]).slice(0, 4))
 }
 
-/** The statement that waits for a promise: a race first, as that is begun again and again. */
-function whereAwaited(lead: Lead, name: string | undefined, readSource: ReadSource): Culprit | undefined {
-  const functions = functionsFrom(lead, [lead.suspect.sample])
-  const urls = [...new Set([...functions.map(({ url }) => url), ...modulesOf(lead)])]
-  const it = name === undefined ? undefined : `(?<![\\w$])${escaped(name.replace(/^.*\./, ''))}(?![\\w$])`
-  const patterns = [
-    ...(it
-      ? [
-          `Promise\\s*\\.\\s*(?:race|any|all|allSettled)\\s*\\(.*${it}`,
-          `${it}\\s*\\.\\s*then\\s*\\(`,
-          `await\\s+(?:[\\w$.]+\\.)?${it}`,
-        ]
-      : []),
-    'Promise\\s*\\.\\s*race\\s*\\(',
-  ]
-  for (const pattern of patterns) {
-    const found = findLine(readSource, urls, new RegExp(pattern))
-    if (found) return found
-  }
-  return functions[0]
+/**
+ * The statement that waits for a promise: in a function that is suspended with it on the way, or that what came leads to,
+ * or, where it has a name, anywhere in the program.
+ */
+function whereAwaited(
+  lead: Lead,
+  promise: number,
+  name: string | undefined,
+  readSource: ReadSource,
+): Culprit | undefined {
+  const { of, way, suspect } = lead
+  const frames = way
+    .slice(0, way.indexOf(promise))
+    .filter((node) => isWaiting(of.graph, node))
+    .flatMap((node) => placeOf(of.graph, node) ?? [])
+  const functions = functionsFrom(lead, [suspect.sample])
+  const places = [...frames.toReversed(), ...functions]
+  const urls = [...new Set([...places.map(({ url }) => url), ...modulesOf(lead)])]
+  return findWait(sourcesOf(readSource), places, urls, name) ?? functions[0] ?? frames.at(-1)
 }

@@ -2,8 +2,11 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, nodeName, property } from '../graph/look.ts'
+import { registersOf } from '../graph/suspended.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { edgeTarget } from '../snapshot/snapshot.ts'
+
+const REACTION = 'system / PromiseReaction'
 
 export const isPromise = (graph: HeapGraph, node: number): boolean =>
   isObject(graph, node) && nodeName(graph, node) === 'Promise'
@@ -11,7 +14,7 @@ export const isPromise = (graph: HeapGraph, node: number): boolean =>
 /** A promise that somebody waits for. V8 writes one that nobody waits for like one that is settled with a small number. */
 export function isAwaited(graph: HeapGraph, promise: number): boolean {
   const reactions = internal(graph, promise, 'reactions_or_result')
-  return reactions !== undefined && nodeName(graph, reactions) === 'system / PromiseReaction'
+  return reactions !== undefined && nodeName(graph, reactions) === REACTION
 }
 
 /** The promise that a function settles, if it is one of the two that `new Promise` hands out. */
@@ -25,6 +28,46 @@ export function settledBy(graph: HeapGraph, node: number): number | undefined {
     if (isPromise(graph, target)) return target
   }
   return undefined
+}
+
+/** How far it is asked what a promise waits for. */
+const FAR = 100
+
+/** Of a promise that waits for others, which wait for others: the one at the end of that. */
+export function stuckAt(graph: HeapGraph, promise: number): number {
+  let at = promise
+  const seen = new Set<number>()
+  for (let depth = 0; depth < FAR && !seen.has(at); depth++) {
+    seen.add(at)
+    const next = waitsFor(graph, at)
+    if (next === undefined) break
+    at = next
+  }
+  return at
+}
+
+/** The promise whose reaction settles this one, or for which the async function waits that returns to it. */
+function waitsFor(graph: HeapGraph, promise: number): number | undefined {
+  for (const { node } of graph.retainers(promise)) {
+    const parent = reactsTo(graph, node)
+    if (parent !== undefined && parent !== promise) return parent
+    if (registersOf(graph, node) === undefined) continue
+    for (const { node: context } of graph.retainers(node)) {
+      if (!nodeName(graph, context).startsWith('system / Context')) continue
+      for (const { node: resume } of graph.retainers(context)) {
+        const reaction = isFunction(graph, resume) ? graph.retainers(resume) : []
+        const awaited = reaction.map((each) => reactsTo(graph, each.node)).find((each) => each !== undefined)
+        if (awaited !== undefined && awaited !== promise) return awaited
+      }
+    }
+  }
+  return undefined
+}
+
+/** Of a reaction, the promise that it is one to. */
+function reactsTo(graph: HeapGraph, node: number): number | undefined {
+  const owner = graph.ownership.owner[node]!
+  return nodeName(graph, node) === REACTION && owner !== node && owner < graph.snapshot.nodeCount ? owner : undefined
 }
 
 const RESOLVERS = ['resolve', '_resolve', 'reject', '_reject', 'resolver', 'done', 'callback', 'cb']

@@ -12,7 +12,7 @@ import { shortPlace } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { nameUpTo, ownersOnWay } from './piled-up.ts'
 import { endOf, escaped, findLine, modulesOf, wherePut } from './statements.ts'
-import { reachedOf } from './surroundings.ts'
+import { isKeptByNode, reachedOf } from './surroundings.ts'
 
 /** So much of what stays must be texts of the kind in question. */
 const MOSTLY = 0.6
@@ -30,6 +30,8 @@ function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   const { suspect, of } = lead
   const { graph } = of
   const { nodeType } = graph.snapshot
+  // What Node cuts, and keeps itself, is none of the program's to copy.
+  if (isKeptByNode(lead)) return undefined
   /** By parent: how many slices. */
   const parents = new Map<number, number>()
   for (const node of reachedOf(lead, (name) => name === '(sliced string)')) {
@@ -52,7 +54,8 @@ function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   const name = nameUpTo(lead, suspect.container) ?? lead.name
   const bytesEach = Math.round(parentBytes / count)
   const perSecond = (suspect.perSecond * count) / suspect.count
-  const culprit = whereCut(lead, name, readSource)
+  const { place: culprit, isCut } = whereCut(lead, name, readSource)
+  const at = culprit ? ` (${isCut ? 'cut' : 'put there'} at ${shortPlace(culprit)})` : ''
   return {
     title: `${formatCount(count)} pieces of strings in ${name} keep the ${formatBytes(parentBytes)} that they were cut from, ${formatBytes(parentBytes / parents.size)} each, ${perSecond.toFixed(1)} more each second`,
     culprit,
@@ -67,7 +70,7 @@ function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
       perSecond: Math.round(perSecond * 10) / 10,
       longestParentStartsWith: stringText(graph, longest, 60),
     },
-    advice: `Copy the piece before it goes into ${name}${culprit ? ` (cut at ${shortPlace(culprit)})` : ''}, as in Buffer.from(piece).toString(): slice, substring, split and regular expressions return views that keep the whole string.`,
+    advice: `Copy the piece before it goes into ${name}${at}, as in Buffer.from(piece).toString(): slice, substring, split and regular expressions return views that keep the whole string, and so do Node's readline, querystring and URL.`,
   }
 }
 
@@ -83,15 +86,19 @@ function isHeldBySlicesOnly(graph: HeapGraph, parent: number): boolean {
   )
 }
 
-/** The statement that cuts: beside what puts it there, in the function that is called there, or else anywhere. */
-function whereCut(lead: Lead, name: string, readSource: ReadSource): Culprit | undefined {
+/** The statement that cuts: beside what puts it there, or in the function that is called there; else what puts it there. */
+function whereCut(
+  lead: Lead,
+  name: string,
+  readSource: ReadSource,
+): { readonly place: Culprit | undefined; readonly isCut: boolean } {
   const cut = /\.\s*(?:slice|substring|substr|split|match|matchAll|exec|trim|trimStart|trimEnd)\s*\(/
   const urls = modulesOf(lead)
   const put = wherePut(readSource, urls, name)
-  if (!put) return findLine(readSource, urls.slice(0, 1), cut)
+  if (!put) return { place: undefined, isCut: false }
   const { url, line } = put
   const beside = findLine(readSource, [url], cut, { from: Math.max(1, line - 4), to: line + 1 })
-  if (beside) return beside
+  if (beside) return { place: beside, isCut: true }
   const text =
     readSource(url)
       ?.split('\n')
@@ -108,9 +115,9 @@ function whereCut(lead: Lead, name: string, readSource: ReadSource): Culprit | u
     )
     const inside =
       declared && findLine(readSource, [url], cut, { from: declared.line, to: endOf(readSource, declared) })
-    if (inside) return { ...inside, function: called! }
+    if (inside) return { place: { ...inside, function: called! }, isCut: true }
   }
-  return findLine(readSource, [url], cut) ?? put
+  return { place: put, isCut: false }
 }
 
 /** A text that was added to again and again is a tree of its pieces until somebody reads it. */

@@ -16,7 +16,7 @@ export interface Place {
   readonly node: number
 }
 
-const NAMED = /^(?:\.|context variable '|\[symbol |\["?)([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
+const NAMED = /^(?:\.|(?:context|local) variable '|\[symbol |\["?)([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 /** So far above what is too many, in steps that a reader sees, something still is its container's. */
 const FAR = 8
 
@@ -35,6 +35,15 @@ export function placesOf({ of, path }: Lead): Place[] {
     places.push({ name, host: path[i - 1]!.ordinal, node: path[i]!.ordinal })
   }
   return places
+}
+
+/** Whether what a lead piles up in is one of Node's own collections, rather than one that the program has made. */
+export function isKeptByNode({ of: { graph }, path, suspect: { container } }: Lead): boolean {
+  const at = path.findLastIndex(({ ordinal }) => ordinal === container)
+  const urls = path
+    .slice(0, at < 0 ? path.length - 1 : at + 1)
+    .map(({ ordinal }) => graph.moduleScopes.get(ordinal) ?? graph.sourceLocation(ordinal)?.url)
+  return urls.findLast((url) => url !== undefined)?.startsWith('node:') === true
 }
 
 const isOld = (of: IsolateHeap, node: number): boolean => !isNew(of, node) || of.heap.lineage === undefined

@@ -1,5 +1,6 @@
 // `task-queue-pileup`: work is handed over faster than it is done, to a thread's port or to a queue in front of workers.
 
+import { sourcesOf } from '../analysis/app-modules.ts'
 import { describeNode } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberOf, property } from '../graph/look.ts'
@@ -7,10 +8,13 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead, Likelihood } from './detector.ts'
-import { lineOf } from './functions.ts'
-import { onlyGains } from './piled-up.ts'
+import { inEventIterator } from './event-iterators.ts'
+import { type Flow, findAnyCall, findCallOn, findSettingOf } from './flows.ts'
+import { placeIn, shortPlace } from './functions.ts'
+import { nameUpTo, onlyGains } from './piled-up.ts'
 import { promiseIn } from './promises.ts'
 import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
+import { modulesOf } from './statements.ts'
 import { countsOver, isNew, membersOf, nameOfEdge, type Place, placesOf, plainName, thingsOf } from './surroundings.ts'
 
 /** What a program calls that which waits to be done. */
@@ -24,7 +28,7 @@ const TASK = /^(run|fn|task|job|callback|cb|resolve|reject|done|promise|deferred
 
 export const taskQueuePileup: Detector = {
   pattern: 'task-queue-pileup',
-  diagnose: (lead, captures) => inPort(lead, captures) ?? inQueue(lead),
+  diagnose: (lead, captures) => inPort(lead, captures) ?? inEventIterator(lead, captures.readSource) ?? inQueue(lead),
 }
 
 /** Messages that wait in the port of a thread which is busy with others. */
@@ -34,30 +38,52 @@ function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | und
   const messages = suspect.className === 'Node / Message'
   const senders = isolates.filter((each) => each !== of)
   const posting = messages ? findPosting(senders, of.isolate, readSource) : undefined
+  const port = path.find(({ node }) => /^(MessagePort|BroadcastChannel)$/.test(node))
+  const name = port && nameUpTo(lead, port.ordinal)
+  const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
+  // Both ends may be in one thread.
+  const writer = posting ? lineAsCulprit(posting) : messages ? findAnyCall(flow, /^postMessage$/) : undefined
+  const reader =
+    name === undefined
+      ? undefined
+      : (findCallOn(flow, /^(on|once|addEventListener)$/, 'message') ?? findSettingOf(flow, /^onmessage$/))
   const waiting = Math.round(suspect.counts.at(-1)!)
-  const said = posting ? `, posted at ${lineOf(posting)}` : ''
+  const said = writer ? `, posted at ${shortPlace(writer)}` : ''
+  const where = name === undefined ? `a port of ${of.isolate}` : `${name} of ${of.isolate}`
   return {
-    title: `${formatCount(waiting)} messages wait in a port of ${of.isolate}, ${suspect.perSecond.toFixed(1)} more each second than it takes${said}`,
+    title: `${formatCount(waiting)} messages wait in ${where}, ${suspect.perSecond.toFixed(1)} more each second than it takes${said}`,
     likelihood: steadily(lead),
-    culprit: posting && lineAsCulprit(posting),
+    culprit: writer,
     cause: `port of ${of.isolate}`,
     evidence: {
       receiver: of.isolate,
-      sender: posting?.isolate ?? null,
-      postedAt: posting ? { url: posting.url, line: posting.line, text: posting.text.trim().slice(0, 120) } : null,
+      sender: posting?.isolate ?? (writer ? of.isolate : null),
+      postedAt: placeIn(writer),
+      readAt: placeIn(reader),
       waitingMessages: waiting,
       perSecond: Math.round(suspect.perSecond * 10) / 10,
       counts: [...suspect.counts],
     },
-    advice: `postMessage() never waits. Let ${of.isolate} answer each message (or each tenth) and have the sender post only so many as were answered (credits), keep what is beyond that in a bounded queue, or refuse it; or give the work to more threads.`,
+    advice: `postMessage() never waits${writer ? ` (${shortPlace(writer)})` : ''}. ${
+      reader ? `What takes the messages stands at ${shortPlace(reader)}. ` : ''
+    }Let ${of.isolate} answer each message (or each tenth) and have the sender post only so many as were answered (credits), keep what is beyond that in a bounded queue, or refuse it; or give the work to more threads.`,
   }
 }
 
 /** So many may wait at any moment in a thread that is busy. */
 const FEW_MESSAGES = 250
 
-/** Few messages that happen to wait at the last look are no pile. */
-function steadily({ suspect: { counts }, likelihood }: Lead): Likelihood {
+/** Where as many wait for each second that the thread stood still, or nearly so, they came in just that time. */
+const AS_MANY = 1.5
+
+/** Few messages that happen to wait at the last look are no pile, nor are those that the look itself has held up. */
+function steadily({ suspect: { counts }, likelihood, of: { pausedMs } }: Lead): Likelihood {
+  const rates = counts.map((count, i) => count / Math.max(1, pausedMs?.[i] ?? 0))
+  if (pausedMs && rates.at(-1)! <= AS_MANY * Math.min(...rates)) {
+    const stood = pausedMs.map((ms) => (ms / 1000).toFixed(1)).join(', ')
+    const reason = `they came while the thread stood still for its snapshots (for ${stood} s): no more wait for each second of that than before`
+    return { confidence: 0.2, reason }
+  }
   if (counts.at(-1)! < FEW_MESSAGES) return { confidence: 0.2, reason: 'few messages wait, as in any busy thread' }
   const gains = counts.slice(1).map((count, step) => count - counts[step]!)
   const average = gains.reduce((sum, gain) => sum + gain, 0) / gains.length

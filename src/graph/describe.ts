@@ -8,6 +8,7 @@ import type { HeapGraph } from './heap-graph.ts'
 import { nodesNamed } from './named.ts'
 import { pathTo } from './paths.ts'
 import { ROOT } from './roots.ts'
+import { suspendedBy, suspendedName } from './suspended.ts'
 
 /** One step of a retaining path: what the node in front calls this one, and what this one is. */
 export interface PathStep {
@@ -133,10 +134,13 @@ export function describeNode(graph: HeapGraph, node: number): string {
     case NodeType.consString:
     case NodeType.slicedString:
       return `string ${JSON.stringify(stringText(graph, node, MAX_NAME, MAX_PARTS_IN_WORDS))}`
-    case NodeType.object:
+    case NodeType.object: {
       if (name.startsWith('system / Context')) return 'scope'
+      const suspended = suspendedName(graph, node)
+      if (suspended !== undefined) return `suspended function ${suspended || '(anonymous)'}`
       if (name === 'Array') return `Array[${formatCount(elementCount(graph, node))}]`
       return short
+    }
     case NodeType.symbol:
       return `symbol ${short}`
     case NodeType.regexp:
@@ -200,7 +204,10 @@ function describeEdge(graph: HeapGraph, holder: number, edge: number): string {
     }
     default: {
       const internal = strings.get(name)
-      if (/^\d+$/.test(internal)) return entryKey(graph, holder, edge)
+      const local = graph.locals.get(edge)
+      if (local !== undefined) return `local variable '${local}'`
+      if (/^\d+$/.test(internal))
+        return suspendedBy(graph, holder) === undefined ? entryKey(graph, holder, edge) : '(local variable)'
       if (internal === 'context') return 'closed over'
       if (internal === 'previous') return 'outer scope'
       if (internal === 'value') {

@@ -94,6 +94,15 @@ export function numberOf(graph: HeapGraph, node: number | undefined): number | u
 export const numberAt = (graph: HeapGraph, node: number, ...names: readonly string[]): number | undefined =>
   numberOf(graph, property(graph, node, ...names))
 
+/** What V8 calls undefined, null, true and false: each by its name from Node 24 on, before by one name. */
+export const ODDBALLS = ['system / Oddball', 'undefined', 'null', 'true', 'false'] as const
+
+const oddballs = new Set<string>(ODDBALLS)
+
+/** Whether it is none of the program's objects, but undefined, null, true or false. */
+export const isOddball = (graph: HeapGraph, node: number): boolean =>
+  graph.snapshot.nodeType[node] === NodeType.hidden && oddballs.has(nodeName(graph, node))
+
 /** V8's name for the node: of objects, the constructor's. */
 export const nodeName = ({ snapshot }: HeapGraph, node: number): string =>
   snapshot.strings.get(snapshot.nodeName[node]!)

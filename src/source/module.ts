@@ -82,7 +82,7 @@ function blocksOf({ source, functions, classes }: SyntaxTree): Block[] {
 }
 
 /** Where V8 says that a function is: at its parameters. */
-function startOf(source: string, node: FunctionNode): number {
+export function startOf(source: string, node: FunctionNode): number {
   if (node.type === 'ArrowFunctionExpression') {
     return node.async
       ? node.start + /^async\s*/.exec(source.slice(node.start, node.start + 100))![0].length

@@ -72,6 +72,16 @@ export class OriginalNames {
     return binding ? this.#nameOf(binding.declared, found.tree) : null
   }
 
+  /** What the source calls a variable of the function at a place; undefined where it says nothing of it. */
+  localOf(place: ScriptPlace, name: string): string | undefined {
+    const found = this.#find(place)
+    if (!found) return undefined
+    const { tree, offset } = found
+    const owner = functionAt(tree, offset)
+    const binding = tree.bindings.get(name)?.find(({ declared }) => functionAround(declared) === owner)
+    return binding && this.#nameOf(binding.declared, tree)
+  }
+
   /** Only what has a map is read for its names. */
   #find({ url, line, column }: ScriptPlace): { tree: SyntaxTree; offset: number } | undefined {
     if (!this.#scripts.mapPosition(url, line, column)) return undefined

@@ -1,0 +1,126 @@
+// Async functions that call themselves and wait for that, or return it: no call is over before the last one is, which never comes.
+
+import { sourcesOf } from '../analysis/app-modules.ts'
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { referencesOf } from '../graph/look.ts'
+import { suspendedName } from '../graph/suspended.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import { findOwnCall } from './awaits.ts'
+import type { Detector, Lead } from './detector.ts'
+import { functionsFrom, isWaiting, placeIn, placeOf, shortPlace } from './functions.ts'
+import { isNew, mostCommon } from './piled-up.ts'
+import { isPromise } from './promises.ts'
+import { reachedOf } from './surroundings.ts'
+
+/** Functions on the way that are looked at. */
+const MOST = 200
+
+/**
+ * Whether the promises of a chain are older the further they are from its front: each waits for one that was made after
+ * it. In a queue it is the other way round.
+ */
+export function isNewestFirst({ of, suspect }: Lead, promises: readonly number[]): boolean {
+  const born = of.heap.lineage?.born
+  const [first, last] = [promises[0], promises.at(-1)]
+  if (!born || first === undefined || last === undefined) return false
+  if (born[first] !== born[last]) return born[first]! > born[last]!
+  // All came in one step: what the chain ends with is from before.
+  return of.heap.lineage!.steps === 1 && leadsToOld(of.graph, born, suspect.sample)
+}
+
+function leadsToOld(graph: HeapGraph, born: Uint16Array, from: number): boolean {
+  const queue = [from]
+  const seen = new Set(queue)
+  for (let i = 0; i < queue.length && i < 20_000; i++) {
+    for (const { target } of referencesOf(graph, queue[i]!, 20)) {
+      if (seen.has(target)) continue
+      if (born[target] === 0) {
+        if (isPromise(graph, target)) return true
+        continue
+      }
+      seen.add(target)
+      queue.push(target)
+    }
+  }
+  return false
+}
+
+/**
+ * @param way ordinals, without stores
+ * @param promises those on it that are new
+ */
+export function recursion(
+  lead: Lead,
+  way: readonly number[],
+  promises: readonly number[],
+  readSource: ReadSource,
+): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = lead
+  const { graph } = of
+  const inReach = reachedOf(lead, (name) => name === 'Promise').filter((node) => isPromise(graph, node)).length
+  const waiting = way.filter((node) => isNew(lead, node) && isWaiting(graph, node)).slice(0, MOST)
+  const frames = waiting.flatMap((node) => {
+    const place = placeOf(graph, node)
+    return place ? [{ ...place, function: suspendedName(graph, node) ?? null, node }] : []
+  })
+  const common = mostCommon(frames, keyOf)
+  const callback = common ? undefined : functionsFrom(lead, [promises[0]!], { waiting: true })[0]
+  const caller: Culprit | undefined = common ?? callback
+  // One call may have more promises than one: what it awaits is one as well.
+  const calls = common ? callsOf(lead, common) : 0
+  const count = calls >= 0.2 * inReach ? calls : inReach
+  const perSecond = (suspect.perSecond * count) / Math.max(1, suspect.count)
+  const name = caller?.function ?? ''
+  const culprit =
+    caller && (waitsAt(lead, frames, caller) ?? findOwnCall(sourcesOf(readSource), caller, name) ?? caller)
+  const bytesEach = Math.round(suspect.bytes / Math.max(1, count))
+  const called = name === '' ? 'an async function' : `${name}()`
+  const at = culprit ? ` (${shortPlace(culprit)})` : ''
+  const inPackage = culprit?.package ?? undefined
+  return {
+    title: `${formatCount(count)} calls of ${called} are not over, ${perSecond.toFixed(1)} more each second: each waits for the promise of the next one${at}`,
+    culprit,
+    evidence: {
+      kind: 'async recursion',
+      function: name || null,
+      calls: count,
+      promises: inReach,
+      perSecond: Math.round(perSecond * 10) / 10,
+      bytesEach,
+      callsItselfAt: placeIn(culprit),
+      package: inPackage ?? null,
+    },
+    advice: `${
+      inPackage === undefined
+        ? `Make ${called} a loop, for (;;) { … await … }, in place of the call${at} whose promise it returns or awaits; or make that call without return and await, and catch what it throws.`
+        : `This is in ${inPackage}${at}, whose ${called} returns or awaits a call of itself: look for a version of ${inPackage} in which that is a loop. Until then, it ends when the work that it tries again succeeds, or is given up.`
+    } As it is, no call ends before the last one, and each keeps ${formatBytes(bytesEach)}.`,
+  }
+}
+
+const keyOf = ({ url, line, column }: Culprit): string => `${url}:${line}:${column}`
+
+function callsOf(lead: Lead, place: Culprit): number {
+  const { graph } = lead.of
+  let count = 0
+  for (const node of lead.suspect.reached) {
+    if (!isWaiting(graph, node)) continue
+    const own = placeOf(graph, node)
+    if (own && keyOf(own) === keyOf(place)) count++
+  }
+  return count
+}
+
+/** Where calls that wait for the next one were seen to wait, by the living process; the first waits for something else. */
+function waitsAt(
+  { of }: Lead,
+  frames: readonly (Culprit & { readonly node: number })[],
+  caller: Culprit,
+): Culprit | undefined {
+  for (const { node, ...frame } of frames.slice(1)) {
+    const seen = keyOf(frame) === keyOf(caller) ? of.frames?.get(of.graph.snapshot.nodeId[node]!) : undefined
+    if (seen) return { ...frame, line: seen.line, column: seen.column }
+  }
+  return undefined
+}

@@ -1,0 +1,77 @@
+// `for await` over events.on(), and iterators of it that nobody reads: events wait in them without any bound.
+
+import { sourcesOf } from '../analysis/app-modules.ts'
+import type { ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { internal, isFunction, isObject, property, referencesOf } from '../graph/look.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Diagnosis, Lead } from './detector.ts'
+import { type Flow, findAwaitingLoop, findCallOn, findHandingTo } from './flows.ts'
+import { placeIn, shortPlace } from './functions.ts'
+import { nameUpTo } from './piled-up.ts'
+import { modulesOf } from './statements.ts'
+import { membersOf, nameOfEdge } from './surroundings.ts'
+
+/** What Node keeps them in: lib/events.js, on(). */
+const WAITING = 'unconsumedEvents'
+
+export function inEventIterator(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
+  const { of, path, suspect } = lead
+  const { graph } = of
+  const i = path.findLastIndex(({ edge }) => nameOfEdge(edge) === WAITING)
+  const scope = path[i - 1]?.ordinal
+  if (scope === undefined || !isOfEvents(graph, path, i)) return undefined
+  const events = path.findLastIndex(({ edge }, step) => step < i && nameOfEdge(edge) === '_events')
+  const emitter = events < 1 ? undefined : path[events - 1]!.ordinal
+  const name = emitter === undefined ? undefined : nameUpTo(lead, emitter)
+  const event = emitter === undefined ? undefined : eventOf(graph, emitter, scope)
+  const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
+  const loop = name === undefined ? undefined : findAwaitingLoop(flow)
+  const made = name === undefined ? undefined : findHandingTo(flow, /^on$/)
+  const writer = findCallOn(flow, /^emit$/, event)
+  const reader = loop ?? made
+  const iterator = `on(${name ?? 'an emitter'}${event === undefined ? '' : `, '${event}'`})`
+  const by = loop ? `the loop at ${shortPlace(loop)} takes` : 'are taken'
+  return {
+    title: `${formatCount(suspect.count)} events more wait in ${iterator}, ${suspect.perSecond.toFixed(1)} more each second than ${by}`,
+    cause: `${of.isolate} ${graph.snapshot.nodeId[scope]}`,
+    culprit: reader ?? writer,
+    evidence: {
+      kind: 'event iterator',
+      iterator,
+      newlyWaiting: suspect.count,
+      perSecond: Math.round(suspect.perSecond * 10) / 10,
+      bytesEach: Math.round(suspect.bytes / Math.max(1, suspect.count)),
+      reader: placeIn(reader),
+      writer: placeIn(writer),
+      counts: [...suspect.counts],
+    },
+    advice: `events.on() keeps every event until it is asked for${writer ? ` (emitted at ${shortPlace(writer)})` : ''}, and emit() never waits. ${
+      loop
+        ? `Do the work of several events at once in the loop at ${shortPlace(loop)}, or without awaiting each`
+        : 'Read the iterator, or call its return() when nobody does'
+    }; give on() a highWaterMark and a lowWaterMark where the emitter has pause() and resume(), or use a listener with a queue that is bounded. Each event takes ${formatBytes(suspect.bytes / Math.max(1, suspect.count))}.`,
+    covers: (other) => other.path.some(({ ordinal }) => ordinal === path[i]!.ordinal),
+  }
+}
+
+/** Whether the scope on the way is one of Node's own module. */
+function isOfEvents(graph: HeapGraph, path: Lead['path'], at: number): boolean {
+  const made = path.slice(0, at).findLast(({ ordinal }) => graph.snapshot.nodeType[ordinal] === NodeType.closure)
+  return made === undefined || (graph.sourceLocation(made.ordinal)?.url ?? 'node:').startsWith('node:')
+}
+
+/** The event that the iterator listens for: it listens for 'error' as well. */
+function eventOf(graph: HeapGraph, emitter: number, scope: number): string | undefined {
+  const table = property(graph, emitter, '_events')
+  if (table === undefined) return undefined
+  for (const { name, target } of membersOf(graph, table)) {
+    if (name === 'error') continue
+    const listeners = isObject(graph, target)
+      ? Array.from(referencesOf(graph, target), (each) => each.target)
+      : [target]
+    if (listeners.some((each) => isFunction(graph, each) && internal(graph, each, 'context') === scope)) return name
+  }
+  return undefined
+}

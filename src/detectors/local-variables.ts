@@ -1,0 +1,96 @@
+// Names of local variables in functions that are suspended: as the living process tells them, or by the source where only
+// one of them can have such a value.
+
+import type { AnyNode } from 'acorn'
+import { functionAt, sourcesOf } from '../analysis/app-modules.ts'
+import type { ReadSource } from '../analysis/culprit.ts'
+import type { Suspect } from '../analysis/suspect.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isObject, nodeName } from '../graph/look.ts'
+import { registersOf, suspendedBy } from '../graph/suspended.ts'
+import { edgeTarget } from '../snapshot/snapshot.ts'
+import { type Binding, functionAround, parentOf, plain, type SyntaxTree } from '../source/syntax-tree.ts'
+import type { IsolateHeap } from './detector.ts'
+
+/** Suspended functions that the process is asked of, in all, and of those on one way at each end. */
+const MOST = { asked: 40, atEachEnd: 3 }
+
+/** V8's ids of the suspended functions on ways to what grows, each once. */
+export function framesToAsk(
+  { graph, suspects }: IsolateHeap,
+  wayTo: (suspect: Suspect) => readonly number[],
+): number[] {
+  const { nodeId } = graph.snapshot
+  const wanted = suspects.flatMap((suspect) => {
+    if (!/^(steady|turning|unknown)$/.test(suspect.trend)) return []
+    const suspended = wayTo(suspect).filter((node) => isObject(graph, node) && registersOf(graph, node) !== undefined)
+    const { atEachEnd } = MOST
+    return [...suspended.slice(0, atEachEnd), ...suspended.slice(-atEachEnd)].map((node) => nodeId[node]!)
+  })
+  return [...new Set(wanted)].slice(0, MOST.asked)
+}
+
+/** Finds out what the local variables on a way are called, for all who put the way into words. */
+export function nameLocals(of: IsolateHeap, way: readonly number[], readSource: ReadSource): void {
+  const { graph } = of
+  const { firstEdge, edges } = graph.snapshot
+  way.forEach((value, i) => {
+    const registers = i > 0 ? way[i - 1]! : -1
+    const suspended = registers < 0 ? undefined : suspendedBy(graph, registers)
+    if (suspended === undefined) return
+    const name = askedName(of, suspended, value) ?? nameInSource(graph, suspended, value, readSource)
+    if (name === undefined) return
+    for (let edge = firstEdge[registers]!; edge < firstEdge[registers + 1]!; edge++) {
+      if (edgeTarget(edges[edge]!) === value) graph.locals.set(edge, name)
+    }
+  })
+}
+
+/** What the process says: by the object itself or, where it has been replaced since, by being the only one of its class. */
+function askedName({ graph, frames }: IsolateHeap, suspended: number, value: number): string | undefined {
+  const { nodeId } = graph.snapshot
+  const locals = frames?.get(nodeId[suspended]!)?.locals ?? []
+  const same = locals.find((local) => local.nodeId === nodeId[value])
+  if (same) return same.name
+  const alike = locals.filter(({ className }) => className === nodeName(graph, value))
+  return alike.length === 1 ? alike[0]!.name : undefined
+}
+
+/** The only variable of the function's own that is set up with such a value, and that no other function uses. */
+function nameInSource(graph: HeapGraph, suspended: number, value: number, readSource: ReadSource): string | undefined {
+  const location = graph.sourceLocation(suspended)
+  if (!location || location.url.startsWith('node:')) return undefined
+  const found = functionAt(sourcesOf(readSource), location)
+  // A module that awaits at its top is a function of its own, which begins where the text does.
+  if (!found || (!found.node && location.line + location.column > 2)) return undefined
+  const className = nodeName(graph, value)
+  const fits = localsOf(found.tree, found.node).filter((binding) => isSetUpAs(binding, className, found.tree))
+  return fits.length === 1 ? fits[0]!.name : undefined
+}
+
+/** Variables that stay in registers: what a function inside uses as well, V8 keeps in a scope, and by its name. */
+function localsOf({ bindings }: SyntaxTree, owner: AnyNode | undefined): Binding[] {
+  return [...bindings.values()]
+    .flat()
+    .filter(
+      ({ declared, references, kind }) =>
+        kind !== 'import' && [declared, ...references].every((use) => functionAround(use) === owner),
+    )
+}
+
+function isSetUpAs({ declared }: Binding, className: string, { source }: SyntaxTree): boolean {
+  const declaration = parentOf(declared)
+  const init = declaration?.type === 'VariableDeclarator' ? declaration.init : undefined
+  if (!init) return false
+  const value = plain(init)
+  switch (value.type) {
+    case 'ArrayExpression':
+      return className === 'Array'
+    case 'ObjectExpression':
+      return className === 'Object'
+    case 'NewExpression':
+      return source.slice(value.callee.start, value.callee.end).replace(/^.*\./s, '') === className
+    default:
+      return false
+  }
+}

@@ -1,0 +1,157 @@
+// Streams that are filled faster than they are read: Node's readable ones, which push() fills, and web streams.
+
+import { sourcesOf } from '../analysis/app-modules.ts'
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isObject, isOddball, nodeName, numberAt, property } from '../graph/look.ts'
+import { formatCount } from '../support/format.ts'
+import type { Diagnosis, Lead } from './detector.ts'
+import { type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking } from './flows.ts'
+import { placeIn, shortPlace } from './functions.ts'
+import { nameUpTo } from './piled-up.ts'
+import { isProgram } from './source.ts'
+import { modulesOf } from './statements.ts'
+import { isNew, membersOf, plural } from './surroundings.ts'
+
+const at = (place: Culprit | undefined): string => (place ? ` (${shortPlace(place)})` : '')
+
+/** Chunks that wait in a readable stream. Node keeps them in an array, before 20 in a list of its own. */
+export function inReadable(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
+  const { of, path, suspect } = lead
+  const { graph } = of
+  const i = path.findLastIndex(({ ordinal }) => nodeName(graph, ordinal) === 'ReadableState')
+  if (i < 1 || path[i + 1]?.edge !== '.buffer') return undefined
+  const [stream, state] = [path[i - 1]!.ordinal, path[i]!.ordinal]
+  const buffer = path[i + 1]!.ordinal
+  const flow = flowOf(lead, stream, readSource)
+  const writer = findCallOn(flow, /^(push|unshift)$/)
+  const reader = readerOf(flow)
+  const isRead = reader !== undefined || listensTo(graph, stream)
+  const kind = nodeName(graph, stream)
+  const name = flow.name ?? `a ${kind}`
+  const bound = numberAt(graph, state, 'highWaterMark')
+  const streams = suspect.holders.length
+  const count = newLinks(lead, buffer) ?? suspect.count
+  const perSecond = (suspect.perSecond * count) / suspect.count
+  const more = streams > 1 ? `${formatCount(streams)} ${plural(streams, 'stream')} such as ${name}` : name
+  return {
+    title: `${formatCount(count)} chunks more wait to be read in ${more}, ${perSecond.toFixed(1)} more each second: ${isRead ? `they are pushed faster than they are read${at(reader)}` : `nobody reads ${streams > 1 ? 'them' : 'it'}`}`,
+    cause: `${of.isolate} ${graph.snapshot.nodeId[stream]}`,
+    culprit: writer,
+    evidence: {
+      kind: 'readable stream',
+      stream: name,
+      streamClass: kind,
+      streams,
+      newChunks: count,
+      perSecond: Math.round(perSecond * 10) / 10,
+      ...(bound === undefined ? {} : { highWaterMark: bound }),
+      isRead,
+      writer: placeIn(writer),
+      reader: placeIn(reader),
+      bytesEach: Math.round(suspect.bytes / Math.max(1, count)),
+      counts: [...suspect.counts],
+    },
+    advice: `Heed what push() returns${at(writer)}: when it is false, produce nothing more for ${name} until its read() is called (or produce in read() only). ${
+      isRead
+        ? `If the reader${at(reader)} cannot keep up, let it handle several chunks at once, or drop some.`
+        : `Read ${name}, or resume() it to throw its data away, or destroy() it.`
+    }`,
+  }
+}
+
+/** In a list of Node's own, how many links are new: what hangs on them may be of the same class. */
+function newLinks({ of }: Lead, buffer: number): number | undefined {
+  const { graph } = of
+  let link = property(graph, buffer, 'head')
+  if (link === undefined) return undefined
+  const seen = new Set<number>()
+  let count = 0
+  while (link !== undefined && isObject(graph, link) && !seen.has(link)) {
+    seen.add(link)
+    if (isNew(of, link)) count++
+    link = property(graph, link, 'next')
+  }
+  return count
+}
+
+/** V8's names for the objects of web streams, and what of them has a queue. */
+const WEB =
+  /^(Internal)?(Readable|Writable|Transform)Stream(DefaultController|DefaultWriter|DefaultReader|BYOBReader)?$|^ReadableByteStreamController$/
+const FILLED = /^(queue|writeRequests)$/
+
+/** Chunks that wait in a web stream's queue; its writers' promises wait beside them. */
+export function inWebStream(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
+  const { of, path, suspect } = lead
+  const { graph } = of
+  const isWeb = (ordinal: number): boolean => isObject(graph, ordinal) && WEB.test(nodeName(graph, ordinal))
+  const last = path.findLastIndex(({ ordinal }) => isWeb(ordinal))
+  const queue = path.findIndex(({ edge }, i) => i > last && FILLED.test(edge.replace(/^\./, '')))
+  if (last < 0 || queue < 0 || queue > last + 3) return undefined
+  const holder = path[last]!.ordinal
+  const kind = nodeName(graph, holder).replace(/^Internal/, '')
+  const isWritten = kind.startsWith('Writable')
+  const first = path.findIndex(({ ordinal }) => isWeb(ordinal))
+  const flow = flowOf(lead, path[first]!.ordinal, readSource)
+  const tee = isWritten ? undefined : findMaking(flow, /^(tee|clone)$/)
+  const writer = tee ?? findCallOn(flow, isWritten ? /^(write)$/ : /^(enqueue)$/)
+  const reader = readerOf(flow)
+  const state = property(graph, holder, 'kState')
+  const bound = state === undefined ? undefined : numberAt(graph, state, 'highWaterMark')
+  const name = flow.name ?? `a ${kind}`
+  const how = isWritten ? 'written' : 'enqueued'
+  const said = tee
+    ? `this branch of the ${shortPlace(tee)} copy is not read`
+    : `they are ${how} faster than they are ${isWritten ? 'taken' : 'read'}`
+  const streamsIn = new Set(path.filter(({ ordinal }) => isWeb(ordinal)).map(({ ordinal }) => ordinal))
+  return {
+    title: `${formatCount(suspect.count)} chunks more wait in ${name}, ${suspect.perSecond.toFixed(1)} more each second: ${said}`,
+    cause: `${of.isolate} ${graph.snapshot.nodeId[holder]} ${kind}`,
+    culprit: writer,
+    evidence: {
+      kind: 'web stream',
+      stream: name,
+      streamClass: kind,
+      newChunks: suspect.count,
+      perSecond: Math.round(suspect.perSecond * 10) / 10,
+      ...(bound === undefined ? {} : { highWaterMark: bound }),
+      writer: placeIn(writer),
+      reader: placeIn(reader),
+      bytesEach: Math.round(suspect.bytes / Math.max(1, suspect.count)),
+      counts: [...suspect.counts],
+    },
+    advice: tee
+      ? `tee() and clone() keep for the slower of two branches all that the faster one has read: read both at about the same pace, or cancel() ${name} if nobody wants it.`
+      : isWritten
+        ? `Await writer.ready, or the promise that write() returns, before writing more${at(writer)}; or let pipeTo() do it. If the sink is too slow for all that comes, drop some, or write several chunks at once.`
+        : `Enqueue only while desiredSize is above 0${at(writer)}, best in pull(), which is called when there is room. If the reader${at(reader)} cannot keep up, let it handle several chunks at once, or drop some; cancel() a stream that nobody reads.`,
+    covers: (other) => other.path.some(({ ordinal }) => streamsIn.has(ordinal)),
+  }
+}
+
+function flowOf(lead: Lead, stream: number, readSource: ReadSource): Flow {
+  const { graph } = lead.of
+  const name = nameUpTo(lead, stream)
+  const isOwn = isProgram(graph.sourceLocation(stream)?.url ?? 'node:')
+  const className = isOwn ? nodeName(graph, stream) : undefined
+  return { sources: sourcesOf(readSource), urls: modulesOf(lead), name, className }
+}
+
+/** The statement that takes things out. */
+const readerOf = (flow: Flow): Culprit | undefined =>
+  findAwaitingLoop(flow) ??
+  findCallOn(flow, /^(pipe|pipeTo|pipeThrough|read|getReader)$/) ??
+  findHandingTo(flow, /^(pipeline|finished)$/) ??
+  findCallOn(flow, /^(on|once|addListener)$/, 'data') ??
+  findCallOn(flow, /^(on|once|addListener)$/, 'readable')
+
+/** Whether anybody listens for what a stream has, as pipe() and iterators do. */
+function listensTo(graph: HeapGraph, stream: number): boolean {
+  const events = property(graph, stream, '_events')
+  return (
+    events !== undefined &&
+    [...membersOf(graph, events)].some(
+      ({ name, target }) => /^(data|readable)$/.test(name) && !isOddball(graph, target),
+    )
+  )
+}
