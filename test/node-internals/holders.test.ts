@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, test } from 'vitest'
 import { openSeries } from '../../src/analysis/compare.ts'
 import { readLocalSource } from '../../src/analysis/culprit.ts'
 import type { Diagnosis } from '../../src/detectors/detector.ts'
@@ -26,21 +26,19 @@ const GROUPS = [
   ...here.map(({ id }) => [id]).filter(([id]) => APART.includes(id!)),
 ]
 
-describe.each(GROUPS.map((ids) => ({ ids, name: ids.join(', ') })))('what Node keeps: $name', ({ ids }) => {
-  /** What is said of each suspect, however little it is. */
-  let told: (Diagnosis & { readonly pattern: string })[]
-  let close = async (): Promise<void> => {}
+type Told = Diagnosis & { readonly pattern: string }
 
-  beforeAll(async () => {
-    const folder = temporaryFolder()
-    const env = { ...process.env, NODE_NO_WARNINGS: '1' }
-    execFileSync(TARGET_NODE, [join(import.meta.dirname, 'provoke.mjs'), folder, ...ids], { stdio: 'ignore', env })
-    const files = [0, 1, 2].map((round) => join(folder, `${round}.heapsnapshot`))
-    const heap = await openSeries(files, { index: false })
-    close = async () => heap.opened.close()
+/** What is said of each suspect, however little it is, where these places are filled. */
+async function tellOf(places: readonly string[]): Promise<Told[]> {
+  const folder = temporaryFolder()
+  const env = { ...process.env, NODE_NO_WARNINGS: '1' }
+  execFileSync(TARGET_NODE, [join(import.meta.dirname, 'provoke.mjs'), folder, ...places], { stdio: 'ignore', env })
+  const files = [0, 1, 2].map((round) => join(folder, `${round}.heapsnapshot`))
+  const heap = await openSeries(files, { index: false })
+  try {
     const isolate = await lookForSuspects('main', heap, [0, 5, 10])
     const captures = { isolates: [isolate], readSource: rememberingSources(readLocalSource) }
-    told = isolate.suspects.flatMap((suspect) => {
+    return isolate.suspects.flatMap((suspect) => {
       const lead = leadOf(isolate, suspect, captures.readSource)
       for (const { pattern, diagnose } of DETECTORS) {
         const diagnosis = diagnose(lead, captures)
@@ -48,8 +46,16 @@ describe.each(GROUPS.map((ids) => ({ ids, name: ids.join(', ') })))('what Node k
       }
       return []
     })
+  } finally {
+    await heap.opened.close()
+  }
+}
+
+describe.each(GROUPS.map((ids) => ({ ids, name: ids.join(', ') })))('what Node keeps: $name', ({ ids }) => {
+  let told: Told[]
+  beforeAll(async () => {
+    told = await tellOf(ids)
   })
-  afterAll(async () => close())
 
   it.each(ids)('%s', (id) => {
     const row = NODE_INTERNALS.find((each) => each.id === id)!
@@ -67,6 +73,18 @@ describe.each(GROUPS.map((ids) => ({ ids, name: ids.join(', ') })))('what Node k
     const takesOut = new RegExp(`(Delete from|Take out of|Give) (${[...variables, 'timerListMap'].join('|')})`)
     for (const { advice } of told) expect(advice).not.toMatch(takesOut)
   })
+})
+
+const OPEN = ['HTTP/2 sessions', 'HTTP/2 streams', 'servers', 'broadcast channels', 'file watchers']
+/** What the program may call, though it is Node that it is in. */
+const INSIDE = /take it out of|Delete from|Take out of/
+
+test.each(OPEN)('%s that are open are told as such, with the line that opens them', async (what) => {
+  const [first] = await tellOf([what])
+  expect(first).toMatchObject({ pattern: 'handle-leak' })
+  expect(first!.title).toContain(`more ${what} opened and not closed`)
+  expect(first!.culprit?.url).toContain('provoke.mjs')
+  expect(first!.advice).not.toMatch(INSIDE)
 })
 
 describe('the table', () => {

@@ -1,5 +1,5 @@
-// Fills the places in which Node keeps things for a program, some of them in each of three rounds, and writes a heap snapshot after each.
-// node provoke.mjs FOLDER ID…
+// Fills places in which Node keeps things for a program, a little more in each of three rounds, and writes a heap snapshot after each round.
+// node provoke.mjs FOLDER PLACE…
 
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, unlinkSync, writeFileSync, writeSync } from 'node:fs'
@@ -144,6 +144,31 @@ const WAYS = {
   },
 }
 
+/** What is open is held by Node, and is no row of the table. */
+const OPEN = {
+  'HTTP/2 sessions': async () => {
+    const http2 = require('node:http2')
+    const server = http2.createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return () => once(http2.connect(`http://127.0.0.1:${server.address().port}`), 'connect')
+  },
+  'HTTP/2 streams': async () => {
+    const http2 = require('node:http2')
+    const server = http2.createServer({ settings: { maxConcurrentStreams: 10_000 } }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const session = keep(http2.connect(`http://127.0.0.1:${server.address().port}`))
+    return (i) => session.request({ ':path': `/${i}` }).resume()
+  },
+  servers: () => () => listening(() => {}),
+  'broadcast channels': () => (i) => {
+    new BroadcastChannel('made').onmessage = () => i
+  },
+  'file watchers': () => {
+    const { watchFile } = require('node:fs')
+    return (i) => watchFile(join(folder, `none-${i}`), { interval: 3_600_000 }, () => i)
+  },
+}
+
 function keep(thing) {
   kept.push(thing)
   return thing
@@ -171,7 +196,7 @@ async function snapshot(file) {
 }
 
 const ways = []
-for (const id of ids) ways.push(await WAYS[id]())
+for (const id of ids) ways.push(await (WAYS[id] ?? OPEN[id])())
 let made = 0
 for (let round = 0; round < ROUNDS; round++) {
   for (let each = 0; each < EACH; each++, made++) for (const way of ways) await way(made)
