@@ -242,16 +242,6 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     calls: ['util.debuglog', 'util.debug'],
   },
   {
-    id: 'domains',
-    holders: [{ variable: 'stack', module: /domain/ }],
-    pattern: 'growing-collection',
-    things: 'domains that were entered and not left',
-    cause: 'node:domain keeps each domain that was entered on a stack until exit() is called.',
-    advice:
-      'Call exit() for each enter(){at}, in a finally, or use run(); AsyncLocalStorage does the same without a stack.',
-    calls: ['domain.enter', 'domain.create'],
-  },
-  {
     id: 'object-urls',
     holders: [{ native: 'Node / BlobBindingData' }, { native: 'Node / StoredDataObject' }, { open: 'Blob' }],
     pattern: 'off-heap-growth',

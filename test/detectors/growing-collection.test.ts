@@ -84,3 +84,40 @@ test('what is kept far out in an array is found like anything else', async () =>
   ])
   expect(finding).toMatchObject({ pattern: 'growing-collection', evidence: { things: 'Thing' } })
 })
+
+test('an object that gets a property more for each piece of work, though its properties are numbers', async () => {
+  const growing = (d: Drawing, step: number) => {
+    const hits = d.object('hits', 'Object', {}, { size: 60_000 * (step + 1) })
+    d.variable('hits', hits)
+  }
+  const [finding, ...others] = await findLeaksIn([growing])
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'growing-collection',
+    severity: 'error',
+    evidence: { things: 'properties', gained: 5000 },
+  })
+  expect(finding!.title).toContain('hits takes 120 KB more for its own properties')
+})
+
+test("what objects of Node's own get, and the table of a WeakMap, are not the program's", async () => {
+  const socket = (d: Drawing, step: number) =>
+    d.variable('socket', d.object('socket', 'Socket', {}, { size: 60_000 * (step + 1), url: 'node:net' }))
+  expect(await findLeaksIn([socket])).toEqual([])
+  const weak = (d: Drawing, step: number) =>
+    d.variable('weak', d.object('weak', 'WeakMap', {}, { size: 60_000 * (step + 1) }))
+  expect(await findLeaksIn([weak])).toEqual([])
+})
+
+test('objects of a class that get larger and larger, however often they are exchanged', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const sessions = times(10, (i) =>
+        d.object(`session ${step} ${i}`, 'Session', {}, { size: 4000 * (step + 1), url: 'file:///app/session.mjs' }),
+      )
+      d.variable('sessions', d.array('sessions', sessions))
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'growing-collection', evidence: { container: 'Session' } })
+  expect(finding!.title).toContain('Session objects take 80.0 KB more for their own properties')
+})

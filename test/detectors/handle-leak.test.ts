@@ -104,3 +104,41 @@ test('the ends of channels in two threads are one leak', async () => {
   expect(others).toEqual([])
   expect(finding).toMatchObject({ pattern: 'handle-leak', isolate: 'main', evidence: { kind: 'message port' } })
 })
+
+test('HTTP/2 sessions are told as such and once, with the call that opens them', async () => {
+  const source = "import http2 from 'node:http2'\nfunction ask(url) {\n  const session = http2.connect(url)\n}\n"
+  const [finding, ...others] = await findLeaksIn(
+    [
+      (d, step) => {
+        for (let i = 0; i < 20 + 15 * step; i++) {
+          const socket = d.object(`socket ${i}`, 'Socket', {}, { size: 400, url: 'node:net' })
+          const session = d.object(
+            `session ${i}`,
+            'ClientHttp2Session',
+            { socket },
+            { url: 'node:internal/http2/core' },
+          )
+          d.members(socket, { '<symbol session>': session })
+          d.handle(`handle ${i}`, 'TCP', 'TCPSocketWrap', socket)
+        }
+      },
+    ],
+    source,
+  )
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({ culprit: { line: 3 }, evidence: { kind: 'HTTP/2 session', opened: 30 } })
+  expect(finding!.advice).toContain('Call close() on each')
+})
+
+test('a class of the program that is called as one of Node makes no server of a socket', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      for (let i = 0; i < 20 + 15 * step; i++) {
+        const owner = d.object(`mine ${i}`, 'Server', {}, { url: MODULE })
+        const socket = d.object(`socket ${i}`, 'Socket', { owner }, { size: 400, url: 'node:net' })
+        d.handle(`handle ${i}`, 'TCP', 'TCPSocketWrap', socket)
+      }
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'handle-leak', evidence: { kind: 'socket' } })
+})

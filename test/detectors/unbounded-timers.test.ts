@@ -12,11 +12,13 @@ interface Kind {
   /** Of which snapshot each timer is, where they set themselves again: what they keep stays. */
   anew?: number
   more?: (d: Drawing, i: number) => Record<string, number>
+  /** The object whose method the callback is, of a class of Node's. */
+  self?: string
 }
 
 /** Timers that were set 100 ms apart, in Node's lists. */
 function timers(d: Drawing, count: number, kind: Kind = {}): void {
-  const { delayMs = 600_000, repeats = false, url = MODULE, spread = false, anew = 0, more } = kind
+  const { delayMs = 600_000, repeats = false, url = MODULE, spread = false, anew = 0, more, self } = kind
   const each = times(count, (i) =>
     d.object(
       `timer ${i} ${anew}`,
@@ -24,7 +26,11 @@ function timers(d: Drawing, count: number, kind: Kind = {}): void {
       {
         _idleTimeout: d.number(delayMs + (spread ? i : 0)),
         _idleStart: d.number(100 * i),
-        _onTimeout: d.closure(`callback ${i} ${anew}`, 'give up', d.context(`scope ${i}`, { order: order(d, i) }), url),
+        _onTimeout: bindTo(
+          d,
+          d.closure(`callback ${i} ${anew}`, 'give up', d.context(`scope ${i}`, { order: order(d, i) }), url),
+          self && d.object(`self ${i}`, self, {}, { url }),
+        ),
         ...(repeats && { _repeat: d.number(delayMs) }),
         ...more?.(d, i),
       },
@@ -50,6 +56,9 @@ function timers(d: Drawing, count: number, kind: Kind = {}): void {
     ),
   )
 }
+
+const bindTo = (d: Drawing, closure: number, self: number | '' | undefined): number =>
+  self ? d.bound(`bound ${closure}`, closure, self) : closure
 
 const order = (d: Drawing, i: number): number =>
   d.object(`order ${i}`, 'Order', { note: d.text(`note ${i}`, 'x', 300) })
@@ -117,6 +126,16 @@ test("Node's own timers are told as Node's; those beside as many sockets are not
   expect((await findTimers({ url: 'node:net' }))[0]).toMatchObject({ pattern: 'unbounded-timers', culprit: null })
   const more = (d: Drawing, i: number) => ({ socket: d.object(`handle ${i}`, 'TCP') })
   expect((await findTimers({ more }))[0]?.pattern).not.toBe('unbounded-timers')
+})
+
+test('timers that Node sets for objects that are closed are told with what they are of, and the call that sets them', async () => {
+  const source = 'function put(session) {\n  session.setTimeout(600_000)\n}\n'
+  const findings = await findTimers({ url: 'node:internal/http2/core', self: 'ClientHttp2Session' }, source)
+  expect(findings).toMatchObject([
+    { pattern: 'unbounded-timers', culprit: { line: 2 }, evidence: { timers: 80, timersOf: 'ClientHttp2Session' } },
+  ])
+  expect(findings[0]!.title).toContain('of ClientHttp2Session objects, set by setTimeout() at service.mjs:2')
+  expect(findings[0]!.advice).not.toContain('timerListMap')
 })
 
 test('timers that come to little before they fire, or that take something out then, are less sure', async () => {

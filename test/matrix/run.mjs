@@ -50,6 +50,7 @@ function endToEndTests() {
     ...inFolder('test/capture'),
     ...inFolder('test/agent'),
     ...inFolder('test/process'),
+    ...inFolder('test/node-internals'),
     'test/commands/profile.test.ts',
     'test/commands/snapshot.test.ts',
     'test/commands/snapshot-bundle.test.ts',

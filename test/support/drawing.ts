@@ -98,6 +98,14 @@ export class Drawing {
     return node
   }
 
+  /** A function that was bound to an object. */
+  bound(key: string, closure: number, self: number): number {
+    const node = this.#add(key, { name: 'native_bind', type: 'closure', size: 56 })
+    this.#link(node, closure, 'internal', 'bound_function')
+    this.#link(node, self, 'internal', 'bound_this')
+    return node
+  }
+
   #script(url: string): number {
     const known = this.#scripts.get(url)
     if (known !== undefined) return known
