@@ -10,8 +10,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     affected: '>=22.0.0 <24.16.0 || >=25.0.0 <26.1.0',
     fixedIn: ['24.16.0', '26.1.0'],
     looks: { path: ['sourceSignalsCleanupRegistry'] },
-    instead:
-      'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
+    instead: 'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
   },
   {
     id: 'nodejs/node#54614',
@@ -20,8 +19,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     affected: '>=18.17.0 <22.0.0',
     fixedIn: ['24.16.0', '26.1.0'],
     looks: { path: ['kDependantSignals'] },
-    instead:
-      'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
+    instead: 'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
   },
   {
     id: 'nodejs/node#64476',
@@ -60,7 +58,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     id: 'nodejs/node#63577',
     title: 'Blob.stream() keeps the bytes of its blob',
     package: 'node',
-    affected: '>=24.8.0 <24.20.0 || >=25.0.0 <26.6.0',
+    affected: '>=24.16.0 <24.20.0 || >=25.0.0 <26.6.0',
     fixedIn: ['24.20.0', '26.6.0'],
     looks: { classes: ['BlobReader', 'Blob'], path: ['(Global handles)'] },
   },
