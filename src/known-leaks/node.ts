@@ -10,7 +10,8 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     affected: '>=22.0.0 <24.16.0 || >=25.0.0 <26.1.0',
     fixedIn: ['24.16.0', '26.1.0'],
     looks: { path: ['sourceSignalsCleanupRegistry'] },
-    instead: 'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
+    instead:
+      'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
   },
   {
     id: 'nodejs/node#54614',
@@ -19,7 +20,8 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     affected: '>=18.17.0 <22.0.0',
     fixedIn: ['24.16.0', '26.1.0'],
     looks: { path: ['kDependantSignals'] },
-    instead: 'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
+    instead:
+      'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
   },
   {
     id: 'nodejs/node#64476',

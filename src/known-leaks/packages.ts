@@ -218,7 +218,11 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     package: '@smithy/node-http-handler',
     affected: '>=4.12.0 <4.12.1',
     fixedIn: ['4.12.1'],
-    looks: { patterns: ['unbounded-timers', 'growing-collection', 'handle-leak'], classes: ['Timeout'], functions: ['createIsolatedSession'] },
+    looks: {
+      patterns: ['unbounded-timers', 'growing-collection', 'handle-leak'],
+      classes: ['Timeout'],
+      functions: ['createIsolatedSession'],
+    },
   },
   {
     id: 'smithy-lang/smithy-typescript#1633',
@@ -234,7 +238,11 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     package: '@socket.io/redis-adapter',
     affected: '<8.2.0',
     fixedIn: ['8.2.0'],
-    looks: { patterns: ['listener-leak'], path: ['error'], functions: ['registerFriendlyErrorHandler', 'RedisAdapter'] },
+    looks: {
+      patterns: ['listener-leak'],
+      path: ['error'],
+      functions: ['registerFriendlyErrorHandler', 'RedisAdapter'],
+    },
   },
   {
     id: 'socketio/socket.io-redis-adapter#529',
@@ -596,6 +604,9 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     package: 'webdriverio',
     affected: '>=9.5.3 <9.23.1',
     fixedIn: ['9.23.1'],
-    looks: { patterns: ['listener-leak'], functions: ['onCommandResultBidiAndClassic', 'onCommandResultMobile', 'navigationStarted'] },
+    looks: {
+      patterns: ['listener-leak'],
+      functions: ['onCommandResultBidiAndClassic', 'onCommandResultMobile', 'navigationStarted'],
+    },
   },
 ]
