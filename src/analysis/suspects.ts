@@ -31,6 +31,8 @@ const MANY_AT_ONCE = 100
 const MORE = 0.5
 /** Of what a chain reaches, so much must be behind fronts for it to be told with them. */
 const NEARLY_ALL = 0.9
+/** With fewer new nodes it is no tree that grows: an array that is copied with one more holds arrays as well. */
+const LEAST_OF_TREE = 10
 /** Holders whose entries are counted one by one. */
 const MOST_HOLDERS = 1000
 
@@ -136,7 +138,9 @@ function addFronts(
     chains.includes(suspect) &&
     fronts.some(({ className, bytes }) => className === suspect.className && bytes >= suspect.bytes) &&
     suspect.reached.reduce((sum, node) => sum + inFront[node]!, 0) >= NEARLY_ALL * suspect.reached.length
-  return [...known.filter((suspect) => !isPart(suspect)), ...fronts]
+  // What is copied into a larger one again and again is told by what it gains.
+  const isCopied = ({ kind, sample }: Suspect): boolean => kind === 'grown' && inFront[sample] === 1
+  return [...known.filter((suspect) => !isPart(suspect) && !isCopied(suspect)), ...fronts]
 }
 
 const GROWS = new Set<Suspect['trend']>(['steady', 'turning', 'unknown'])
@@ -156,7 +160,10 @@ function describeEntry(
   counting: Counting,
 ): Suspect | undefined {
   const { holders, targets, tree } = entry
-  if (tree !== undefined) return describeTree(heap, lineage, entry, tree, reached, newBytes, counting)
+  if (tree !== undefined) {
+    const described = describeTree(heap, lineage, entry, tree, reached, newBytes, counting)
+    if (described.count >= LEAST_OF_TREE) return described
+  }
   const gathers = targets.length >= 2 * holders.size && targets.length >= LEAST.count
   const describe = gathers ? describeGathered : describeChain
   return describe(heap, lineage, entry, reached, newBytes, counting)

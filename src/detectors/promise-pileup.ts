@@ -46,7 +46,7 @@ export const promisePileup: Detector = {
     // The last of the old promises has one reaction more, and all that is new hangs on that.
     if (reacting === 1 && suspect.counted === 'class' && isPromise(graph, suspect.holders[0]!))
       return chain(lead, readSource)
-    if (hasRequests(graph, suspect.container)) return requests(lead, readSource)
+    if (suspect.kind === 'added' && hasRequests(graph, suspect.container)) return requests(lead, readSource)
     if (suspect.counted !== 'class') return unsettled(lead, readSource)
     return isPromise(graph, suspect.sample) && chainFrom(graph, suspect.sample) >= CHAIN
       ? chain(lead, readSource)
@@ -264,6 +264,7 @@ function requests(lead: Lead, readSource: ReadSource): ReturnType<Detector['diag
       bytesEach,
     },
     advice: `Await each next()${culprit ? ` (${shortPlace(culprit)})` : ''} before the one after it, as for await does, or begin a generator for each of several consumers: an async generator does one thing after the other, and keeps a promise for each call that waits.`,
+    covers: (other) => other.suspect.container === suspect.container,
   }
 }
 

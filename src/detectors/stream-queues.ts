@@ -31,7 +31,7 @@ export function inReadable(lead: Lead, readSource: ReadSource): Diagnosis | unde
   const name = flow.name ?? `a ${kind}`
   const bound = numberAt(graph, state, 'highWaterMark')
   const streams = suspect.holders.length
-  const count = newLinks(lead, buffer) ?? suspect.count
+  const count = (streams > 1 ? undefined : newLinks(lead, buffer)) ?? suspect.count
   const perSecond = (suspect.perSecond * count) / suspect.count
   const more = streams > 1 ? `${formatCount(streams)} ${plural(streams, 'stream')} such as ${name}` : name
   return {
