@@ -4,21 +4,21 @@ import type { KnownLeak } from './known-leak.ts'
 
 export const NODE_LEAKS: readonly KnownLeak[] = [
   {
-    id: 'nodejs/node#55351',
+    id: 'nodejs/node#62363',
     title: 'AbortSignal.any() leaves an entry for each signal that follows one which lives on',
     package: 'node',
-    affected: '>=22.0.0 <24.16.0 || >=25.0.0 <26.1.0',
+    affected: '>=22.13.0 <24.16.0 || >=25.0.0 <26.1.0',
     fixedIn: ['24.16.0', '26.1.0'],
     looks: { path: ['sourceSignalsCleanupRegistry'] },
     instead:
       'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
   },
   {
-    id: 'nodejs/node#54614',
+    id: 'nodejs/node#55351',
     title: 'AbortSignal.any() leaves a reference in each signal which lives on',
     package: 'node',
-    affected: '>=18.17.0 <22.0.0',
-    fixedIn: ['24.16.0', '26.1.0'],
+    affected: '>=18.17.0 <22.12.0 || >=23.0.0 <23.1.0',
+    fixedIn: ['22.12.0', '23.1.0'],
     looks: { path: ['kDependantSignals'] },
     instead:
       'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
@@ -85,7 +85,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     id: 'nodejs/node#65760',
     title: 'with --enable-source-maps, each evaluated text with a source map stays in a cache',
     package: 'node',
-    affected: '>=22.0.0',
+    affected: '>=18.0.0',
     fixedIn: [],
     looks: { path: ['generatedSourceMapCache'] },
     instead: 'Give evaluated texts the same sourceURL each time, or leave out the source map.',

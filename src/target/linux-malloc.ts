@@ -27,6 +27,7 @@ export const ARENA_BYTES = 0x400_0000
 const PAGE = 4096
 const SMALLEST = 32
 const FENCE = 16
+const MOST_FENCES = 3
 /** Of one pass; between two passes a busy program has moved on from what made the first one stumble. */
 const TRIES = 3
 /** In a mapping with something else in front, so many pages are looked at for a beginning. */
@@ -124,6 +125,21 @@ function looseRegions({ start, end }: Mapping, words: Words): MallocRegion[] {
   return []
 }
 
+/**
+ * A part of an arena that has its continuation elsewhere ends in two headers of nothing, at the end of its last page; or
+ * in three, where what was left of the part was too small for a chunk. Undefined where no such end begins.
+ */
+function beyondFences(words: Words, at: number): number | undefined {
+  const end = Math.ceil((at + 1) / PAGE) * PAGE
+  const count = (end - at) / FENCE
+  if (count < 2 || count > MOST_FENCES) return undefined
+  for (let fence = at; fence < end; fence += FENCE) {
+    const word = words(fence + 8)
+    if (word === undefined || word - (word % 8) !== FENCE) return undefined
+  }
+  return end
+}
+
 interface Walk {
   /** Where the first header was that made no sense; the end when there was none. */
   readonly reached: number
@@ -152,9 +168,9 @@ function walk(words: Words, start: number, end: number): Walk {
     if ((bits & 1) === 1) inUse += open
     open = 0
     const hasOwnMapping = (bits & 2) === 2
-    if (size === FENCE && (at + 2 * FENCE) % PAGE === 0) {
-      // Two of these end a part of an arena that has its continuation elsewhere.
-      at += 2 * FENCE
+    const beyond = beyondFences(words, at)
+    if (beyond !== undefined) {
+      at = beyond
       settle()
       continue
     }
