@@ -50,6 +50,8 @@ export interface BlameOptions {
 /** Who is to blame, and what a profile says of it. */
 export interface Verdict {
   readonly culprit: Culprit | undefined
+  /** Whether the statement fits so well that it is more than the likeliest. */
+  readonly isSure: boolean
   /** Where the profile has what may be the leak allocated, the likeliest first; empty without one. */
   readonly sites: readonly AllocationSite[]
 }
@@ -99,7 +101,7 @@ export function judgeClues(clues: Clues, options: BlameOptions): Verdict {
   const found = clues.via
     ? callOfPackage(clues, clues.via, sources, ranked, isOwnPlace)
     : decide(fromHeap(clues, sources, first, isOwnPlace), ranked, clues, sources, first)
-  if (!found) return { culprit: undefined, sites: [] }
+  if (!found) return { culprit: undefined, isSure: false, sites: [] }
   const { url, line, column } = found.place
   return {
     culprit: {
@@ -108,6 +110,7 @@ export function judgeClues(clues: Clues, options: BlameOptions): Verdict {
       package: packageOf(urlOf(found.place)),
       basis: found.basis,
     },
+    isSure: found.score >= SURE,
     sites: ranked.slice(0, MAX_SITES).map(
       ({ function: name, url, line, column, bytes }): AllocationSite => ({
         function: name,

@@ -380,9 +380,11 @@ export function tell(
   })
   const known = adds ? culpritIn(adds, readSource) : diagnosis.culprit && shown(called(diagnosis.culprit), sources)
   const ranked = verdict.culprit && shown(called(verdict.culprit), sources)
-  // A package's line is for who finds none of the program's.
-  const isPackages = known?.culprit.package != null && ranked?.culprit.package === null
-  const { culprit, codeFrame } = (isPackages ? ranked : (known ?? ranked)) ?? { culprit: null, codeFrame: [] }
+  // The program's line goes before a package's, unless a package's own promises pile up, and nothing says that a line of the
+  // program's has to do with them.
+  const isGuess = pattern === 'promise-pileup' && !verdict.isSure
+  const isPrograms = known?.culprit.package != null && ranked?.culprit.package === null && !isGuess
+  const { culprit, codeFrame } = (isPrograms ? ranked : (known ?? ranked)) ?? { culprit: null, codeFrame: [] }
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path), ...ownFile(path, culprit)]),

@@ -11,13 +11,12 @@ const onSignal = (...functions: string[]): KnownLeak['looks'] => ({
 /** In the order of the packages' names. */
 export const PACKAGE_LEAKS: readonly KnownLeak[] = [
   {
-    id: 'anthropics/anthropic-sdk-typescript#895',
+    id: 'anthropics/anthropic-sdk-typescript#1129',
     title: 'an abort listener stays on the signal that is given to a request',
     package: '@anthropic-ai/sdk',
-    affected: '>=0.55.0 <1.0.0',
-    fixedIn: ['1.0.0'],
+    affected: '<0.115.0',
+    fixedIn: ['0.115.0'],
     looks: onSignal('fetchWithTimeout', '_makeAbort'),
-    instead: 'From 0.73.0 on the listener keeps little more than itself.',
   },
   {
     id: 'anthropics/anthropic-sdk-typescript@eb272af3',
@@ -572,7 +571,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     package: 'telegraf',
     affected: '>=4.12.0 <4.12.2',
     fixedIn: ['4.12.2'],
-    looks: { path: ['concurrents'] },
+    looks: { path: ['cache'], files: ['session.js'] },
   },
   {
     id: 'sindresorhus/timed-out#9',
