@@ -19,8 +19,6 @@ import type { ScriptSources } from '../support/script-sources.ts'
 import { rememberingSources } from '../support/sources.ts'
 import type { Captures, IsolateHeap } from './detector.ts'
 import { leadOf, tell } from './find-leaks.ts'
-import { growingCollection } from './growing-collection.ts'
-import { growingLogArray } from './growing-log-array.ts'
 import { DETECTORS } from './index.ts'
 
 /** Smaller piles are in every program. */
@@ -31,7 +29,7 @@ const MOST = { piles: 5, things: 100 }
 const CONFIDENCE = 0.4
 
 /** Patterns that every large collection would have. */
-const GENERIC = new Set([growingCollection, growingLogArray])
+const GENERIC = new Set(['growing-collection', 'growing-log-array'])
 
 /** @param opened with its paths worked out */
 export function findPiles(isolate: string, opened: OpenedSnapshot, sources: ScriptSources): ReportFinding[] {
@@ -59,7 +57,7 @@ export function findPiles(isolate: string, opened: OpenedSnapshot, sources: Scri
     const lead = leadOf(of, suspect, readSource)
     if (lead.likelihood.confidence < CONFIDENCE) return []
     for (const detector of DETECTORS) {
-      const diagnosis = GENERIC.has(detector) ? undefined : detector.diagnose(lead, captures)
+      const diagnosis = GENERIC.has(detector.pattern) ? undefined : detector.diagnose(lead, captures)
       if (!diagnosis) continue
       const finding = tell(detector.pattern, lead, diagnosis, captures, sources)
       const cause = `${detector.pattern} ${diagnosis.cause ?? finding.fingerprint}`

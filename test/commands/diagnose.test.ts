@@ -26,8 +26,8 @@ test('tells small views of large buffers from whole buffers, which a snapshot do
 test('accounts for the memory of the process at its first and its last look', async () => {
   const { pid } = await spawnTarget(keeps('Buffer.alloc(65536, 1)'))
   const { process } = await diagnose(pid, '--duration', '2s')
-  // Two before the first snapshot, and one after the last.
-  expect(process!.samples).toHaveLength(3)
+  // Before the first snapshot, at the full collections, and after the last snapshot.
+  expect(process!.samples.length).toBeGreaterThanOrEqual(3)
   expect(process!.elapsedMs).toBeGreaterThan(2000)
   expect(process!.notes.join()).toMatch(/snapshots/)
   expect(process!.ledger.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(process!.rssBytes)

@@ -59,6 +59,12 @@ describe.each(GROUPS.map((ids) => ({ ids, name: ids.join(', ') })))('what Node k
 
   it.each(ids)('%s', (id) => {
     const row = NODE_INTERNALS.find((each) => each.id === id)!
+    // These are told with their writer and their reader.
+    const isStream = /^(web-stream-queue|child-messages)$/.test(id)
+    if (isStream) {
+      expect(told.some(({ pattern, title }) => pattern === row.pattern && / more wait in /.test(title))).toBe(true)
+      return
+    }
     const found = told.find(({ evidence }) => (evidence.node as { id?: string } | undefined)?.id === id)
     expect(found, told.map(({ title }) => title).join('\n')).toMatchObject({ pattern: row.pattern })
     expect(found!.advice).toContain(row.cause)
