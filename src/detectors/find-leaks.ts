@@ -283,10 +283,20 @@ export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource
   const { graph } = of
   const way = wayTo(of, suspect)
   nameLocals(of, way, readSource)
-  const path = suspect.isTree ? pathToTree(graph, way, suspect) : describeWay(graph, way)
-  const name = nameOf(path, suspect)
+  const isTree = suspect.isTree === true && goesRound(of, way, suspect)
+  const path = isTree ? pathToTree(graph, way, suspect) : describeWay(graph, way)
+  const name = nameOf(path, suspect.kind, isTree)
   const likelihood = judgeLead({ of, suspect, way, readSource })
   return { suspect, of, way, path, name: name ?? withArticle(suspect.className), likelihood }
+}
+
+/**
+ * Whether the way comes by something like the tree's topmost node once more. Listeners of a signal each of which has a
+ * signal of its own make a tree of signals, and the way to one of them is a plain one all the same.
+ */
+function goesRound({ heap }: IsolateHeap, way: readonly number[], { container }: Suspect): boolean {
+  const { of } = heap.opened.classes
+  return way.slice(way.indexOf(container) + 1).some((node) => of[node] === of[container])
 }
 
 /** The way to the tree's topmost node, and at once to one that came: which branches lead there is chance. */
@@ -334,7 +344,7 @@ const UNNAMED = /^\((?!WeakMap|value)/
  * What a path's container is called: its last name, and that with the name of what it belongs to; of a list, by what its
  * links are linked. Variables belong to nothing. Without a name, whose local variable it is.
  */
-function nameOf(path: readonly PathStep[], { kind, isTree }: Suspect): string | undefined {
+function nameOf(path: readonly PathStep[], kind: Suspect['kind'], isTree: boolean): string | undefined {
   // What has grown itself is called by the last name.
   const isNamed = kind === 'grown' || (!isTree && path.length > 0 && path.at(-1)!.times > 1)
   const steps = isNamed ? path : path.slice(0, -1)

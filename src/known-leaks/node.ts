@@ -12,6 +12,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     looks: { path: ['sourceSignalsCleanupRegistry'] },
     instead:
       'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
+    verified: { node: '24.13.0', version: '24.13.0', date: '2026-11-30' },
   },
   {
     id: 'nodejs/node#55351',
@@ -22,6 +23,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     looks: { path: ['kDependantSignals'] },
     instead:
       'Until then, combine signals that live no longer than the work, or add one abort listener and take it off.',
+    verified: { node: '20.20.2', version: '20.20.2', date: '2026-11-30' },
   },
   {
     id: 'nodejs/node#64476',
@@ -30,6 +32,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     affected: '>=20.3.0 <24.20.0 || >=25.0.0 <26.7.0',
     fixedIn: ['24.20.0', '26.7.0'],
     looks: { path: ['gcPersistentSignals'], classes: ['DOMException'] },
+    verified: { node: '24.19.0', version: '24.19.0', date: '2026-11-30' },
   },
   {
     id: 'nodejs/node#46435',
@@ -38,6 +41,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     affected: '>=18.13.0 <18.17.0',
     fixedIn: ['18.17.0'],
     looks: { path: ['requestFinalizer'] },
+    verified: { node: '18.13.0', version: '18.13.0', date: '2026-11-30' },
   },
   {
     id: 'nodejs/node#53335',
@@ -47,6 +51,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     fixedIn: ['20.16.0', '22.4.0'],
     looks: { path: ['knownTimersById'] },
     instead: 'Until then, keep the object that setTimeout returns.',
+    verified: { node: '22.2.0', version: '22.2.0', date: '2026-11-30' },
   },
   {
     id: 'nodejs/node#51091',
@@ -55,6 +60,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     affected: '>=15.0.0 <20.13.0',
     fixedIn: ['20.13.0'],
     looks: { patterns: ['listener-leak'], path: ['kEvents', 'abort'], classes: ['FixedCircularBuffer'] },
+    verified: { node: '20.12.2', version: '20.12.2', date: '2026-11-30' },
   },
   {
     id: 'nodejs/node#63577',
@@ -63,6 +69,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     affected: '>=24.16.0 <24.20.0 || >=25.0.0 <26.6.0',
     fixedIn: ['24.20.0', '26.6.0'],
     looks: { classes: ['BlobReader', 'Blob'], path: ['(Global handles)'] },
+    verified: { node: '24.19.0', version: '24.19.0', date: '2026-11-30' },
   },
   {
     id: 'nodejs/node#64227',
@@ -72,6 +79,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     fixedIn: [],
     looks: { patterns: ['listener-leak'], path: ['FileHandle', 'close'], classes: ['ReadStream', 'WriteStream'] },
     instead: 'Open a FileHandle for each stream, or read and write with its own methods.',
+    verified: { node: '24.22.3', version: '24.22.3', date: '2026-11-30' },
   },
   {
     id: 'nodejs/node#45633',
@@ -80,6 +88,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     affected: '<18.13.0',
     fixedIn: ['18.13.0'],
     looks: { path: ['channels', 'node:diagnostics_channel'] },
+    verified: { node: '18.12.1', version: '18.12.1', date: '2026-11-30' },
   },
   {
     id: 'nodejs/node#65760',
@@ -89,5 +98,6 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     fixedIn: [],
     looks: { path: ['generatedSourceMapCache'] },
     instead: 'Give evaluated texts the same sourceURL each time, or leave out the source map.',
+    verified: { node: '24.22.3', version: '24.22.3', date: '2026-11-30' },
   },
 ]

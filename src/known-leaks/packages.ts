@@ -17,6 +17,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<0.115.0',
     fixedIn: ['0.115.0'],
     looks: onSignal('fetchWithTimeout', '_makeAbort'),
+    verified: { node: '24.22.3', version: '0.114.0', date: '2026-11-30' },
   },
   {
     id: 'anthropics/anthropic-sdk-typescript@eb272af3',
@@ -25,6 +26,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<0.55.0',
     fixedIn: ['0.55.0'],
     looks: onSignal('_createMessage', '_run'),
+    verified: { node: '24.22.3', version: '0.54.0', date: '2026-11-30' },
   },
   {
     id: 'apollographql/apollo-client#11393',
@@ -33,6 +35,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=3.0.0 <3.9.0',
     fixedIn: ['3.9.0'],
     looks: { path: ['RetryableOperation', 'values'] },
+    verified: { node: '24.22.3', version: '3.8.10', date: '2026-11-30' },
   },
   {
     id: 'connectrpc/connect-es#725',
@@ -41,6 +44,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=0.9.0 <0.12.0',
     fixedIn: ['0.12.0'],
     looks: { patterns: ['listener-leak'], path: ['error', 'ClientHttp2Session'], functions: ['h2Request'] },
+    verified: { node: '24.22.3', version: '0.11.0', date: '2026-11-30' },
   },
   {
     id: 'connectrpc/connect-es#1616',
@@ -97,6 +101,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=1.8.0 <1.8.11',
     fixedIn: ['1.8.11'],
     looks: { path: ['writeBuffer'] },
+    verified: { node: '24.22.3', version: '1.8.10', date: '2026-11-30' },
   },
   {
     id: 'grpc/grpc-node@fdb60647',
@@ -113,6 +118,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<5.3.0',
     fixedIn: ['5.3.1'],
     looks: { path: ['PlanResultCacheService', '#subscribers'] },
+    verified: { node: '24.22.3', version: '5.2.0', date: '2026-11-30' },
   },
   {
     id: 'langfuse/langfuse-js#858',
@@ -146,6 +152,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=5.3.0 <5.3.1',
     fixedIn: ['5.3.1'],
     looks: onSignal('JobRecipient'),
+    verified: { node: '24.22.3', version: '5.3.0', date: '2026-11-30' },
   },
   {
     id: 'livekit/node-sdks#635',
@@ -202,6 +209,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<3.1.2',
     fixedIn: ['3.1.2'],
     looks: onSignal('handle'),
+    verified: { node: '24.22.3', version: '3.1.1', date: '2026-11-30' },
   },
   {
     id: 'smithy-lang/smithy-typescript#1530',
@@ -222,6 +230,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
       classes: ['Timeout'],
       functions: ['createIsolatedSession'],
     },
+    verified: { node: '24.22.3', version: '4.12.0', date: '2026-11-30' },
   },
   {
     id: 'smithy-lang/smithy-typescript#1633',
@@ -230,6 +239,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<4.0.6',
     fixedIn: ['4.0.6'],
     looks: onSignal('abortTimeout'),
+    verified: { node: '24.22.3', version: '4.0.5', date: '2026-11-30' },
   },
   {
     id: 'socketio/socket.io-redis-adapter#490',
@@ -258,6 +268,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=3.5.0 <3.5.7',
     fixedIn: ['3.5.7'],
     looks: { path: ['Dep', 'Map'], classes: ['Dep'] },
+    verified: { node: '24.22.3', version: '3.5.6', date: '2026-11-30' },
   },
   {
     id: 'vuejs/core#3100',
@@ -266,6 +277,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<3.0.8',
     fixedIn: ['3.0.8'],
     looks: { path: ['blockStack'] },
+    verified: { node: '24.22.3', version: '3.0.7', date: '2026-11-30' },
   },
   {
     id: 'zwave-js/zwave-js#3529',
@@ -282,6 +294,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<3.0.0',
     fixedIn: ['3.0.0'],
     looks: onSignal('mergeSignals'),
+    verified: { node: '24.22.3', version: '1.7.2', date: '2026-11-30' },
   },
   {
     id: 'moscajs/aedes@89329c3',
@@ -306,6 +319,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=1.15.1 <1.15.2',
     fixedIn: ['1.15.2'],
     looks: { patterns: ['listener-leak'], path: ['error'], functions: ['handleRequestSocket'] },
+    verified: { node: '24.22.3', version: '1.15.1', date: '2026-11-30' },
   },
   {
     id: 'taskforcesh/bullmq@2d70fe7cc7',
@@ -338,6 +352,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<8.3.0',
     fixedIn: ['8.3.0'],
     looks: { patterns: ['listener-leak'], path: ['connect'], functions: ['requestAsEventEmitter'] },
+    verified: { node: '24.22.3', version: '8.2.0', date: '2026-11-30' },
   },
   {
     id: 'sindresorhus/got#2162',
@@ -346,6 +361,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=12.5.0 <12.5.3',
     fixedIn: ['12.5.3'],
     looks: onSignal('Request'),
+    verified: { node: '24.22.3', version: '12.5.2', date: '2026-11-30' },
   },
   {
     id: 'sindresorhus/got#2351',
@@ -362,6 +378,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=0.8.0 <0.10.0',
     fixedIn: ['0.10.0'],
     looks: onSignal('fetch'),
+    verified: { node: '24.22.3', version: '0.9.2', date: '2026-11-30' },
   },
   {
     id: 'redis/ioredis#1336',
@@ -370,6 +387,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=4.24.0 <4.27.1',
     fixedIn: ['4.27.1'],
     looks: { patterns: ['unbounded-timers'], functions: ['sendCommand'] },
+    verified: { node: '24.22.3', version: '4.27.0', date: '2026-11-30' },
   },
   {
     id: 'jsdom/jsdom@55fc02442',
@@ -386,6 +404,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<1.8.0',
     fixedIn: ['1.8.0'],
     looks: onSignal('Ky'),
+    verified: { node: '24.22.3', version: '1.7.5', date: '2026-11-30' },
   },
   {
     id: 'GHSA-4xcv-9jjx-gfj3',
@@ -394,6 +413,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<4.0.0',
     fixedIn: ['4.0.0'],
     looks: { path: ['memoized'], patterns: ['growing-collection'] },
+    verified: { node: '24.22.3', version: '3.0.1', date: '2026-11-30' },
   },
   {
     id: 'mobxjs/mobx#2031',
@@ -402,6 +422,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=4.0.0 <4.13.0 || >=5.0.0 <5.13.0',
     fixedIn: ['4.13.0', '5.13.0'],
     looks: { path: ['_hasMap'] },
+    verified: { node: '24.22.3', version: '5.11.0', date: '2026-11-30' },
   },
   {
     id: 'moleculerjs/moleculer@80847f2b',
@@ -434,6 +455,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<5.0.0',
     fixedIn: ['5.0.0'],
     looks: { path: ['messageIdToTopic'] },
+    verified: { node: '24.22.3', version: '4.3.7', date: '2026-11-30' },
   },
   {
     id: 'mqttjs/MQTT.js#1759',
@@ -466,6 +488,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<13.5.5',
     fixedIn: ['13.5.5'],
     looks: { path: ['timeouts'], files: ['lib/common.js'] },
+    verified: { node: '24.22.3', version: '13.5.4', date: '2026-11-30' },
   },
   {
     id: 'node-fetch/node-fetch#1295',
@@ -474,6 +497,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=3.0.0 <3.2.5',
     fixedIn: ['3.2.5'],
     looks: { patterns: ['listener-leak'], functions: ['fixResponseChunkedTransferBadEnding'] },
+    verified: { node: '24.22.3', version: '3.2.4', date: '2026-11-30' },
   },
   {
     id: 'node-schedule/node-schedule#581',
@@ -482,6 +506,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<2.0.0',
     fixedIn: ['2.0.0'],
     looks: { path: ['scheduledJobs'] },
+    verified: { node: '24.22.3', version: '1.3.3', date: '2026-11-30' },
   },
   {
     id: 'openai/openai-node#2360',
@@ -491,6 +516,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     fixedIn: ['7.5.0'],
     looks: onSignal('fetchWithTimeout', '_makeAbort'),
     instead: 'From 6.18.0 on the listener keeps little more than itself.',
+    verified: { node: '24.22.3', version: '7.4.0', date: '2026-11-30' },
   },
   {
     id: 'sindresorhus/p-map#75',
@@ -499,6 +525,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=5.3.0 <7.0.3',
     fixedIn: ['7.0.3'],
     looks: onSignal('pMap'),
+    verified: { node: '24.22.3', version: '7.0.2', date: '2026-11-30' },
   },
   {
     id: 'sindresorhus/p-queue#235',
@@ -507,6 +534,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=7.3.4 <9.0.1',
     fixedIn: ['9.0.1'],
     looks: onSignal('throwOnAbort'),
+    verified: { node: '24.22.3', version: '9.0.0', date: '2026-11-30' },
   },
   {
     id: 'sindresorhus/p-retry#71',
@@ -515,6 +543,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=5.0.0 <6.0.0',
     fixedIn: ['6.0.0'],
     looks: onSignal('pRetry'),
+    verified: { node: '24.22.3', version: '5.1.2', date: '2026-11-30' },
   },
   {
     id: 'sindresorhus/p-timeout#42',
@@ -523,6 +552,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=6.0.0 <6.1.3',
     fixedIn: ['6.1.3'],
     looks: onSignal('pTimeout'),
+    verified: { node: '24.22.3', version: '6.1.2', date: '2026-11-30' },
   },
   {
     id: 'brianc/node-postgres#2501',
@@ -556,6 +586,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=2.80.0 <2.81.0',
     fixedIn: ['2.81.0'],
     looks: { patterns: ['listener-leak'], path: ['connect'], functions: ['start'] },
+    verified: { node: '24.22.3', version: '2.80.0', date: '2026-11-30' },
   },
   {
     id: 'socketio/socket.io#4984',
@@ -564,6 +595,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=4.5.0 <4.8.4',
     fixedIn: ['4.8.4'],
     looks: { path: ['acks'], files: ['broadcast-operator.js'] },
+    verified: { node: '24.22.3', version: '4.8.1', date: '2026-11-30' },
   },
   {
     id: 'telegraf/telegraf@ed4d7f22',
@@ -572,6 +604,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=4.12.0 <4.12.2',
     fixedIn: ['4.12.2'],
     looks: { path: ['cache'], files: ['session.js'] },
+    verified: { node: '24.22.3', version: '4.12.1', date: '2026-11-30' },
   },
   {
     id: 'sindresorhus/timed-out#9',
@@ -580,6 +613,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '<3.1.1',
     fixedIn: ['3.1.1'],
     looks: { patterns: ['listener-leak'], files: ['index.js'], path: ['connect'] },
+    verified: { node: '24.22.3', version: '3.1.0', date: '2026-11-30' },
   },
   {
     id: 'nodejs/undici#2049',
@@ -596,6 +630,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     affected: '>=5.0.0 <7.15.0',
     fixedIn: ['7.15.0'],
     looks: { path: ['Agent', 'clients'], classes: ['Pool'] },
+    verified: { node: '24.22.3', version: '7.9.0', date: '2026-11-30' },
   },
   {
     id: 'webdriverio/webdriverio#14707',

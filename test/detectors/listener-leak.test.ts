@@ -43,27 +43,44 @@ test('many events with a listener each, as an object of a library', async () => 
   expect(finding!.title).toContain('for 120 events')
 })
 
+/** A listener on one signal for each download. */
+const onSignal = (kept: (d: Drawing, i: number) => Record<string, number>) => (d: Drawing, step: number) => {
+  const head = d.object('head', 'Object')
+  const signal = d.object('signal', 'AbortSignal', {
+    '<symbol kEvents>': d.object('events', 'Object', { abort: head }),
+  })
+  d.variable('shutdown', d.object('controller', 'AbortController', { '#signal': signal }))
+  let before = head
+  for (let i = 0; i < 60 * (step + 1); i++) {
+    const callback = d.closure(`listener ${i}`, 'onAbort', d.context(`scope ${i}`, kept(d, i)))
+    const next = d.object(`node ${i}`, 'Listener', { callback, previous: before })
+    d.members(before, { next })
+    before = next
+  }
+}
+
 test('a listener for each download on one signal', async () => {
-  const [finding] = await findLeaksIn([
-    (d, step) => {
-      const head = d.object('head', 'Object')
-      const signal = d.object('signal', 'AbortSignal', {
-        '<symbol kEvents>': d.object('events', 'Object', { abort: head }),
-      })
-      d.variable('shutdown', d.object('controller', 'AbortController', { '#signal': signal }))
-      let before = head
-      for (let i = 0; i < 60 * (step + 1); i++) {
-        const next = d.object(`node ${i}`, 'Listener', { callback: listener(d, i), previous: before })
-        d.members(before, { next })
-        before = next
-      }
-    },
-  ])
+  const [finding] = await findLeaksIn([onSignal((d, i) => ({ response: payload(d, i) }))])
   expect(finding).toMatchObject({
     pattern: 'listener-leak',
     evidence: { kind: 'event target', emitter: 'shutdown.signal', events: ['abort'] },
   })
   expect(finding!.advice).toContain('removeEventListener')
+})
+
+test('listeners each of which aborts a signal of its own are listeners of the first one, for an event', async () => {
+  const [finding, ...others] = await findLeaksIn([
+    onSignal((d, i) => {
+      const signal = d.object(`own signal ${i}`, 'AbortSignal', { reason: payload(d, i) })
+      return { controller: d.object(`own ${i}`, 'AbortController', { '#signal': signal }) }
+    }),
+  ])
+  expect(others).toEqual([])
+  expect(finding).toMatchObject({
+    pattern: 'listener-leak',
+    evidence: { kind: 'event target', emitter: 'shutdown.signal', events: ['abort'] },
+  })
+  expect(finding!.title).toContain("for 'abort' on shutdown.signal")
 })
 
 const inSet = (name: string) => (d: Drawing, step: number) => {
