@@ -117,11 +117,11 @@ function boundIn(
 ): Limit | undefined {
   for (const { node, isTrue } of comparisonsIn(test, holds)) {
     for (const [side, other, operator] of sidesOf(node)) {
-      if (side.type === 'PrivateIdentifier' || !isSize(side, sizes, byCounter)) continue
+      if (side.type === 'PrivateIdentifier' || !isSize(side, tree, sizes, byCounter)) continue
       const seen = isTrue ? operator : OPPOSITE[operator]
       if (seen !== '>' && seen !== '>=' && seen !== '===' && seen !== '==') continue
       // `size - limit > 0`
-      const difference = differenceOf(side, sizes)
+      const difference = differenceOf(side, tree, sizes)
       const limit = difference ?? other
       const value = evaluate(tree, limit)
       // Whether there is anything in it, or a pair, is asked for other reasons.
@@ -156,7 +156,7 @@ const sidesOf = ({ left, right, operator }: BinaryExpression): [AnyNode, AnyNode
 ]
 
 /** Whether an expression is about how many there are: their number, a variable that was set to it, or one counted beside it. */
-function isSize(node: AnyNode, sizes: ReadonlySet<AnyNode>, byCounter = true): boolean {
+function isSize(node: AnyNode, tree: SyntaxTree, sizes: ReadonlySet<AnyNode>, byCounter = true): boolean {
   for (const each of nodesIn(node)) {
     if (sizes.has(each)) return true
     if (each.type !== 'Identifier') continue
@@ -166,13 +166,13 @@ function isSize(node: AnyNode, sizes: ReadonlySet<AnyNode>, byCounter = true): b
   }
   const at = plain(node)
   const name = at.type === 'Identifier' ? at.name : at.type === 'MemberExpression' ? nameOfMember(at) : undefined
-  return byCounter && name !== undefined && COUNTER.test(name) && isCounted(at)
+  return byCounter && name !== undefined && COUNTER.test(name) && isCounted(at, tree)
 }
 
 const COUNTER = /size|count|length|total|bytes|used/i
 
-/** Whether something is added to a variable or property somewhere: `count++`, `this.#bytes += chunk.length`. */
-function isCounted(node: AnyNode): boolean {
+/** Whether a variable or property is counted up somewhere: `count++`, `this.#bytes += chunk.length`. */
+function isCounted(node: AnyNode, tree: SyntaxTree): boolean {
   const isAdded = (use: AnyNode): boolean => {
     const parent = parentOf(use)
     return (
@@ -181,14 +181,14 @@ function isCounted(node: AnyNode): boolean {
     )
   }
   if (node.type === 'Identifier') return bindingOf(node)?.references.some(isAdded) ?? false
-  // Properties are looked up in the whole tree by whoever has it; a counter's name is enough here.
-  return node.type === 'MemberExpression'
+  const name = node.type === 'MemberExpression' ? nameOfMember(node) : undefined
+  return name !== undefined && (tree.properties.get(name) ?? []).some((key) => isAdded(parentOf(key)!))
 }
 
-function differenceOf(node: AnyNode, sizes: ReadonlySet<AnyNode>): AnyNode | undefined {
+function differenceOf(node: AnyNode, tree: SyntaxTree, sizes: ReadonlySet<AnyNode>): AnyNode | undefined {
   const at = plain(node)
   const value = at.type === 'Identifier' && bindingOf(at) ? initialOf(bindingOf(at)!) : at
-  return value?.type === 'BinaryExpression' && value.operator === '-' && isSize(value.left, sizes)
+  return value?.type === 'BinaryExpression' && value.operator === '-' && isSize(value.left, tree, sizes)
     ? value.right
     : undefined
 }

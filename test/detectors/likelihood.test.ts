@@ -149,3 +149,8 @@ test('an array that had all its slots from the beginning is filling up to them, 
   // One that is pushed to has some to spare.
   expect(await findLeaksIn([cache((step) => 60 * (step + 1))])).toHaveLength(1)
 })
+
+test('the length of something else is no bound, though it guards a removal', async () => {
+  const source = `${LEAKS}setInterval(() => { if (body.length > 1024) sessions.delete(body.id) }, 9)\n`
+  expect(await told(source, {}, 4000)).toMatchObject({ severity: 'error' })
+})
