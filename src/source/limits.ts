@@ -28,7 +28,7 @@ export interface Upkeep {
   readonly idle: readonly { readonly operation: Operation; readonly when: Reach['when'] }[]
 }
 
-/** Timers of more than this are no lifetimes: 30 days. */
+/** More than this is no lifetime: 30 days. A moment is a number of milliseconds as well, since 1970. */
 const LONGEST_MS = 30 * 24 * 3600 * 1000
 
 /** @param depth of the collection below what has its name */
@@ -57,7 +57,7 @@ export function findUpkeep(
     for (const { guards, delay } of reach.ways) {
       for (const guard of guards) {
         const bound = boundIn(guard, sizes, evaluate) ?? lifetimeIn(guard, inserts, evaluate)
-        if (bound) limits.push(bound)
+        if (bound && !(bound.kind === 'lifetime' && (bound.value ?? 0) > LONGEST_MS)) limits.push(bound)
       }
       // What is taken out one by one, again and again, may have been there for any time.
       const value = delay && (kind === 'clear' || !delay.repeats) ? evaluate(delay.tree, delay.node) : undefined

@@ -154,3 +154,8 @@ test('the length of something else is no bound, though it guards a removal', asy
   const source = `${LEAKS}setInterval(() => { if (body.length > 1024) sessions.delete(body.id) }, 9)\n`
   expect(await told(source, {}, 4000)).toMatchObject({ severity: 'error' })
 })
+
+test('a moment that things are compared with is no lifetime', async () => {
+  const source = `${LEAKS}setInterval(() => { if (Date.now() > 1_900_000_000_000) sessions.delete(1) }, 9)\n`
+  expect(await told(source, {}, 4000)).toMatchObject({ severity: 'error' })
+})
