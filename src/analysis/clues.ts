@@ -108,7 +108,7 @@ export function gatherClues(blamed: Blamed, urlOf: UrlOf = ({ url }) => url): Cl
   const names = path.map(({ edge }) => NAME.exec(edge)?.[1]?.replace(/^Symbol\((.*)\)$/, '$1'))
   const at = path.findLastIndex(({ ordinal }) => ordinal === container)
   const last = at > 0 ? at : Math.max(path.length - 2, 0)
-  const { own, inside, home, isOwns } = followNames(urls, names, last)
+  const { own, inside, home, isOwns, isNodes } = followNames(urls, names, last)
   const ownFunctions = functions.filter(({ location }) => isOwn(urlOf(location)))
   return {
     className: suspect.className,
@@ -118,7 +118,7 @@ export function gatherClues(blamed: Blamed, urlOf: UrlOf = ({ url }) => url): Cl
     names: own,
     home: home < 0 ? undefined : scripts[home],
     container: isOwns ? own.at(-1) : undefined,
-    storage: isOwns ? storagePathOf(graph, way, container) : undefined,
+    storage: isOwns || isNodes ? storagePathOf(graph, way, container) : undefined,
     inside: [...inside, ...(at > 0 ? [nodeName(graph, container)] : [])].filter((name) => !COMMON.test(name)),
     holder:
       urls
@@ -149,17 +149,19 @@ function others({ container, count, reached }: Blamed['suspect']): number[] {
  * Which names on a path are the program's: those behind its modules, functions and classes, up to where a library's or
  * Node's begin. A path that starts at the global object may be the program's.
  * @param last the step to the container
- * @returns also the step to the last thing of the program's in front of that, or -1
+ * @returns also the step to the last thing of the program's in front of that, or -1; and whether the container is the
+ *   program's, or Node's
  */
 function followNames(
   urls: readonly (string | undefined)[],
   names: readonly (string | undefined)[],
   last: number,
-): { own: string[]; inside: string[]; home: number; isOwns: boolean } {
+): { own: string[]; inside: string[]; home: number; isOwns: boolean; isNodes: boolean } {
   const own: string[] = []
   const inside: string[] = []
   let home = -1
   let isOwns = true
+  let isNodes = false
   for (let i = 0; i <= last; i++) {
     const name = names[i]
     if (i > 0 && name !== undefined && name !== 'scope' && !/^\d+$/.test(name)) (isOwns ? own : inside).push(name)
@@ -167,11 +169,12 @@ function followNames(
     if (url === undefined) continue
     const was = isOwns
     isOwns = isOwn(url)
+    isNodes = url.startsWith('node:')
     if (isOwns) home = i
     // What a library calls by its names has led to the program's again.
     if (isOwns && !was) inside.length = 0
   }
-  return { own, inside, home, isOwns }
+  return { own, inside, home, isOwns, isNodes }
 }
 
 /** A scope that leaks is kept by a function that was made in it. */

@@ -115,7 +115,7 @@ export function swollenSuspects(
 }
 
 /** Bytes that a thing must be larger than the one before, and by which the class may have changed otherwise. */
-const REPLACED = { bytes: 16_384, share: 0.8, others: 0.02 }
+const REPLACED = { bytes: 8192, share: 0.95, others: 0.02 }
 
 /**
  * What is made anew again and again, each time larger, in the place of the one before: a buffer that is concatenated, an

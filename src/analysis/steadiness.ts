@@ -61,7 +61,7 @@ export function judgeSeries({ counts, survivors, seconds, isExact = false }: Ser
     const wasFaster = isExact && counts[0]! >= EARLIER.least * gains[0]! && counts[0]! <= EARLIER.most * gains[0]!
     return wasFaster && stayed.at(-1)! < SLOWER * stayed[0]! - noise ? 'slowing' : 'steady'
   }
-  // What comes and goes by chance varies by the square root of its number.
+  // What comes and goes by chance varies by the square root of how many came and went; of its number, where that is not known.
   const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
-  return gain < 3 * Math.sqrt(mean) ? 'swinging' : 'turning'
+  return gain < 3 * Math.sqrt(isExact ? Math.max(gain, 2 * came - gain) : mean) ? 'swinging' : 'turning'
 }

@@ -3,7 +3,7 @@
 import { blockVariable } from '../graph/block-scope.ts'
 import { exportsOf, findEdge } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { nodeName } from '../graph/look.ts'
+import { isFunction, isObject, nodeName } from '../graph/look.ts'
 import { suspendedBy } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'
@@ -65,12 +65,29 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
     }
     const url = moduleScopes.get(node)
     if (url !== undefined) begin(url)
-    script = url ?? graph.sourceLocation(node)?.url ?? script
+    // Whose class the collection itself is says nothing of who keeps it.
+    if (!(i === last && names.length > 0) && !hasOfPrograms(graph, way, i))
+      script = url ?? graph.sourceLocation(node)?.url ?? script
     if (names.length === 0) home = script
   }
   return names.length === 0 || home?.startsWith('node:') || script?.startsWith('node:')
     ? undefined
     : { home, names, depth }
+}
+
+/**
+ * Whether an object of one of Node's classes leads on by a property that the program gave it, as `module.exports` and
+ * `server.sessions` are: Node's own are hidden, or begin with `_`.
+ */
+function hasOfPrograms(graph: HeapGraph, way: readonly number[], at: number): boolean {
+  const [node, next] = [way[at]!, way[at + 1]]
+  if (next === undefined || !isObject(graph, node) || isFunction(graph, node)) return false
+  if (graph.moduleScopes.has(node) || !graph.sourceLocation(node)?.url.startsWith('node:')) return false
+  const edge = findEdge(graph, node, next)
+  const { edges, edgeNameOrIndex, strings } = graph.snapshot
+  if (edge < 0 || edgeType(edges[edge]!) !== EdgeType.property) return false
+  const name = strings.get(edgeNameOrIndex[edge]!)
+  return nodeName(graph, node) === 'Module' ? name === 'exports' : !/^(<symbol |[#_])/.test(name)
 }
 
 const plainSymbol = (name: string): string => name.replace(/^<symbol (?:Symbol\()?(.*?)\)?>$/, '$1')

@@ -7,7 +7,7 @@ import { internal, isFunction, isObject, property, referencesOf } from '../graph
 import { NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Diagnosis, Lead } from './detector.ts'
-import { type Flow, findAwaitingLoop, findCallOn, findHandingTo } from './flows.ts'
+import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
 import { modulesOf } from './statements.ts'
@@ -26,7 +26,8 @@ export function inEventIterator(lead: Lead, readSource: ReadSource): Diagnosis |
   const emitter = events < 1 ? undefined : path[events - 1]!.ordinal
   const name = emitter === undefined ? undefined : nameUpTo(lead, emitter)
   const event = emitter === undefined ? undefined : eventOf(graph, emitter, scope)
-  const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
+  const calls = emitter === undefined ? [] : callsOn(lead, emitter, readSource)
+  const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name, calls }
   const loop = name === undefined ? undefined : findAwaitingLoop(flow)
   const made = name === undefined ? undefined : findHandingTo(flow, /^on$/)
   const writer = findCallOn(flow, /^emit$/, event)

@@ -50,6 +50,8 @@ export interface Leaks {
 
 /** What grew by less, in bytes, or by less of all that grew, is no lead. */
 const LEAST = { bytes: 8192, share: 0.02 }
+/** Of entries that were counted one by one, so many are no chance, however small they are. */
+const MANY = { count: 100, bytes: 2048 }
 /** Of what a lead reaches, so much must be accounted for already for it to be no news. */
 const MOSTLY = 0.7
 /** What gains less and less is set aside in words from so many bytes on, and as a part of all that grew. */
@@ -257,7 +259,7 @@ function unevenIn(of: IsolateHeap, readSource: ReadSource): Lead[] {
     .filter(
       ({ counted, counts, holders }) => counted === 'entries' && holders.length === 1 && counts.at(-1)! > counts[0]!,
     )
-    .filter(({ bytes }) => bytes >= Math.max(LEAST.bytes, LEAST.share * of.growthBytes))
+    .filter((suspect) => suspect.bytes >= Math.max(leastFor(suspect), LEAST.share * of.growthBytes))
     .slice(0, SLOWING.most)
     .map((suspect) => leadOf(of, suspect, readSource))
 }
@@ -266,9 +268,12 @@ function leadsOf(of: IsolateHeap, readSource: ReadSource): Lead[] {
   const { suspects, growthBytes } = of
   const likely = suspects.filter(({ trend }) => trend === 'steady' || trend === 'turning' || trend === 'unknown')
   return likely
-    .filter(({ bytes }) => bytes >= Math.max(LEAST.bytes, LEAST.share * growthBytes))
+    .filter((suspect) => suspect.bytes >= Math.max(leastFor(suspect), LEAST.share * growthBytes))
     .map((suspect) => leadOf(of, suspect, readSource))
 }
+
+const leastFor = ({ counted, count }: Suspect): number =>
+  counted === 'entries' && count >= MANY.count ? MANY.bytes : LEAST.bytes
 
 /** V8's ids of the suspended functions that the process is to be asked of, for their local variables. */
 export const framesToAskOf = (of: IsolateHeap): number[] => framesToAsk(of, (suspect) => wayTo(of, suspect))
@@ -338,7 +343,7 @@ function tableBetween(graph: HeapGraph, key: number, value: number): number | un
 const NAMED = /^(?:\.|(?:context|local) variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 
 /** References by which V8 and Node hold things on their own account: names in front of them are of something else. */
-const UNNAMED = /^\((?!WeakMap|value)/
+const UNNAMED = /^\((?!WeakMap|value|buffer\)|backing_store)/
 
 /**
  * What a path's container is called: its last name, and that with the name of what it belongs to; of a list, by what its

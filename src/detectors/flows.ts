@@ -2,9 +2,10 @@
 
 import type { AnyNode } from 'acorn'
 import type { Sources } from '../analysis/app-modules.ts'
-import { type Culprit, packageOf } from '../analysis/culprit.ts'
+import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
 import { placeOf } from '../analysis/source-outline.ts'
-import { isLoop } from '../source/storage.ts'
+import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
+import { findStorage, isLoop, type MethodCall } from '../source/storage.ts'
 import {
   classAround,
   functionAround,
@@ -14,6 +15,7 @@ import {
   plain,
   type SyntaxTree,
 } from '../source/syntax-tree.ts'
+import type { Lead } from './detector.ts'
 
 /** What is looked for, and where. */
 export interface Flow {
@@ -24,6 +26,14 @@ export interface Flow {
   readonly name: string | undefined
   /** Of the program's class that it is of, if it is of one: there it goes by `this`. */
   readonly className?: string | undefined
+  /** Calls of its methods, under whatever name it goes. */
+  readonly calls?: readonly MethodCall[] | undefined
+}
+
+/** Calls of the methods of an object on the way to a leak. */
+export function callsOn({ of: { graph }, way }: Lead, ordinal: number, readSource: ReadSource): readonly MethodCall[] {
+  const path = storagePathOf(graph, way, ordinal)
+  return path === undefined ? [] : findStorage(treesFor(graph, readSource, way), path).calls
 }
 
 /** The call of a method of whatever has it, for what goes by many names. */
@@ -56,6 +66,11 @@ export const findSettingOf = (flow: Flow, properties: RegExp): Culprit | undefin
 
 /** The call of a method of it that is made again and again, if there is one; else the first. */
 export function findCallOn(flow: Flow, methods: RegExp, firstArgument?: string): Culprit | undefined {
+  const calls = (flow.calls ?? []).filter(
+    ({ name, call }) => methods.test(name) && (firstArgument === undefined || isText(call.arguments[0], firstArgument)),
+  )
+  const known = calls.find(({ call }) => isRepeated(call)) ?? calls[0]
+  if (known) return placed(flow.sources, known.tree, known.call)
   return best(flow, (node) => {
     if (node.type !== 'CallExpression') return false
     const callee = plain(node.callee)
@@ -106,12 +121,14 @@ function best({ sources, urls }: Flow, fits: (node: AnyNode) => boolean): Culpri
     if (!tree) continue
     for (const node of nodesIn(tree.program)) {
       if (!fits(node)) continue
-      if (functionAround(node) || isInLoop(node)) return placed(sources, tree, node)
+      if (isRepeated(node)) return placed(sources, tree, node)
       once ??= placed(sources, tree, node)
     }
   }
   return once
 }
+
+const isRepeated = (node: AnyNode): boolean => functionAround(node) !== undefined || isInLoop(node)
 
 function isInLoop(node: AnyNode): boolean {
   for (let at = parentOf(node); at; at = parentOf(at)) if (isLoop(at)) return true

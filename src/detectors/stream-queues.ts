@@ -6,7 +6,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, isOddball, nodeName, numberAt, property } from '../graph/look.ts'
 import { formatCount } from '../support/format.ts'
 import type { Diagnosis, Lead } from './detector.ts'
-import { type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking } from './flows.ts'
+import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
 import { isProgram } from './source.ts'
@@ -134,7 +134,8 @@ function flowOf(lead: Lead, stream: number, readSource: ReadSource): Flow {
   const name = nameUpTo(lead, stream)
   const isOwn = isProgram(graph.sourceLocation(stream)?.url ?? 'node:')
   const className = isOwn ? nodeName(graph, stream) : undefined
-  return { sources: sourcesOf(readSource), urls: modulesOf(lead), name, className }
+  const calls = callsOn(lead, stream, readSource)
+  return { sources: sourcesOf(readSource), urls: modulesOf(lead), name, className, calls }
 }
 
 /** The statement that takes things out. */

@@ -75,6 +75,14 @@ export interface Storage {
   readonly operations: readonly Operation[]
   /** Expressions that tell how many are in it. */
   readonly sizes: ReadonlySet<AnyNode>
+  /** Calls of methods of the thing itself, or of what it has: of a stream, rather than of a collection. */
+  readonly calls: readonly MethodCall[]
+}
+
+export interface MethodCall {
+  readonly name: string
+  readonly call: CallExpression
+  readonly tree: SyntaxTree
 }
 
 const INSERTS =
@@ -82,7 +90,7 @@ const INSERTS =
 const REMOVES = /^(delete|shift|pop|remove|removeAll|dequeue|poll|discard|evict|prune|expire|drop)([A-Z]\w*)?$/
 const ELEMENTS = /^(get|at|find|findLast|values|entries|keys|pop|shift|next|peek|slice|filter)$/
 const VISITS = /^(forEach|map|filter|some|every|find|findLast|reduce|flatMap)$/
-const SAME = /^(sort|reverse|fill|set|add)$/
+const SAME = /^(sort|reverse|fill|set|add|on|once|addListener|getWriter|getReader)$/
 const USES = /^(then|catch|finally|concat|write|on|once|addListener|addEventListener)$/
 /** Expressions that are followed, at most, and how far what is kept in what is kept is looked at. */
 const MOST = { occurrences: 4000, depth: 3, calls: 3, methods: 3 }
@@ -109,6 +117,7 @@ class Search {
   readonly #roots = new Set<Binding>()
   readonly #operations: Operation[] = []
   readonly #sizes = new Set<AnyNode>()
+  readonly #calls: MethodCall[] = []
 
   constructor(trees: Trees, path: StoragePath) {
     this.#trees = trees
@@ -118,7 +127,7 @@ class Search {
   run(): Storage {
     this.#begin()
     for (let i = 0; i < this.#waiting.length && i < MOST.occurrences; i++) this.#look(this.#waiting[i]!)
-    return { operations: this.#operations, sizes: this.#sizes }
+    return { operations: this.#operations, sizes: this.#sizes, calls: this.#calls }
   }
 
   #begin(): void {
@@ -363,6 +372,7 @@ class Search {
     const { depth } = it
     const { arguments: given } = call
     if (name === undefined) return
+    if (depth <= 1) this.#calls.push({ name, call, tree: it.tree })
     if (name === 'splice' || name === 'toSpliced') {
       const none = given[1]?.type === 'Literal' && given[1].value === 0
       if (given.length > 2) this.#operation('insert', it, call, { values: given.slice(2) })
