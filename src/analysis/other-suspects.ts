@@ -3,7 +3,7 @@
 import { NodeType } from '../snapshot/meta.ts'
 import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
-import { FEW_REFERENCES } from './contents.ts'
+import { FEW_REFERENCES, referenceCounts } from './contents.ts'
 import { embeddedNodes } from './embedded.ts'
 import { isOfV8 } from './entries.ts'
 import { grewIn, type Lineage } from './lineage.ts'
@@ -204,6 +204,45 @@ export function numberSuspects(
     })
   }
   return suspects
+}
+
+/** Smaller stores than this are looked at no further, in bytes; and so many are, the largest first. */
+const QUIET = { bytes: 512, most: 24 }
+
+/**
+ * Old collections of plain numbers. V8 keeps small integers and doubles in the collection's store, so that one more shows
+ * in no snapshot as long as the store has room: only the living collection tells its size.
+ */
+export function quietCollections({ opened, lineage }: HeapSeries): Suspect[] {
+  const { graph, classes } = opened
+  const { nodeCount, nodeType, firstEdge } = graph.snapshot
+  if (lineage === undefined) return []
+  const references = referenceCounts(firstEdge, graph.ownership.owner)
+  const wanted = classes.names.map((name) => COLLECTION.test(name))
+  const found: number[] = []
+  for (let node = 0; node < nodeCount; node++) {
+    if (nodeType[node] !== NodeType.object || !wanted[classes.of[node]!] || lineage.born[node]! > 0) continue
+    if (references[node]! < FEW_REFERENCES && graph.shallowSize(node) >= QUIET.bytes) found.push(node)
+  }
+  return found
+    .sort((a, b) => graph.shallowSize(b) - graph.shallowSize(a))
+    .slice(0, QUIET.most)
+    .map((node) => ({
+      kind: 'grown',
+      holders: [node],
+      container: node,
+      sample: node,
+      className: classes.names[classes.of[node]!]!,
+      count: 0,
+      survivors: [],
+      counts: [],
+      counted: 'entries',
+      bytes: 0,
+      trend: 'unknown',
+      perSecond: 0,
+      bytesPerSecond: 0,
+      reached: new Uint32Array(0),
+    }))
 }
 
 /** Bytes of a number on the heap with the slot that refers to it. */

@@ -144,7 +144,9 @@ export async function lookAgain(
   const handles = handlesMs > 0 ? await openHandles() : null
   const first = await look()
   const pauseMs = Math.max(LIVE.pauseMs, Math.min(LIVE.mostPauseMs, Math.max(handles ? handlesMs : 0, growthMs)))
-  if (handles || asked.length > 0) await pause(pauseMs, session.closed, signal)
+  if (handles || asked.length > 0) await pause(pauseMs / 2, session.closed, signal)
+  const half = undecided.length > 0 ? await sizesNow(session, asked.map(gainingNode)) : []
+  if (handles || asked.length > 0) await pause(pauseMs / 2, session.closed, signal)
   const second = await look()
   const handlesLater = handles && (await openHandles())
   const seconds = (performance.now() - startedMs) / 1000
@@ -152,7 +154,8 @@ export async function lookAgain(
     if (stoodStill(finding, { before, first: handles, second: handlesLater, seconds })) return []
     const i = asked.indexOf(finding)
     if (undecided.includes(finding)) {
-      return (i >= 0 && stillGrows(finding, { first: first.sizes[i], second: second.sizes[i], seconds })) || []
+      const sizes = { first: first.sizes[i], half: half[i], second: second.sizes[i], seconds }
+      return (i >= 0 && stillGrows(finding, sizes)) || []
     }
     if (i < 0) return finding
     const sized = confirm(finding, { first: first.sizes[i], second: second.sizes[i], seconds })

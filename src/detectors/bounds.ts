@@ -44,6 +44,8 @@ export interface Keeping {
   readonly removal?: Operation | undefined
   /** One that is only run when the program ends, or by nothing that can be seen. */
   readonly idle?: Upkeep['idle'][number] | undefined
+  /** Whether the source has a statement that puts things in. */
+  readonly isFilled?: boolean
 }
 
 /** Names of numbers that say how much something may hold. */
@@ -99,6 +101,7 @@ export function keepingOf(it: Collection): Keeping {
     passed: near ? undefined : asBound(known.find((limit) => !reached(limit))),
     removal: removals[0],
     idle: removals[0] ? undefined : idle[0],
+    isFilled: storage.operations.some(({ kind }) => kind === 'insert'),
   }
 }
 

@@ -5,6 +5,7 @@ import { sourcesOf } from '../analysis/app-modules.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import { blame, type Culprit, type ReadSource } from '../analysis/culprit.ts'
 import { wayIn } from '../analysis/entries.ts'
+import { quietCollections } from '../analysis/other-suspects.ts'
 import { PathNames } from '../analysis/path-names.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { findSuspects } from '../analysis/suspects.ts'
@@ -25,6 +26,7 @@ import { formatCount } from '../support/format.ts'
 import { createScriptSources, type ScriptSources } from '../support/script-sources.ts'
 import { rememberingSources } from '../support/sources.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
+import { quietly } from './growing-collection.ts'
 import { DETECTORS } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { judgeLead } from './likelihood.ts'
@@ -149,12 +151,22 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
         return []
       }),
   )
+  const told = new Set(leads.filter((lead) => taken.has(lead)).map(({ suspect }) => suspect.container))
+  const quiet = captures.isolates.flatMap((of) =>
+    quietCollections(of.heap)
+      .filter(({ sample }) => !told.has(sample))
+      .flatMap((suspect) => {
+        const lead = leadOf(of, suspect, captures.readSource)
+        const diagnosis = quietly(lead, captures.readSource)
+        return diagnosis ? tell('growing-collection', lead, diagnosis, captures, sources) : []
+      }),
+  )
   const slowing = found.size > 0 ? [] : captures.isolates.flatMap((of) => slowingIn(of, captures.readSource, sources))
   return {
     findings: [...found.values()]
       .map(({ finding, explains }) => ({ ...finding, explains }))
       .sort((a, b) => weight(b) - weight(a)),
-    undecided,
+    undecided: [...undecided, ...quiet],
     setAside: [...unlikely.filter(({ lead }) => accounts.get(lead.of)!.shareKnown(lead.suspect) < MOSTLY), ...slowing]
       .map(({ lead: { of, suspect }, title, reason }) => ({
         ...{ title, reason, isolate: of.isolate },

@@ -6,6 +6,7 @@ import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { findUnknownHolder } from '../node-internals/find-holder.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
+import { keepingOf } from './bounds.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
 import { findLinking } from './flows.ts'
 import { nameUpTo } from './piled-up.ts'
@@ -94,9 +95,28 @@ function ofNumbers(lead: Lead): Diagnosis | undefined {
       counts: [...counts],
       countsOf: suspect.counted,
     },
-    advice: `${adviceFor(container).replaceAll('{}', name)} Numbers that are only added up need a sum, a count or a histogram.`,
+    advice: `${adviceFor(container).replaceAll('{}', name)} ${OF_NUMBERS}`,
   }
 }
+
+/**
+ * What to say of a collection of plain numbers that grows while it is looked at; its numbers are still to come. Undefined
+ * unless the program puts things in, and nothing is seen that takes any out.
+ */
+export function quietly(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
+  const { isFilled, bound, lifetime, removal } = keepingOf({ ...lead, readSource })
+  if (!isFilled || bound || lifetime || removal || isNodesOwn(lead)) return undefined
+  const { graph } = lead.of
+  const container = nodeName(graph, lead.suspect.sample)
+  const name = nameUpTo(lead, lead.suspect.sample) ?? lead.name
+  return {
+    title: name,
+    evidence: { container, things: 'numbers', bytesEach: SLOT[container], isSeenAliveOnly: true },
+    advice: `${adviceFor(container).replaceAll('{}', name)} ${OF_NUMBERS}`,
+  }
+}
+
+const OF_NUMBERS = 'Numbers that are only added up need a sum, a count or a histogram.'
 
 function lessSureOfLeaps({ suspect, likelihood }: Lead): Pick<Diagnosis, 'likelihood'> {
   if (suspect.trend !== 'unknown' || likelihood.bounded) return {}

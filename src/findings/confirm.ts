@@ -16,9 +16,10 @@ const asSure = (confidence: number): Pick<ReportFinding, 'confidence' | 'severit
   severity: severityOf(confidence),
 })
 
-/** What a container held at two moments after the last snapshot; undefined where it could not be had. */
+/** What a container held at two moments after the last snapshot, and half-way between; undefined where it could not be had. */
 export interface LiveSizes {
   readonly first: number | undefined
+  readonly half?: number | undefined
   readonly second: number | undefined
   readonly seconds: number
 }
@@ -73,12 +74,41 @@ export function stoodStill(
 const WENT_ON = 0.5
 const AFTER_ALL = 0.75
 
-/** How long to look at what gained unevenly for it to show whether it goes on. */
-export const growthLookSeconds = ({ growth: { perSecond } }: ReportFinding): number =>
-  perSecond > 0 ? (2 * DUE) / perSecond : 0
+/** What grows where no snapshot shows it must gain so many while it is looked at, and so much of that in each half. */
+const UNSEEN = { count: 12, half: 0.25, seconds: 4 }
+
+/** How long to look at what gained unevenly, or out of sight, for it to show whether it goes on. */
+export const growthLookSeconds = ({ growth: { perSecond }, evidence }: ReportFinding): number =>
+  evidence.isSeenAliveOnly ? UNSEEN.seconds : perSecond > 0 ? (2 * DUE) / perSecond : 0
+
+/** A collection of numbers that gains in both halves of the look; undefined where it does not. */
+function growsUnseen(finding: ReportFinding, { first, half, second, seconds }: LiveSizes): ReportFinding | undefined {
+  if (first === undefined || half === undefined || second === undefined) return undefined
+  const gained = second - first
+  const least = UNSEEN.half * gained
+  if (gained < UNSEEN.count || half - first < least || second - half < least) return undefined
+  const perSecond = Math.round((10 * gained) / seconds) / 10
+  const bytes = gained * Number(finding.evidence.bytesEach)
+  const { isSeenAliveOnly: _, ...evidence } = finding.evidence
+  const grew = `${formatCount(first)} → ${formatCount(half)} → ${formatCount(second)} in ${seconds.toFixed(1)} s`
+  return {
+    ...finding,
+    ...asSure(AFTER_ALL),
+    title: `${finding.title} gains ${perSecond.toFixed(1)} numbers each second, and loses none`,
+    growth: {
+      ...finding.growth,
+      ...{ count: gained, shallowBytes: bytes, retainedBytes: bytes },
+      ...{ perSecond, bytesPerSecond: Math.round(bytes / seconds) },
+    },
+    evidence: { ...evidence, gained, perSecond, liveSize: first, liveSizeLater: second, liveSeconds: seconds },
+    reason: `looked at alive it grew all the while (${grew}), and nothing in the source takes numbers out of it; snapshots show nothing of that, as its store has room for more`,
+  }
+}
 
 /** What gained unevenly between the snapshots, and goes on while it is looked at; undefined where it does not. */
-export function stillGrows(finding: ReportFinding, { first, second, seconds }: LiveSizes): ReportFinding | undefined {
+export function stillGrows(finding: ReportFinding, sizes: LiveSizes): ReportFinding | undefined {
+  if (finding.evidence.isSeenAliveOnly) return growsUnseen(finding, sizes)
+  const { first, second, seconds } = sizes
   const due = finding.growth.perSecond * seconds
   if (first === undefined || second === undefined || due < DUE) return undefined
   if (second - first < WENT_ON * due || hasFallenBack(finding, first)) return undefined
@@ -91,12 +121,18 @@ export function stillGrows(finding: ReportFinding, { first, second, seconds }: L
   }
 }
 
+/** An array with fewer slots than this part of what came is not what holds it. */
+const PART = 0.5
+
 /** V8's id of what gains, where that is a collection whose size says how much is in it. */
-export function gainingNode({ retainingPath, evidence }: ReportFinding): number | undefined {
+export function gainingNode({ retainingPath, evidence, growth }: ReportFinding): number | undefined {
   // What holds numbers has grown itself.
   const step =
     evidence.things === 'numbers' ? retainingPath.at(-1) : retainingPath.findLast(({ leaking }) => leaking === 'no')
-  return step && /^(Array\[|Map$|Set$)/.test(step.node) ? step.nodeId : undefined
+  if (!step || !/^(Array\[|Map$|Set$)/.test(step.node)) return undefined
+  // One of the parts of a list of lists holds less than came.
+  const slots = Number(/^Array\[([\d,]+)\]/.exec(step.node)?.[1]?.replaceAll(',', '') ?? Number.POSITIVE_INFINITY)
+  return slots < PART * (growth.count / Math.max(1, growth.holders)) ? undefined : step.nodeId
 }
 
 /** V8's id of the socket on the way to what gains, if there is one. */
