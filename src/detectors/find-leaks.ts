@@ -17,7 +17,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
-import { EdgeType } from '../snapshot/meta.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { OriginalNames } from '../source/original-names.ts'
 import { arenaOf, arenaUint8 } from '../support/arena.ts'
@@ -293,7 +293,34 @@ export const framesToAskOf = (of: IsolateHeap): number[] => framesToAsk(of, (sus
 /** Ordinals, from where the program keeps it to one of the objects. */
 function wayTo({ graph, heap }: Pick<IsolateHeap, 'graph' | 'heap'>, suspect: Suspect): readonly number[] {
   const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
-  return byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
+  const way = byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
+  return byOwnName(graph, way, suspect.container)
+}
+
+/** Of what refers to an object, so many are looked at for a way by the program's names. */
+const MOST_RETAINERS = 32
+
+/**
+ * The shortest way may be one by a timer or a callback of Node's. Where the program has an object on it by a name as well,
+ * that way says more.
+ */
+function byOwnName(graph: HeapGraph, way: readonly number[], container: number): readonly number[] {
+  const { edges, edgeNameOrIndex, nodeType, strings } = graph.snapshot
+  const isFromProgram = (node: number): boolean => isProgram(graph.moduleScopes.get(node) ?? 'node:')
+  if (isFromProgram(way[0]!)) return way
+  for (let at = way.indexOf(container); at > 0; at--) {
+    const node = way[at]!
+    if (nodeType[node] !== NodeType.object) continue
+    for (const { node: holder, edge } of graph.retainers(node, MOST_RETAINERS)) {
+      const type = edgeType(edges[edge]!)
+      if (type !== EdgeType.property && type !== EdgeType.context) continue
+      if (!/^[\p{ID_Start}$#][\p{ID_Continue}$]*$/u.test(strings.get(edgeNameOrIndex[edge]!))) continue
+      if (graph.paths.via[holder] === NOT_REACHED) continue
+      const toHolder = pathTo(graph.paths, holder)
+      if (isFromProgram(toHolder[0]!) && !toHolder.includes(node)) return [...toHolder, ...way.slice(at)]
+    }
+  }
+  return way
 }
 
 export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource): Lead {

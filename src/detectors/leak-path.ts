@@ -27,7 +27,10 @@ export function markPath(
     return {
       ...{ edge, node, nodeId, times },
       leaking,
-      reason: reasonFor(leaking, i === passed || ordinal === container, i === from),
+      reason:
+        kind === 'grown' && leaking === 'yes'
+          ? 'it grows'
+          : reasonFor(leaking, i === passed || ordinal === container, i === from),
       suspect: i > passed && i <= from,
       package: packageOfNode(graph, ordinal),
     }

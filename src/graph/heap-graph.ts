@@ -140,10 +140,11 @@ export class HeapGraph {
     return path.reverse()
   }
   /** The edges that lead to `node`, by ordinal, and the nodes that they come from; weak ones too. */
-  retainers(node: number): { edge: number; node: number }[] {
+  retainers(node: number, most = Number.POSITIVE_INFINITY): { edge: number; node: number }[] {
     this.#retainers ??= computeRetainers(this.snapshot)
     const { first, edge } = this.#retainers
-    return Array.from(edge.subarray(first[node]!, first[node + 1]!), (each) => ({
+    const to = Math.min(first[node + 1]!, first[node]! + most)
+    return Array.from(edge.subarray(first[node]!, to), (each) => ({
       edge: each,
       node: edgeSource(this.snapshot, each),
     }))

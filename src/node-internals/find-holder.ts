@@ -147,8 +147,8 @@ function amongHolders({ graph, suspect }: Held): FoundHolder | undefined {
     return index < 0 ? [] : [{ index, name, row }]
   })
   if (slots.length === 0) return undefined
-  for (const { node: holder } of graph.retainers(suspect.sample).slice(0, MOST_RETAINERS)) {
-    for (const { edge } of graph.retainers(holder).slice(0, MOST_RETAINERS)) {
+  for (const { node: holder } of graph.retainers(suspect.sample, MOST_RETAINERS)) {
+    for (const { edge } of graph.retainers(holder, MOST_RETAINERS)) {
       if (edgeType(edges[edge]!) !== EdgeType.internal) continue
       const found = slots.find(({ index }) => index === edgeNameOrIndex[edge])
       if (found) return { row: found.row, name: found.name, table: holder }
