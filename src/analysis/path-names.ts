@@ -44,7 +44,10 @@ export class PathNames {
             ? this.#local(before, variable)
             : this.#variable(before, variable)
       if (original !== undefined) note(variable!, original)
-      const edge = original === undefined ? step.edge : `${kind} variable '${original}'`
+      const field = before === undefined ? undefined : this.#privateField(before, step.edge)
+      if (field) note(field.name, field.original)
+      const edge =
+        original !== undefined ? `${kind} variable '${original}'` : field ? `["${field.original}"]` : step.edge
       const name = nodeName(this.#graph, step.ordinal)
       const called = this.#nameOfNode(step.ordinal)
       if (called === undefined) return { ...step, edge }
@@ -53,6 +56,14 @@ export class PathNames {
       return { ...step, edge, node: isFunction ? `function ${called}` : called }
     })
     return { path: named, names: new Map([...names].flatMap(([name, to]) => (to === undefined ? [] : [[name, to]]))) }
+  }
+
+  /** With the `#` that private names have. */
+  #privateField(owner: number, edge: string): { name: string; original: string } | undefined {
+    const name = /^\["#(.+)"\]$/.exec(edge)?.[1]
+    const place = name === undefined ? undefined : this.#graph.sourceLocation(owner)
+    const original = place && this.#names.privateOf(place, name!)
+    return original === undefined ? undefined : { name: `#${name}`, original: `#${original}` }
   }
 
   /** Of a function, or of an instance of a class. */

@@ -72,11 +72,16 @@ const UNITS = new Set(['B', 's', 'ms'])
 
 /** The text with names as the source has them; one that is a word as well, is quoted, or may be a unit, stays. */
 export function withNames(text: string, names: ReadonlyMap<string, string>): string {
+  // Private names stand behind a dot, and look like nothing else.
   const known = [...names.keys()]
     .filter((name) => !WORDS.has(name))
-    .map((name) => (UNITS.has(name) ? `(?<!\\d )${name}` : escaped(name)))
+    .map((name) =>
+      name.startsWith('#')
+        ? `(?<![\\p{ID_Continue}#])${escaped(name)}`
+        : `(?<![\\p{ID_Continue}$.'"’#@/\\\\-])${UNITS.has(name) ? '(?<!\\d )' : ''}${escaped(name)}`,
+    )
   if (known.length === 0) return text
-  const name = new RegExp(`(?<![\\p{ID_Continue}$.'"’#@/\\\\-])(?:${known.join('|')})(?![\\p{ID_Continue}$'"’])`, 'gu')
+  const name = new RegExp(`(?:${known.join('|')})(?![\\p{ID_Continue}$'"’])`, 'gu')
   return text
     .split(PLACES)
     .map((part) => (part.startsWith(BEGIN!) ? part : part.replace(name, (it) => names.get(it)!)))

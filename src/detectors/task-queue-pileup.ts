@@ -79,7 +79,12 @@ const AS_MANY = 1.5
 /** Few messages that happen to wait at the last look are no pile, nor are those that the look itself has held up. */
 function steadily({ suspect: { counts }, likelihood, of: { pausedMs } }: Lead): Likelihood {
   const rates = counts.map((count, i) => count / Math.max(1, pausedMs?.[i] ?? 0))
-  if (pausedMs && rates.at(-1)! <= AS_MANY * Math.min(...rates)) {
+  const roseMeanwhile = counts.some((count, i) =>
+    counts.some(
+      (later, j) => j > i && later > AS_MANY * count && pausedMs !== undefined && pausedMs[j]! <= pausedMs[i]!,
+    ),
+  )
+  if (pausedMs && !roseMeanwhile && rates.at(-1)! <= AS_MANY * Math.min(...rates)) {
     const stood = pausedMs.map((ms) => (ms / 1000).toFixed(1)).join(', ')
     const reason = `they came while the thread stood still for its snapshots (for ${stood} s): no more wait for each second of that than before`
     return { confidence: 0.2, reason }

@@ -8,6 +8,7 @@ import {
   type Binding,
   bindingOf,
   childrenOf,
+  classAround,
   type FunctionNode,
   functionAround,
   isFunctionNode,
@@ -80,6 +81,20 @@ export class OriginalNames {
     const owner = functionAt(tree, offset)
     const binding = tree.bindings.get(name)?.find(({ declared }) => functionAround(declared) === owner)
     return binding && this.#nameOf(binding.declared, tree)
+  }
+
+  /** Of a private field of the class that V8 says stands at a place, or of one that this extends. */
+  privateOf(place: ScriptPlace, name: string): string | undefined {
+    const found = this.#find(place)
+    if (!found) return undefined
+    const { tree, offset } = found
+    const keys = (tree.properties.get(`#${name}`) ?? []).filter((key) => parentOf(key)?.type === 'PropertyDefinition')
+    const own = classAt(tree, offset)
+    const key = keys.find((each) => classAround(each) === own) ?? (keys.length === 1 ? keys[0] : undefined)
+    if (!key) return undefined
+    const { line, column } = placeOf(this.#trees.outline(tree.url)!, key.start)
+    const original = this.#scripts.mapPosition(tree.url, line, column)?.name?.replace(/^#/, '')
+    return original === name ? undefined : original
   }
 
   /** Only what has a map is read for its names. */

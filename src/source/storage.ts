@@ -464,11 +464,18 @@ class Search {
     if (callee.type === 'Identifier') {
       const binding = bindingOf(callee)
       const found = binding && this.#functionOf(binding, tree)
-      return found ? [found] : []
+      if (found) return [found]
+      // `const { stash } = require('./stores')`
+      const taken = binding && parentOf(binding.declared)
+      const name = taken?.type === 'Property' && taken.key.type === 'Identifier' ? taken.key.name : undefined
+      return name === undefined ? [] : this.#methods(name)
     }
     if (callee.type !== 'MemberExpression') return []
     const name = nameOfMember(callee)
-    if (name === undefined || INSERTS.test(name) || REMOVES.test(name)) return []
+    return name === undefined || INSERTS.test(name) || REMOVES.test(name) ? [] : this.#methods(name)
+  }
+
+  #methods(name: string): { node: FunctionNode; tree: SyntaxTree }[] {
     const methods = this.#trees
       .treesWith(name.replace(/^#/, ''))
       .flatMap((each) => methodsNamed(each, name).map((node) => ({ node, tree: each })))
@@ -476,6 +483,13 @@ class Search {
   }
 
   #functionOf(binding: Binding, tree: SyntaxTree): { node: FunctionNode; tree: SyntaxTree } | undefined {
+    const required = requiredBy(initialOf(binding))
+    if (required !== undefined) {
+      const url = this.#trees.resolve(required, tree.url)
+      const there = url === undefined ? undefined : this.#trees.tree(url)
+      const node = there && commonExport(there)
+      return node && { node, tree: there }
+    }
     if (binding.kind === 'import') {
       const specifier = parentOf(binding.declared)!
       const url = this.#importedFrom(binding, tree)
@@ -665,17 +679,56 @@ function defaultExport({ program }: SyntaxTree): Binding | FunctionNode | undefi
   return undefined
 }
 
-/** Methods of classes and of object literals that are called so. */
+/** What `require('…')` is called with. */
+const requiredBy = (node: AnyNode | undefined): string | undefined =>
+  node?.type === 'CallExpression' &&
+  node.callee.type === 'Identifier' &&
+  node.callee.name === 'require' &&
+  node.arguments[0]?.type === 'Literal'
+    ? String(node.arguments[0].value)
+    : undefined
+
+/** `module.exports = function …` */
+function commonExport(tree: SyntaxTree): FunctionNode | undefined {
+  for (const key of tree.properties.get('exports') ?? []) {
+    const member = parentOf(key)!
+    const assignment = parentOf(member)
+    if (assignment?.type === 'AssignmentExpression' && assignment.left === member) {
+      const found = functionIn(assignment.right)
+      if (found) return found
+    }
+  }
+  return undefined
+}
+
+/** A function that is written down, or that a variable stands for. */
+function functionIn(value: AnyNode): FunctionNode | undefined {
+  const node = plain(value)
+  if (isFunctionNode(node)) return node
+  const binding = node.type === 'Identifier' ? bindingOf(node) : undefined
+  return binding && functionBehind(binding)
+}
+
+/** Methods of classes, and functions in object literals or that are given to a property, that are called so. */
 export function methodsNamed(tree: SyntaxTree, name: string): FunctionNode[] {
   return (tree.properties.get(name) ?? []).flatMap((key) => {
     const parent = parentOf(key)!
-    if (
-      (parent.type !== 'MethodDefinition' && parent.type !== 'Property' && parent.type !== 'PropertyDefinition') ||
-      parent.key !== key
-    )
-      return []
-    return parent.value && isFunctionNode(parent.value) ? [parent.value] : []
+    const value =
+      parent.type === 'MemberExpression'
+        ? valueGiven(parent)
+        : (parent.type === 'MethodDefinition' || parent.type === 'Property' || parent.type === 'PropertyDefinition') &&
+            parent.key === key &&
+            parentOf(parent)?.type !== 'ObjectPattern'
+          ? parent.value
+          : undefined
+    const found = value && functionIn(value)
+    return found ? [found] : []
   })
+}
+
+function valueGiven(member: MemberExpression): AnyNode | undefined {
+  const assignment = parentOf(member)
+  return assignment?.type === 'AssignmentExpression' && assignment.left === member ? assignment.right : undefined
 }
 
 /** The calls of a function in its own module, by its name. */
