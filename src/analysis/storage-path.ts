@@ -4,7 +4,7 @@ import { blockVariable } from '../graph/block-scope.ts'
 import { exportsOf, findEdge } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName } from '../graph/look.ts'
-import { suspendedBy } from '../graph/suspended.ts'
+import { calledWith, suspendedBy } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'
 import type { StoragePath, StoredName, Trees } from '../source/storage.ts'
@@ -61,6 +61,11 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
         const url = graph.sourceLocation(suspendedBy(graph, before!)!)?.url
         const local = graph.locals.get(edge)
         begin(url, ...(local === undefined ? [] : [{ name: local, kind: 'variable' as const }]))
+      } else if (graph.locals.has(edge)) {
+        const called = calledWith(graph, before!)
+        const url = called === undefined ? undefined : graph.sourceLocation(called)?.url
+        script = url
+        begin(url, { name: graph.locals.get(edge)!, kind: 'variable', ofModule: false })
       } else if (type === EdgeType.element || (/^\d+$/.test(name) && owner[before!] !== before)) depth++
     }
     const url = moduleScopes.get(node)

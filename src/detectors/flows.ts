@@ -5,6 +5,7 @@ import type { Sources } from '../analysis/app-modules.ts'
 import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
 import { placeOf } from '../analysis/source-outline.ts'
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
+import { pathTo } from '../graph/paths.ts'
 import { findStorage, isLoop, type MethodCall } from '../source/storage.ts'
 import {
   classAround,
@@ -31,7 +32,9 @@ export interface Flow {
 }
 
 /** Calls of the methods of an object on the way to a leak. */
-export function callsOn({ of: { graph }, way }: Lead, ordinal: number, readSource: ReadSource): readonly MethodCall[] {
+export function callsOn(lead: Lead, ordinal: number, readSource: ReadSource): readonly MethodCall[] {
+  const { graph } = lead.of
+  const way = lead.way.includes(ordinal) ? lead.way : pathTo(graph.paths, ordinal)
   const path = storagePathOf(graph, way, ordinal)
   return path === undefined ? [] : findStorage(treesFor(graph, readSource, way), path).calls
 }
@@ -64,13 +67,23 @@ export const findSettingOf = (flow: Flow, properties: RegExp): Culprit | undefin
     return property.type === 'Identifier' && properties.test(property.name) && isIt(object, flow)
   })
 
-/** The call of a method of it that is made again and again, if there is one; else the first. */
-export function findCallOn(flow: Flow, methods: RegExp, firstArgument?: string): Culprit | undefined {
-  const calls = (flow.calls ?? []).filter(
+/** The same among those that were found by the way to it. */
+export function findKnownCall(
+  { sources, calls = [] }: Pick<Flow, 'sources' | 'calls'>,
+  methods: RegExp,
+  firstArgument?: string,
+): Culprit | undefined {
+  const found = calls.filter(
     ({ name, call }) => methods.test(name) && (firstArgument === undefined || isText(call.arguments[0], firstArgument)),
   )
-  const known = calls.find(({ call }) => isRepeated(call)) ?? calls[0]
-  if (known) return placed(flow.sources, known.tree, known.call)
+  const best = found.find(({ call }) => isRepeated(call)) ?? found[0]
+  return best && placed(sources, best.tree, best.call)
+}
+
+/** The call of a method of it that is made again and again, if there is one; else the first. */
+export function findCallOn(flow: Flow, methods: RegExp, firstArgument?: string): Culprit | undefined {
+  const known = findKnownCall(flow, methods, firstArgument)
+  if (known) return known
   return best(flow, (node) => {
     if (node.type !== 'CallExpression') return false
     const callee = plain(node.callee)

@@ -1,8 +1,8 @@
 // `growing-collection`: a Map, Set, array, dictionary or list that gains and never loses. The last resort of all detectors.
 
 import { sourcesOf } from '../analysis/app-modules.ts'
+import { entriesOf } from '../analysis/collection-entries.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
-import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { findUnknownHolder } from '../node-internals/find-holder.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
@@ -18,8 +18,25 @@ import { hasGained, nameOfEdge, plural } from './surroundings.ts'
  * A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. Where only
  * places are known, objects that are held another way now look like new ones.
  */
-const isFew = ({ count, counted, bytesPerSecond }: Suspect): boolean =>
-  count < (counted === 'place' ? 100 : 20) && bytesPerSecond < 8000
+const isFew = (lead: Lead): boolean => {
+  const { count, counted, bytesPerSecond } = lead.suspect
+  return count < (counted === 'place' ? 100 : 20) && bytesPerSecond < 8000 && entriesIn(lead) < MANY
+}
+
+/** So many entries are not few, in however few collections they came. */
+const MANY = 100
+
+/** Of collections that came, how many entries they have. */
+function entriesIn({ of: { graph, heap }, suspect: { className, reached } }: Lead): number {
+  if (!/^(Array|Map|Set)$/.test(className)) return 0
+  const { of, names } = heap.opened.classes
+  let entries = 0
+  for (const node of reached) {
+    if (names[of[node]!] === className) entries += entriesOf(graph, node, () => false)?.count ?? 0
+    if (entries >= MANY) break
+  }
+  return entries
+}
 
 export const growingCollection: Detector = {
   pattern: 'growing-collection',
@@ -27,7 +44,7 @@ export const growingCollection: Detector = {
     const { suspect, name, likelihood } = lead
     const { survivors, counts, bytes, count, perSecond } = suspect
     if (suspect.kind === 'grown') return isNodesOwn(lead) ? undefined : ofNumbers(lead)
-    if (isFew(suspect)) return undefined
+    if (isFew(lead)) return undefined
     const link = linkIn(lead)
     const container = link === undefined ? containerOf(lead) : 'list'
     const what = thingsIn(suspect.className, count)

@@ -7,8 +7,9 @@ import type { ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName } from '../graph/look.ts'
-import { registersOf, suspendedBy } from '../graph/suspended.ts'
-import { edgeTarget } from '../snapshot/snapshot.ts'
+import { calledWith, registersOf, suspendedBy } from '../graph/suspended.ts'
+import { EdgeType } from '../snapshot/meta.ts'
+import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { type Binding, functionAround, parentOf, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { IsolateHeap } from './detector.ts'
 
@@ -36,6 +37,7 @@ export function nameLocals(of: IsolateHeap, way: readonly number[], readSource: 
   const { firstEdge, edges } = graph.snapshot
   way.forEach((value, i) => {
     const registers = i > 0 ? way[i - 1]! : -1
+    if (i > 1 && nodeName(graph, way[i - 2]!) === 'Timeout') nameArgument(graph, registers, value, readSource)
     const suspended = registers < 0 ? undefined : suspendedBy(graph, registers)
     if (suspended === undefined) return
     const name = askedName(of, suspended, value) ?? nameInSource(graph, suspended, value, readSource)
@@ -44,6 +46,20 @@ export function nameLocals(of: IsolateHeap, way: readonly number[], readSource: 
       if (edgeTarget(edges[edge]!) === value) graph.locals.set(edge, name)
     }
   })
+}
+
+/** What the function of a timer calls an argument that was handed over with it. */
+function nameArgument(graph: HeapGraph, args: number, value: number, readSource: ReadSource): void {
+  const called = calledWith(graph, args)
+  const place = called === undefined ? undefined : graph.sourceLocation(called)
+  if (!place || place.url.startsWith('node:')) return
+  const parameters = functionAt(sourcesOf(readSource), place)?.node?.params ?? []
+  const { firstEdge, edges, edgeNameOrIndex } = graph.snapshot
+  for (let edge = firstEdge[args]!; edge < firstEdge[args + 1]!; edge++) {
+    if (edgeTarget(edges[edge]!) !== value || edgeType(edges[edge]!) !== EdgeType.element) continue
+    const parameter = parameters[edgeNameOrIndex[edge]!]
+    if (parameter?.type === 'Identifier') graph.locals.set(edge, parameter.name)
+  }
 }
 
 /** What the process says: by the object itself or, where it has been replaced since, by being the only one of its class. */

@@ -1,6 +1,7 @@
 // What Node and V8 keep in places of their own, such as `storageList` or the symbol registry: told by its cause and by the public call that ends it.
 
 import { originOf } from '../analysis/origins.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
 import {
@@ -12,7 +13,7 @@ import {
   type UnknownHolder,
 } from '../node-internals/find-holder.ts'
 import type { NodeInternal } from '../node-internals/holders.ts'
-import { EdgeType } from '../snapshot/meta.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
@@ -64,6 +65,17 @@ const heldOf = (lead: Lead): Held => {
   return { graph: of.graph, suspect, way, classes: countClasses(lead) }
 }
 
+/** As many as came are of a part of what Node keeps natively, if nothing of JavaScript is on the way to it. */
+const isBeside = ({ of, suspect }: Lead, other: Lead): boolean =>
+  other.of === of &&
+  other.way.every((node) => isNative(of.graph, node)) &&
+  Math.abs(other.suspect.count - suspect.count) <= AS_MANY * suspect.count
+
+const AS_MANY = 0.05
+
+const isNative = ({ snapshot: { nodeType } }: HeapGraph, node: number): boolean =>
+  nodeType[node] === NodeType.native || nodeType[node] === NodeType.synthetic
+
 function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undefined {
   const { suspect, likelihood } = lead
   const { row, byMarks, bound } = keeper
@@ -109,7 +121,7 @@ function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undef
     advice: `${row.cause} ${row.advice.replace('{at}', where)}${byMarks || kind === 'grown' ? '' : ` Each takes ${formatBytes(bytesEach)}.`}`,
     covers: (other) => {
       const id = keeperOf(other, captures)?.row.id
-      return id !== undefined && (id === row.id || row.also?.includes(id) === true)
+      return id === undefined ? isBeside(lead, other) : id === row.id || row.also?.includes(id) === true
     },
     cause: row.id,
   }

@@ -9,7 +9,7 @@ import { pathTo } from '../graph/paths.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
-import { findAnyCall, findCallOn } from './flows.ts'
+import { callsOn, findAnyCall, findCallOn, findKnownCall } from './flows.ts'
 import { placeIn, placeOf, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
 import { findDoing, isProgram, lineAsCulprit } from './source.ts'
@@ -126,6 +126,8 @@ function writingLine(lead: Lead, path: Lead['path'], at: number, readSource: Rea
   const { graph } = lead.of
   const names = path.slice(1, at + 1).flatMap(({ edge }) => nameOfEdge(edge) ?? [])
   const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead) }
+  const known = findKnownCall({ ...flow, calls: callsOn(lead, path[at - 1]!.ordinal, readSource) }, /^(write|send)$/)
+  if (known) return known
   for (const name of names.toReversed()) {
     const found = /^_/.test(name) ? undefined : findCallOn({ ...flow, name }, /^(write|send)$/)
     if (found) return found

@@ -186,8 +186,10 @@ function describeEdge(graph: HeapGraph, holder: number, edge: number): string {
   const { edges, edgeNameOrIndex, strings } = graph.snapshot
   const name = edgeNameOrIndex[edge]!
   switch (edgeType(edges[edge]!)) {
-    case EdgeType.element:
-      return `[${name}]`
+    case EdgeType.element: {
+      const local = graph.locals.get(edge)
+      return local === undefined ? `[${name}]` : `local variable '${local}'`
+    }
     case EdgeType.hidden: {
       const variable = blockVariable(graph.snapshot, holder, edge)
       return variable === undefined ? '(hidden)' : `context variable '${variable}'`

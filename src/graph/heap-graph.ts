@@ -46,7 +46,7 @@ export class HeapGraph {
   readonly snapshot: Snapshot
   /** Arrays of a number for each node. */
   readonly scratch: Scratch
-  /** By ordinal of an edge from the registers of a suspended function: the local variable, where somebody found out. */
+  /** By ordinal of an edge from the registers of a suspended function, or the arguments of a timer: the local variable, where somebody found out. */
   readonly locals = new Map<number, string>()
   readonly #known: KnownParts
   #ownership: Ownership | undefined
