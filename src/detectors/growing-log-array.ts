@@ -25,7 +25,7 @@ export const growingLogArray: Detector = {
     const { graph } = of
     if (suspect.kind === 'grown' || suspect.holders.length > 4) return undefined
     if (nodeName(graph, suspect.container) !== 'Array' || isNew(of, suspect.container)) return undefined
-    if (suspect.trend === 'turning') return undefined
+    if (suspect.trend === 'turning' || likelihood.takenOut) return undefined
     const elements = elementsOf(graph, suspect.container)
     const fresh = elements.filter((element) => isNew(of, element))
     if (fresh.length < 0.9 * suspect.count || !comesAtTheEnd(of, elements)) return undefined

@@ -85,7 +85,9 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   })
   const bytes = isObjects ? undefined : sum(states.map((state) => numberAt(graph, state, 'length', 'outputSize')))
   const bounds = states.map((state) => numberAt(graph, state, 'highWaterMark')).filter((bound) => bound !== undefined)
-  const where = collectionAbove(of, path, at)
+  // A property that is called something is no entry of a collection.
+  const isField = states.length === 1 && /^\.[\p{ID_Start}$]/u.test(path[at - 1]!.edge)
+  const where = isField ? '' : collectionAbove(of, path, at)
   const stream = path[at - 1]!.ordinal
   const called = where ? undefined : nameUpTo(lead, stream)
   const streams =

@@ -52,7 +52,7 @@ function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | und
   const where = name === undefined ? `a port of ${of.isolate}` : `${name} of ${of.isolate}`
   return {
     title: `${formatCount(waiting)} messages wait in ${where}, ${suspect.perSecond.toFixed(1)} more each second than it takes${said}`,
-    likelihood: steadily(lead),
+    likelihood: steadily(lead, senders.length === 0),
     culprit: writer,
     cause: `port of ${of.isolate}`,
     evidence: {
@@ -76,15 +76,18 @@ const FEW_MESSAGES = 250
 /** Where as many wait for each second that the thread stood still, or nearly so, they came in just that time. */
 const AS_MANY = 1.5
 
-/** Few messages that happen to wait at the last look are no pile, nor are those that the look itself has held up. */
-function steadily({ suspect: { counts }, likelihood, of: { pausedMs } }: Lead): Likelihood {
+/**
+ * Few messages that happen to wait at the last look are no pile, nor are those that the look itself has held up, unless the
+ * thread posts them itself.
+ */
+function steadily({ suspect: { counts }, likelihood, of: { pausedMs } }: Lead, isOwn: boolean): Likelihood {
   const rates = counts.map((count, i) => count / Math.max(1, pausedMs?.[i] ?? 0))
   const roseMeanwhile = counts.some((count, i) =>
     counts.some(
       (later, j) => j > i && later > AS_MANY * count && pausedMs !== undefined && pausedMs[j]! <= pausedMs[i]!,
     ),
   )
-  if (pausedMs && !roseMeanwhile && rates.at(-1)! <= AS_MANY * Math.min(...rates)) {
+  if (pausedMs && !isOwn && !roseMeanwhile && rates.at(-1)! <= AS_MANY * Math.min(...rates)) {
     const stood = pausedMs.map((ms) => (ms / 1000).toFixed(1)).join(', ')
     const reason = `they came while the thread stood still for its snapshots (for ${stood} s): no more wait for each second of that than before`
     return { confidence: 0.2, reason }
