@@ -217,6 +217,9 @@ function describeTree(
   }
 }
 
+/** So much of a gain that is not known from the first snapshot on must show in the number of all objects of the class. */
+const BACKED = 0.5
+
 /** What several holders, or one, have gained: entries of a collection. */
 function describeGathered(
   heap: HeapSeries,
@@ -238,12 +241,24 @@ function describeGathered(
   const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
   const looked = byClass ? [] : byGain.slice(0, MOST_HOLDERS)
   let added = 0
+  let isGuessed = false
   for (const each of looked) {
     const entries = entriesOf(graph, each, (node) => born[node]! > 0)
     added += entries?.added ?? Number.POSITIVE_INFINITY
-    inEntries(filledUp([...lookUp(nodeId[each]!), references[each]!]), entries).forEach((count, at) => {
+    const known = lookUp(nodeId[each]!)
+    isGuessed ||= known[0] === undefined
+    inEntries(filledUp([...known, references[each]!]), entries).forEach((count, at) => {
       counts[at]! += count
     })
+  }
+  // What is thought to have had few entries at first may have had them out of sight: then there are no more of their class.
+  if (isGuessed) {
+    const ofClass = classCounts(heap, sample)
+    const [gain, ofAll] = [counts.at(-1)! - counts[0]!, ofClass.at(-1)! - ofClass[0]!]
+    if (ofAll < BACKED * gain)
+      counts.forEach((_, at) => {
+        counts[at] = Math.max(0, Math.round(counts.at(-1)! - Math.max(0, ofClass.at(-1)! - ofClass[at]!)))
+      })
   }
   // Keys came as well as values.
   const isCounted = looked.length > 0 && looked.length === byGain.length && added > 0

@@ -362,10 +362,14 @@ function byWeakMap(graph: HeapGraph, way: readonly number[]): readonly number[] 
     if (table === undefined || map >= SHARED || map === table || graph.paths.via[map] === NOT_REACHED) continue
     const toMap = pathTo(graph.paths, map)
     // In a package it is how private fields are compiled: the object that has them says more.
-    if (isProgram(graph.moduleScopes.get(toMap[0]!) ?? 'node:')) return [...toMap, table, ...way.slice(at)]
+    const nearest = toMap.findLast((node) => urlOf(graph, node) !== undefined)
+    if (nearest !== undefined && isProgram(urlOf(graph, nearest)!)) return [...toMap, table, ...way.slice(at)]
   }
   return way
 }
+
+const urlOf = (graph: HeapGraph, node: number): string | undefined =>
+  graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url
 
 /** The table of the WeakMap in which one node is a key and the other its value. */
 function tableBetween(graph: HeapGraph, key: number, value: number): number | undefined {
@@ -397,7 +401,9 @@ function nameOf(path: readonly PathStep[], kind: Suspect['kind'], isTree: boolea
     .slice(Math.max(0, from))
     .map(({ edge, node }) => (node === 'scope' ? undefined : NAMED.exec(edge)?.[1]))
     .filter((name) => name !== undefined && !/^\d+$/.test(name))
-  if (names.length > 0) return names.slice(-2).join('.')
+  // Where a list has a name, that of its links says nothing more.
+  const isList = kind === 'added' && isNamed && names.length > 2
+  if (names.length > 0) return (isList ? names.slice(-3, -1) : names.slice(-2)).join('.')
   if (steps[from]?.edge !== '(local variable)') return undefined
   const holder = steps[from - 1]!.node.replace(/^suspended function (\(anonymous\))?/, '')
   return holder === '' ? 'a local variable' : `a local variable of ${holder}`

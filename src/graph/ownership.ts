@@ -10,6 +10,8 @@ import { userRoots } from './roots.ts'
 
 export { NO_OWNER, SHARED } from './loops.ts'
 
+import { SHARED } from './loops.ts'
+
 export interface Ownership {
   /**
    * By node ordinal: for backing stores (elements, properties, hash tables, V8's hidden nodes) the ordinal of the one
@@ -35,12 +37,15 @@ export function computeOwnership(snapshot: Snapshot): Ownership {
 type OwnerColumns = Pick<Snapshot, 'nodeCount' | 'nodeType' | 'nodeName' | 'firstEdge' | 'edges'> & {
   /** Name of the nodes that hold what external strings have outside the heap. */
   readonly externalStringData: number
+  /** Names of the iterators of Maps and Sets. */
+  readonly iterators: readonly number[]
 }
 
 function ownerColumns(snapshot: Snapshot): OwnerColumns {
   const { nodeCount, nodeType, nodeName, firstEdge, edges, strings } = snapshot
   const externalStringData = strings.indexOf('system / ExternalStringData')
-  return { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData }
+  const iterators = ['MapIterator', 'SetIterator'].map((name) => strings.indexOf(name)).filter((name) => name >= 0)
+  return { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData, iterators }
 }
 
 /** Has {@link findOwners} called on the second thread. */
@@ -59,7 +64,7 @@ export function callMoveSizes(
 
 /** Fills {@link Ownership.owner}. */
 export function findOwners(columns: OwnerColumns, owner: Uint32Array): void {
-  const { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData } = columns
+  const { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData, iterators } = columns
   if (userRoots(columns).next().done) {
     for (let node = 0; node < nodeCount; node++) owner[node] = node
     return
@@ -68,7 +73,14 @@ export function findOwners(columns: OwnerColumns, owner: Uint32Array): void {
   // Each store is visited when it gets its owner, and once more if it turns out to be shared.
   const stores = loopsFor(nodeType, nodeName, owner).findStores({ nodeType, nodeName }, externalStringData, owner)
   const worklist = arenaUint32(arenaOf(owner), 2 * stores)
+  // The table that an iterator refers to is the Map's all the same: what has no owner passes none on.
+  const living: number[] = []
+  for (let node = 0; iterators.length > 0 && node < nodeCount; node++) {
+    if (owner[node] === node && iterators.includes(nodeName[node]!)) living.push(node)
+  }
+  for (const node of living) owner[node] = SHARED
   loopsFor(firstEdge, edges, owner, worklist).spreadOwners({ firstEdge, edges }, owner, worklist)
+  for (const node of living) owner[node] = node
 }
 
 /** Moves the sizes of stores to their owners, in `sizes` itself or, where a sum takes more than 32 bits, in another array. */
