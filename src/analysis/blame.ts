@@ -1,5 +1,7 @@
 // Which statement of the program to blame, when what leaks is held where the program itself never puts anything: in a library, or in Node.
 
+import { contains, handedTo } from '../source/calls.ts'
+import { startOf } from '../source/module.ts'
 import type { AppModule, Call, Sources } from './app-modules.ts'
 import type { Clues } from './clues.ts'
 import { type Block, blockFrom, offsetOf } from './source-outline.ts'
@@ -107,7 +109,8 @@ export interface Near {
   readonly usesHolder: boolean
 }
 
-export function nearIn({ url, outline, calls, origins }: AppModule, { functions, holder }: Clues): Near {
+export function nearIn(module: AppModule, { functions, holder }: Clues): Near {
+  const { url, outline, calls, origins } = module
   const blocks = new Map<Block, NearFunction>()
   const handedTo = new Map<Call, NearFunction>()
   for (const near of functions) {
@@ -116,7 +119,7 @@ export function nearIn({ url, outline, calls, origins }: AppModule, { functions,
     if (!block || blocks.has(block)) continue
     blocks.set(block, near)
     if (near.kind !== 'callback') continue
-    const call = handover(outline.code, calls, block, near.name)
+    const call = handover(module, block, near.name)
     if (call && !handedTo.has(call)) handedTo.set(call, near)
   }
   const isHolders = (name: string): boolean => holder !== undefined && origins.get(name)?.has(holder) === true
@@ -124,7 +127,21 @@ export function nearIn({ url, outline, calls, origins }: AppModule, { functions,
 }
 
 /** The call that a function is given to: where it is written down, or by its name. */
-export function handover(code: string, calls: readonly Call[], block: Block, name: string): Call | undefined {
+export function handover(
+  { tree, outline: { code, source }, calls }: AppModule,
+  block: Block,
+  name: string,
+  fits: (call: Call) => boolean = () => true,
+): Call | undefined {
+  const given = tree?.functions.find((node) => startOf(source, node) === block.start)
+  if (tree && given) {
+    const byNode = new Map(calls.map((call) => [call.node, call]))
+    const node = handedTo(tree, given, (each) => {
+      const call = byNode.get(each)
+      return call !== undefined && fits(call) && (contains(each, given) || !TAKES.test(call.names.at(-1)!))
+    })
+    return node && byNode.get(node)
+  }
   // Calls are in the order of their parentheses: the last one that begins in front of the function and ends behind it.
   let low = 0
   let high = calls.length
@@ -137,14 +154,14 @@ export function handover(code: string, calls: readonly Call[], block: Block, nam
   for (let i = low - 1; i >= Math.max(0, low - 200); i--) {
     const call = calls[i]!
     if (around && call.from < around.body) break
-    if (call.to >= block.end && call.block === around) return call
+    if (call.to >= block.end && call.block === around && fits(call)) return call
   }
   if (!/^[\w$]+$/.test(name)) return undefined
   const argument = new RegExp(`[(,[]\\s*${name.replace(/\$/g, '\\$')}\\s*[,)\\]]`)
   for (let i = low; i < Math.min(low + 200, calls.length); i++) {
     const call = calls[i]!
     if (around && call.from >= around.end) break
-    if (TAKES.test(call.names.at(-1)!)) continue
+    if (TAKES.test(call.names.at(-1)!) || !fits(call)) continue
     if (argument.test(code.slice(call.from, Math.min(call.to + 1, call.from + 500)))) return call
   }
   return undefined

@@ -52,10 +52,11 @@ export function classAt(sources: Sources, at: SourceLocation, name: string): Han
   return { place: at, function: around ?? (name || null), callers: [around ?? name].filter((each) => each !== '') }
 }
 
-function handingOver({ outline, calls }: AppModule, block: Block, name: string, wanted: Wanted): Call | undefined {
+function handingOver(module: AppModule, block: Block, name: string, wanted: Wanted): Call | undefined {
+  const { outline, calls } = module
   const { verbs, event, receivers = [] } = wanted
   const fits = (call: Call): boolean => verbs.test(call.names.at(-1)!)
-  const direct = handover(outline.code, calls, block, name)
+  const direct = handover(module, block, name)
   if (direct && fits(direct)) return direct
   if (!/^[\w$#]+$/.test(name)) return direct
   // Handed over elsewhere, as a member of what was made here: `session.on('error', sentinel.reject)`.

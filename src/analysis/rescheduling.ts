@@ -1,6 +1,6 @@
 // How the source has a function run again and again: who reschedules it, and whether that ends when some work is done.
 
-import type { Call, Sources } from './app-modules.ts'
+import type { AppModule, Call, Sources } from './app-modules.ts'
 import { handover } from './blame.ts'
 import { type Block, blockAt, blockFrom, type Outline, offsetOf, placeOf } from './source-outline.ts'
 
@@ -76,6 +76,7 @@ export function findWaiting(sources: Sources, place: FunctionPlace): Reschedulin
 }
 
 interface Located {
+  readonly module: AppModule
   readonly outline: Outline
   readonly calls: readonly Call[]
   readonly block: Block
@@ -88,7 +89,7 @@ function locate(sources: Sources, { url, line, column }: FunctionPlace): (Locate
   const block = blockFrom(outline, offsetOf(outline, line, column))
   const isTimer = ({ names }: Call) =>
     SCHEDULERS.has(names.at(-1)!) || (origins.get(names[0]!)?.has('node:timers') ?? false)
-  return block && { outline, calls, block, isTimer }
+  return block && { module, outline, calls, block, isTimer }
 }
 
 type IsTimer = (call: Call) => boolean
@@ -122,8 +123,8 @@ function selfScheduling({ outline, calls, block, isTimer }: Located & { isTimer:
 }
 
 /** `setInterval(look, 0)`, wherever that is. */
-function givenToInterval({ outline, calls, block }: Located, name: string): Found | undefined {
-  const call = handover(outline.code, calls, block, name) ?? givenAnywhere(outline.code, calls, name)
+function givenToInterval({ module, outline, calls, block }: Located, name: string): Found | undefined {
+  const call = handover(module, block, name) ?? givenAnywhere(outline.code, calls, name)
   if (call?.names.at(-1) !== 'setInterval' || !isAtOnce(outline.code, call)) return undefined
   const ends = /\bclearInterval\s*\(/.test(outline.code.slice(block.body, block.end)) ? 'bounded' : 'endless'
   return { how: 'setInterval', ends, ...placeOf(outline, startOf(outline.code, call)) }

@@ -7,10 +7,9 @@ import { internal, isFunction, isObject, property, referencesOf } from '../graph
 import { NodeType } from '../snapshot/meta.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Diagnosis, Lead } from './detector.ts'
-import { type Flow, findAwaitingLoop, findCallOn, findHandingTo } from './flows.ts'
+import { type Flow, findAwaitingLoop, findCallOn, findHandingTo, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
-import { modulesOf } from './statements.ts'
 import { membersOf, nameOfEdge } from './surroundings.ts'
 
 /** What Node keeps them in: lib/events.js, on(). */

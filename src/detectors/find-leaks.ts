@@ -5,6 +5,7 @@ import { sourcesOf } from '../analysis/app-modules.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import { blame, type Culprit, type ReadSource } from '../analysis/culprit.ts'
 import { wayIn } from '../analysis/entries.ts'
+import { isOwn } from '../analysis/origins.ts'
 import { PathNames } from '../analysis/path-names.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { findSuspects } from '../analysis/suspects.ts'
@@ -31,7 +32,6 @@ import { judgeLead } from './likelihood.ts'
 import { framesToAsk, nameLocals } from './local-variables.ts'
 import { culpritIn, packageBehind } from './packages.ts'
 import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
-import { isProgram } from './source.ts'
 import { withArticle } from './surroundings.ts'
 import { tellPackage } from './tell-package.ts'
 
@@ -318,7 +318,7 @@ function byWeakMap(graph: HeapGraph, way: readonly number[]): readonly number[] 
     if (table === undefined || map >= SHARED || map === table || graph.paths.via[map] === NOT_REACHED) continue
     const toMap = pathTo(graph.paths, map)
     // In a package it is how private fields are compiled: the object that has them says more.
-    if (isProgram(graph.moduleScopes.get(toMap[0]!) ?? 'node:')) return [...toMap, table, ...way.slice(at)]
+    if (isOwn(graph.moduleScopes.get(toMap[0]!) ?? 'node:')) return [...toMap, table, ...way.slice(at)]
   }
   return way
 }

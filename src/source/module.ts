@@ -4,7 +4,15 @@ import { builtinModules } from 'node:module'
 import type { AnyNode, CallExpression, Pattern } from 'acorn'
 import { nodeModule } from '../analysis/origins.ts'
 import { type Block, blockAt, type Outline } from '../analysis/source-outline.ts'
-import { childrenOf, type FunctionNode, isFunctionNode, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
+import {
+  type CallNode,
+  childrenOf,
+  type FunctionNode,
+  isFunctionNode,
+  parentOf,
+  plain,
+  type SyntaxTree,
+} from './syntax-tree.ts'
 
 /** `await redis.set(key, value)`: a call in the source. */
 export interface Call {
@@ -19,6 +27,8 @@ export interface Call {
   readonly isAwaited: boolean
   /** The innermost function or class that it stands in. */
   readonly block: Block | undefined
+  /** Undefined where the source does not parse. */
+  readonly node?: CallNode
 }
 
 export interface Origins {
@@ -120,7 +130,8 @@ export function callsIn(tree: SyntaxTree, outline: Outline): Call[] {
     const from = open >= 0 && open < node.end ? open : node.end
     const to = open >= 0 && open < node.end ? node.end - 1 : node.end
     const isAwaited = parentOf(node)?.type === 'AwaitExpression'
-    calls.push({ ...chain, from, to, isNew: node.type === 'NewExpression', isAwaited, block: blockAt(outline, from) })
+    const isNew = node.type === 'NewExpression'
+    calls.push({ ...chain, from, to, isNew, isAwaited, block: blockAt(outline, from), node })
   }
   return calls.sort((a, b) => a.from - b.from)
 }

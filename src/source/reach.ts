@@ -1,7 +1,8 @@
 // When a statement is run: under which conditions, after which time, and whether only when the program ends.
 
 import type { AnyNode, CallExpression, NewExpression } from 'acorn'
-import { isLoop, nameOfMember, type Trees, textOf, usesOf } from './storage.ts'
+import { isInLoop } from './calls.ts'
+import { nameOfMember, type Trees, textOf, usesOf } from './storage.ts'
 import { type FunctionNode, functionAround, outermost, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
 
 /** A condition that holds, or does not, where a statement is run. */
@@ -143,7 +144,8 @@ function rootOf(node: AnyNode): string {
   return at.type === 'Identifier' ? at.name : ''
 }
 
-function nameOf(node: FunctionNode): string | undefined {
+/** What a function is called: by its own name, or by that of what it is put into. */
+export function nameOf(node: FunctionNode): string | undefined {
   if (node.type !== 'ArrowFunctionExpression' && node.id) return node.id.name
   const parent = parentOf(node)
   if (parent?.type === 'VariableDeclarator' && parent.id.type === 'Identifier') return parent.id.name
@@ -201,10 +203,4 @@ function leaves(statement: AnyNode): boolean {
     last?.type === 'ContinueStatement' ||
     last?.type === 'BreakStatement'
   )
-}
-
-/** Whether a node is in a loop of the function that it stands in. */
-function isInLoop(node: AnyNode, maker: FunctionNode | undefined): boolean {
-  for (let at = parentOf(node); at && at !== maker; at = parentOf(at)) if (isLoop(at)) return true
-  return false
 }

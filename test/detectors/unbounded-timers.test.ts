@@ -141,6 +141,6 @@ test('timers that Node sets for objects that are closed are told with what they 
 test('timers that come to little before they fire, or that take something out then, are less sure', async () => {
   const sure = (await findTimers({}))[0]!.confidence
   expect((await findTimers({ delayMs: 30_000 }))[0]!.confidence).toBeLessThan(sure)
-  const source = `${'\n'.repeat(9)}    () => { orders.delete(id) }, 5)\n`
+  const source = `setTimeout(${'\n'.repeat(9)}    () => { orders.delete(id) }, 5)\n`
   expect((await findTimers({}, source))[0]!.confidence).toBeLessThan(sure)
 })
