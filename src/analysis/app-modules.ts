@@ -6,7 +6,7 @@ import type { Trees } from '../source/storage.ts'
 import { type FunctionNode, readSyntax, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { ReadSource } from '../support/sources.ts'
 import { isOwn } from './origins.ts'
-import { blockAt, type Outline, offsetOf, outlineSource } from './source-outline.ts'
+import { blockAt, blockFrom, type Outline, offsetOf, outlineSource } from './source-outline.ts'
 
 export type { Call } from '../source/module.ts'
 
@@ -60,8 +60,8 @@ export function functionAt(
   const tree = sources.tree(url)
   const outline = tree && sources.outline(url)
   if (!tree || !outline) return undefined
-  const at = offsetOf(outline, line, column)
-  return { tree, node: tree.functions.find((node) => startOf(tree.source, node) === at) }
+  const start = blockFrom(outline, offsetOf(outline, line, column))?.start
+  return { tree, node: tree.functions.find((node) => startOf(tree.source, node) === start) }
 }
 
 /** Sources and what was read out of them, so that each is read once however many suspects ask for it. */

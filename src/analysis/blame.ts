@@ -2,6 +2,7 @@
 
 import { contains, handedTo } from '../source/calls.ts'
 import { startOf } from '../source/module.ts'
+import { isInConstructor } from '../source/storage.ts'
 import type { AppModule, Call, Sources } from './app-modules.ts'
 import type { Clues } from './clues.ts'
 import { type Block, blockFrom, offsetOf } from './source-outline.ts'
@@ -169,7 +170,6 @@ export function handover(
 
 function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, first: 'put' | 'made'): number {
   const { names, block } = call
-  const { code } = module.outline
   const verb = names.at(-1)!
   const bare = names.length === 1
   const name = named(module, bare ? names : names.slice(0, -1), clues)
@@ -186,8 +186,7 @@ function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, firs
     }
   }
   // What is waited for where it is made is gone when it is settled.
-  const isAwaited = call.isNew && /\bawait\s+new\s+$/.test(code.slice(Math.max(0, call.at - 20), call.at))
-  const made = isAwaited ? 0 : fitOfMaker(call, clues, first)
+  const made = call.isNew && call.isAwaited ? 0 : fitOfMaker(call, clues, first)
   const tie = first === 'made' ? 1.5 * made + 2 * origin + 0.3 * held : made + 4 * origin + held
   if (tie < 1) return 0
 
@@ -196,7 +195,7 @@ function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, firs
   score += block ? 2 : isHolders && !near.usesHolder ? 3 : -3
   // What is called by a callback is called again and again, what a constructor calls once an instance.
   if (block?.around) score += 0.5
-  if (block && /\bconstructor\s*$/.test(code.slice(Math.max(0, block.start - 15), block.start))) score -= 1
+  if (block && call.node && isInConstructor(call.node)) score -= 1
   if (TAKES.test(verb)) score -= 4
   const last = clues.inside.at(-1)
   for (const [inside, verbs] of VERBS) {

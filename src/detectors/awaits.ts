@@ -4,8 +4,9 @@ import type { AnyNode, CallExpression } from 'acorn'
 import { functionAt, type Sources } from '../analysis/app-modules.ts'
 import type { Culprit } from '../analysis/culprit.ts'
 import type { SourceLocation } from '../graph/locations.ts'
+import { isNamed } from '../source/calls.ts'
 import { isFunctionNode, nodesIn, outermost, parentOf, plain } from '../source/syntax-tree.ts'
-import { isNamed, placed } from './flows.ts'
+import { placed } from './flows.ts'
 
 const RACES = /^(race|any|all|allSettled)$/
 const THENS = /^(then|catch|finally)$/

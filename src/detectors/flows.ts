@@ -8,7 +8,7 @@ import { isOwn } from '../analysis/origins.ts'
 import { blockFrom, offsetOf, placeOf } from '../analysis/source-outline.ts'
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { calledBy, type Named, namedBy, offsetOfCall, runsAgain } from '../source/calls.ts'
+import { calledBy, isNamed, type Named, namedBy, offsetOfCall, runsAgain } from '../source/calls.ts'
 import { type Call, startOf } from '../source/module.ts'
 import { nameOf } from '../source/reach.ts'
 import { findStorage, nameOfMember, type Operation } from '../source/storage.ts'
@@ -286,7 +286,11 @@ function find({ sources, urls }: Flow, fits: (node: AnyNode) => boolean): Found 
 }
 
 export const placed = (sources: Sources, { url }: SyntaxTree, node: AnyNode): Culprit =>
-  placedAt(sources, url, node.type === 'CallExpression' ? offsetOfCall(node) : node.start)
+  placedAt(
+    sources,
+    url,
+    node.type === 'CallExpression' || node.type === 'NewExpression' ? offsetOfCall(node) : node.start,
+  )
 
 export function placedAt(sources: Sources, url: string, offset: number): Culprit {
   const { line, column } = placeOf(sources.outline(url)!, offset)
@@ -313,11 +317,5 @@ const isAlias = (node: AnyNode, name: string): boolean =>
   node.type === 'Identifier' && namedBy(node).names.at(-1)?.replace(/^#/, '') === name
 
 export const mentions = (node: AnyNode, flow: Flow): boolean => [...nodesIn(node)].some((each) => isIt(each, flow))
-
-/** Whether it is an identifier of that name, or the property that an expression ends in is called so. */
-export function isNamed(node: AnyNode, name: string): boolean {
-  if (node.type === 'Identifier' || node.type === 'PrivateIdentifier') return node.name === name
-  return node.type === 'MemberExpression' && isNamed(node.property, name)
-}
 
 const isText = (node: AnyNode | undefined, text: string): boolean => node?.type === 'Literal' && node.value === text

@@ -2,7 +2,7 @@
 
 import type { AnyNode, AssignmentExpression, Property } from 'acorn'
 import { packageNamed } from './module.ts'
-import { callsTo, isLoop, methodsNamed, nameOfMember, usesOf } from './storage.ts'
+import { callsTo, isInConstructor, isLoop, methodsNamed, nameOfMember, usesOf } from './storage.ts'
 import {
   type Binding,
   bindingOf,
@@ -135,10 +135,13 @@ export function calledBy(call: CallNode): Named & { readonly name: string } {
   return { ...named, name }
 }
 
+export const argumentsOf = (call: CallNode): readonly AnyNode[] =>
+  call.type === 'ImportExpression' ? [call.source] : call.arguments
+
 /** Offset of the name that a call calls: in a chain of calls over several lines, it tells which of them is meant. */
 export function offsetOfCall(call: CallNode): number {
-  const callee = call.type === 'CallExpression' ? plain(call.callee) : call
-  return callee.type === 'MemberExpression' ? callee.property.start : call.start
+  const callee = call.type === 'ImportExpression' ? call : plain(call.callee)
+  return callee.type === 'MemberExpression' ? callee.property.start : callee.start
 }
 
 export function isInLoop(node: AnyNode, end?: AnyNode): boolean {
@@ -146,8 +149,8 @@ export function isInLoop(node: AnyNode, end?: AnyNode): boolean {
   return false
 }
 
-/** Whether a statement may be run more than once: it stands in a function or in a loop. */
-export const runsAgain = (node: AnyNode): boolean => functionAround(node) !== undefined || isInLoop(node)
+/** Whether a statement may be run again and again: in a function that is no constructor, or in a loop. */
+export const runsAgain = (node: AnyNode): boolean => !isInConstructor(node) || isInLoop(node)
 
 /** Values that are followed, one made of the other. */
 const MOST_VALUES = 200
@@ -275,3 +278,9 @@ function madeOf(binding: Binding | undefined): AnyNode[] {
 
 export const contains = (outer: AnyNode, inner: AnyNode): boolean =>
   inner.start >= outer.start && inner.end <= outer.end
+
+/** Whether it is an identifier of that name, or the property that an expression ends in is called so. */
+export function isNamed(node: AnyNode, name: string): boolean {
+  if (node.type === 'Identifier' || node.type === 'PrivateIdentifier') return node.name === name
+  return node.type === 'MemberExpression' && isNamed(node.property, name)
+}

@@ -106,8 +106,8 @@ function handovers(trees: Trees, tree: SyntaxTree, node: FunctionNode): Handover
     return usesOfNamed(trees, tree, holder.id.name).map((each) => ({ ...each, call: undefined, isCalled: false }))
   }
   const own = usesOf(node, tree).map((use) => ({ tree, use }))
-  const name = nameOf(node)
-  const elsewhere = name === undefined ? [] : usesOfNamed(trees, tree, name)
+  const name = nameOf(node)?.replace(/^.*\./, '')
+  const elsewhere = name === undefined || name.startsWith('#') ? [] : usesOfNamed(trees, tree, name)
   const uses = [...own, ...elsewhere].filter(({ use }) => !isExport(use))
   if (uses.length === 0 && !name && parent?.type !== 'MethodDefinition')
     return [{ tree, call: undefined, isCalled: false }]
@@ -144,18 +144,28 @@ function rootOf(node: AnyNode): string {
   return at.type === 'Identifier' ? at.name : ''
 }
 
-/** What a function is called: by its own name, or by that of what it is put into. */
+/** What a function is called: by its own name, or by that of what it is put into; `Job.end` of `Job.prototype.end`. */
 export function nameOf(node: FunctionNode): string | undefined {
   if (node.type !== 'ArrowFunctionExpression' && node.id) return node.id.name
-  const parent = parentOf(node)
+  // esbuild keeps names by a call: `const wait = __name((signal) => {…}, "wait")`.
+  const call = parentOf(node)
+  const isWrapped =
+    call?.type === 'CallExpression' && call.callee.type === 'Identifier' && call.callee.name === '__name'
+  const parent = isWrapped ? parentOf(call) : call
   if (parent?.type === 'VariableDeclarator' && parent.id.type === 'Identifier') return parent.id.name
-  const key =
+  if (parent?.type === 'AssignmentExpression') {
+    if (parent.left.type === 'Identifier') return parent.left.name
+    if (parent.left.type !== 'MemberExpression') return undefined
+    const { object } = parent.left
+    const isMethod = object.type === 'MemberExpression' && nameOfMember(object) === 'prototype'
+    const owner = isMethod && object.object.type === 'Identifier' ? `${object.object.name}.` : ''
+    const name = nameOfMember(parent.left)
+    return name && owner + name
+  }
+  const isKeyed =
     parent?.type === 'MethodDefinition' || parent?.type === 'Property' || parent?.type === 'PropertyDefinition'
-      ? parent.key
-      : parent?.type === 'AssignmentExpression' && parent.left.type === 'MemberExpression'
-        ? parent.left.property
-        : undefined
-  return key?.type === 'Identifier' ? key.name : undefined
+  const key = isKeyed ? parent.key : undefined
+  return key?.type === 'Identifier' ? key.name : key?.type === 'PrivateIdentifier' ? `#${key.name}` : undefined
 }
 
 /** Uses in other modules: by an import of the name, or as a member that is called so. */

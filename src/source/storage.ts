@@ -564,7 +564,8 @@ function isSetUp(value: AnyNode): boolean {
   }
 }
 
-function isInConstructor(node: AnyNode): boolean {
+/** Whether a statement is run once for a module or an object. */
+export function isInConstructor(node: AnyNode): boolean {
   const maker = functionAround(node)
   if (!maker) return true
   const method = parentOf(maker)
