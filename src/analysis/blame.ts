@@ -1,6 +1,6 @@
 // Which statement of the program to blame, when what leaks is held where the program itself never puts anything: in a library, or in Node.
 
-import { contains, handedTo } from '../source/calls.ts'
+import { calledBy, contains, handedTo } from '../source/calls.ts'
 import { startOf } from '../source/module.ts'
 import { isInConstructor } from '../source/storage.ts'
 import type { AppModule, Call, Sources } from './app-modules.ts'
@@ -139,7 +139,7 @@ export function handover(
     const byNode = new Map(calls.map((call) => [call.node, call]))
     const node = handedTo(tree, given, (each) => {
       const call = byNode.get(each)
-      return call !== undefined && fits(call) && (contains(each, given) || !TAKES.test(call.names.at(-1)!))
+      return call !== undefined && fits(call) && (contains(each, given) || !TAKES.test(calledBy(each).name))
     })
     return node && byNode.get(node)
   }

@@ -5,7 +5,7 @@ import { property } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
-import { lineIn, scriptsOf, whereCalls } from './flows.ts'
+import { type Called, lineIn, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
 import { countsOver, ratesOf, reachedOf } from './surroundings.ts'
 
@@ -25,7 +25,13 @@ export const threadGrowth: Detector = {
     const perSecond = started / (of.seconds.at(-1)! - of.seconds[0]!)
     if (started < LEAST || ratesOf(counts, of.seconds).some((rate) => rate < 0.5 * perSecond)) return undefined
     const sources = sourcesOf(readSource)
-    const line = whereCalls(sources, scriptsOf(of.graph), ({ isNew, name }) => isNew && name === 'Worker')
+    const isWorker = ({ isNew, name }: Called): boolean => isNew && name === 'Worker'
+    const line = whereCalls(
+      sources,
+      scriptsOf(of.graph),
+      (call) => isWorker(call) && call.root !== 'declared',
+      isWorker,
+    )
     return {
       title: `${formatCount(started)} worker threads more than at first, ${perSecond.toFixed(1)} more each second, and none of them ends`,
       likelihood: { confidence: likelihood.confidence * (started / (started + 3)), reason: likelihood.reason },

@@ -5,6 +5,7 @@ import type { AllocationStack } from '../analysis/allocations.ts'
 import type { AppModule, Call, Sources } from '../analysis/app-modules.ts'
 import { type Block, blockFrom, offsetOf, placeOf } from '../analysis/source-outline.ts'
 import type { SourceLocation } from '../graph/locations.ts'
+import { calledBy } from '../source/calls.ts'
 import { packageOf } from '../support/sources.ts'
 
 export interface Wanted {
@@ -99,34 +100,16 @@ function weigh({ url, outline }: AppModule, { near, allocations = [] }: Wanted):
   return weights
 }
 
-function isCallOf(module: AppModule, { names, isNew }: Call, wanted: string): boolean {
+function isCallOf(module: AppModule, { names, isNew, node }: Call, wanted: string): boolean {
   const parts = wanted.replace(/^new /, '').split('.')
-  const last = names.at(-1)!
-  const called = names.length === 1 ? (importedAs(module).get(last) ?? last) : last
-  if (wanted.startsWith('new ') !== isNew || called !== parts.at(-1)) return false
-  if (parts.length === 1) return names.length === 1
+  const { name, root, from } = node ? calledBy(node) : { name: names.at(-1), root: 'value', from: undefined }
+  if (wanted.startsWith('new ') !== isNew || name !== parts.at(-1)) return false
+  if (parts.length === 1) return names.length === 1 && root !== 'declared'
+  if (from === `node:${parts[0]}`) return true
   if (parts[0] === '*') return names.length > 1
   if (builtinModules.includes(parts[0]!) && names.some((name) => module.origins.get(name)?.has(`node:${parts[0]}`)))
     return true
   return names.slice(0, -1).includes(parts.at(-2)!)
-}
-
-const renamed = new WeakMap<AppModule, ReadonlyMap<string, string>>()
-
-/** By a name that a module imports something under: the name that it has where it comes from. */
-function importedAs(module: AppModule): ReadonlyMap<string, string> {
-  const known = renamed.get(module)
-  if (known) return known
-  const names = new Map<string, string>()
-  for (const node of module.tree?.program.body ?? []) {
-    if (node.type !== 'ImportDeclaration') continue
-    for (const each of node.specifiers) {
-      if (each.type === 'ImportSpecifier' && each.imported.type === 'Identifier')
-        names.set(each.local.name, each.imported.name)
-    }
-  }
-  renamed.set(module, names)
-  return names
 }
 
 /** Scripts of packages that are read at most. */

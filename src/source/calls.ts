@@ -58,7 +58,9 @@ export function namedBy(expression: AnyNode, steps = 0): Named {
       const called = namedBy(callee, steps + 1)
       const name = called.names.at(-1) ?? ''
       const [first] = node.arguments
-      if (first && (isRequire(called) || name === 'getBuiltinModule')) return moduleNamed(first)
+      if (name === 'createRequire') return REQUIRE
+      const loads = (called.root === 'global' && called.names.join('.') === 'require') || name === 'getBuiltinModule'
+      if (first && loads) return moduleNamed(first)
       if (first && WRAPPERS.test(name)) return namedBy(first, steps + 1)
       if (name === 'bind' && callee.type === 'MemberExpression') return namedBy(callee.object, steps + 1)
       return { from: undefined, root: 'value', names: called.names }
@@ -72,8 +74,7 @@ export function namedBy(expression: AnyNode, steps = 0): Named {
 
 const value = (...names: string[]): Named => ({ from: undefined, names, root: 'value' })
 
-const isRequire = ({ root, names }: Named): boolean =>
-  names.length === 1 && (names[0] === 'require' ? root === 'global' : names[0] === 'createRequire' && root === 'value')
+const REQUIRE: Named = { from: undefined, names: ['require'], root: 'global' }
 
 /** What a call of `require` or `import` gives. */
 function moduleNamed(specifier: AnyNode): Named {
@@ -121,7 +122,7 @@ function ofIdentifier(node: AnyNode & { type: 'Identifier' }, steps: number): Na
   if (path.length > 0) return { ...whole, names: [...whole.names, ...path] }
   // What a call has made is called as the program calls it.
   return whole.root === 'value' && initial.type !== 'MemberExpression' && initial.type !== 'Identifier'
-    ? value(whole.names[0] === 'createRequire' ? 'createRequire' : name)
+    ? value(name)
     : whole
 }
 
