@@ -2,8 +2,10 @@
 
 import type { AnyNode, Class } from 'acorn'
 import type { SourceLocation } from '../graph/locations.ts'
+import { functionAt, type Sources } from '../source/app-modules.ts'
 import { argumentsOf, calledBy, contains, handedTo, isNamed, namedBy, offsetOfCall, textIn } from '../source/calls.ts'
 import { nameOf } from '../source/reach.ts'
+import { offsetOf, placeOf } from '../source/source-outline.ts'
 import {
   type CallNode,
   classAround,
@@ -13,9 +15,7 @@ import {
   plain,
   type SyntaxTree,
 } from '../source/syntax-tree.ts'
-import { functionAt, type Sources } from './app-modules.ts'
 import { TAKES } from './blame.ts'
-import { offsetOf, placeOf } from './source-outline.ts'
 
 /** What hands a function over. */
 export interface Wanted {

@@ -1,10 +1,10 @@
 // Where the program puts things into a collection that it calls by a name of its own.
 
 import type { AnyNode } from 'acorn'
+import type { Sources } from '../source/app-modules.ts'
 import { calledBy, findPart, isInLoop, offsetOfCall } from '../source/calls.ts'
 import { findStorage, type Operation, type Storage, type StoragePath } from '../source/storage.ts'
 import { functionAround, parentOf, plain, type SyntaxTree } from '../source/syntax-tree.ts'
-import type { Sources } from './app-modules.ts'
 import type { Clues } from './clues.ts'
 
 export interface Insertion {

@@ -1,10 +1,10 @@
 // Which call of the program hands a package the emitter, signal or work for which the package adds what leaks.
 
 import type { AnyNode } from 'acorn'
+import type { AppModule, Call, Sources } from '../source/app-modules.ts'
 import { argumentsOf, namedBy } from '../source/calls.ts'
 import { textOf } from '../source/storage.ts'
 import { bindingOf, nodesIn } from '../source/syntax-tree.ts'
-import type { AppModule, Call, Sources } from './app-modules.ts'
 import { nearIn, type Statement, TAKES, within } from './blame.ts'
 import type { Clues, Via } from './clues.ts'
 

@@ -1,8 +1,10 @@
 // How the source has a function run again and again: who reschedules it, and whether that ends when some work is done.
 
 import type { AnyNode, DoWhileStatement, ForStatement, UpdateExpression, WhileStatement } from 'acorn'
+import { functionAt, type Sources } from '../source/app-modules.ts'
 import { argumentsOf, calledBy, contains, handedTo, isNamed, offsetOfCall } from '../source/calls.ts'
 import { namesIn } from '../source/module.ts'
+import { placeOf } from '../source/source-outline.ts'
 import { isLoop, nameOfMember } from '../source/storage.ts'
 import {
   type CallNode,
@@ -13,8 +15,6 @@ import {
   plain,
   type SyntaxTree,
 } from '../source/syntax-tree.ts'
-import { functionAt, type Sources } from './app-modules.ts'
-import { placeOf } from './source-outline.ts'
 
 /** Where a function begins, as V8 tells it. */
 export interface FunctionPlace {

@@ -1,9 +1,9 @@
 // The statements of a source that wait for a promise, or that call a function and wait for it.
 
 import type { AnyNode, CallExpression } from 'acorn'
-import { functionAt, type Sources } from '../analysis/app-modules.ts'
 import type { Culprit } from '../analysis/culprit.ts'
 import type { SourceLocation } from '../graph/locations.ts'
+import { functionAt, type Sources } from '../source/app-modules.ts'
 import { isNamed } from '../source/calls.ts'
 import { isFunctionNode, nodesIn, outermost, parentOf, plain } from '../source/syntax-tree.ts'
 import { placed } from './flows.ts'

@@ -1,10 +1,10 @@
 // `buffer-slab-retention`: small views are kept, and each keeps all of the large buffer that it was cut from.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName, property, referencesOf } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, destinationsOf, isNamed, namedBy } from '../source/calls.ts'
 import { type CallNode, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'

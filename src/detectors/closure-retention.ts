@@ -1,11 +1,11 @@
 // `closure-retention`: functions that keep, by the scope they were made in, more than they need.
 
 import type { AnyNode, Identifier } from 'acorn'
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, referencesOf } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { bindingOf, nodesIn, parentOf, type Scope } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'

@@ -1,11 +1,11 @@
 // `cross-thread-release`: one thread's buffers are released into another thread's pool, so that their owner makes new ones for ever.
 
-import { type Sources, sourcesOf } from '../analysis/app-modules.ts'
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { type Sources, sourcesOf } from '../source/app-modules.ts'
 import { isNamed } from '../source/calls.ts'
 import { nameOf } from '../source/reach.ts'
 import { functionAround } from '../source/syntax-tree.ts'

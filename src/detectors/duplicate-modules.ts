@@ -1,13 +1,13 @@
 // `duplicate-modules`: the same module loaded again and again; no copy is ever unloaded.
 
 import type { AnyNode } from 'acorn'
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { stringText } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, property, referencesOf } from '../graph/look.ts'
 import { findHolder } from '../node-internals/find-holder.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart, namedBy, textIn } from '../source/calls.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'

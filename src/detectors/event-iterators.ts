@@ -1,10 +1,10 @@
 // `for await` over events.on(), and iterators of it that nobody reads: events wait in them without any bound.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, property, referencesOf } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Diagnosis, Lead } from './detector.ts'
 import { type Flow, findAwaitingLoop, findCallOn, findHandingTo, modulesOf } from './flows.ts'

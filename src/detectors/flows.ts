@@ -1,16 +1,16 @@
 // Where the program's source does something: calls of something by its name, and what is done with what the heap has a name of.
 
 import type { AnyNode } from 'acorn'
-import { type AppModule, functionAt, type Sources, sourcesOf } from '../analysis/app-modules.ts'
 import { handover } from '../analysis/blame.ts'
 import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
-import { isOwn } from '../analysis/origins.ts'
-import { blockFrom, offsetOf, placeOf } from '../analysis/source-outline.ts'
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { type AppModule, functionAt, type Sources, sourcesOf } from '../source/app-modules.ts'
 import { calledBy, isNamed, type Named, namedBy, offsetOfCall, runsAgain } from '../source/calls.ts'
 import { type Call, startOf } from '../source/module.ts'
+import { isOwn } from '../source/origins.ts'
 import { nameOf } from '../source/reach.ts'
+import { blockFrom, offsetOf, placeOf } from '../source/source-outline.ts'
 import { findStorage, nameOfMember, type Operation } from '../source/storage.ts'
 import {
   type CallNode,

@@ -1,11 +1,11 @@
 // `growing-collection`: a Map, Set, array, dictionary or list that gains and never loses. The last resort of all detectors.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
-import { isOwn } from '../analysis/origins.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { findUnknownHolder } from '../node-internals/find-holder.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
 import { findLinking, modulesOf } from './flows.ts'

@@ -1,13 +1,13 @@
 // `handle-leak`: sockets, watchers, child processes, compression streams and the like are opened, and not closed.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
-import { isOwn } from '../analysis/origins.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, numberAt, property } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { isInsideOfNode } from '../node-internals/find-holder.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
 import { type Called, scriptsOf, whereCalls } from './flows.ts'

@@ -1,11 +1,11 @@
 // `listener-leak`: listeners, observers, handlers that are added for each piece of work and taken off by nobody.
 
 import type { AnyNode } from 'acorn'
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { EdgeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy } from '../source/calls.ts'
 import { bindingOf, isFunctionNode, nodesIn, outermost, parentOf, plain } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'

@@ -1,11 +1,11 @@
 // `off-heap-growth`: what grows is memory outside the JavaScript heap, in few big pieces: buffers, WebAssembly memories, native objects.
 
 import type { AnyNode } from 'acorn'
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart } from '../source/calls.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'

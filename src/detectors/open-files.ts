@@ -1,10 +1,10 @@
 // `handle-leak` from the system's side: open files that get more where no object on the heap stands for them, as those of
 // fs.openSync(), which are mere numbers.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import { severityOf } from '../findings/severity.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount, formatDuration } from '../support/format.ts'
 import { createScriptSources } from '../support/script-sources.ts'
 import type { Captures } from './detector.ts'

@@ -1,13 +1,13 @@
 // `outbound-buffer-pileup`: what is written waits for a reader that is too slow, in a stream's buffer or in a client's own queue.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
-import { isOwn } from '../analysis/origins.ts'
 import { describePath } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
 import { findAnyCall, findCallOn, modulesOf, whereCalls } from './flows.ts'

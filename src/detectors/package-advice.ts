@@ -1,10 +1,10 @@
 // What to do about a leak that a package adds or holds: a public call that ends it, an option that bounds it, never a hand in its insides.
 
 import type { AnyNode } from 'acorn'
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { ReportKnownIssue } from '../findings/report.ts'
 import { isObject } from '../graph/look.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { namedBy } from '../source/calls.ts'
 import { nameOfMember } from '../source/storage.ts'
 import { nodesIn } from '../source/syntax-tree.ts'

@@ -1,6 +1,5 @@
 // `promise-pileup`: promises that nobody settles, with those who wait for them.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { settleable } from '../analysis/settling.ts'
 import { describeWay } from '../graph/describe.ts'
@@ -10,6 +9,7 @@ import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { suspendedName } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { isNewestFirst, recursion } from './async-recursion.ts'
 import { findWait } from './awaits.ts'

@@ -1,12 +1,12 @@
 // What a package's objects can be told in public, by the methods that their classes have in the heap.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, property } from '../graph/look.ts'
 import { nodesNamed } from '../graph/named.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { packageOf } from '../support/sources.ts'
 import type { Lead } from './detector.ts'
 import { callsIn, placeOfCall } from './flows.ts'

@@ -1,9 +1,9 @@
 // How places are shown: detectors speak of scripts as they ran, people read the sources that these were made of.
 
 import type { Culprit } from '../analysis/culprit.ts'
-import { isOwn } from '../analysis/origins.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import type { OriginalNames } from '../source/original-names.ts'
+import { isOwn } from '../source/origins.ts'
 import type { ScriptPlace, ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'
 

@@ -1,10 +1,10 @@
 // Streams that are filled faster than they are read: Node's readable ones, which push() fills, and web streams.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
-import { isOwn } from '../analysis/origins.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, isOddball, nodeName, numberAt, property } from '../graph/look.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import { formatCount } from '../support/format.ts'
 import type { Diagnosis, Lead } from './detector.ts'
 import { type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking, modulesOf } from './flows.ts'

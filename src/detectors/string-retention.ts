@@ -1,12 +1,12 @@
 // `string-retention`: short texts that keep the long ones that they were cut from, and texts that grow by small additions.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { stringText } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { retains } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart } from '../source/calls.ts'
 import { nameOf } from '../source/reach.ts'
 import { functionAround } from '../source/syntax-tree.ts'

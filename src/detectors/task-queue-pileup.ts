@@ -1,13 +1,13 @@
 // `task-queue-pileup`: work is handed over faster than it is done, to a thread's port or to a queue in front of workers.
 
 import type { AnyNode } from 'acorn'
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit } from '../analysis/culprit.ts'
 import { describeNode } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberOf, property } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, handedTo, isInLoop } from '../source/calls.ts'
 import { nameOf } from '../source/reach.ts'
 import { callsTo } from '../source/storage.ts'

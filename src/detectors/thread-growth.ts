@@ -1,8 +1,8 @@
 // `thread-growth`: worker threads are started for one task each, and do not end.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import { property } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { type Called, lineIn, scriptsOf, whereCalls } from './flows.ts'

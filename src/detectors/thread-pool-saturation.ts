@@ -1,11 +1,11 @@
 // `thread-pool-saturation`: work for the threads of libuv's pool waits, and more comes than they get done.
 
 import type { AnyNode } from 'acorn'
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName, referencesOf } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { contains } from '../source/calls.ts'
 import { nameOf } from '../source/reach.ts'
 import { nodesIn, parentOf } from '../source/syntax-tree.ts'

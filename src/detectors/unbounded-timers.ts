@@ -1,9 +1,9 @@
 // `unbounded-timers`: timers that are set for each piece of work, hours ahead or again and again, and cleared by nobody.
 
-import { type Sources, sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { type Sources, sourcesOf } from '../source/app-modules.ts'
 import { calledBy, contains } from '../source/calls.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'

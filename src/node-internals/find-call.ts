@@ -2,10 +2,10 @@
 
 import { builtinModules } from 'node:module'
 import type { AllocationStack } from '../analysis/allocations.ts'
-import type { AppModule, Call, Sources } from '../analysis/app-modules.ts'
-import { type Block, blockFrom, offsetOf, placeOf } from '../analysis/source-outline.ts'
 import type { SourceLocation } from '../graph/locations.ts'
+import type { AppModule, Call, Sources } from '../source/app-modules.ts'
 import { calledBy } from '../source/calls.ts'
+import { type Block, blockFrom, offsetOf, placeOf } from '../source/source-outline.ts'
 import { packageOf } from '../support/sources.ts'
 
 export interface Wanted {

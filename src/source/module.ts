@@ -2,8 +2,8 @@
 
 import { builtinModules } from 'node:module'
 import type { AnyNode, CallExpression, Pattern } from 'acorn'
-import { nodeModule } from '../analysis/origins.ts'
-import { type Block, blockAt, type Outline } from '../analysis/source-outline.ts'
+import { nodeModule } from './origins.ts'
+import { type Block, blockAt, type Outline } from './source-outline.ts'
 import {
   type CallNode,
   childrenOf,

@@ -1,14 +1,13 @@
 // The program's own modules as text: the calls that they make, and where the names in them come from.
 
-import type { SourceLocation } from '../graph/locations.ts'
-import { type Call, callsIn, type Origins, originsIn, outlineOf, packageNamed, startOf } from '../source/module.ts'
-import type { Trees } from '../source/storage.ts'
-import { type FunctionNode, readSyntax, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { ReadSource } from '../support/sources.ts'
+import { type Call, callsIn, type Origins, originsIn, outlineOf, packageNamed, startOf } from './module.ts'
 import { isOwn } from './origins.ts'
 import { blockAt, blockFrom, type Outline, offsetOf, outlineSource } from './source-outline.ts'
+import type { Trees } from './storage.ts'
+import { type FunctionNode, readSyntax, type SyntaxTree } from './syntax-tree.ts'
 
-export type { Call } from '../source/module.ts'
+export type { Call } from './module.ts'
 
 export interface AppModule extends Origins {
   readonly url: string
@@ -55,7 +54,7 @@ function resolvePath(specifier: string, from: string): string {
 /** The function that V8 tells such a place of, in the tree of its script; no node where no function begins there. */
 export function functionAt(
   sources: Sources,
-  { url, line, column }: SourceLocation,
+  { url, line, column }: { readonly url: string; readonly line: number; readonly column: number },
 ): { readonly tree: SyntaxTree; readonly node: FunctionNode | undefined } | undefined {
   const tree = sources.tree(url)
   const outline = tree && sources.outline(url)
