@@ -120,7 +120,7 @@ export function nearIn(module: AppModule, { functions, holder }: Clues): Near {
     if (!block || blocks.has(block)) continue
     blocks.set(block, near)
     if (near.kind !== 'callback') continue
-    const call = handover(module, block, near.name)
+    const call = handover(module, block)
     if (call && !handedTo.has(call)) handedTo.set(call, near)
   }
   const isHolders = (name: string): boolean => holder !== undefined && origins.get(name)?.has(holder) === true
@@ -129,43 +129,18 @@ export function nearIn(module: AppModule, { functions, holder }: Clues): Near {
 
 /** The call that a function is given to: where it is written down, or by its name. */
 export function handover(
-  { tree, outline: { code, source }, calls }: AppModule,
+  { tree, calls }: AppModule,
   block: Block,
-  name: string,
   fits: (call: Call) => boolean = () => true,
 ): Call | undefined {
-  const given = tree?.functions.find((node) => startOf(source, node) === block.start)
-  if (tree && given) {
-    const byNode = new Map(calls.map((call) => [call.node, call]))
-    const node = handedTo(tree, given, (each) => {
-      const call = byNode.get(each)
+  const given = tree?.functions.find((node) => startOf(tree.source, node) === block.start)
+  const node =
+    given &&
+    handedTo(tree!, given, (each) => {
+      const call = calls.find((known) => known.node === each)
       return call !== undefined && fits(call) && (contains(each, given) || !TAKES.test(calledBy(each).name))
     })
-    return node && byNode.get(node)
-  }
-  // Calls are in the order of their parentheses: the last one that begins in front of the function and ends behind it.
-  let low = 0
-  let high = calls.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (calls[middle]!.from <= block.start) low = middle + 1
-    else high = middle
-  }
-  const around = block.around
-  for (let i = low - 1; i >= Math.max(0, low - 200); i--) {
-    const call = calls[i]!
-    if (around && call.from < around.body) break
-    if (call.to >= block.end && call.block === around && fits(call)) return call
-  }
-  if (!/^[\w$]+$/.test(name)) return undefined
-  const argument = new RegExp(`[(,[]\\s*${name.replace(/\$/g, '\\$')}\\s*[,)\\]]`)
-  for (let i = low; i < Math.min(low + 200, calls.length); i++) {
-    const call = calls[i]!
-    if (around && call.from >= around.end) break
-    if (TAKES.test(call.names.at(-1)!) || !fits(call)) continue
-    if (argument.test(code.slice(call.from, Math.min(call.to + 1, call.from + 500)))) return call
-  }
-  return undefined
+  return node && calls.find((call) => call.node === node)
 }
 
 function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, first: 'put' | 'made'): number {

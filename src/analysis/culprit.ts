@@ -200,7 +200,7 @@ function ofFunction({ name, location, kind }: NearFunction, sources: Sources | u
   const basis = kind === 'callback' ? 'callback' : 'retainer'
   const module = kind === 'callback' ? sources?.module(location.url) : undefined
   const block = module && blockFrom(module.outline, offsetOf(module.outline, location.line, location.column))
-  const call = block && handover(module, block, name)
+  const call = block && handover(module, block)
   const place = call ? { url: location.url, ...placeOf(module.outline, call.at) } : location
   return { name, place, basis, score }
 }

@@ -1,16 +1,15 @@
 // Where the program's source does something: calls of something by its name, and what is done with what the heap has a name of.
 
 import type { AnyNode } from 'acorn'
-import { handover } from '../analysis/blame.ts'
 import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { type AppModule, functionAt, type Sources, sourcesOf } from '../source/app-modules.ts'
-import { calledBy, isNamed, type Named, namedBy, offsetOfCall, runsAgain } from '../source/calls.ts'
+import { calledBy, handedTo, isNamed, type Named, namedBy, offsetOfCall, runsAgain } from '../source/calls.ts'
 import { type Call, startOf } from '../source/module.ts'
 import { isOwn } from '../source/origins.ts'
 import { nameOf } from '../source/reach.ts'
-import { blockFrom, offsetOf, placeOf } from '../source/source-outline.ts'
+import { placeOf } from '../source/source-outline.ts'
 import { findStorage, nameOfMember, type Operation } from '../source/storage.ts'
 import {
   type CallNode,
@@ -43,7 +42,10 @@ export const modulesOf = (lead: Lead): string[] => ownOf([...modulesNear(lead), 
 export interface Called extends Named {
   readonly name: string
   readonly isNew: boolean
-  readonly call: Call
+  /** Offset of the name. */
+  readonly at: number
+  /** Whether it may be made again and again. */
+  readonly again: boolean
   /** Undefined where the source does not parse. */
   readonly node: CallNode | undefined
   readonly tree: SyntaxTree | undefined
@@ -55,17 +57,22 @@ const known = new WeakMap<AppModule, readonly Called[]>()
 export function callsIn(sources: Sources, url: string): readonly Called[] {
   const module = sources.module(url)
   if (!module) return []
-  const calls = known.get(module) ?? module.calls.map((call) => calledIn(module, call))
+  const { tree } = module
+  const calls = known.get(module) ?? (tree ? tree.calls.map((node) => ofNode(tree, node)) : module.calls.map(asWritten))
   known.set(module, calls)
   return calls
 }
 
-function calledIn({ tree }: AppModule, call: Call): Called {
-  const { node, isNew, names } = call
-  // Where a source does not parse, a name is what it is written.
-  const by = node ? calledBy(node) : { from: undefined, names, root: 'value' as const, name: names.at(-1)! }
-  return { ...by, isNew, call, node, tree }
-}
+const ofNode = (tree: SyntaxTree, node: CallNode): Called => ({
+  ...calledBy(node),
+  ...{ isNew: node.type === 'NewExpression', at: offsetOfCall(node), again: runsAgain(node), node, tree },
+})
+
+/** Where a source does not parse, what is called is what it is written. */
+const asWritten = ({ names, isNew, at, block }: Call): Called => ({
+  ...{ from: undefined, names, root: 'value', name: names.at(-1)! },
+  ...{ isNew, at, again: block !== undefined, node: undefined, tree: undefined },
+})
 
 /**
  * The first call in the scripts that does something, by the first kind that fits any; what is called over and over again
@@ -80,7 +87,7 @@ export function whereCalls(
     let once: Culprit | undefined
     for (const url of urls) {
       const found = callsIn(sources, url).filter(fits)
-      const again = found.find(({ call, node }) => (node ? runsAgain(node) : call.block !== undefined))
+      const again = found.find((call) => call.again)
       if (again) return placeOfCall(sources, url, again)
       once ??= found[0] && placeOfCall(sources, url, found[0])
     }
@@ -89,8 +96,7 @@ export function whereCalls(
   return undefined
 }
 
-export const placeOfCall = (sources: Sources, url: string, { call, node }: Pick<Called, 'call' | 'node'>): Culprit =>
-  placedAt(sources, url, node ? offsetOfCall(node) : call.at)
+export const placeOfCall = (sources: Sources, url: string, { at }: Called): Culprit => placedAt(sources, url, at)
 
 /** Where something is made or used of a package: a call of what was imported, one that creates something if there is such. */
 export function whereUsed(sources: Sources, urls: readonly string[], name: string): Culprit | undefined {
@@ -113,16 +119,9 @@ const CREATES = /^(create|make|connect|open|build|get|add|register|schedule)/
  * @param calls names of what it is handed to
  */
 export function whereGiven(sources: Sources, place: Culprit, fits: (call: Called) => boolean): Culprit {
-  const module = sources.module(place.url)
-  if (!module) return place
-  const { outline } = module
-  const given = functionNear(sources, place)?.node
-  const start = given ? startOf(outline.source, given) : offsetOf(outline, place.line, place.column)
-  const block = blockFrom(outline, start)
-  const call = block && handover(module, block, place.function ?? '', (each) => fits(calledIn(module, each)))
-  return call
-    ? { ...placeOfCall(sources, place.url, calledIn(module, call)), function: place.function, basis: place.basis }
-    : place
+  const { tree, node } = functionNear(sources, place) ?? {}
+  const call = tree && node && handedTo(tree, node, (each) => fits(ofNode(tree, each)))
+  return call ? { ...placed(sources, tree, call), function: place.function, basis: place.basis } : place
 }
 
 /** The function at a place; else the one of its name, or the only one, that begins in the line. */

@@ -61,7 +61,7 @@ export function madeAt(
     const { line, column } = placeOfCall(sources, culprit.url, call)
     return call.isNew && line === culprit.line && column === culprit.column
   })
-  const name = made?.call.names.at(-1)
+  const name = made?.name
   if (name === undefined) return undefined
   const prototype = prototypeOf(graph, culprit.url, name)
   const methods = prototype === undefined ? new Set() : methodsFrom(graph, prototype)

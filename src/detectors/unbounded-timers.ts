@@ -5,7 +5,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { type Sources, sourcesOf } from '../source/app-modules.ts'
 import { calledBy, contains } from '../source/calls.ts'
-import { nodesIn } from '../source/syntax-tree.ts'
+import { nodesIn, parentOf } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
 import { type Called, callsIn, functionNear, placeOfCall, whereGiven } from './flows.ts'
@@ -246,7 +246,8 @@ function findSetter(lead: Lead, group: readonly Timer[], sources: Sources): Culp
   const sleep =
     waiter &&
     callsIn(sources, place!.url).find(
-      (call) => call.node && contains(waiter, call.node) && call.call.isAwaited && sets(call),
+      (call) =>
+        call.node && contains(waiter, call.node) && parentOf(call.node)?.type === 'AwaitExpression' && sets(call),
     )
   if (sleep) return { ...placeOfCall(sources, place!.url, sleep), function: place!.function }
   return place && whereGiven(sources, place, (call) => call.isNew || sets(call))

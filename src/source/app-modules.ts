@@ -201,16 +201,7 @@ function indirect(code: string, from: number, to: number): Omit<Call, 'from' | '
   return names && { names, at: to - names.at(-1)!.length, isNew: false, isAwaited: false }
 }
 
-/** `const changes = orders.pipe(` */
-const MADE = /(?<![\w$])([#\w$]{1,100})\s*(?::[^=;(){}]{1,80})?=\s*(?:await\s+)?(?:new\s+)?([\w$.#]{1,100})\s*\(/g
-/** `for (const client of room.clients)` */
-const ONE_OF =
-  /\bfor\s*(?:await\s*)?\(\s*(?:const|let|var)\s+(?:\[[\w$\s,]{0,80}?)?([\w$]{1,100})\s*\]?\s+of\s+([\w$.#]{1,100})/g
-/** `server.on('connection', (socket) =>`: what a callback is given is of what it was given to. */
-const GIVEN =
-  /(?<![\w$.])([\w$.#]{1,100}\.[\w$#]{1,60})\s*\(\s*(?:(?:'[^'\n]{0,80}'|"[^"\n]{0,80}")\s*,\s*)?(?:async\s+)?(?:function\b[\s\w$]{0,40})?\(?\s*([\w$]{1,100})(?:\s*,\s*([\w$]{1,100}))?[\w$\s,]{0,100}\)?\s*(?:=>|\{)/g
-
-/** Imports, and variables that are made of what was imported: `const pool = createPool()` is of the pool's package. */
+/** Names that are imported from packages. */
 function findOrigins({ source, code }: Outline): Origins {
   const origins = new Map<string, Set<string>>()
   const add = (name: string, from: Iterable<string>): void => {
@@ -229,25 +220,5 @@ function findOrigins({ source, code }: Outline): Origins {
       if (name !== 'as' && name !== 'default' && name !== 'type') add(name, [origin])
     }
   }
-  const madeOf = new Map<string, string[]>()
-  const derive = (name: string | undefined, chain: string): void => {
-    if (name === undefined || madeOf.size > MAX.calls) return
-    madeOf.set(name, [...(madeOf.get(name) ?? []), ...chain.split('.')].slice(0, MAX.names))
-  }
-  for (const [, name, callee] of code.matchAll(MADE)) derive(name, callee!)
-  for (const [, name, list] of code.matchAll(ONE_OF)) derive(name, list!)
-  for (const [, callee, first, second] of code.matchAll(GIVEN)) {
-    derive(first, callee!)
-    derive(second, callee!)
-  }
-  // What is made of what was made: so often, and no oftener.
-  for (let round = 0; round < 3; round++) {
-    for (const [name, parts] of madeOf) {
-      for (const part of parts) {
-        const from = origins.get(part)
-        if (from && part !== name) add(name, from)
-      }
-    }
-  }
-  return { origins, madeOf }
+  return { origins, madeOf: new Map() }
 }
