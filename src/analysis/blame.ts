@@ -1,10 +1,10 @@
 // Which statement of the program to blame, when what leaks is held where the program itself never puts anything: in a library, or in Node.
 
 import type { AppModule, Call, Sources } from '../source/app-modules.ts'
-import { calledBy, contains, handedTo } from '../source/calls.ts'
+import { calledBy, handedTo } from '../source/calls.ts'
+import { contains, isInConstructor } from '../source/expressions.ts'
 import { startOf } from '../source/module.ts'
 import { type Block, blockFrom, offsetOf } from '../source/source-outline.ts'
-import { isInConstructor } from '../source/storage.ts'
 import type { Clues } from './clues.ts'
 import type { NearFunction } from './surroundings.ts'
 

@@ -3,7 +3,8 @@
 import type { AnyNode, Class } from 'acorn'
 import type { SourceLocation } from '../graph/locations.ts'
 import { functionAt, type Sources } from '../source/app-modules.ts'
-import { argumentsOf, calledBy, contains, handedTo, isNamed, namedBy, offsetOfCall, textIn } from '../source/calls.ts'
+import { argumentsOf, calledBy, handedTo, namedBy, offsetOfCall, textIn } from '../source/calls.ts'
+import { contains, isNamed } from '../source/expressions.ts'
 import { nameOf } from '../source/reach.ts'
 import { offsetOf, placeOf } from '../source/source-outline.ts'
 import {

@@ -3,7 +3,7 @@
 import type { AnyNode } from 'acorn'
 import type { AppModule, Call, Sources } from '../source/app-modules.ts'
 import { argumentsOf, namedBy } from '../source/calls.ts'
-import { textOf } from '../source/storage.ts'
+import { textOf } from '../source/expressions.ts'
 import { bindingOf, nodesIn } from '../source/syntax-tree.ts'
 import { nearIn, type Statement, TAKES, within } from './blame.ts'
 import type { Clues, Via } from './clues.ts'

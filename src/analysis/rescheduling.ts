@@ -2,10 +2,10 @@
 
 import type { AnyNode, DoWhileStatement, ForStatement, UpdateExpression, WhileStatement } from 'acorn'
 import { functionAt, type Sources } from '../source/app-modules.ts'
-import { argumentsOf, calledBy, contains, handedTo, isNamed, offsetOfCall } from '../source/calls.ts'
+import { argumentsOf, calledBy, handedTo, offsetOfCall } from '../source/calls.ts'
+import { contains, isLoop, isNamed, nameOfMember } from '../source/expressions.ts'
 import { namesIn } from '../source/module.ts'
 import { placeOf } from '../source/source-outline.ts'
-import { isLoop, nameOfMember } from '../source/storage.ts'
 import {
   type CallNode,
   type FunctionNode,

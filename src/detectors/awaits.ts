@@ -4,7 +4,7 @@ import type { AnyNode, CallExpression } from 'acorn'
 import type { Culprit } from '../analysis/culprit.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { functionAt, type Sources } from '../source/app-modules.ts'
-import { isNamed } from '../source/calls.ts'
+import { isNamed } from '../source/expressions.ts'
 import { isFunctionNode, nodesIn, outermost, parentOf, plain } from '../source/syntax-tree.ts'
 import { placed } from './flows.ts'
 

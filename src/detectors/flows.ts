@@ -5,12 +5,13 @@ import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { type AppModule, functionAt, type Sources, sourcesOf } from '../source/app-modules.ts'
-import { calledBy, handedTo, isNamed, type Named, namedBy, offsetOfCall, runsAgain } from '../source/calls.ts'
+import { calledBy, handedTo, type Named, namedBy, offsetOfCall, runsAgain } from '../source/calls.ts'
+import { isNamed, nameOfMember } from '../source/expressions.ts'
 import { type Call, startOf } from '../source/module.ts'
 import { isOwn } from '../source/origins.ts'
 import { nameOf } from '../source/reach.ts'
 import { placeOf } from '../source/source-outline.ts'
-import { findStorage, nameOfMember, type Operation } from '../source/storage.ts'
+import { findStorage, type Operation } from '../source/storage.ts'
 import {
   type CallNode,
   classAround,

@@ -1,8 +1,8 @@
 // What a call calls, by where its name comes from; where values and functions go; what a statement is made of.
 
 import type { AnyNode, AssignmentExpression, Property } from 'acorn'
+import { callsTo, isInConstructor, isLoop, methodsNamed, nameOfMember, usesOf } from './expressions.ts'
 import { packageNamed } from './module.ts'
-import { callsTo, isInConstructor, isLoop, methodsNamed, nameOfMember, usesOf } from './storage.ts'
 import {
   type Binding,
   bindingOf,
@@ -275,13 +275,4 @@ function madeOf(binding: Binding | undefined): AnyNode[] {
   // What a callback is given is of what it was given to: `text.split(' ').forEach((word) => …)`.
   const call = parentOf(at)
   return call?.type === 'CallExpression' && call.callee !== at ? [call.callee, ...set] : set
-}
-
-export const contains = (outer: AnyNode, inner: AnyNode): boolean =>
-  inner.start >= outer.start && inner.end <= outer.end
-
-/** Whether it is an identifier of that name, or the property that an expression ends in is called so. */
-export function isNamed(node: AnyNode, name: string): boolean {
-  if (node.type === 'Identifier' || node.type === 'PrivateIdentifier') return node.name === name
-  return node.type === 'MemberExpression' && isNamed(node.property, name)
 }

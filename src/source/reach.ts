@@ -2,7 +2,8 @@
 
 import type { AnyNode, CallExpression, NewExpression } from 'acorn'
 import { isInLoop } from './calls.ts'
-import { nameOfMember, type Trees, textOf, usesOf } from './storage.ts'
+import { nameOfMember, textOf, usesOf } from './expressions.ts'
+import type { Trees } from './storage.ts'
 import { type FunctionNode, functionAround, outermost, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
 
 /** A condition that holds, or does not, where a statement is run. */
