@@ -133,12 +133,13 @@ function writingLine(lead: Lead, path: Lead['path'], at: number, readSource: Rea
   return whereCalls(
     flow.sources,
     flow.urls,
-    ({ name, names }) => /^(send|write|publish)$/.test(name) && names.length === 2 && !NO_STREAM.test(names[0]!),
+    ({ name, names }) =>
+      names.length > 1 && /^(send|write|publish)$/.test(name) && ![names[0]!, names.at(-2)!].some(isNoStream),
   )
 }
 
 /** What is answered a request by, or written to a log. */
-const NO_STREAM = /^(this|res|response|reply|console|process|log|logger)$/
+const isNoStream = (name: string): boolean => /^(res|response|reply|console|process|log|logger)$/.test(name)
 
 /** Whether a stream that can be read as well has as much to be read as it may. */
 function isReadableFull(graph: HeapGraph, stream: number): boolean {

@@ -158,7 +158,7 @@ const MOST_VALUES = 200
 
 /**
  * Where a value goes: calls that it is given to, and what it is assigned to, or a property of; also within something else.
- * @param keeps whether what a call is given stays in what it returns, or in what it is a method of
+ * @param keeps whether what a call returns has in it what it was given
  */
 export function* destinationsOf(
   tree: SyntaxTree,
@@ -177,9 +177,9 @@ export function* destinationsOf(
     switch (around?.type) {
       case 'CallExpression':
       case 'NewExpression':
-        if (around.callee === at || !keeps(around)) break
+        if (around.callee === at) break
         yield around
-        follow(around)
+        if (keeps(around)) follow(around)
         break
       case 'MemberExpression': {
         const call = around.object === at && nameOfMember(around) === 'bind' ? parentOf(outermost(around)) : undefined
@@ -219,6 +219,10 @@ export function* destinationsOf(
   }
 }
 
+/** `debounce(tell)`, `_.throttle(tell)`: what it returns calls what it was given, other than `rows.map(tell)`. */
+const wraps = (call: CallNode): boolean =>
+  call.type === 'CallExpression' && (plain(call.callee).type === 'Identifier' || calledBy(call).root === 'import')
+
 /** The call that a function is handed to, where it is written down or by its name. */
 export function handedTo(
   tree: SyntaxTree,
@@ -226,7 +230,7 @@ export function handedTo(
   fits: (call: CallNode) => boolean,
 ): CallNode | undefined {
   let before: CallNode | undefined
-  for (const to of destinationsOf(tree, given)) {
+  for (const to of destinationsOf(tree, given, wraps)) {
     if (to.type === 'AssignmentExpression' || to.type === 'Property' || !fits(to)) continue
     // Of functions that go by one name, the one that was declared last is handed over.
     if (to.end > given.start) return to
