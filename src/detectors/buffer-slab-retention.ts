@@ -190,7 +190,7 @@ function isKept(tree: SyntaxTree, cut: CallNode, { container, field }: Kept): bo
   const known = (name: string | undefined): boolean => name !== undefined && (name === container || name === field)
   const of = cut.type === 'CallExpression' ? calledBy(cut).names.slice(0, -1) : []
   if (of.some(known)) return false
-  for (const to of destinationsOf(tree, cut, (call) => !copies(call))) {
+  for (const to of destinationsOf(tree, cut, (whole) => whole.type === 'ObjectExpression' || !copies(whole))) {
     if (to.type === 'Property') {
       if (field !== undefined && isNamed(to.key, field)) return true
     } else if (to.type === 'AssignmentExpression') {

@@ -1,6 +1,6 @@
 // What a call calls, by where its name comes from; where values and functions go; what a statement is made of.
 
-import type { AnyNode, AssignmentExpression, Property } from 'acorn'
+import type { AnyNode, AssignmentExpression, ObjectExpression, Property } from 'acorn'
 import { callsTo, isInConstructor, isLoop, methodsNamed, nameOfMember, usesOf } from './expressions.ts'
 import { packageNamed } from './module.ts'
 import {
@@ -158,12 +158,12 @@ const MOST_VALUES = 200
 
 /**
  * Where a value goes: calls that it is given to, and what it is assigned to, or a property of; also within something else.
- * @param keeps whether what a call returns has in it what it was given
+ * @param keeps whether a call or object that was given it is to be followed in its place
  */
 export function* destinationsOf(
   tree: SyntaxTree,
   from: AnyNode,
-  keeps: (call: CallNode) => boolean = () => true,
+  keeps: (whole: CallNode | ObjectExpression) => boolean = () => true,
 ): Generator<CallNode | AssignmentExpression | Property> {
   const seen = new Set<AnyNode>()
   const waiting = [from]
@@ -186,11 +186,13 @@ export function* destinationsOf(
         if (call?.type === 'CallExpression') follow(call)
         break
       }
-      case 'Property':
-        if (around.value !== at || parentOf(around)?.type !== 'ObjectExpression') break
+      case 'Property': {
+        const object = parentOf(around)
+        if (around.value !== at || object?.type !== 'ObjectExpression') break
         yield around as Property
-        follow(parentOf(around)!)
+        if (keeps(object)) follow(object)
         break
+      }
       case 'ArrayExpression':
       case 'SpreadElement':
       case 'LogicalExpression':
@@ -219,9 +221,13 @@ export function* destinationsOf(
   }
 }
 
-/** `debounce(tell)`, `_.throttle(tell)`: what it returns calls what it was given, other than `rows.map(tell)`. */
-const wraps = (call: CallNode): boolean =>
-  call.type === 'CallExpression' && (plain(call.callee).type === 'Identifier' || calledBy(call).root === 'import')
+/** `debounce(tell)`, `_.throttle(tell)`, `watch({ next: tell })`, other than `rows.map(tell)` and `return { tell }`. */
+function wraps(whole: CallNode | ObjectExpression): boolean {
+  if (whole.type === 'CallExpression')
+    return plain(whole.callee).type === 'Identifier' || calledBy(whole).root === 'import'
+  const around = parentOf(outermost(whole))
+  return whole.type === 'ObjectExpression' && /^(Call|New)Expression$|^Property$/.test(around?.type ?? '')
+}
 
 /** The call that a function is handed to, where it is written down or by its name. */
 export function handedTo(

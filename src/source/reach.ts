@@ -154,7 +154,7 @@ export function nameOf(node: FunctionNode): string | undefined {
     call?.type === 'CallExpression' && call.callee.type === 'Identifier' && call.callee.name === '__name'
   const parent = isWrapped ? parentOf(call) : call
   if (parent?.type === 'VariableDeclarator' && parent.id.type === 'Identifier') return parent.id.name
-  if (parent?.type === 'AssignmentExpression') {
+  if (parent?.type === 'AssignmentExpression' || parent?.type === 'AssignmentPattern') {
     if (parent.left.type === 'Identifier') return parent.left.name
     if (parent.left.type !== 'MemberExpression') return undefined
     const { object } = parent.left
