@@ -172,10 +172,8 @@ export interface Flow {
 /** The call of a method of whatever has it, for what goes by many names. */
 export const findAnyCall = (flow: Pick<Flow, 'sources' | 'urls'>, methods: RegExp): Culprit | undefined =>
   best({ ...flow, name: undefined }, (node) => {
-    const callee = node.type === 'CallExpression' ? plain(node.callee) : undefined
-    return (
-      callee?.type === 'MemberExpression' && callee.property.type === 'Identifier' && methods.test(callee.property.name)
-    )
+    const { name, names } = node.type === 'CallExpression' ? calledBy(node) : { name: '', names: [] }
+    return names.length > 1 && methods.test(name)
   })
 
 /** Where an object is made that has what was there before by a name: `store = { parent: store }`. */
@@ -235,17 +233,13 @@ export const findAwaitingLoop = (flow: Flow): Culprit | undefined =>
 
 /** The call of a function by name that it is handed to: `pipeline(it, …)`, `on(it, 'event')`. */
 export const findHandingTo = (flow: Flow, functions: RegExp): Culprit | undefined =>
-  best(flow, (node) => {
-    if (node.type !== 'CallExpression') return false
-    const callee = plain(node.callee)
-    const called =
-      callee.type === 'Identifier'
-        ? callee.name
-        : callee.type === 'MemberExpression' && callee.property.type === 'Identifier'
-          ? callee.property.name
-          : ''
-    return functions.test(called) && node.arguments.some((argument) => mentions(argument, flow))
-  })
+  best(
+    flow,
+    (node) =>
+      node.type === 'CallExpression' &&
+      functions.test(calledBy(node).name) &&
+      node.arguments.some((argument) => mentions(argument, flow)),
+  )
 
 /** What a call that it was made by is: `const [a, it] = source.tee()`. */
 export const findMaking = (flow: Flow, methods: RegExp): Culprit | undefined =>

@@ -1,8 +1,8 @@
 // When a statement is run: under which conditions, after which time, and whether only when the program ends.
 
 import type { AnyNode, CallExpression, NewExpression } from 'acorn'
-import { isInLoop } from './calls.ts'
-import { nameOfMember, textOf, usesOf } from './expressions.ts'
+import { calledBy, isInLoop } from './calls.ts'
+import { nameOfMember, usesOf } from './expressions.ts'
 import type { Trees } from './storage.ts'
 import { type FunctionNode, functionAround, outermost, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
 
@@ -30,7 +30,6 @@ export interface Reach {
 }
 
 const ENDINGS = /^(SIG[A-Z0-9]+|exit|beforeExit|disconnect|shutdown|message:shutdown)$/
-const TIMERS = /^(?:globalThis\.|timers\.|window\.)?(setTimeout|setInterval)$/
 /** Calls that lead to a statement, one inside another; and ways that are followed. */
 const MOST = { depth: 6, ways: 60 }
 
@@ -56,9 +55,8 @@ export function reachOf(trees: Trees, tree: SyntaxTree, node: AnyNode): Reach {
       if (!call) end('work')
       else if (isCalled || call.type === 'NewExpression') follow(user, call, way, depth + 1, isAgain)
       else {
-        const callee = textOf(user, call.callee)
-        const timer = TIMERS.exec(callee)?.[1]
-        if (timer) {
+        const { name: timer, root, from } = calledBy(call)
+        if (/^set(Timeout|Interval)$/.test(timer) && (root === 'global' || from === 'node:timers')) {
           const node = call.arguments[1]
           const timed = {
             guards: way.guards,
