@@ -85,10 +85,10 @@ function fitOfArguments({ tree }: AppModule, call: Call, given: string | undefin
 }
 
 /** What stands in a call's arguments, up to so many characters of them. */
-function* argumentNodes({ node: call, from }: Call, most: number): Generator<AnyNode> {
+function* argumentNodes({ node: call, at }: Call, most: number): Generator<AnyNode> {
   for (const argument of call ? argumentsOf(call) : []) {
     for (const node of nodesIn(argument)) {
-      if (node.start > from + most) return
+      if (node.start > at + most) return
       yield node
     }
   }

@@ -3,7 +3,7 @@
 import type { ReadSource } from '../support/sources.ts'
 import { type Call, callsIn, type Origins, originsIn, outlineOf, packageNamed, startOf } from './module.ts'
 import { isOwn } from './origins.ts'
-import { blockAt, blockFrom, type Outline, offsetOf, outlineSource } from './source-outline.ts'
+import { blockAt, blockFrom, type Outline, offsetOf, outlineSource, type TextOutline } from './source-outline.ts'
 import type { Trees } from './storage.ts'
 import { type FunctionNode, readSyntax, type SyntaxTree } from './syntax-tree.ts'
 
@@ -69,7 +69,7 @@ export class Sources {
   readonly #sources = new Map<string, string | undefined>()
   readonly #modules = new Map<string, AppModule | undefined>()
   readonly #trees = new Map<string, SyntaxTree | undefined>()
-  readonly #outlines = new Map<string, Outline | undefined>()
+  readonly #outlines = new Map<string, Outline | TextOutline | undefined>()
   #bytes = 0
 
   constructor(readSource: ReadSource) {
@@ -85,7 +85,7 @@ export class Sources {
     return tree
   }
 
-  outline(url: string): Outline | undefined {
+  outline(url: string): Outline | TextOutline | undefined {
     if (this.#outlines.has(url)) return this.#outlines.get(url)
     const source = this.#read(url)
     const tree = this.tree(url)
@@ -100,8 +100,9 @@ export class Sources {
     const outline = this.outline(url)
     const module = outline && {
       ...{ url, tree, outline },
-      calls: tree ? callsIn(tree, outline) : findCalls(outline),
-      ...(tree ? originsIn(tree) : findOrigins(outline)),
+      ...('code' in outline
+        ? { calls: findCalls(outline), ...findOrigins(outline) }
+        : { calls: callsIn(tree!, outline), ...originsIn(tree!) }),
     }
     this.#modules.set(url, module)
     return module
@@ -140,14 +141,14 @@ export class Sources {
   }
 }
 
-function findCalls(outline: Outline): Call[] {
-  const { code, closed } = outline
+function findCalls(outline: TextOutline): Call[] {
+  const { code } = outline
   const starts = new Set(outline.blocks.map(({ start }) => start))
   const calls: Call[] = []
   for (let from = code.indexOf('('); from >= 0 && calls.length < MAX.calls; from = code.indexOf('(', from + 1)) {
     // The parameters of a function look like the arguments of a call.
     const call = starts.has(from) ? undefined : readCallee(outline, from)
-    if (call) calls.push({ ...call, from, to: closed.get(from) ?? from, block: blockAt(outline, from) })
+    if (call) calls.push({ ...call, block: blockAt(outline, from) })
   }
   return calls
 }
@@ -156,7 +157,7 @@ const isBlank = (char: string | undefined): boolean => char !== undefined && /\s
 const isWord = (char: string | undefined): boolean => char !== undefined && /[\p{ID_Continue}$#]/u.test(char)
 
 /** Reads what is called backwards from its parenthesis. */
-function readCallee({ code, opened }: Outline, from: number): Omit<Call, 'from' | 'to' | 'block'> | undefined {
+function readCallee({ code, opened }: TextOutline, from: number): Omit<Call, 'block'> | undefined {
   const back = (at: number): number => {
     let to = at
     while (to > 0 && isBlank(code[to - 1])) to--
@@ -196,13 +197,13 @@ function readCallee({ code, opened }: Outline, from: number): Omit<Call, 'from' 
 }
 
 /** `(0, pool_1.createPool)(…)`, as compilers write it. */
-function indirect(code: string, from: number, to: number): Omit<Call, 'from' | 'to' | 'block'> | undefined {
+function indirect(code: string, from: number, to: number): Omit<Call, 'block'> | undefined {
   const names = /^\s*0\s*,\s*([\w$.]+)\s*$/.exec(code.slice(from, Math.min(to, from + MAX.text)))?.[1]?.split('.')
   return names && { names, at: to - names.at(-1)!.length, isNew: false, isAwaited: false }
 }
 
 /** Names that are imported from packages. */
-function findOrigins({ source, code }: Outline): Origins {
+function findOrigins({ source, code }: TextOutline): Origins {
   const origins = new Map<string, Set<string>>()
   const add = (name: string, from: Iterable<string>): void => {
     const known = origins.get(name) ?? new Set()
