@@ -5,7 +5,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName, property, referencesOf } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
-import { calledBy, destinationsOf, namedBy } from '../source/calls.ts'
+import { calledBy, destinationsOf, isMethodOf, namedBy } from '../source/calls.ts'
 import { isNamed } from '../source/expressions.ts'
 import { type CallNode, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
@@ -197,8 +197,7 @@ function isKept(tree: SyntaxTree, cut: CallNode, { container, field }: Kept): bo
       const { names } = namedBy(to.left)
       if (known(names.at(-1)) || (names.at(-1) === '*' && names.at(-2) === container)) return true
     } else {
-      const { name, names } = calledBy(to)
-      if (PUT.test(name) && names.length > 1 && names.at(-2) === container) return true
+      if (container !== undefined && PUT.test(calledBy(to).name) && isMethodOf(to, container)) return true
     }
   }
   return false

@@ -6,6 +6,7 @@ import { nodeName, property, referencesOf } from '../graph/look.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { type Sources, sourcesOf } from '../source/app-modules.ts'
+import { isMethodOf } from '../source/calls.ts'
 import { isNamed } from '../source/expressions.ts'
 import { nameOf } from '../source/reach.ts'
 import { functionAround } from '../source/syntax-tree.ts'
@@ -91,7 +92,7 @@ function bytesOf(graph: HeapGraph, node: number): number | undefined {
 function findRelease(lead: Lead, name: string, sources: Sources): { place: Culprit; isRelease: boolean } | undefined {
   for (const url of modulesNear(lead)) {
     const calls = callsIn(sources, url)
-    const put = calls.find((each) => /^(push|unshift|add)$/.test(each.name) && each.names.at(-2) === name)
+    const put = calls.find((each) => /^(push|unshift|add)$/.test(each.name) && each.node && isMethodOf(each.node, name))
     if (!put) continue
     const around = put.node && functionAround(put.node)
     const beside = calls.filter(({ node }) => node && around && node !== put.node && functionAround(node) === around)

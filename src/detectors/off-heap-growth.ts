@@ -6,7 +6,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
-import { calledBy, findPart } from '../source/calls.ts'
+import { calledBy, findPart, isMethodOf } from '../source/calls.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
@@ -131,7 +131,7 @@ function whereGrown(lead: Lead, readSource: ReadSource): Culprit | undefined {
   return whereCalls(
     sourcesOf(readSource),
     modulesOf(lead),
-    (call) => grows(call) && call.names.at(-2) === own,
+    (call) => grows(call) && call.node !== undefined && isMethodOf(call.node, own),
     (call) => grows(call) && call.names.at(-2) === 'memory',
     ({ name, names }) => /alloc/.test(name) && /^(exports|instance|wasm)/.test(names.at(-2) ?? ''),
     ({ name, names }) => /^_?malloc$/.test(name) && names.length > 1,

@@ -1,7 +1,7 @@
 // What a call calls, by where its name comes from; where values and functions go; what a statement is made of.
 
 import type { AnyNode, AssignmentExpression, ObjectExpression, Property } from 'acorn'
-import { callsTo, isInConstructor, isLoop, methodsNamed, nameOfMember, usesOf } from './expressions.ts'
+import { callsTo, isInConstructor, isLoop, isNamed, methodsNamed, nameOfMember, usesOf } from './expressions.ts'
 import { packageNamed } from './module.ts'
 import {
   type Binding,
@@ -138,6 +138,14 @@ export function calledBy(call: CallNode): Named & { readonly name: string } {
 
 export const argumentsOf = (call: CallNode): readonly AnyNode[] =>
   call.type === 'ImportExpression' ? [call.source] : call.arguments
+
+/** Whether a call is of a method of what is called so, where it is called or where that comes from. */
+export function isMethodOf(call: CallNode, name: string): boolean {
+  const last = name.replace(/^#/, '')
+  const callee = call.type === 'ImportExpression' ? undefined : plain(call.callee)
+  if (callee?.type === 'MemberExpression' && isNamed(plain(callee.object), last)) return true
+  return calledBy(call).names.at(-2)?.replace(/^#/, '') === last
+}
 
 /** Offset of the name that a call calls: in a chain of calls over several lines, it tells which of them is meant. */
 export function offsetOfCall(call: CallNode): number {
