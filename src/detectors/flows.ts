@@ -117,7 +117,7 @@ const CREATES = /^(create|make|connect|open|build|get|add|register|schedule)/
 /**
  * The statement that hands a function over, for one that is declared first (`const onTrade = …; exchange.on('trade',
  * onTrade)`); where the function stands if there is none.
- * @param calls names of what it is handed to
+ * @param fits which calls it may be handed to
  */
 export function whereGiven(sources: Sources, place: Culprit, fits: (call: Called) => boolean): Culprit {
   const { tree, node } = functionNear(sources, place) ?? {}
@@ -141,13 +141,15 @@ export function functionNear(
 
 const PUTS = /^(push|unshift|set|add|append|enqueue)$/
 
-/** The statement that puts something into the collection of a lead, or into what is called so. */
+/** The program's statement that puts something into the collection of a lead, or into what is called so. */
 export function findPut(lead: Lead, readSource: ReadSource, name: string): Found | undefined {
   const { of, way, suspect } = lead
   const path = storagePathOf(of.graph, way, suspect.container)
   const { operations = [] } = path ? findStorage(treesFor(of.graph, readSource, way), path) : {}
   const rank = ({ node, depth }: Operation) => Math.abs(depth - path!.depth) + 2 * Number(!runsAgain(node))
-  const [put] = operations.filter(({ kind }) => kind === 'insert').sort((a, b) => rank(a) - rank(b))
+  const [put] = operations
+    .filter(({ kind, tree }) => kind === 'insert' && isOwn(tree.url))
+    .sort((a, b) => rank(a) - rank(b))
   if (put) return put
   const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
   return find(flow, (node) => isCallOn(node, flow, PUTS)) ?? find(flow, (node) => isEntryOf(node, flow))
