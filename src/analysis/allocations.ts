@@ -1,8 +1,8 @@
 // Where objects that stayed were allocated, as sampling heap profiles tell that were recorded beside the snapshots.
 
 import type { SourceLocation } from '../graph/locations.ts'
+import { isOwn, originOf } from '../source/origins.ts'
 import type { Clues } from './clues.ts'
-import { isOwn, originOf } from './origins.ts'
 
 /** A function on the stack of an allocation. */
 export interface Frame {

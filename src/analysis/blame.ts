@@ -1,8 +1,11 @@
 // Which statement of the program to blame, when what leaks is held where the program itself never puts anything: in a library, or in Node.
 
-import type { AppModule, Call, Sources } from './app-modules.ts'
+import type { AppModule, Call, Sources } from '../source/app-modules.ts'
+import { calledBy, handedTo } from '../source/calls.ts'
+import { contains, isInConstructor } from '../source/expressions.ts'
+import { startOf } from '../source/module.ts'
+import { type Block, blockFrom, offsetOf } from '../source/source-outline.ts'
 import type { Clues } from './clues.ts'
-import { type Block, blockFrom, offsetOf } from './source-outline.ts'
 import type { NearFunction } from './surroundings.ts'
 
 export interface Statement {
@@ -107,7 +110,8 @@ export interface Near {
   readonly usesHolder: boolean
 }
 
-export function nearIn({ url, outline, calls, origins }: AppModule, { functions, holder }: Clues): Near {
+export function nearIn(module: AppModule, { functions, holder }: Clues): Near {
+  const { url, outline, calls, origins } = module
   const blocks = new Map<Block, NearFunction>()
   const handedTo = new Map<Call, NearFunction>()
   for (const near of functions) {
@@ -116,7 +120,7 @@ export function nearIn({ url, outline, calls, origins }: AppModule, { functions,
     if (!block || blocks.has(block)) continue
     blocks.set(block, near)
     if (near.kind !== 'callback') continue
-    const call = handover(outline.code, calls, block, near.name)
+    const call = handover(module, block)
     if (call && !handedTo.has(call)) handedTo.set(call, near)
   }
   const isHolders = (name: string): boolean => holder !== undefined && origins.get(name)?.has(holder) === true
@@ -124,35 +128,23 @@ export function nearIn({ url, outline, calls, origins }: AppModule, { functions,
 }
 
 /** The call that a function is given to: where it is written down, or by its name. */
-export function handover(code: string, calls: readonly Call[], block: Block, name: string): Call | undefined {
-  // Calls are in the order of their parentheses: the last one that begins in front of the function and ends behind it.
-  let low = 0
-  let high = calls.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (calls[middle]!.from <= block.start) low = middle + 1
-    else high = middle
-  }
-  const around = block.around
-  for (let i = low - 1; i >= Math.max(0, low - 200); i--) {
-    const call = calls[i]!
-    if (around && call.from < around.body) break
-    if (call.to >= block.end && call.block === around) return call
-  }
-  if (!/^[\w$]+$/.test(name)) return undefined
-  const argument = new RegExp(`[(,[]\\s*${name.replace(/\$/g, '\\$')}\\s*[,)\\]]`)
-  for (let i = low; i < Math.min(low + 200, calls.length); i++) {
-    const call = calls[i]!
-    if (around && call.from >= around.end) break
-    if (TAKES.test(call.names.at(-1)!)) continue
-    if (argument.test(code.slice(call.from, Math.min(call.to + 1, call.from + 500)))) return call
-  }
-  return undefined
+export function handover(
+  { tree, calls }: AppModule,
+  block: Block,
+  fits: (call: Call) => boolean = () => true,
+): Call | undefined {
+  const given = tree?.functions.find((node) => startOf(tree.source, node) === block.start)
+  const node =
+    given &&
+    handedTo(tree!, given, (each) => {
+      const call = calls.find((known) => known.node === each)
+      return call !== undefined && fits(call) && (contains(each, given) || !TAKES.test(calledBy(each).name))
+    })
+  return node && calls.find((call) => call.node === node)
 }
 
 function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, first: 'put' | 'made'): number {
   const { names, block } = call
-  const { code } = module.outline
   const verb = names.at(-1)!
   const bare = names.length === 1
   const name = named(module, bare ? names : names.slice(0, -1), clues)
@@ -169,8 +161,7 @@ function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, firs
     }
   }
   // What is waited for where it is made is gone when it is settled.
-  const isAwaited = call.isNew && /\bawait\s+new\s+$/.test(code.slice(Math.max(0, call.at - 20), call.at))
-  const made = isAwaited ? 0 : fitOfMaker(call, clues, first)
+  const made = call.isNew && call.isAwaited ? 0 : fitOfMaker(call, clues, first)
   const tie = first === 'made' ? 1.5 * made + 2 * origin + 0.3 * held : made + 4 * origin + held
   if (tie < 1) return 0
 
@@ -179,7 +170,7 @@ function scoreCall(module: AppModule, call: Call, clues: Clues, near: Near, firs
   score += block ? 2 : isHolders && !near.usesHolder ? 3 : -3
   // What is called by a callback is called again and again, what a constructor calls once an instance.
   if (block?.around) score += 0.5
-  if (block && /\bconstructor\s*$/.test(code.slice(Math.max(0, block.start - 15), block.start))) score -= 1
+  if (block && call.node && isInConstructor(call.node)) score -= 1
   if (TAKES.test(verb)) score -= 4
   const last = clues.inside.at(-1)
   for (const [inside, verbs] of VERBS) {

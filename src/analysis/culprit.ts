@@ -4,16 +4,16 @@ import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { pathTo } from '../graph/paths.ts'
+import { type Sources, sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
+import { blockFrom, offsetOf, placeOf } from '../source/source-outline.ts'
 import { packageOf, type ReadSource } from '../support/sources.ts'
 import { type AllocationSite, type AllocationStack, type RankedSite, rankSites } from './allocations.ts'
-import { type Sources, sourcesOf } from './app-modules.ts'
 import { handover, rankStatements, statementIn } from './blame.ts'
 import { type Blamed, type Clues, gatherClues, type Via } from './clues.ts'
 import { findInsertions } from './insertions.ts'
 import type { Lineage } from './lineage.ts'
-import { isOwn } from './origins.ts'
 import { rankPackageCalls } from './package-calls.ts'
-import { blockFrom, offsetOf, placeOf } from './source-outline.ts'
 import type { NearFunction } from './surroundings.ts'
 
 export { packageOf, type ReadSource, readLocalSource } from '../support/sources.ts'
@@ -200,7 +200,7 @@ function ofFunction({ name, location, kind }: NearFunction, sources: Sources | u
   const basis = kind === 'callback' ? 'callback' : 'retainer'
   const module = kind === 'callback' ? sources?.module(location.url) : undefined
   const block = module && blockFrom(module.outline, offsetOf(module.outline, location.line, location.column))
-  const call = block && handover(module.outline.code, module.calls, block, name)
+  const call = block && handover(module, block)
   const place = call ? { url: location.url, ...placeOf(module.outline, call.at) } : location
   return { name, place, basis, score }
 }

@@ -1,9 +1,22 @@
 // Where a package hands over a function of its own, as a listener or a timer's callback, and which of its functions lead there.
 
+import type { AnyNode, Class } from 'acorn'
 import type { SourceLocation } from '../graph/locations.ts'
-import type { AppModule, Call, Sources } from './app-modules.ts'
-import { handover } from './blame.ts'
-import { type Block, blockAt, blockFrom, type Outline, offsetOf, placeOf } from './source-outline.ts'
+import { functionAt, type Sources } from '../source/app-modules.ts'
+import { argumentsOf, calledBy, handedTo, namedBy, offsetOfCall, textIn } from '../source/calls.ts'
+import { contains, isNamed } from '../source/expressions.ts'
+import { nameOf } from '../source/reach.ts'
+import { offsetOf, placeOf } from '../source/source-outline.ts'
+import {
+  type CallNode,
+  classAround,
+  type FunctionNode,
+  functionAround,
+  parentOf,
+  plain,
+  type SyntaxTree,
+} from '../source/syntax-tree.ts'
+import { TAKES } from './blame.ts'
 
 /** What hands a function over. */
 export interface Wanted {
@@ -33,122 +46,109 @@ const MAX_CALLERS = 40
  * @param name the function's own
  */
 export function findHandover(sources: Sources, at: SourceLocation, name: string, wanted: Wanted): Handover {
-  const module = sources.module(at.url)
-  if (!module) return { place: at, function: name || null, callers: name === '' ? [] : [name] }
-  const { outline } = module
-  const offset = offsetOf(outline, at.line, at.column)
-  const block = blockFrom(outline, offset)
-  const call = block && handingOver(module, block, name, wanted)
-  const place = call ? { url: at.url, ...placeOf(outline, call.at) } : at
-  const around = call ? call.block : (block ?? blockAt(outline, offset))
-  return { place, function: qualifiedName(outline, around), callers: leadingTo(module, around) }
+  const { tree, node } = functionAt(sources, at) ?? {}
+  if (!tree || !node) return { place: at, function: name || null, callers: name === '' ? [] : [name] }
+  const call = handingOver(tree, node, name, wanted)
+  const place = call ? { url: at.url, ...placeOf(sources.outline(at.url)!, offsetOfCall(call)) } : at
+  const around = named(call ? functionAround(call) : node)
+  return { place, function: around ? qualifiedName(around) : null, callers: around ? leadingTo(tree, around) : [] }
 }
 
 /** Where an object of a package's class is made, or the class itself is: the class with its name. */
 export function classAt(sources: Sources, at: SourceLocation, name: string): Handover {
-  const outline = sources.outline(at.url)
-  const block = outline && blockFrom(outline, offsetOf(outline, at.line, at.column))
-  const around = block?.kind === 'class' ? nameOf(outline!, block) : undefined
+  const [tree, outline] = [sources.tree(at.url), sources.outline(at.url)]
+  const offset = outline && offsetOf(outline, at.line, at.column)
+  const found = tree?.classes.findLast(({ start, body }) => start <= offset! && offset! <= body.start)
+  const around = found && nameOfClass(found)
   return { place: at, function: around ?? (name || null), callers: [around ?? name].filter((each) => each !== '') }
 }
 
-function handingOver({ outline, calls }: AppModule, block: Block, name: string, wanted: Wanted): Call | undefined {
+function handingOver(tree: SyntaxTree, node: FunctionNode, name: string, wanted: Wanted): CallNode | undefined {
   const { verbs, event, receivers = [] } = wanted
-  const fits = (call: Call): boolean => verbs.test(call.names.at(-1)!)
-  const direct = handover(outline.code, calls, block, name)
+  const fits = (call: CallNode): boolean => verbs.test(calledBy(call).name)
+  const direct = handedTo(tree, node, (call) => contains(call, node) || !TAKES.test(calledBy(call).name))
   if (direct && fits(direct)) return direct
-  if (!/^[\w$#]+$/.test(name)) return direct
   // Handed over elsewhere, as a member of what was made here: `session.on('error', sentinel.reject)`.
-  const argument = new RegExp(`(?<![\\w$])${name.replace(/\$/g, '\\$')}\\s*[,)\\]]`)
   const words = receivers.map((each) => each.toLowerCase())
-  let best: { call: Call; score: number } | undefined
-  for (const call of calls) {
-    if (!fits(call) || !argument.test(outline.code.slice(call.from, Math.min(call.to + 1, call.from + 500)))) continue
-    const first = event === undefined ? '' : outline.source.slice(call.from + 1, call.from + event.length + 10)
-    const isForEvent = event !== undefined && new RegExp(`^\\s*['"\`]${escaped(event)}['"\`]`).test(first)
-    const receiver = call.names
-      .at(-2)
+  const around = functionAround(node)
+  let best: { call: CallNode; score: number } | undefined
+  for (const call of name === '' ? [] : tree.calls) {
+    if (!fits(call) || !argumentsOf(call).some((each) => isOrHas(each, name))) continue
+    const isForEvent = event !== undefined && textIn(argumentsOf(call)[0]) === event
+    const receiver = calledBy(call)
+      .names.at(-2)
       ?.replace(/^[#_]+/, '')
       .toLowerCase()
     const isOfReceiver = receiver !== undefined && receiver.length > 2 && words.some((word) => word.includes(receiver))
     // Of functions that go by one name, it is the one beside it that a call means.
-    const isBeside = block.around !== undefined && call.from >= block.around.body && call.from < block.around.end
+    const isBeside = around !== undefined && contains(around.body, call)
     const score = (isForEvent ? 2 : event === undefined ? 1 : 0) + (isOfReceiver ? 2 : 0) + (isBeside ? 3 : 0)
     if (score > (best?.score ?? 0)) best = { call, score }
   }
   return best?.call ?? direct
 }
 
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
-
-/** The innermost named function around, with its class: `PQueue.add`. */
-function qualifiedName(outline: Outline, from: Block | undefined): string | null {
-  const around = namedAround(outline, from)
-  if (!around) return null
-  const owner = around.name.includes('.') ? undefined : classAround(outline, around.block)
-  return owner === undefined ? around.name : around.name === 'constructor' ? owner : `${owner}.${around.name}`
+/** Whether an argument is what goes by a name, or a list or the result of a call with that in it. */
+function isOrHas(argument: AnyNode, name: string): boolean {
+  const node = plain(argument)
+  if (node.type === 'ArrayExpression') return node.elements.some((each) => each && isOrHas(each, name))
+  if (node.type === 'CallExpression') return node.arguments.some((each) => isOrHas(each, name))
+  return isNamed(node, name)
 }
 
-function namedAround(outline: Outline, from: Block | undefined): { name: string; block: Block } | undefined {
-  for (let block = from; block; block = block.around) {
-    const name = block.kind === 'function' ? nameOf(outline, block) : undefined
-    if (name !== undefined) return { name, block }
+/** A function that has a name, and that. */
+interface Named {
+  readonly name: string
+  readonly node: FunctionNode
+}
+
+/** The innermost named function, from one on outwards. */
+function named(from: FunctionNode | undefined): Named | undefined {
+  for (let node = from; node; node = functionAround(node)) {
+    const name = nameOf(node)
+    if (name !== undefined) return { name, node }
   }
   return undefined
 }
 
-function classAround(outline: Outline, from: Block): string | undefined {
-  const block = from.around
-  return block?.kind === 'class' ? nameOf(outline, block) : undefined
+const ownerOf = ({ node }: Named): string | undefined => {
+  const method = parentOf(node)
+  const owner =
+    method?.type === 'MethodDefinition' || method?.type === 'PropertyDefinition' ? classAround(method) : undefined
+  return owner && nameOfClass(owner)
 }
 
-/** Words in front of a parenthesis that are no function's name. */
-const NO_NAME = /^(function|async|return|await|new|if|for|while|switch|catch|with|yield|default|static|get|set|of|in)$/
-
-/** The name that a function or class is written with: declared, assigned, or that of a property. */
-function nameOf({ code }: Outline, { kind, start, body }: Block): string | undefined {
-  if (kind === 'class') {
-    const declared = /^class\s+([\w$]+)/.exec(code.slice(start, body))?.[1]
-    const assigned = /([\w$.]+)\s*=\s*$/.exec(code.slice(Math.max(0, start - 100), start))?.[1]
-    return declared === 'extends' ? lastPart(assigned) : (declared ?? lastPart(assigned))
-  }
-  const before = code.slice(Math.max(0, start - 200), start)
-  const direct = /([\w$#]+)\s*(?:<[^<>()]*>)?\s*$/.exec(before)
-  if (direct && !NO_NAME.test(direct[1]!)) return direct[1]
-  // esbuild keeps names by a call: `const wait = __name((signal) => {…}, "wait")`.
-  const given = /([\w$#.]+)\s*(?:=|:)\s*(?:__name\s*\(\s*)?(?:async\s*)?(?:function\b\s*\*?\s*[\w$]*\s*)?$/.exec(
-    before,
-  )?.[1]
-  return given === undefined || NO_NAME.test(given) ? undefined : lastPart(given)
+/** With its class: `PQueue.add`, `Job.finished`. */
+function qualifiedName(around: Named): string {
+  const owner = ownerOf(around)
+  return owner === undefined ? around.name : around.name === 'constructor' ? owner : `${owner}.${around.name}`
 }
 
-/** `Job.finished` of `Job.prototype.finished`; the last name of any other chain. */
-function lastPart(chain: string | undefined): string | undefined {
-  const method = /([\w$]+)\.prototype\.([\w$]+)$/.exec(chain ?? '')
-  return method ? `${method[1]}.${method[2]}` : chain?.split('.').at(-1)
+function nameOfClass(node: Class): string | undefined {
+  const around = parentOf(node as AnyNode)
+  if (node.id) return node.id.name
+  if (around?.type === 'VariableDeclarator' && around.id.type === 'Identifier') return around.id.name
+  return around?.type === 'AssignmentExpression' ? namedBy(around.left).names.at(-1) : undefined
 }
 
 /** Functions of a module that call what calls … a function of it: a private method's public ones among them. */
-function leadingTo({ outline, calls }: AppModule, from: Block | undefined): string[] {
-  const first = namedAround(outline, from)
-  if (!first) return []
+function leadingTo(tree: SyntaxTree, first: Named): string[] {
   const names: string[] = []
-  let round: { name: string; block: Block }[] = [first]
-  const seen = new Set<Block>([first.block])
+  let round: Named[] = [first]
+  const seen = new Set<FunctionNode>([first.node])
   for (let depth = 0; depth <= MAX_ROUNDS && round.length > 0 && names.length < MAX_CALLERS; depth++) {
-    const plain = new Set<string>()
-    for (const { name, block } of round) {
-      const owner = classAround(outline, block)
-      const own = name === 'constructor' && owner !== undefined ? owner : name.split('.').at(-1)!.replace(/^#/, '')
-      plain.add(own)
+    const wanted = new Set<string>()
+    for (const each of round) {
+      const own = (each.name === 'constructor' && ownerOf(each)) || each.name.split('.').at(-1)!.replace(/^#/, '')
+      wanted.add(own)
       if (!names.includes(own)) names.push(own)
     }
-    const next: { name: string; block: Block }[] = []
-    for (const call of calls) {
-      if (!plain.has(call.names.at(-1)!.replace(/^#/, ''))) continue
-      const caller = namedAround(outline, call.block)
-      if (!caller || seen.has(caller.block)) continue
-      seen.add(caller.block)
+    const next: Named[] = []
+    for (const call of tree.calls) {
+      if (!wanted.has(calledBy(call).name.replace(/^#/, ''))) continue
+      const caller = named(functionAround(call))
+      if (!caller || seen.has(caller.node)) continue
+      seen.add(caller.node)
       next.push(caller)
     }
     round = next

@@ -1,17 +1,10 @@
 // Where the program puts things into a collection that it calls by a name of its own.
 
 import type { AnyNode } from 'acorn'
-import { findStorage, isLoop, nameOfMember, type Operation, type Storage, type StoragePath } from '../source/storage.ts'
-import {
-  bindingOf,
-  functionAround,
-  isFunctionNode,
-  nodesIn,
-  parentOf,
-  plain,
-  type SyntaxTree,
-} from '../source/syntax-tree.ts'
-import type { Sources } from './app-modules.ts'
+import type { Sources } from '../source/app-modules.ts'
+import { calledBy, findPart, isInLoop, offsetOfCall } from '../source/calls.ts'
+import { findStorage, type Operation, type Storage, type StoragePath } from '../source/storage.ts'
+import { functionAround, parentOf, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { Clues } from './clues.ts'
 
 export interface Insertion {
@@ -47,8 +40,10 @@ export function findInsertions(sources: Sources, clues: Clues): Insertion[] {
     .filter(({ score }) => score >= ranked[0]!.score - AS_GOOD)
     .map(({ operation }) => {
       const { tree, at, node, kind } = operation
-      const made = clues.className === '(sliced string)' ? sliceIn(node) : undefined
-      return { url: tree.url, offset: made ?? at, sure: kind !== 'declare' }
+      // What is put may be cut off a text in the statement itself, or in a function of the module's that it calls.
+      const made = clues.className === '(sliced string)' ? findPart(tree, node, isSlice) : undefined
+      const offset = made?.type === 'CallExpression' ? offsetOfCall(made) : at
+      return { url: tree.url, offset, sure: kind !== 'declare' }
     })
 }
 
@@ -106,27 +101,4 @@ function fitOf(value: AnyNode, { className }: Clues, tree: SyntaxTree): boolean 
   }
 }
 
-function isInLoop(node: AnyNode): boolean {
-  for (let at = parentOf(node); at; at = parentOf(at)) if (isLoop(at)) return true
-  return false
-}
-
-/** What is put may be cut off a text in the statement itself, or in a function of the module's that it calls. */
-function sliceIn(statement: AnyNode): number | undefined {
-  const waiting = [statement]
-  const seen = new Set<AnyNode>()
-  for (let at = waiting.shift(); at !== undefined && seen.size < 8; at = waiting.shift()) {
-    if (seen.has(at)) continue
-    seen.add(at)
-    for (const node of nodesIn(at)) {
-      if (node.type !== 'CallExpression') continue
-      const callee = plain(node.callee)
-      if (callee.type === 'MemberExpression' && SLICES.test(nameOfMember(callee) ?? '')) return callee.property.start
-      const binding = callee.type === 'Identifier' ? bindingOf(callee) : undefined
-      const declaration = binding && parentOf(binding.declared)
-      if (declaration && (isFunctionNode(declaration) || declaration.type === 'VariableDeclarator'))
-        waiting.push(declaration)
-    }
-  }
-  return undefined
-}
+const isSlice = (node: AnyNode): boolean => node.type === 'CallExpression' && SLICES.test(calledBy(node).name)

@@ -1,6 +1,10 @@
 // Which call of the program hands a package the emitter, signal or work for which the package adds what leaks.
 
-import type { AppModule, Call, Sources } from './app-modules.ts'
+import type { AnyNode } from 'acorn'
+import type { AppModule, Call, Sources } from '../source/app-modules.ts'
+import { argumentsOf, namedBy } from '../source/calls.ts'
+import { textOf } from '../source/expressions.ts'
+import { bindingOf, nodesIn } from '../source/syntax-tree.ts'
 import { nearIn, type Statement, TAKES, within } from './blame.ts'
 import type { Clues, Via } from './clues.ts'
 
@@ -68,14 +72,26 @@ function fitOfMaker({ names, isNew }: Call, { classes }: Clues): number {
 }
 
 /** Whether a call is given something by its whole name, or by its last one. */
-function fitOfArguments({ outline }: AppModule, call: Call, given: string | undefined): number {
-  if (given === undefined) return 0
-  const text = outline.code.slice(call.from, Math.min(call.to, call.from + MOST_ARGUMENTS))
-  const has = (name: string): boolean =>
-    new RegExp(`(?<![\\w$.])(?:this\\.)?${name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?![\\w$])`).test(text)
-  if (has(given)) return 1
+function fitOfArguments({ tree }: AppModule, call: Call, given: string | undefined): number {
+  if (given === undefined || !tree) return 0
+  const names = new Set(
+    Array.from(argumentNodes(call, MOST_ARGUMENTS), (node) =>
+      node.type === 'Identifier' || node.type === 'MemberExpression' ? textOf(tree, node).replace(/^this\./, '') : '',
+    ),
+  )
+  if (names.has(given)) return 1
   const last = given.replace(/^.*\./, '')
-  return last !== given && has(last) ? 0.4 : 0
+  return last !== given && names.has(last) ? 0.4 : 0
+}
+
+/** What stands in a call's arguments, up to so many characters of them. */
+function* argumentNodes({ node: call, at }: Call, most: number): Generator<AnyNode> {
+  for (const argument of call ? argumentsOf(call) : []) {
+    for (const node of nodesIn(argument)) {
+      if (node.start > at + most) return
+      yield node
+    }
+  }
 }
 
 /** How much of a name in a module is the package's; from 0 to 1. */
@@ -91,11 +107,10 @@ class Weights {
     this.#module = module
     this.#all = all
     this.#via = via
-    for (const { names, from, to } of module.calls) {
-      const verb = names.at(-1)!
-      const text = module.outline.code.slice(from + 1, Math.min(to, from + 200))
-      for (const [name] of text.matchAll(/(?<![\w$.])[\w$]+/g)) {
-        const weight = 0.8 * this.#imported(module, name)
+    for (const call of module.calls) {
+      const verb = call.names.at(-1)!
+      for (const node of argumentNodes(call, 200)) {
+        const weight = node.type === 'Identifier' && bindingOf(node) ? 0.8 * this.#imported(module, node.name) : 0
         if (weight > (this.#given.get(verb) ?? 0)) this.#given.set(verb, weight)
       }
     }
@@ -118,11 +133,8 @@ class Weights {
 
   /** What another module of the program's makes of the package and exports. */
   #fromOther(name: string): number {
-    if (!/^[\w$]+$/.test(name)) return 0
-    const imported = new RegExp(
-      `\\bimport\\b[^;'"]*(?<![\\w$])${name.replace(/\$/g, '\\$')}(?![\\w$])[^;'"]*\\bfrom\\s*['"][./#]|(?<![\\w$])${name.replace(/\$/g, '\\$')}(?![\\w$])[^;=]*=\\s*(?:await\\s+import|require)\\s*\\(\\s*['"][./#]`,
-    )
-    if (!imported.test(this.#module.outline.source)) return 0
+    const binding = this.#module.tree?.moduleScope.bindings.get(name)
+    if (!binding || !/^[./#]/.test(namedBy(binding.declared).from ?? '')) return 0
     return Math.max(0, ...this.#all.map((other) => (other === this.#module ? 0 : this.#imported(other, name))))
   }
 }

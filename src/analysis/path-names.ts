@@ -7,7 +7,7 @@ import { internal, nodeName } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import type { OriginalNames } from '../source/original-names.ts'
-import { isOwn } from './origins.ts'
+import { isOwn } from '../source/origins.ts'
 
 export interface NamedPath {
   readonly path: readonly PathStep[]

@@ -7,10 +7,10 @@ import { isFunction, isObject, nodeName } from '../graph/look.ts'
 import { calledWith, suspendedBy } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import type { StoragePath, StoredName, Trees } from '../source/storage.ts'
 import { packageOf, type ReadSource } from '../support/sources.ts'
-import { sourcesOf } from './app-modules.ts'
-import { isOwn } from './origins.ts'
 
 /**
  * @param way ordinals, from where it is kept to the collection and further

@@ -118,7 +118,7 @@ async function analyzeOne(
     import('./report.ts'),
     import('../detectors/shown.ts'),
     import('../source/original-names.ts'),
-    import('../analysis/app-modules.ts'),
+    import('../source/app-modules.ts'),
   ])
   progress.stage(`reading${of}`)
   const opened = await openSnapshot(file, {

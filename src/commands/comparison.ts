@@ -73,7 +73,7 @@ export async function compareAll(
     import('../analysis/functions-in-file.ts'),
     import('../source/original-names.ts'),
     import('../analysis/path-names.ts'),
-    import('../analysis/app-modules.ts'),
+    import('../source/app-modules.ts'),
   ])
   const { limit, filter, json, signal } = options
   const parts: GrowthPart[] = []

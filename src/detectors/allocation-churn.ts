@@ -1,10 +1,14 @@
 // `allocation-churn`: the garbage collector has much of a thread's time, and one place makes most of the garbage.
 
+import type { AnyNode } from 'acorn'
 import type { Frame } from '../analysis/allocations.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
 import { packageOf } from '../analysis/culprit.ts'
-import { isOwn } from '../analysis/origins.ts'
-import { blockFrom, offsetOf, placeOf } from '../analysis/source-outline.ts'
+import { functionAt } from '../source/app-modules.ts'
+import { calledBy, offsetOfCall } from '../source/calls.ts'
+import { isOwn } from '../source/origins.ts'
+import { placeOf } from '../source/source-outline.ts'
+import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes } from '../support/format.ts'
 import type { Waste, WasteDetector } from './detector.ts'
 import { shortPlace } from './functions.ts'
@@ -117,9 +121,15 @@ function innermost(stacks: readonly TimedStack[]): Site[] {
 const keyOf = ({ url, line, column }: Frame): string => `${url}:${line}:${column}`
 const total = (stacks: readonly TimedStack[]): number => stacks.reduce((sum, { self }) => sum + self, 0)
 
-/** Calls and signs that make copies. */
-const COPIES =
-  /\.\.\.|\b(?:JSON\.(?:parse|stringify)|structuredClone|Object\.(?:assign|entries|fromEntries|keys|values)|Array\.from|Buffer\.(?:concat|alloc\w*|from)|cloneDeep|clone)\s*\(|\.(?:concat|slice|map|filter|flatMap|flat|split|toSorted|toSpliced|with|replace|replaceAll|join|subarray|toString)\s*\(|\bnew\s+[A-Z]/
+/** Functions and methods that make copies. */
+const COPYING =
+  /(^|\.)(JSON\.(parse|stringify)|structuredClone|Object\.(assign|entries|fromEntries|keys|values)|Array\.from|Buffer\.(concat|alloc\w*|from)|cloneDeep|clone)$|\.(concat|slice|map|filter|flatMap|flat|split|toSorted|toSpliced|with|replace|replaceAll|join|subarray|toString)$/
+
+function copies(node: AnyNode): boolean {
+  if (node.type === 'SpreadElement') return true
+  if (node.type === 'NewExpression') return /^[A-Z]/.test(calledBy(node).name)
+  return node.type === 'CallExpression' && COPYING.test(['', ...calledBy(node).names].join('.'))
+}
 
 /** The line of the function that copies, or the one that ran most; where the function begins if none is known. */
 function lineOf(
@@ -128,21 +138,23 @@ function lineOf(
   sources: Parameters<WasteDetector['diagnose']>[1]['sources'],
 ): { line: number; column: number } {
   const { url, line, column } = frame
-  const outline = sources.outline(url)
-  const block = outline && blockFrom(outline, offsetOf(outline, line, column))
-  if (!outline || !block) return { line, column }
-  const [from, to] = [placeOf(outline, block.start).line, placeOf(outline, block.end - 1).line]
+  const { tree, node } = functionAt(sources, { url, line, column }) ?? {}
+  if (!tree || !node) return { line, column }
+  const outline = sources.outline(url)!
+  const copying = new Set([...nodesIn(node)].filter(copies).map((each) => placeOf(outline, offsetIn(each)).line))
+  const [from, to] = [placeOf(outline, node.start).line, placeOf(outline, node.end - 1).line]
   let best: { line: number; score: number } | undefined
   for (let at = from; at <= to; at++) {
     const ticks = lines.get(`${url}:${at}`) ?? 0
-    const text = outline.code.slice(outline.lines[at - 1], outline.lines[at] ?? outline.code.length)
-    const score = (1 + ticks) * (COPIES.test(text) ? 10 : 1) - 1
+    const score = (1 + ticks) * (copying.has(at) ? 10 : 1) - 1
     if (score > (best?.score ?? 0)) best = { line: at, score }
   }
   if (!best) return { line, column }
-  const text = outline.code.slice(outline.lines[best.line - 1], outline.lines[best.line] ?? outline.code.length)
+  const text = outline.source.slice(outline.lines[best.line - 1], outline.lines[best.line])
   return { line: best.line, column: Math.max(0, text.search(/\S/)) + 1 }
 }
+
+const offsetIn = (node: AnyNode): number => (node.type === 'CallExpression' ? offsetOfCall(node) : node.start)
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`
 const round = (number: number): number => Math.round(number * 100) / 100

@@ -1,10 +1,10 @@
 // Async functions that call themselves and wait for that, or return it: no call is over before the last one is, which never comes.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { referencesOf } from '../graph/look.ts'
 import { suspendedName } from '../graph/suspended.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { findOwnCall } from './awaits.ts'
 import type { Detector, Lead } from './detector.ts'

@@ -1,11 +1,12 @@
 // The statements of a source that wait for a promise, or that call a function and wait for it.
 
 import type { AnyNode, CallExpression } from 'acorn'
-import { functionAt, type Sources } from '../analysis/app-modules.ts'
 import type { Culprit } from '../analysis/culprit.ts'
 import type { SourceLocation } from '../graph/locations.ts'
+import { functionAt, type Sources } from '../source/app-modules.ts'
+import { isNamed } from '../source/expressions.ts'
 import { isFunctionNode, nodesIn, outermost, parentOf, plain } from '../source/syntax-tree.ts'
-import { isNamed, placed } from './flows.ts'
+import { placed } from './flows.ts'
 
 const RACES = /^(race|any|all|allSettled)$/
 const THENS = /^(then|catch|finally)$/

@@ -1,21 +1,19 @@
 // `buffer-slab-retention`: small views are kept, and each keeps all of the large buffer that it was cut from.
 
-import type { ReadSource } from '../analysis/culprit.ts'
+import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName, property, referencesOf } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { calledBy, destinationsOf, isMethodOf, namedBy } from '../source/calls.ts'
+import { isNamed } from '../source/expressions.ts'
+import { type CallNode, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, IsolateHeap, Lead } from './detector.ts'
+import { lineIn, modulesNear, placed } from './flows.ts'
 import { lineOf, textAt } from './functions.ts'
-import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
-import { escaped } from './statements.ts'
 import { isNew, nameOfEdge, reachedOf } from './surroundings.ts'
 
-/** How a view is cut out of a buffer; a copy made around it (`Buffer.from(…subarray(…))`) is none. */
-const CUT =
-  /\.(subarray|slice)\s*\(|new\s+(Uint8Array|Int8Array|DataView|\w+Array)\s*\(\s*[\w.]+\s*,|Buffer\.from\s*\(\s*[\w.]+\.buffer\s*,/
-const COPIED =
-  /(Buffer\.(from|copyBytesFrom)|Uint8Array\.from|new Uint8Array|structuredClone)\s*\(\s*[\w.]+\.(subarray|slice)\s*\(/
 /** Buffers that are smaller than this waste little. */
 const LARGE_BYTES = 2048
 const VIEWS = /^(Buffer|FastBuffer|DataView|(Ui|I)nt(8|16|32)Array|Uint8ClampedArray|Float(32|64)Array)$/
@@ -44,7 +42,7 @@ export const bufferSlabRetention: Detector = {
         confidence: shown ? Math.max(confidence, 0.9) : Math.max(confidence, 0.8) * (cut && !isPool ? 0.95 : 1),
         reason: `${lead.likelihood.reason}; nearly all of it is buffers that few views each keep${shown ? `, of which ${shown.views} that were asked show ${formatBytes(shown.bytesEach)} each` : ''}${cut ? `, and ${lineOf(cut)} cuts views: ${textAt(cut)}` : ''}`,
       },
-      ...(cut ? { culprit: lineAsCulprit(cut) } : {}),
+      ...(cut ? { culprit: cut } : {}),
       evidence: {
         keptIn: name,
         view: nodeName(graph, slabs.view),
@@ -56,7 +54,7 @@ export const bufferSlabRetention: Detector = {
         bufferBytes: slabs.bytes,
         ...(shown ? { viewsAsked: shown.views, viewBytesEach: shown.bytesEach } : {}),
         fromPool: isPool,
-        cutAt: cut ? { url: cut.url, line: cut.line, text: cut.text.trim().slice(0, 120) } : null,
+        cutAt: cut ? { url: cut.url, line: cut.line, text: lineIn(sourcesOf(readSource), cut) } : null,
         counts: [...suspect.counts],
       },
       advice: `subarray() and Buffer's slice() copy nothing: the part keeps the whole. Copy what ${name} is to keep, with Buffer.from(part) or Uint8Array.prototype.slice, so that the rest can go${cut ? ` (${lineOf(cut)})` : ''}.`,
@@ -143,22 +141,15 @@ function isUntransferable(graph: HeapGraph, buffer: number): boolean {
   return property(graph, buffer, 'untransferable_object_private_symbol', 'node:untransferableObject') !== undefined
 }
 
-/** The line of the program that cuts what goes into the container. */
-function findCut({ of, path }: Lead, view: number, readSource: ReadSource): SourceLine | undefined {
-  const { graph } = of
-  const container = nameOfEdge(path.findLast(({ edge }) => nameOfEdge(edge) !== undefined)?.edge ?? '')
-  const field = nameOfField(graph, view)
-  const urls = new Set<string>()
-  for (const { ordinal } of path.toReversed()) {
-    const url = graph.moduleScopes.get(ordinal) ?? graph.sourceLocation(ordinal)?.url
-    if (url !== undefined && isProgram(url)) urls.add(url)
-  }
-  for (const url of urls) {
-    const source = readSource(url)
-    const cuts = source === undefined ? [] : linesOf(url, source, CUT).filter(({ text }) => !COPIED.test(text))
-    const lines = source?.split('\n') ?? []
-    const cut = cuts.find((each) => isKept(each, lines, container, field))
-    if (cut) return cut
+/** The statement of the program that cuts what goes into the container. */
+function findCut(lead: Lead, view: number, readSource: ReadSource): Culprit | undefined {
+  const container = nameOfEdge(lead.path.findLast(({ edge }) => nameOfEdge(edge) !== undefined)?.edge ?? '')
+  const field = nameOfField(lead.of.graph, view)
+  const sources = sourcesOf(readSource)
+  for (const url of modulesNear(lead)) {
+    const tree = sources.tree(url)
+    const cut = tree?.calls.find((call) => cuts(call) && isKept(tree, call, { container, field }))
+    if (tree && cut) return placed(sources, tree, cut)
   }
   return undefined
 }
@@ -171,59 +162,48 @@ function nameOfField(graph: HeapGraph, view: number): string | undefined {
   return undefined
 }
 
-/** From a cut, in lines, to where its result is put. */
-const NEAR = 12
-
-/**
- * Whether what a line cuts is kept: put into the container right there, or by the name that it is given, or by those
- * who call the function that returns it; or it becomes the property that is known to hold the views. What is cut out
- * of the container's own things, to be handed out, is not.
- */
-function isKept({ text, line }: SourceLine, lines: readonly string[], container = '', field = ''): boolean {
-  const at = CUT.exec(text)!.index
-  const [before, from] = [text.slice(0, at), /[\w$.#]*$/.exec(text.slice(0, at))![0]]
-  if ([container, field].some((name) => name !== '' && from.split('.').includes(name))) return false
-  const it = `(?<![\\w$#])${escaped(container)}(?![\\w$])`
-  const put = new RegExp(`${it}\\s*\\??\\.\\s*${PUT}\\s*\\(|${it}\\s*(\\[[^\\]]*\\])?\\s*(\\?\\?|\\|\\|)?=(?![=>])`)
-  const puts = (what: string): boolean => container !== '' && put.test(what)
-  if (puts(before)) return true
-  if (field !== '' && new RegExp(`(?<![\\w$#])${escaped(field)}\\s*[:=](?![=>])[^,;]*$`).test(before)) {
-    // A variable of that name is the property where the object is made of it.
-    return !/\b(const|let|var)\s/.test(before) || later(lines, line, (what) => shorthand(what, field))
-  }
-  const variable = /(?:^|[\s;{(])(?:const|let|var)?\s*([\w$]+)\s*=\s*[^=]*$/.exec(before)?.[1]
-  if (variable !== undefined) {
-    const named = new RegExp(`(?<![\\w$.])${escaped(variable)}(?![\\w$])`)
-    return later(lines, line, (what) => {
-      const found = put.exec(what)
-      return container !== '' && found !== null && named.test(what.slice(found.index + found[0].length))
-    })
-  }
-  if (!/\breturn\b|=>/.test(before)) return false
-  const name = functionAbove(lines, line)
-  const called = new RegExp(`(?<![\\w$])${escaped(name ?? '')}\\s*\\(`)
-  return name !== undefined && lines.some((what) => puts(what) && called.test(what.slice(put.exec(what)!.index)))
+/** Whether a call cuts a view out of a buffer. */
+function cuts(call: CallNode): boolean {
+  const { name, names } = calledBy(call)
+  if (call.type === 'CallExpression' && names.length > 1 && /^(subarray|slice)$/.test(name)) return true
+  if (call.type === 'ImportExpression' || call.arguments.length < 2) return false
+  const of = plain(call.arguments[0]!)
+  if (call.type === 'NewExpression')
+    return /^(DataView|\w+Array)$/.test(name) && (of.type === 'Identifier' || of.type === 'MemberExpression')
+  return name === 'from' && names.at(-2) === 'Buffer' && namedBy(of).names.at(-1) === 'buffer'
 }
 
-const PUT = '(push|unshift|set|add|append|enqueue|put|insert)'
+/** Whether a call copies what it is given, such as a view: `Buffer.from(block.subarray(0, 40))`. */
+function copies(call: CallNode): boolean {
+  const { name, names } = calledBy(call)
+  if (call.type === 'NewExpression') return name === 'Uint8Array' && call.arguments.length === 1
+  return /^(Buffer\.from|Buffer\.copyBytesFrom|Uint8Array\.from|structuredClone)$/.test(names.slice(-2).join('.'))
+}
 
-const later = (lines: readonly string[], line: number, is: (what: string) => boolean): boolean =>
-  lines.slice(line, line + NEAR).some(is)
+const PUT = /^(push|unshift|set|add|append|enqueue|put|insert)$/
 
-const shorthand = (text: string, name: string): boolean =>
-  new RegExp(`[{,]\\s*${escaped(name)}\\s*[,}]|(?<![\\w$.])${escaped(name)}\\s*:\\s*${escaped(name)}(?![\\w$])`).test(
-    text,
-  )
-
-/** The name of the function that a line stands in, as far as lines tell. */
-function functionAbove(lines: readonly string[], line: number): string | undefined {
-  for (let i = line - 1; i >= Math.max(0, line - NEAR); i--) {
-    const found =
-      /\bfunction\s+([\w$]+)\s*\(|(?:const|let|var)\s+([\w$]+)\s*=\s*(?:async\s*)?(?:function\b|\([^)]*\)\s*=>|[\w$]+\s*=>)|^\s+(?:static\s+)?(?:async\s+)?(#?[\w$]+)\s*\([^)]*\)\s*\{/.exec(
-        lines[i]!,
-      )
-    const name = found?.[1] ?? found?.[2] ?? found?.[3]
-    if (name !== undefined && !/^(if|for|while|switch|catch|with)$/.test(name)) return name
+/**
+ * Whether what is cut is kept: put into the container, or set as the property that is known to hold the views. What is
+ * cut out of the container's own things, to be handed out, is not.
+ */
+function isKept(tree: SyntaxTree, cut: CallNode, { container, field }: Kept): boolean {
+  const known = (name: string | undefined): boolean => name !== undefined && (name === container || name === field)
+  const of = cut.type === 'CallExpression' ? calledBy(cut).names.slice(0, -1) : []
+  if (of.some(known)) return false
+  for (const to of destinationsOf(tree, cut, (whole) => whole.type === 'ObjectExpression' || !copies(whole))) {
+    if (to.type === 'Property') {
+      if (field !== undefined && isNamed(to.key, field)) return true
+    } else if (to.type === 'AssignmentExpression') {
+      const { names } = namedBy(to.left)
+      if (known(names.at(-1)) || (names.at(-1) === '*' && names.at(-2) === container)) return true
+    } else {
+      if (container !== undefined && PUT.test(calledBy(to).name) && isMethodOf(to, container)) return true
+    }
   }
-  return undefined
+  return false
+}
+
+interface Kept {
+  readonly container: string | undefined
+  readonly field: string | undefined
 }

@@ -1,16 +1,19 @@
 // `closure-retention`: functions that keep, by the scope they were made in, more than they need.
 
+import type { AnyNode, Identifier } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, referencesOf } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { bindingOf, nodesIn, parentOf, type Scope } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
+import { functionNear } from './flows.ts'
 import { behind, placeOf, shortPlace } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { held, isNew, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
-import { escaped, textOf } from './statements.ts'
 
 /** So many functions one behind another, each in the scope of the next, are a chain. */
 const CHAIN = 8
@@ -149,8 +152,25 @@ function heaviestVariable(graph: HeapGraph, scope: number): Kept | undefined {
   return best
 }
 
-/** Whether a function's text has the variable's name in it; null where the source cannot be had. */
+/** Whether a function uses a variable of the scopes around it; null where the source cannot be had. */
 function uses(readSource: ReadSource, place: Culprit, variable: string): boolean | null {
-  const text = textOf(readSource, place)
-  return text === undefined ? null : new RegExp(`(?<![\\w$.])${escaped(variable)}(?![\\w$])`).test(text)
+  const found = functionNear(sourcesOf(readSource), place)
+  if (!found) return null
+  return [...nodesIn(found.node)].some((node) =>
+    node.type === 'Identifier'
+      ? node.name === variable && isVariable(node) && !isWithin(bindingOf(node)?.scope, found.node)
+      : node.type === 'ThisExpression' && variable === 'this',
+  )
+}
+
+/** Rather than the name of a property. */
+const isVariable = (node: Identifier): boolean => {
+  const around = parentOf(node)
+  if (around?.type === 'MemberExpression') return around.object === node || around.computed
+  return around?.type !== 'Property' || around.value === node || around.computed
+}
+
+function isWithin(scope: Scope | undefined, node: AnyNode): boolean {
+  for (let at = scope; at; at = at.outer) if (at.node === node) return true
+  return false
 }

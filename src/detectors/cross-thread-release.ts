@@ -1,24 +1,29 @@
 // `cross-thread-release`: one thread's buffers are released into another thread's pool, so that their owner makes new ones for ever.
 
-import { packageOf } from '../analysis/culprit.ts'
+import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { type Sources, sourcesOf } from '../source/app-modules.ts'
+import { isMethodOf } from '../source/calls.ts'
+import { isNamed } from '../source/expressions.ts'
+import { nameOf } from '../source/reach.ts'
+import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, IsolateHeap, Lead } from './detector.ts'
+import { type Called, callsIn, lineIn, modulesNear, placeOfCall, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
-import { findDoing, isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
-import { escaped } from './statements.ts'
 import { nameOfEdge, plainName, thingsOf } from './surroundings.ts'
 
 /** What a program calls buffers that wait for their next use, and giving them back. */
 const FREE =
   /(free|pool|idle|spare|spares|available|recycled?|released?|returned|reusable|unused|buffers)(_?(list|buffers|pool|chunks|slabs|blocks|frames))?$/i
-const RELEASE = /\b\w*(release|recycle|free|give_?back|put_?back|return_?buffer|reclaim|dispose)\w*\s*\(/i
-const ALLOCATION =
-  /new ArrayBuffer\s*\(|Buffer\.alloc(Unsafe(Slow)?)?\s*\(|new (Uint8Array|Float32Array|Int32Array|Float64Array|Uint8ClampedArray)\s*\(/
-const TRANSFER = /postMessage\s*\([^)]*,\s*(\[|\{\s*transfer)|transferList|\.move\s*\(/
+const RELEASE = /release|recycle|free|give_?back|put_?back|return_?buffer|reclaim|dispose/i
+const isAllocation = ({ name, names, isNew }: Called): boolean =>
+  isNew
+    ? /^(ArrayBuffer|Uint8Array|Float32Array|Int32Array|Float64Array|Uint8ClampedArray)$/.test(name)
+    : names.at(-2) === 'Buffer' && /^alloc/.test(name)
 /** Buffers of a pool are of one size, and worth the trouble. */
 const LEAST_BYTES = 512
 
@@ -35,14 +40,15 @@ export const crossThreadRelease: Detector = {
     if (sizes.filter((size) => size === bytesEach).length < 0.9 * sizes.length) return undefined
     const last = nameOfEdge(path.findLast(({ edge }) => nameOfEdge(edge) !== undefined)?.edge ?? '')
     if (last === undefined) return undefined
-    const release = findRelease(lead, last, captures.readSource)
+    const sources = sourcesOf(captures.readSource)
+    const release = findRelease(lead, last, sources)
     if (!FREE.test(plainName(last)) && !release?.isRelease) return undefined
     const owner = findOwner(lead, last, captures)
     if (!owner) return undefined
     const { allocation } = owner
     return {
       title: `${of.isolate} releases the buffers of ${owner.isolate} into its own ${name}: ${formatCount(suspect.count)} of ${formatBytes(bytesEach)} more, ${suspect.perSecond.toFixed(1)} each second, while ${owner.isolate} makes new ones`,
-      ...(release ? { culprit: lineAsCulprit(release.line) } : {}),
+      ...(release ? { culprit: release.place } : {}),
       cause: `${last} of ${owner.isolate}`,
       evidence: {
         owner: owner.isolate,
@@ -53,13 +59,13 @@ export const crossThreadRelease: Detector = {
         bytesEach,
         buffersInOwnersFreeList: owner.free ?? null,
         releasedAt: release
-          ? { url: release.line.url, line: release.line.line, text: release.line.text.trim().slice(0, 120) }
+          ? { url: release.place.url, line: release.place.line, text: lineIn(sources, release.place) }
           : null,
         allocatedAt: allocation
           ? {
               url: allocation.url,
               line: allocation.line,
-              text: allocation.text.trim().slice(0, 120),
+              text: lineIn(sources, allocation),
               package: packageOf(allocation.url),
             }
           : null,
@@ -82,29 +88,28 @@ function bytesOf(graph: HeapGraph, node: number): number | undefined {
   return undefined
 }
 
-/** Where the free list is put to. */
-function findRelease(
-  { of, path }: Lead,
-  name: string,
-  readSource: Captures['readSource'],
-): { line: SourceLine; isRelease: boolean } | undefined {
-  const urls = new Set<string>()
-  for (const { ordinal } of path.toReversed()) {
-    const url = of.graph.moduleScopes.get(ordinal) ?? of.graph.sourceLocation(ordinal)?.url
-    if (url !== undefined && isProgram(url)) urls.add(url)
-  }
-  const put = new RegExp(`(?<![\\w$])${escaped(name)}\\s*\\.\\s*(push|unshift|add)\\s*\\(`)
-  for (const url of urls) {
-    const source = readSource(url)
-    const line = source === undefined ? undefined : linesOf(url, source, put)[0]
-    if (source === undefined || !line) continue
-    const before = source
-      .split('\n')
-      .slice(Math.max(0, line.line - 6), line.line)
-      .join('\n')
-    return { line, isRelease: RELEASE.test(before) }
+/** Where the free list is put to, and whether that is done by what releases, by its name or by those of what it calls. */
+function findRelease(lead: Lead, name: string, sources: Sources): { place: Culprit; isRelease: boolean } | undefined {
+  for (const url of modulesNear(lead)) {
+    const calls = callsIn(sources, url)
+    const put = calls.find((each) => /^(push|unshift|add)$/.test(each.name) && each.node && isMethodOf(each.node, name))
+    if (!put) continue
+    const around = put.node && functionAround(put.node)
+    const beside = calls.filter(({ node }) => node && around && node !== put.node && functionAround(node) === around)
+    const named = [(around && nameOf(around)) ?? '', ...beside.map((each) => each.name)]
+    return { place: placeOfCall(sources, url, put), isRelease: named.some((each) => RELEASE.test(each)) }
   }
   return undefined
+}
+
+/** `postMessage(buffer, [buffer])`, or with a list of what is transferred. */
+function isTransfer({ name, names, node }: Called): boolean {
+  const second = node && node.type !== 'ImportExpression' ? node.arguments[1] : undefined
+  if (second?.type !== 'ObjectExpression')
+    return name === 'postMessage' ? !!second : name === 'move' && names.length > 1
+  return second.properties.some(
+    (each) => each.type === 'Property' && (isNamed(each.key, 'transfer') || isNamed(each.key, 'transferList')),
+  )
 }
 
 /** The thread that hands its buffers over: it transfers, it allocates, and its own free list gains nothing. */
@@ -112,13 +117,15 @@ function findOwner(
   lead: Lead,
   name: string,
   { isolates, readSource }: Captures,
-): { isolate: string; free: number | undefined; allocation: SourceLine | undefined } | undefined {
+): { isolate: string; free: number | undefined; allocation: Culprit | undefined } | undefined {
+  const sources = sourcesOf(readSource)
   for (const other of isolates) {
     if (other === lead.of || gains(other)) continue
     const free = lengthOf(other, name)
     if (free !== undefined && free > 0.2 * lead.suspect.count) continue
-    const transfer = findDoing(other.graph, readSource, [TRANSFER])
-    const allocation = findDoing(other.graph, readSource, [ALLOCATION])
+    const scripts = scriptsOf(other.graph)
+    const transfer = whereCalls(sources, scripts, isTransfer)
+    const allocation = whereCalls(sources, scripts, isAllocation)
     // Where no source can be read, an empty pool of the same name must do.
     if (transfer && allocation ? true : free !== undefined && !hasSources(other, readSource)) {
       return { isolate: other.isolate, free, allocation }
@@ -132,7 +139,7 @@ const gains = ({ suspects }: IsolateHeap): boolean =>
   suspects.some(({ className, trend }) => /^(ArrayBuffer|Buffer|\w+Array)$/.test(className) && trend === 'steady')
 
 const hasSources = ({ graph }: IsolateHeap, readSource: Captures['readSource']): boolean =>
-  [...new Set(graph.moduleScopes.values())].some((url) => isProgram(url) && readSource(url) !== undefined)
+  scriptsOf(graph).some((url) => readSource(url) !== undefined)
 
 /** How many elements the array of that name has; the longest, if there are several; undefined if there is none. */
 function lengthOf({ graph }: IsolateHeap, name: string): number | undefined {

@@ -1,13 +1,13 @@
 // What a detector is given, and what it says.
 
 import type { AllocationStack } from '../analysis/allocations.ts'
-import type { Sources } from '../analysis/app-modules.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import type { Sources } from '../source/app-modules.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
 
 /** One isolate's snapshots, worked out. */

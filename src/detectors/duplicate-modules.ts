@@ -1,16 +1,20 @@
 // `duplicate-modules`: the same module loaded again and again; no copy is ever unloaded.
 
+import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { stringText } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, property, referencesOf } from '../graph/look.ts'
 import { findHolder } from '../node-internals/find-holder.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { calledBy, findPart, namedBy, textIn } from '../source/calls.ts'
+import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
+import { type Called, callsIn, modulesOf, placed, placeOfCall, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { ownersOnWay, piledUp } from './piled-up.ts'
-import { escaped, findLine, modulesOf } from './statements.ts'
 
 interface Copies {
   readonly loader: 'import()' | 'require()'
@@ -155,33 +159,53 @@ function whereLoaded(
   name: string | undefined,
   readSource: ReadSource,
 ): Culprit | undefined {
+  const sources = sourcesOf(readSource)
   const urls = modulesOf(lead)
-  // What is loaded under ever new names is not written down.
-  if (name === undefined) {
-    const varies = loader === 'import()' ? 'import' : '(?:require|createRequire\\([^)]*\\))'
-    return findLine(readSource, urls, new RegExp(`(?<![\\w$.])${varies}\\s*\\((?!\\s*(['"])[^'"]*\\1\\s*\\))`))
-  }
-  const file = escaped(name)
-  const stem = escaped(name.replace(/\.[^.]*$/, ''))
+  const loads = (call: Called): boolean => call.name === (loader === 'import()' ? 'import' : 'require')
+  // What is loaded under one name is there once; what is loaded under ever new names is not written down.
+  const varies = (call: Called): boolean => loads(call) && !/^[^?#]*$/.test(textIn(specifierOf(call)) ?? '?')
+  if (name === undefined) return whereCalls(sources, urls, varies)
   if (loader === 'import()') {
-    // What is imported under one constant name is there once.
-    const varies = `(?<![\\w$.])import\\s*\\((?!\\s*(['"])[^'"?#]*\\1\\s*\\))`
-    return (
-      findLine(readSource, urls, new RegExp(`${varies}.*${file}`)) ??
-      findLine(readSource, urls, new RegExp(`${varies}.*[?#]`)) ??
-      findLine(readSource, urls, new RegExp(varies))
+    const hasQuery = (call: Called) => writes(call, '?') || writes(call, '#')
+    return whereCalls(
+      sources,
+      urls,
+      (call) => varies(call) && writes(call, name),
+      (call) => varies(call) && hasQuery(call),
+      varies,
     )
   }
-  const load = new RegExp(`(?<![\\w$])(?:require|[\\w$]*(?:fresh|uncached|reload)[\\w$]*)\\s*\\(.*${stem}`, 'i')
-  const forget = /delete\s+require\s*\.\s*cache|(?<![\w$])(?:decache|clearModule)\s*\(/
+  const stem = name.replace(/\.[^.]*$/, '')
+  const isLoad = (call: Called): boolean => /^require$|fresh|uncached|reload/i.test(call.name) && writes(call, stem)
   for (const url of urls) {
-    const forgets = findLine(readSource, [url], forget)
+    const tree = sources.tree(url)
+    const forgets = tree && [...nodesIn(tree.program)].find(isForgetting)
     if (!forgets) continue
-    return (
-      findLine(readSource, [url], load, { from: forgets.line + 1 }) ??
-      findLine(readSource, [url], /(?<![\w$])require\s*\(/, { from: forgets.line + 1 }) ??
-      forgets
-    )
+    const after = callsIn(sources, url).filter(({ node }) => node !== undefined && node.start > forgets.end)
+    const load = after.find(isLoad) ?? after.find(loads)
+    return load ? placeOfCall(sources, url, load) : placed(sources, tree, forgets)
   }
-  return findLine(readSource, urls, load)
+  return whereCalls(sources, urls, isLoad)
+}
+
+const specifierOf = ({ node }: Called): AnyNode | undefined =>
+  node?.type === 'ImportExpression' ? node.source : node?.arguments[0]
+
+/** Whether a text is in the strings that what is loaded is called by. */
+function writes(call: Called, text: string): boolean {
+  const [specifier, tree] = [specifierOf(call), call.tree]
+  const isIn = ({ type, start, end }: AnyNode): boolean =>
+    (type === 'Literal' || type === 'TemplateLiteral') && tree!.source.slice(start, end).includes(text)
+  return specifier !== undefined && findPart(tree!, specifier, isIn) !== undefined
+}
+
+/** `delete require.cache[…]` */
+function isForgetting(node: AnyNode): boolean {
+  if (node.type === 'CallExpression') return /^(decache|clearModule)$/.test(calledBy(node).name)
+  return (
+    node.type === 'UnaryExpression' &&
+    node.operator === 'delete' &&
+    node.argument.type === 'MemberExpression' &&
+    namedBy(node.argument).names.slice(-3, -1).join('.') === 'require.cache'
+  )
 }

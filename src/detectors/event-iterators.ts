@@ -1,16 +1,15 @@
 // `for await` over events.on(), and iterators of it that nobody reads: events wait in them without any bound.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, property, referencesOf } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Diagnosis, Lead } from './detector.ts'
-import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo } from './flows.ts'
+import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
-import { modulesOf } from './statements.ts'
 import { membersOf, nameOfEdge } from './surroundings.ts'
 
 /** What Node keeps them in: lib/events.js, on(). */

@@ -1,7 +1,6 @@
 // From a series of captures to findings: every lead goes to the most specific detector that knows it, one cause is told once.
 
 import type { AllocationSite, AllocationStack } from '../analysis/allocations.ts'
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import { blame, type Culprit, type ReadSource } from '../analysis/culprit.ts'
 import { wayIn } from '../analysis/entries.ts'
@@ -19,7 +18,9 @@ import { SHARED } from '../graph/ownership.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { OriginalNames } from '../source/original-names.ts'
+import { isOwn } from '../source/origins.ts'
 import { arenaOf, arenaUint8 } from '../support/arena.ts'
 import { breathing } from '../support/breathing.ts'
 import { formatCount } from '../support/format.ts'
@@ -33,7 +34,6 @@ import { judgeLead } from './likelihood.ts'
 import { framesToAsk, nameLocals } from './local-variables.ts'
 import { culpritIn, packageBehind } from './packages.ts'
 import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
-import { isProgram } from './source.ts'
 import { withArticle } from './surroundings.ts'
 import { tellPackage } from './tell-package.ts'
 
@@ -306,7 +306,7 @@ const MOST_RETAINERS = 32
  */
 function byOwnName(graph: HeapGraph, way: readonly number[], container: number): readonly number[] {
   const { edges, edgeNameOrIndex, nodeType, strings } = graph.snapshot
-  const isFromProgram = (node: number): boolean => isProgram(graph.moduleScopes.get(node) ?? 'node:')
+  const isFromProgram = (node: number): boolean => isOwn(graph.moduleScopes.get(node) ?? 'node:')
   if (isFromProgram(way[0]!)) return way
   for (let at = way.indexOf(container); at > 0; at--) {
     const node = way[at]!
@@ -363,7 +363,7 @@ function byWeakMap(graph: HeapGraph, way: readonly number[]): readonly number[] 
     const toMap = pathTo(graph.paths, map)
     // In a package it is how private fields are compiled: the object that has them says more.
     const nearest = toMap.findLast((node) => urlOf(graph, node) !== undefined)
-    if (nearest !== undefined && isProgram(urlOf(graph, nearest)!)) return [...toMap, table, ...way.slice(at)]
+    if (nearest !== undefined && isOwn(urlOf(graph, nearest)!)) return [...toMap, table, ...way.slice(at)]
   }
   return way
 }

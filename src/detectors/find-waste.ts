@@ -1,9 +1,9 @@
 // From what isolates were seen doing with their CPU time to findings that are no leaks: nothing grows by them.
 
-import { Sources } from '../analysis/app-modules.ts'
 import type { Culprit } from '../analysis/culprit.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
+import { Sources } from '../source/app-modules.ts'
 import { OriginalNames } from '../source/original-names.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
 import { allocationChurn } from './allocation-churn.ts'

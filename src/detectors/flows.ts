@@ -1,22 +1,165 @@
-// Who writes to a stream, an emitter or a port, and who reads from it: the statements of the source that do, by its name.
+// Where the program's source does something: calls of something by its name, and what is done with what the heap has a name of.
 
 import type { AnyNode } from 'acorn'
-import type { Sources } from '../analysis/app-modules.ts'
 import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
-import { placeOf } from '../analysis/source-outline.ts'
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
 import { pathTo } from '../graph/paths.ts'
-import { findStorage, isLoop, type MethodCall } from '../source/storage.ts'
+import { type AppModule, functionAt, type Sources, sourcesOf } from '../source/app-modules.ts'
+import { calledBy, handedTo, type Named, namedBy, offsetOfCall, runsAgain } from '../source/calls.ts'
+import { isNamed, nameOfMember } from '../source/expressions.ts'
+import { type Call, startOf } from '../source/module.ts'
+import { isOwn } from '../source/origins.ts'
+import { nameOf } from '../source/reach.ts'
+import { placeOf } from '../source/source-outline.ts'
+import { findStorage, type MethodCall, type Operation } from '../source/storage.ts'
 import {
+  type CallNode,
   classAround,
-  functionAround,
+  type FunctionNode,
   nodesIn,
   outermost,
-  parentOf,
   plain,
   type SyntaxTree,
 } from '../source/syntax-tree.ts'
 import type { Lead } from './detector.ts'
+
+/** Modules that are read at most. */
+const MOST_MODULES = 300
+
+/** The program's own of some scripts; one that was loaded under many queries is one file. */
+const ownOf = (urls: Iterable<string>): string[] =>
+  [...new Set([...urls].filter(isOwn).map((url) => url.replace(/[?#].*$/s, '')))].slice(0, MOST_MODULES)
+
+export const scriptsOf = (graph: HeapGraph): string[] => ownOf(graph.moduleScopes.values())
+
+/** The program's modules on the path of a lead, the nearest to what leaks ahead. */
+export const modulesNear = ({ of: { graph }, way }: Lead): string[] =>
+  ownOf(way.toReversed().flatMap((node) => graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url ?? []))
+
+/** Those, then all others. */
+export const modulesOf = (lead: Lead): string[] => ownOf([...modulesNear(lead), ...scriptsOf(lead.of.graph)])
+
+/** A call with what it calls. */
+export interface Called extends Named {
+  readonly name: string
+  readonly isNew: boolean
+  /** Offset of the name. */
+  readonly at: number
+  /** Whether it may be made again and again. */
+  readonly again: boolean
+  /** Undefined where the source does not parse. */
+  readonly node: CallNode | undefined
+  readonly tree: SyntaxTree | undefined
+}
+
+const known = new WeakMap<AppModule, readonly Called[]>()
+
+/** All calls of a module. */
+export function callsIn(sources: Sources, url: string): readonly Called[] {
+  const module = sources.module(url)
+  if (!module) return []
+  const { tree } = module
+  const calls = known.get(module) ?? (tree ? tree.calls.map((node) => ofNode(tree, node)) : module.calls.map(asWritten))
+  known.set(module, calls)
+  return calls
+}
+
+const ofNode = (tree: SyntaxTree, node: CallNode): Called => ({
+  ...calledBy(node),
+  ...{ isNew: node.type === 'NewExpression', at: offsetOfCall(node), again: runsAgain(node), node, tree },
+})
+
+/** Where a source does not parse, what is called is what it is written. */
+const asWritten = ({ names, isNew, at, block }: Call): Called => ({
+  ...{ from: undefined, names, root: 'value', name: names.at(-1)! },
+  ...{ isNew, at, again: block !== undefined, node: undefined, tree: undefined },
+})
+
+/**
+ * The first call in the scripts that does something, by the first kind that fits any; what is called over and over again
+ * goes before what a module calls once.
+ */
+export function whereCalls(
+  sources: Sources,
+  urls: readonly string[],
+  ...kinds: readonly ((call: Called) => boolean)[]
+): Culprit | undefined {
+  for (const fits of kinds) {
+    let once: Culprit | undefined
+    for (const url of urls) {
+      const found = callsIn(sources, url).filter(fits)
+      const again = found.find((call) => call.again)
+      if (again) return placeOfCall(sources, url, again)
+      once ??= found[0] && placeOfCall(sources, url, found[0])
+    }
+    if (once) return once
+  }
+  return undefined
+}
+
+export const placeOfCall = (sources: Sources, url: string, { at }: Called): Culprit => placedAt(sources, url, at)
+
+/** Where something is made or used of a package: a call of what was imported, one that creates something if there is such. */
+export function whereUsed(sources: Sources, urls: readonly string[], name: string): Culprit | undefined {
+  for (const url of urls) {
+    const calls = callsIn(sources, url).filter(({ from, root }) => root === 'import' && from === name)
+    const best =
+      calls.find((call) => CREATES.test(call.name)) ??
+      calls.find(({ isNew }) => isNew) ??
+      calls.find(({ name }) => name)
+    if (best) return placeOfCall(sources, url, best)
+  }
+  return undefined
+}
+
+const CREATES = /^(create|make|connect|open|build|get|add|register|schedule)/
+
+/**
+ * The statement that hands a function over, for one that is declared first (`const onTrade = …; exchange.on('trade',
+ * onTrade)`); where the function stands if there is none.
+ * @param fits which calls it may be handed to
+ */
+export function whereGiven(sources: Sources, place: Culprit, fits: (call: Called) => boolean): Culprit {
+  const { tree, node } = functionNear(sources, place) ?? {}
+  const call = tree && node && handedTo(tree, node, (each) => fits(ofNode(tree, each)))
+  return call ? { ...placed(sources, tree, call), function: place.function, basis: place.basis } : place
+}
+
+/** The function at a place; else the one of its name, or the only one, that begins in the line. */
+export function functionNear(
+  sources: Sources,
+  place: Culprit,
+): { readonly tree: SyntaxTree; readonly node: FunctionNode } | undefined {
+  const { tree, node } = functionAt(sources, place) ?? {}
+  if (!tree || node) return tree && node && { tree, node }
+  const outline = sources.outline(place.url)!
+  const inLine = tree.functions.filter((each) => placeOf(outline, startOf(tree.source, each)).line === place.line)
+  const named = inLine.find((each) => nameOf(each) === place.function)
+  const only = named ?? (inLine.length === 1 ? inLine[0] : undefined)
+  return only && { tree, node: only }
+}
+
+const PUTS = /^(push|unshift|set|add|append|enqueue)$/
+
+/** The program's statement that puts something into the collection of a lead, or into what is called so. */
+export function findPut(lead: Lead, readSource: ReadSource, name: string): Found | undefined {
+  const { of, way, suspect } = lead
+  const path = storagePathOf(of.graph, way, suspect.container)
+  const { operations = [] } = path ? findStorage(treesFor(of.graph, readSource, way), path) : {}
+  const rank = ({ node, depth }: Operation) => Math.abs(depth - path!.depth) + 2 * Number(!runsAgain(node))
+  const [put] = operations
+    .filter(({ kind, tree }) => kind === 'insert' && isOwn(tree.url))
+    .sort((a, b) => rank(a) - rank(b))
+  if (put) return put
+  const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
+  return find(flow, (node) => isCallOn(node, flow, PUTS)) ?? find(flow, (node) => isEntryOf(node, flow))
+}
+
+export function wherePut(lead: Lead, readSource: ReadSource, name: string): Culprit | undefined {
+  const put = findPut(lead, readSource, name)
+  return put && placed(sourcesOf(readSource), put.tree, put.node)
+}
 
 /** What is looked for, and where. */
 export interface Flow {
@@ -42,10 +185,8 @@ export function callsOn(lead: Lead, ordinal: number, readSource: ReadSource): re
 /** The call of a method of whatever has it, for what goes by many names. */
 export const findAnyCall = (flow: Pick<Flow, 'sources' | 'urls'>, methods: RegExp): Culprit | undefined =>
   best({ ...flow, name: undefined }, (node) => {
-    const callee = node.type === 'CallExpression' ? plain(node.callee) : undefined
-    return (
-      callee?.type === 'MemberExpression' && callee.property.type === 'Identifier' && methods.test(callee.property.name)
-    )
+    const { name, names } = node.type === 'CallExpression' ? calledBy(node) : { name: '', names: [] }
+    return names.length > 1 && methods.test(name)
   })
 
 /** Where an object is made that has what was there before by a name: `store = { parent: store }`. */
@@ -76,23 +217,40 @@ export function findKnownCall(
   const found = calls.filter(
     ({ name, call }) => methods.test(name) && (firstArgument === undefined || isText(call.arguments[0], firstArgument)),
   )
-  const best = found.find(({ call }) => isRepeated(call)) ?? found[0]
+  const best = found.find(({ call }) => runsAgain(call)) ?? found[0]
   return best && placed(sources, best.tree, best.call)
 }
 
-/** The call of a method of it that is made again and again, if there is one; else the first. */
-export function findCallOn(flow: Flow, methods: RegExp, firstArgument?: string): Culprit | undefined {
-  const known = findKnownCall(flow, methods, firstArgument)
-  if (known) return known
-  return best(flow, (node) => {
-    if (node.type !== 'CallExpression') return false
-    const callee = plain(node.callee)
-    if (callee.type !== 'MemberExpression' || callee.computed) return false
-    const { property } = callee
-    if (property.type !== 'Identifier' || !methods.test(property.name)) return false
-    if (firstArgument !== undefined && !isText(node.arguments[0], firstArgument)) return false
-    return isIt(callee.object, flow)
+/** Whether a statement sets an entry of it: `it[key] =`. */
+const isEntryOf = (node: AnyNode, flow: Flow): boolean =>
+  node.type === 'AssignmentExpression' &&
+  node.left.type === 'MemberExpression' &&
+  node.left.computed &&
+  isIt(node.left.object, flow)
+
+/** Where a text is made longer: `it +=`, `it = it + more`, a template with it. */
+export const findLengthening = (flow: Flow): Culprit | undefined =>
+  best(flow, (node) => {
+    if (node.type !== 'AssignmentExpression' || !isIt(node.left, flow)) return false
+    const right = plain(node.right)
+    const adds = right.type === 'CallExpression' ? calledBy(right).name === 'concat' : ADDING.has(right.type)
+    return node.operator === '+=' || (node.operator === '=' && adds && mentions(right, flow))
   })
+
+const ADDING: ReadonlySet<string> = new Set(['BinaryExpression', 'TemplateLiteral'])
+
+/** The call of a method of it that is made again and again, if there is one; else the first. */
+export const findCallOn = (flow: Flow, methods: RegExp, firstArgument?: string): Culprit | undefined =>
+  findKnownCall(flow, methods, firstArgument) ?? best(flow, (node) => isCallOn(node, flow, methods, firstArgument))
+
+function isCallOn(node: AnyNode, flow: Flow, methods: RegExp, firstArgument?: string): boolean {
+  if (node.type !== 'CallExpression') return false
+  if (firstArgument !== undefined && !isText(node.arguments[0], firstArgument)) return false
+  const callee = plain(node.callee)
+  if (callee.type === 'MemberExpression') return methods.test(nameOfMember(callee) ?? '') && isIt(callee.object, flow)
+  // `const { on } = it`
+  const { names } = namedBy(callee)
+  return names.length > 1 && methods.test(names.at(-1)!) && names.at(-2) === lastOf(flow.name)
 }
 
 /** The loop, `for await (… of it)` or over what is made of it, that takes one thing after the other. */
@@ -101,17 +259,13 @@ export const findAwaitingLoop = (flow: Flow): Culprit | undefined =>
 
 /** The call of a function by name that it is handed to: `pipeline(it, …)`, `on(it, 'event')`. */
 export const findHandingTo = (flow: Flow, functions: RegExp): Culprit | undefined =>
-  best(flow, (node) => {
-    if (node.type !== 'CallExpression') return false
-    const callee = plain(node.callee)
-    const called =
-      callee.type === 'Identifier'
-        ? callee.name
-        : callee.type === 'MemberExpression' && callee.property.type === 'Identifier'
-          ? callee.property.name
-          : ''
-    return functions.test(called) && node.arguments.some((argument) => mentions(argument, flow))
-  })
+  best(
+    flow,
+    (node) =>
+      node.type === 'CallExpression' &&
+      functions.test(calledBy(node).name) &&
+      node.arguments.some((argument) => mentions(argument, flow)),
+  )
 
 /** What a call that it was made by is: `const [a, it] = source.tee()`. */
 export const findMaking = (flow: Flow, methods: RegExp): Culprit | undefined =>
@@ -127,31 +281,45 @@ export const findMaking = (flow: Flow, methods: RegExp): Culprit | undefined =>
     )
   })
 
-function best({ sources, urls }: Flow, fits: (node: AnyNode) => boolean): Culprit | undefined {
-  let once: Culprit | undefined
+function best(flow: Flow, fits: (node: AnyNode) => boolean): Culprit | undefined {
+  const found = find(flow, fits)
+  return found && placed(flow.sources, found.tree, found.node)
+}
+
+interface Found {
+  readonly tree: SyntaxTree
+  readonly node: AnyNode
+}
+
+function find({ sources, urls }: Flow, fits: (node: AnyNode) => boolean): Found | undefined {
+  let once: Found | undefined
   for (const url of urls) {
     const tree = sources.tree(url)
     if (!tree) continue
     for (const node of nodesIn(tree.program)) {
       if (!fits(node)) continue
-      if (isRepeated(node)) return placed(sources, tree, node)
-      once ??= placed(sources, tree, node)
+      if (runsAgain(node)) return { tree, node }
+      once ??= { tree, node }
     }
   }
   return once
 }
 
-const isRepeated = (node: AnyNode): boolean => functionAround(node) !== undefined || isInLoop(node)
+export const placed = (sources: Sources, { url }: SyntaxTree, node: AnyNode): Culprit =>
+  placedAt(
+    sources,
+    url,
+    node.type === 'CallExpression' || node.type === 'NewExpression' ? offsetOfCall(node) : node.start,
+  )
 
-function isInLoop(node: AnyNode): boolean {
-  for (let at = parentOf(node); at; at = parentOf(at)) if (isLoop(at)) return true
-  return false
-}
-
-export function placed(sources: Sources, { url }: SyntaxTree, { start }: AnyNode): Culprit {
-  const { line, column } = placeOf(sources.outline(url)!, start)
+export function placedAt(sources: Sources, url: string, offset: number): Culprit {
+  const { line, column } = placeOf(sources.outline(url)!, offset)
   return { function: null, url, line, column, package: packageOf(url), basis: 'retainer' }
 }
+
+/** The text of a place's line. */
+export const lineIn = (sources: Sources, { url, line }: Culprit): string =>
+  sources.outline(url)?.source.split('\n', line)[line - 1]?.trim().slice(0, 120) ?? ''
 
 const lastOf = (name: string | undefined): string | undefined => name?.replace(/^.*\./, '').replace(/^#/, '')
 
@@ -159,17 +327,15 @@ const lastOf = (name: string | undefined): string | undefined => name?.replace(/
 function isIt(expression: AnyNode, { name, className }: Flow): boolean {
   const node = plain(expression)
   const last = lastOf(name)
-  if (last !== undefined && isNamed(node, last)) return true
+  if (last !== undefined && (isNamed(node, last) || isAlias(node, last))) return true
   if (className === undefined || node.type !== 'ThisExpression') return false
   return classAround(outermost(node))?.id?.name === className
 }
 
-const mentions = (node: AnyNode, flow: Flow): boolean => [...nodesIn(node)].some((each) => isIt(each, flow))
+/** `const s = this.sessions` */
+const isAlias = (node: AnyNode, name: string): boolean =>
+  node.type === 'Identifier' && namedBy(node).names.at(-1)?.replace(/^#/, '') === name
 
-/** Whether it is an identifier of that name, or the property that an expression ends in is called so. */
-export function isNamed(node: AnyNode, name: string): boolean {
-  if (node.type === 'Identifier' || node.type === 'PrivateIdentifier') return node.name === name
-  return node.type === 'MemberExpression' && isNamed(node.property, name)
-}
+export const mentions = (node: AnyNode, flow: Flow): boolean => [...nodesIn(node)].some((each) => isIt(each, flow))
 
 const isText = (node: AnyNode | undefined, text: string): boolean => node?.type === 'Literal' && node.value === text

@@ -1,17 +1,16 @@
 // `growing-collection`: a Map, Set, array, dictionary or list that gains and never loses. The last resort of all detectors.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import { entriesOf } from '../analysis/collection-entries.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { findUnknownHolder } from '../node-internals/find-holder.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { keepingOf } from './bounds.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
-import { findLinking } from './flows.ts'
+import { findLinking, modulesOf } from './flows.ts'
 import { nameUpTo } from './piled-up.ts'
-import { isProgram } from './source.ts'
-import { modulesOf } from './statements.ts'
 import { hasGained, nameOfEdge, plural } from './surroundings.ts'
 
 /**
@@ -81,11 +80,11 @@ function linkIn({ path }: Lead): string | undefined {
 function whereLinked(lead: Lead, link: string, readSource: ReadSource): Culprit | undefined {
   const { path, of } = lead
   const { graph } = of
-  const isOwn = path.some(({ ordinal }) => {
+  const isPrograms = path.some(({ ordinal }) => {
     const url = graph.moduleScopes.get(ordinal) ?? graph.sourceLocation(ordinal)?.url
-    return url !== undefined && isProgram(url)
+    return url !== undefined && isOwn(url)
   })
-  return isOwn ? undefined : findLinking({ sources: sourcesOf(readSource), urls: modulesOf(lead) }, link)
+  return isPrograms ? undefined : findLinking({ sources: sourcesOf(readSource), urls: modulesOf(lead) }, link)
 }
 
 /** Bytes of V8's store for each small integer or double. */

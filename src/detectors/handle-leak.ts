@@ -6,11 +6,13 @@ import { internal, isObject, nodeName, numberAt, property } from '../graph/look.
 import { ROOT } from '../graph/roots.ts'
 import { isInsideOfNode } from '../node-internals/find-holder.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
+import { type Called, scriptsOf, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { whereCalled } from './public-calls.ts'
-import { findDoing, isProgram, lineAsCulprit } from './source.ts'
 import { countClasses, countsOver, isNew, ratesOf, thingsOf } from './surroundings.ts'
 import { handlesIn, isInTimers } from './unbounded-timers.ts'
 
@@ -24,7 +26,7 @@ interface Kind {
   /** How it is opened, as `find-call.ts` reads calls. */
   readonly calls: readonly string[]
   /** The same by the words of libraries that do it. */
-  readonly opening?: RegExp
+  readonly opening?: (call: Called) => boolean
   readonly closing: string
 }
 
@@ -61,7 +63,8 @@ const KINDS: readonly Kind[] = [
   {
     ...{ names: /^(TCP|TLSWrap|TLSSocket)$/, one: 'socket', many: 'sockets' },
     calls: SOCKETS,
-    opening: /\b(connect|createConnection|request|get|fetch)\s*\(|new (net\.|tls\.)?(Socket|TLSSocket)\b/,
+    opening: ({ name, isNew }) =>
+      isNew ? /^(TLS)?Socket$/.test(name) : /^(connect|createConnection|request|get|fetch)$/.test(name),
     closing: 'close each when it is done with (destroy() or close(), in finally), or share one that stays',
   },
   {
@@ -72,7 +75,7 @@ const KINDS: readonly Kind[] = [
   {
     ...{ names: /^(FSEvent|FSWatcher)$/, one: 'file watcher', many: 'file watchers' },
     calls: ['fs.watch'],
-    opening: /\bwatch\s*\(/,
+    opening: ({ name }) => name === 'watch',
     closing: 'call close() on each when nobody wants to know any more, or share one for all',
   },
   {
@@ -98,7 +101,7 @@ const KINDS: readonly Kind[] = [
   {
     ...{ names: /^FileHandle$/, one: 'open file', many: 'open files' },
     calls: ['fs.open'],
-    opening: /\bopen\s*\(/,
+    opening: ({ name }) => name === 'open',
     closing: 'close each in finally',
   },
   {
@@ -147,7 +150,7 @@ const isNodes = ({ snapshot }: HeapGraph, container: number): boolean =>
 /** Whether it is of a class of the program's own, which opens something of its own accord. */
 function isOfProgram(graph: HeapGraph, node: number): boolean {
   const url = graph.sourceLocation(node)?.url
-  return url !== undefined && isProgram(url)
+  return url !== undefined && isOwn(url)
 }
 
 /** Of the handles, so many must come with something for them to be of that. */
@@ -286,17 +289,19 @@ function isOfKind(other: Lead, { names, of }: Kind): boolean {
 /** The statement that opens them: by what each comes from, by Node's own functions, by words that libraries use. */
 function whereOpened(lead: Lead, kind: Kind, owner: string | undefined, captures: Captures): Culprit | undefined {
   const { graph } = lead.of
-  const { readSource } = captures
-  const made = owner && [
-    new RegExp(`new (\\w+\\.)?${owner}\\s*\\(|create${owner}\\s*\\(`),
-    /\bcreate(Transport|Client|Pool|Connection|Agent|Session|Producer|Consumer)\w*\s*\(/,
-  ]
-  const maker = made && findDoing(graph, readSource, made)
-  if (maker) return lineAsCulprit(maker)
+  const sources = sourcesOf(captures.readSource)
+  const maker =
+    owner &&
+    whereCalls(
+      sources,
+      scriptsOf(graph),
+      ({ name, isNew }) => name === (isNew ? owner : `create${owner}`),
+      ({ name }) => /^create(Transport|Client|Pool|Connection|Agent|Session|Producer|Consumer)/.test(name),
+    )
+  if (maker) return maker
   const called = whereCalled(lead, kind.calls, captures)
   if (called?.package === null || !kind.opening) return called
-  const opening = findDoing(graph, readSource, [kind.opening])
-  return opening ? lineAsCulprit(opening) : called
+  return whereCalls(sources, scriptsOf(graph), kind.opening) ?? called
 }
 
 /** Busy services have now more and now fewer of them: few that came, or that came all at once, tell nothing. */

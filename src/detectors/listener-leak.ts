@@ -1,15 +1,19 @@
 // `listener-leak`: listeners, observers, handlers that are added for each piece of work and taken off by nobody.
 
+import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { EdgeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { calledBy } from '../source/calls.ts'
+import { bindingOf, isFunctionNode, nodesIn, outermost, parentOf, plain } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
+import { type Called, mentions, modulesOf, whereGiven, whereUsed } from './flows.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
 import { edgeLabel, elementsOf, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
-import { escaped, findLine, modulesOf, whereGiven, whereUsed } from './statements.ts'
 import { withArticle } from './surroundings.ts'
 
 interface Place {
@@ -25,7 +29,7 @@ interface Place {
 
 /** Ways to add a listener, for finding the statement. */
 const ADDS =
-  'on|once|addListener|addOnceListener|prependListener|addEventListener|subscribe|use|tap|listen|watch|observe|onChange|autorun|reaction|register|addHandler|add|push|effect|hook'
+  /(on|once|addListener|addOnceListener|prependListener|addEventListener|subscribe|use|tap|listen|watch|observe|onChange|autorun|reaction|register|addHandler|add|push|effect|hook)$/
 const TAKES_OFF: Readonly<Record<Place['kind'], string>> = {
   emitter: 'off() with the same function, or once() where one event is enough',
   'event target': 'removeEventListener() in a finally, or { once: true } and a signal of its own',
@@ -193,47 +197,55 @@ function listens(graph: HeapGraph, node: number): boolean {
   return told !== undefined && isFunction(graph, told) && settledBy(graph, told) === undefined
 }
 
+/** Whether the program goes through a list to call each in it, or a method of each. */
 function callsEach(lead: Lead, label: string, readSource: ReadSource): boolean {
-  const it = `(?:this\\.|self\\.)?${escaped(label)}`
-  const urls = modulesOf(lead).slice(0, 10)
-  if (
-    findLine(readSource, urls, new RegExp(`${it}(?:\\.values\\(\\))?\\.forEach\\(\\s*\\(?(\\w+)\\)?\\s*=>\\s*\\1[.(]`))
-  )
-    return true
-  const loop = findLine(
-    readSource,
-    urls,
-    new RegExp(`for\\s*\\(\\s*(?:const|let)\\s+\\[?[\\w, ]+\\]?\\s+of\\s+(?:\\[\\.\\.\\.)?${it}`),
-  )
-  if (!loop) return false
-  const text = readSource(loop.url)!.split('\n')[loop.line - 1]!
-  const item = /(?:const|let)\s+\[?(?:[\w ]+,\s*)?(\w+)\]?\s+of/.exec(text)?.[1]
-  return (
-    findLine(readSource, [loop.url], new RegExp(`(?<![\\w$.])${item}\\s*\\(`), {
-      from: loop.line,
-      to: loop.line + 3,
-    }) !== undefined
-  )
+  const sources = sourcesOf(readSource)
+  return modulesOf(lead)
+    .slice(0, 10)
+    .some((url) => {
+      const tree = sources.tree(url)
+      if (!tree) return false
+      const it = { sources, urls: [url], name: label }
+      return [...nodesIn(tree.program)].some((node) => {
+        if (node.type === 'ForOfStatement') return mentions(node.right, it) && isCalled(node.left, false)
+        if (node.type !== 'CallExpression' || calledBy(node).name !== 'forEach' || !mentions(node.callee, it))
+          return false
+        const callback = node.arguments[0] && plain(node.arguments[0])
+        const first = callback && isFunctionNode(callback) ? callback.params[0] : undefined
+        return first !== undefined && isCalled(first, true)
+      })
+    })
 }
+
+/** Whether a variable of a pattern is called, or a method of it. */
+const isCalled = (pattern: AnyNode, orMethod: boolean): boolean =>
+  [...nodesIn(pattern)].some(
+    (node) =>
+      node.type === 'Identifier' &&
+      bindingOf(node)?.references.some((use) => {
+        const around = parentOf(outermost(use))
+        if (orMethod && around?.type === 'MemberExpression') return around.object === outermost(use)
+        return around?.type === 'CallExpression' && around.callee === outermost(use)
+      }),
+  )
 
 /** Where the listener is added: its function tells, or the function of the program's that it leads to. */
 function findAdder(lead: Lead, readSource: ReadSource): Culprit | undefined {
   const { graph } = lead.of
+  const sources = sourcesOf(readSource)
+  const adds = ({ name }: Called): boolean => ADDS.test(name)
   const piled = piledUp(lead, 200)
   const places = piled.map((node) => placeOf(graph, functionOf(graph, node)))
   const place = mostCommon(places, (each) => each && `${each.url}:${each.line}:${each.column}`)
-  if (place?.package === null) return whereGiven(readSource, place, `[\\w$.#]*(?:${ADDS})`)
+  if (place?.package === null) return whereGiven(sources, place, adds)
   // A package adds it: which of the program's calls leads there is asked of all that packages do.
   if (place) return place
   const functions = functionsFrom(lead, [lead.suspect.sample])
   const own = functions.filter((each) => each.package === null)
-  const adds = own.map((each) => whereGiven(readSource, each, ADDS))
-  const adding = adds.find(({ url, line }) =>
-    findLine(readSource, [url], new RegExp(`(?<![\\w$])(?:${ADDS})\\s*\\(`), { from: line, to: line }),
-  )
+  const adding = own.map((each) => whereGiven(sources, each, adds)).find((each, i) => each !== own[i])
   if (adding) return adding
   const name = functions[0]?.package
-  return own[0] ?? (name == null ? undefined : whereUsed(readSource, modulesOf(lead), name))
+  return own[0] ?? (name == null ? undefined : whereUsed(sources, modulesOf(lead), name))
 }
 
 function functionOf(graph: HeapGraph, node: number): number {

@@ -2,7 +2,6 @@
 // one of them can have such a value.
 
 import type { AnyNode } from 'acorn'
-import { functionAt, sourcesOf } from '../analysis/app-modules.ts'
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -10,6 +9,7 @@ import { isObject, nodeName } from '../graph/look.ts'
 import { calledWith, registersOf, suspendedBy } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { functionAt, sourcesOf } from '../source/app-modules.ts'
 import { type Binding, functionAround, parentOf, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { IsolateHeap } from './detector.ts'
 

@@ -1,6 +1,5 @@
 // What Node and V8 keep in places of their own, such as `storageList` or the symbol registry: told by its cause and by the public call that ends it.
 
-import { originOf } from '../analysis/origins.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
@@ -14,6 +13,7 @@ import {
 } from '../node-internals/find-holder.ts'
 import type { NodeInternal } from '../node-internals/holders.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { originOf } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'

@@ -1,12 +1,16 @@
 // `off-heap-growth`: what grows is memory outside the JavaScript heap, in few big pieces: buffers, WebAssembly memories, native objects.
 
+import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { calledBy, findPart, isMethodOf } from '../source/calls.ts'
+import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
-import { escaped, findLine, modulesOf } from './statements.ts'
+import { type Called, findPut, modulesOf, placed, whereCalls } from './flows.ts'
 import { plural } from './surroundings.ts'
 
 /** V8's and Node's names for what lies outside of the heap. */
@@ -100,49 +104,39 @@ function kindOf(graph: HeapGraph, piece: number): { words: string; kind: string 
   return { words: 'buffer', kind: holder === 'SharedArrayBuffer' ? holder : 'ArrayBuffer' }
 }
 
-/** Statements that take memory. */
-const ALLOCATES =
-  /\b(Buffer\s*\.\s*(alloc\w*|from|concat)|new\s+(Shared)?ArrayBuffer|new\s+(Uint|Int|Float|BigInt|BigUint)\d+(Clamped)?Array|new\s+DataView)\s*\(/
-/** From where a thing is kept, in lines, to the statement that makes it. */
-const NEAR = 6
+/** Whether an expression takes memory. */
+function allocates(node: AnyNode): boolean {
+  if (node.type !== 'CallExpression' && node.type !== 'NewExpression') return false
+  const { name, names } = calledBy(node)
+  return node.type === 'NewExpression'
+    ? /^((Shared)?ArrayBuffer|(Uint|Int|Float|BigInt|BigUint)\d+(Clamped)?Array|DataView)$/.test(name)
+    : names.at(-2) === 'Buffer' && /^(alloc\w*|from|concat)$/.test(name)
+}
 
-/** The statement that allocates what is put into the container, if it is near to that. */
+/** The statement that allocates what is put into the container: part of it, or the last before it in its function. */
 function whereAllocated(lead: Lead, readSource: ReadSource): Culprit | undefined {
-  const name = lead.name.replace(/^.*\./, '')
-  const it = new RegExp(`(?<![\\w$#])${escaped(name)}(?![\\w$])`)
-  const puts = new RegExp(
-    `${it.source}\\s*(\\??\\.\\s*(push|unshift|set|add|append|enqueue)\\s*\\(|\\[[^\\]]+\\]\\s*=(?!=))`,
-  )
-  for (const url of modulesOf(lead).slice(0, 1)) {
-    const put = findLine(readSource, [url], puts)
-    if (!put) continue
-    const here = findLine(readSource, [url], ALLOCATES, { from: put.line, to: put.line })
-    if (here) return here
-    // The nearest above: what is put there has been made before.
-    for (let line = put.line - 1; line >= Math.max(1, put.line - NEAR); line--) {
-      const made = findLine(readSource, [url], ALLOCATES, { from: line, to: line })
-      if (made) return made
-    }
-  }
-  return undefined
+  const put = findPut(lead, readSource, lead.name)
+  if (!put) return undefined
+  const { tree, node } = put
+  const maker = functionAround(node)
+  const before = (each: AnyNode) => each.start < node.start && functionAround(each) === maker && allocates(each)
+  const made = findPart(tree, node, allocates) ?? (maker && tree.calls.findLast(before))
+  return made && placed(sourcesOf(readSource), tree, made)
 }
 
 /** The statement that makes it bigger: by its own name, then by any. */
 function whereGrown(lead: Lead, readSource: ReadSource): Culprit | undefined {
-  const urls = modulesOf(lead)
-  const name = lead.name.replace(/^.*\./, '')
-  const patterns = [
-    `(?<![\\w$#])${escaped(name)}\\s*\\.\\s*(grow|resize)\\s*\\(`,
-    '\\.\\s*memory\\s*\\.\\s*grow\\s*\\(',
-    '(?<![\\w$])(exports|instance|wasm)\\w*\\s*\\.\\s*\\w*alloc\\w*\\s*\\(',
-    '\\.\\s*_?malloc\\s*\\(',
-    '\\.\\s*(grow|resize)\\s*\\(',
-  ]
-  for (const pattern of patterns) {
-    const found = findLine(readSource, urls, new RegExp(pattern))
-    if (found) return found
-  }
-  return undefined
+  const own = lead.name.replace(/^.*\./, '')
+  const grows = ({ name }: Called): boolean => /^(grow|resize)$/.test(name)
+  return whereCalls(
+    sourcesOf(readSource),
+    modulesOf(lead),
+    (call) => grows(call) && call.node !== undefined && isMethodOf(call.node, own),
+    (call) => grows(call) && call.names.at(-2) === 'memory',
+    ({ name, names }) => /alloc/.test(name) && /^(exports|instance|wasm)/.test(names.at(-2) ?? ''),
+    ({ name, names }) => /^_?malloc$/.test(name) && names.length > 1,
+    (call) => grows(call) && call.names.length > 1,
+  )
 }
 
 const round = (number: number): number => Math.round(number * 100) / 100

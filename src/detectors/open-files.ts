@@ -4,12 +4,13 @@
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import { severityOf } from '../findings/severity.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount, formatDuration } from '../support/format.ts'
 import { createScriptSources } from '../support/script-sources.ts'
 import type { Captures } from './detector.ts'
+import { type Called, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
 import { shown, withPlaces } from './shown.ts'
-import { findDoing, lineAsCulprit } from './source.ts'
 
 /** What was open at one moment, as `readOpenFiles` tells it. */
 export interface FilesSeen {
@@ -25,12 +26,12 @@ export interface FilesSeen {
 
 /** Sockets, watchers and threads have objects on the heap, by which others tell more of them. */
 const WITHOUT_OBJECTS: ReadonlySet<string> = new Set(['file', 'device'])
-const OPENING = [
-  /\bopenSync\s*\(/,
-  /\b(fs|fsp|promises|fsPromises)\.open\s*\(/,
-  /(?<![.\w])open\s*\(/,
-  /\bcreate(Read|Write)Stream\s*\(/,
-]
+/** Calls that open files, the likeliest to be forgotten first; of a package's that has Node's functions, those too. */
+const OPENING = [/^openSync$/, /^open$/, /^create(Read|Write)Stream$/].map(
+  (names) =>
+    ({ name, from, root, names: { length } }: Called) =>
+      names.test(name) && root !== 'declared' && (from === undefined ? length < 3 : /\bfs\b/.test(from)),
+)
 /** So many times must have been looked, and so many files come, in all and in each part of the time. */
 const LEAST = { looks: 5, count: 6, step: 2 }
 const PARTS = 3
@@ -66,8 +67,8 @@ export function findOpenFiles(
     if (!risesSteadily(counts, looks, isOnceEach)) return []
     if (isOnceEach && opened < ONCE_EACH.count) return []
     const perSecond = opened / seconds
-    const line = graph && findDoing(graph, readSource, OPENING)
-    const { culprit, codeFrame } = line ? shown(lineAsCulprit(line), sources) : { culprit: null, codeFrame: [] }
+    const line = graph && whereCalls(sourcesOf(readSource), scriptsOf(graph), ...OPENING)
+    const { culprit, codeFrame } = line ? shown(line, sources) : { culprit: null, codeFrame: [] }
     const surest = isOnceEach ? ONCE_EACH.confidence : 0.9
     const confidence = Math.round(100 * surest * (opened / (opened + 3))) / 100
     const doubt = isOnceEach

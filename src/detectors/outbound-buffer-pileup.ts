@@ -1,19 +1,18 @@
 // `outbound-buffer-pileup`: what is written waits for a reader that is too slow, in a stream's buffer or in a client's own queue.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { describePath } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
-import { callsOn, findAnyCall, findCallOn, findKnownCall } from './flows.ts'
+import { callsOn, findAnyCall, findCallOn, findKnownCall, modulesOf, whereCalls } from './flows.ts'
 import { placeIn, placeOf, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
-import { findDoing, isProgram, lineAsCulprit } from './source.ts'
-import { escaped, modulesOf } from './statements.ts'
 import { inReadable, inWebStream } from './stream-queues.ts'
 import {
   isNew,
@@ -125,22 +124,26 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
 
 /** The program's line that writes: to what the path calls the stream, or else to anything that is no answer to a request. */
 function writingLine(lead: Lead, path: Lead['path'], at: number, readSource: ReadSource): Culprit | undefined {
-  const { graph } = lead.of
-  const names = path.slice(1, at + 1).flatMap(({ edge }) => nameOfEdge(edge) ?? [])
+  const all = path.slice(1, at + 1).flatMap(({ edge }) => nameOfEdge(edge) ?? [])
+  // What libraries call it goes behind the names of the program's.
+  const names = [...all.filter((name) => name.startsWith('_')), ...all.filter((name) => !name.startsWith('_'))]
   const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead) }
   const known = findKnownCall({ ...flow, calls: callsOn(lead, path[at - 1]!.ordinal, readSource) }, /^(write|send)$/)
   if (known) return known
   for (const name of names.toReversed()) {
-    const found = /^_/.test(name) ? undefined : findCallOn({ ...flow, name }, /^(write|send)$/)
+    const found = findCallOn({ ...flow, name }, /^(write|send)$/)
     if (found) return found
   }
-  const line = findDoing(graph, readSource, [
-    ...names.toReversed().map((name) => new RegExp(`this\\.${escaped(name)}\\s*\\.\\s*(write|send)\\s*\\(`)),
-    ...names.toReversed().map((name) => new RegExp(`(?<![\\w$.])${escaped(name)}\\s*\\.\\s*(write|send)\\s*\\(`)),
-    /(?<![\w$.])(?!(res|response|reply|console|process|log|logger)\b)[\w$]+\s*\.\s*(send|write|publish)\s*\(/,
-  ])
-  return line && lineAsCulprit(line)
+  return whereCalls(
+    flow.sources,
+    flow.urls,
+    ({ name, names }) =>
+      names.length > 1 && /^(send|write|publish)$/.test(name) && ![names[0]!, names.at(-2)!].some(isNoStream),
+  )
 }
+
+/** What is answered a request by, or written to a log. */
+const isNoStream = (name: string): boolean => /^(res|response|reply|console|process|log|logger)$/.test(name)
 
 /** Whether a stream that can be read as well has as much to be read as it may. */
 function isReadableFull(graph: HeapGraph, stream: number): boolean {
@@ -315,8 +318,7 @@ function inClient(lead: Lead): Diagnosis | undefined {
   const sends = [...membersOf(graph, place.host)].filter(({ name }) => SENDER.test(plainName(name)))
   if (!payload && !replies) return undefined
   // What the program finds by an id when its answer comes has been sent: it is the answers that do not come.
-  if (replies && isKeyed(graph, place.node) && isProgram(graph.sourceLocation(place.host)?.url ?? 'node:'))
-    return undefined
+  if (replies && isKeyed(graph, place.node) && isOwn(graph.sourceLocation(place.host)?.url ?? 'node:')) return undefined
   if (!replies && sends.length === 0 && !likelihood.takenOut) return undefined
   const owner = ownerName(lead, place)
   const numbers = numbersOf(

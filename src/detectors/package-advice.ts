@@ -1,8 +1,13 @@
 // What to do about a leak that a package adds or holds: a public call that ends it, an option that bounds it, never a hand in its insides.
 
+import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { ReportKnownIssue } from '../findings/report.ts'
 import { isObject } from '../graph/look.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { namedBy } from '../source/calls.ts'
+import { nameOfMember } from '../source/expressions.ts'
+import { nodesIn } from '../source/syntax-tree.ts'
 import { nameWithVersion } from '../support/packages.ts'
 import type { Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
@@ -15,12 +20,8 @@ const TAKES_OUT =
   /^(clear|remove|delete|del|reset|unregister|unsubscribe|evict|prune|purge|flush|invalidate|release|leave|off)([A-Z]\w*)?$/
 /** Options that say how much, or how long, something may be kept, as libraries call them and take them. */
 const BOUND =
-  'max|maxSize|maxEntries|maxItems|maxKeys|maxLength|maxQueue|maxQueueSize|maxPending|ttl|stdTTL|maxAge|capacity|cacheSize|cacheMaxSize|cacheLimit'
-const OPTIONS = '(?:options|opts|config|settings)'
-const BOUNDS = new RegExp(
-  `(?<![\\w$])${OPTIONS}\\??\\.(${BOUND})(?![\\w$])|\\{[^{}]{0,1000}?(?<![\\w$])(${BOUND})(?![\\w$])[^{}]{0,2000}\\}\\s*=\\s*${OPTIONS}`,
-  'g',
-)
+  /^(max|maxSize|maxEntries|maxItems|maxKeys|maxLength|maxQueue|maxQueueSize|maxPending|ttl|stdTTL|maxAge|capacity|cacheSize|cacheMaxSize|cacheLimit)$/
+const OPTIONS = /^(options|opts|config|settings)$/
 const MOST_NAMED = 3
 
 export interface Ways {
@@ -119,11 +120,22 @@ const MOST_LINES = 400
 
 /** Options by which a class of a package's lets itself be bounded, as its source names them. */
 function boundsIn(readSource: ReadSource, { url, line }: { url: string; line: number }): string[] {
-  const text = readSource(url)
-    ?.split('\n')
-    .slice(line - 1, line - 1 + MOST_LINES)
-    .join('\n')
-  return [...new Set([...(text ?? '').matchAll(BOUNDS)].map(([, a, b]) => (a ?? b)!))]
+  const sources = sourcesOf(readSource)
+  const [tree, outline] = [sources.tree(url), sources.outline(url)]
+  if (!tree || !outline) return []
+  const [from, to = tree.source.length] = [outline.lines[line - 1] ?? 0, outline.lines[line - 1 + MOST_LINES]]
+  const isOptions = (node: AnyNode | null | undefined): boolean =>
+    OPTIONS.test((node && namedBy(node).names.at(-1)) ?? '')
+  const named = [...nodesIn(tree.program)].flatMap((node): (string | undefined)[] => {
+    if (node.start < from || node.start >= to) return []
+    // `options.max`, and `const { max } = options`
+    if (node.type === 'MemberExpression') return isOptions(node.object) ? [nameOfMember(node)] : []
+    if (node.type !== 'VariableDeclarator' || node.id.type !== 'ObjectPattern' || !isOptions(node.init)) return []
+    return node.id.properties.map((each) =>
+      each.type === 'Property' && each.key.type === 'Identifier' ? each.key.name : undefined,
+    )
+  })
+  return [...new Set(named.filter((name) => name !== undefined && BOUND.test(name)))] as string[]
 }
 
 /** In front of all other advice. */

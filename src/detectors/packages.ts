@@ -1,14 +1,14 @@
 // The package behind a leak: which one adds what leaks, or holds it, in which function of which file, and which of the program's calls lead there.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Via } from '../analysis/clues.ts'
 import type { ReadSource } from '../analysis/culprit.ts'
 import { classAt, findHandover, type Handover } from '../analysis/handover.ts'
-import { isOwn } from '../analysis/origins.ts'
 import { lookAround } from '../analysis/surroundings.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { internal, isFunction, isObject, nodeName, property } from '../graph/look.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import { type InstalledPackage, needs, packageAt, resolvePackage } from '../support/packages.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'

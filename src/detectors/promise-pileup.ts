@@ -1,6 +1,5 @@
 // `promise-pileup`: promises that nobody settles, with those who wait for them.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { settleable } from '../analysis/settling.ts'
 import { describeWay } from '../graph/describe.ts'
@@ -10,15 +9,15 @@ import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { suspendedName } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { isNewestFirst, recursion } from './async-recursion.ts'
 import { findWait } from './awaits.ts'
 import type { Detector, Lead, Likelihood } from './detector.ts'
-import { findCallOn } from './flows.ts'
+import { findCallOn, modulesOf, whereGiven, wherePut } from './flows.ts'
 import { functionsFrom, isWaiting, placeOf, shortPlace } from './functions.ts'
 import { isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { isAwaited, isPromise, promiseIn, stuckAt } from './promises.ts'
-import { findLine, modulesOf, wherePut } from './statements.ts'
 import { reachedOf } from './surroundings.ts'
 
 const REACTION = 'system / PromiseReaction'
@@ -154,10 +153,10 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
   if (count < Math.max(CHAIN, 0.3 * suspect.count)) return undefined
   const perSecond = (suspect.perSecond * count) / suspect.count
   const places = functionsFrom(lead, [suspect.sample])
-  const links = places.map(({ url, line }) =>
-    findLine(readSource, [url], /\.then\s*\(|\.finally\s*\(/, { from: line, to: line }),
+  const links = places.map((place) =>
+    whereGiven(sourcesOf(readSource), place, ({ name }) => /^(then|finally)$/.test(name)),
   )
-  const culprit = links.find((each) => each !== undefined) ?? places[0]
+  const culprit = links.find((each, i) => each !== places[i]) ?? places[0]
   const bytesEach = Math.round(suspect.bytes / count)
   // The path ends at the promise that settles next, which may be held elsewhere than the chain's end.
   const front = ownersOnWay(lead).find((node) => isPromise(graph, node))
@@ -209,7 +208,7 @@ function unsettled(lead: Lead, readSource: ReadSource): ReturnType<Detector['dia
   const awaits = functionsFrom(lead, [promises.find((promise) => promise !== undefined)!])[0]
   const { count, perSecond } = suspect
   const bytesEach = Math.round(suspect.bytes / count)
-  const culprit = wherePut(readSource, modulesOf(lead), name) ?? awaits
+  const culprit = wherePut(lead, readSource, name) ?? awaits
   return {
     title: `${formatCount(count)} promises in ${name} ${isLost ? 'can never be' : 'were never'} settled, ${perSecond.toFixed(1)} more each second`,
     ...(isLost && proven(lead.likelihood, 'they')),

@@ -1,10 +1,10 @@
 // The statement that calls one of Node's public functions, for what that function keeps or opens.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
-import { isOwn } from '../analysis/origins.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { findCall, findPackagesCall, modulesWith } from '../node-internals/find-call.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import type { Captures, Lead } from './detector.ts'
 import { functionsFrom } from './functions.ts'
 

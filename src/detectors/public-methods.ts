@@ -6,8 +6,10 @@ import { isFunction, isObject, property } from '../graph/look.ts'
 import { nodesNamed } from '../graph/named.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { packageOf } from '../support/sources.ts'
 import type { Lead } from './detector.ts'
+import { callsIn, placeOfCall } from './flows.ts'
 import { countClasses } from './surroundings.ts'
 
 /** Methods that end an object, the likeliest first: those of libraries are called so. */
@@ -54,9 +56,13 @@ export function madeAt(
   readSource: ReadSource,
 ): { name: string; end: string | undefined } | undefined {
   if (culprit?.package !== null) return undefined
-  const line = readSource(culprit.url)?.split('\n', culprit.line)[culprit.line - 1] ?? ''
-  const name = /^[\w$]+(?=\s*\()/.exec(line.slice(culprit.column - 1))?.[0]
-  if (name === undefined || !/\bnew\s+[\w$.\s]*$/.test(line.slice(0, culprit.column - 1))) return undefined
+  const sources = sourcesOf(readSource)
+  const made = callsIn(sources, culprit.url).find((call) => {
+    const { line, column } = placeOfCall(sources, culprit.url, call)
+    return call.isNew && line === culprit.line && column === culprit.column
+  })
+  const name = made?.name
+  if (name === undefined) return undefined
   const prototype = prototypeOf(graph, culprit.url, name)
   const methods = prototype === undefined ? new Set() : methodsFrom(graph, prototype)
   return { name, end: ENDS.find((each) => methods.has(each)) }

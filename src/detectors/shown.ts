@@ -1,12 +1,11 @@
 // How places are shown: detectors speak of scripts as they ran, people read the sources that these were made of.
 
 import type { Culprit } from '../analysis/culprit.ts'
-import { isOwn } from '../analysis/origins.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import type { OriginalNames } from '../source/original-names.ts'
+import { isOwn } from '../source/origins.ts'
 import type { ScriptPlace, ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'
-import { escaped } from './statements.ts'
 
 export interface ShownCulprit {
   readonly culprit: Culprit
@@ -69,6 +68,8 @@ const WORDS = new Set(
 )
 
 const UNITS = new Set(['B', 's', 'ms'])
+
+const escaped = (name: string): string => name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 
 /** The text with names as the source has them; one that is a word as well, is quoted, or may be a unit, stays. */
 export function withNames(text: string, names: ReadonlyMap<string, string>): string {

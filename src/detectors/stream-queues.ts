@@ -1,16 +1,15 @@
 // Streams that are filled faster than they are read: Node's readable ones, which push() fills, and web streams.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, isOddball, nodeName, numberAt, property } from '../graph/look.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { isOwn } from '../source/origins.ts'
 import { formatCount } from '../support/format.ts'
 import type { Diagnosis, Lead } from './detector.ts'
-import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking } from './flows.ts'
+import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
-import { isProgram } from './source.ts'
-import { modulesOf } from './statements.ts'
 import { isNew, membersOf, plural } from './surroundings.ts'
 
 const at = (place: Culprit | undefined): string => (place ? ` (${shortPlace(place)})` : '')
@@ -132,8 +131,8 @@ export function inWebStream(lead: Lead, readSource: ReadSource): Diagnosis | und
 function flowOf(lead: Lead, stream: number, readSource: ReadSource): Flow {
   const { graph } = lead.of
   const name = nameUpTo(lead, stream)
-  const isOwn = isProgram(graph.sourceLocation(stream)?.url ?? 'node:')
-  const className = isOwn ? nodeName(graph, stream) : undefined
+  const isPrograms = isOwn(graph.sourceLocation(stream)?.url ?? 'node:')
+  const className = isPrograms ? nodeName(graph, stream) : undefined
   const calls = callsOn(lead, stream, readSource)
   return { sources: sourcesOf(readSource), urls: modulesOf(lead), name, className, calls }
 }

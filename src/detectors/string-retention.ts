@@ -6,12 +6,16 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { retains } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { calledBy, findPart } from '../source/calls.ts'
+import { nameOf } from '../source/reach.ts'
+import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
+import { findLengthening, findPut, modulesOf, placed } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { nameUpTo, ownersOnWay } from './piled-up.ts'
-import { endOf, escaped, findLine, modulesOf, wherePut } from './statements.ts'
 import { isKeptByNode, reachedOf } from './surroundings.ts'
 
 /** So much of what stays must be texts of the kind in question. */
@@ -92,33 +96,18 @@ function whereCut(
   name: string,
   readSource: ReadSource,
 ): { readonly place: Culprit | undefined; readonly isCut: boolean } {
-  const cut = /\.\s*(?:slice|substring|substr|split|match|matchAll|exec|trim|trimStart|trimEnd)\s*\(/
-  const urls = modulesOf(lead)
-  const put = wherePut(readSource, urls, name)
+  const put = findPut(lead, readSource, name)
   if (!put) return { place: undefined, isCut: false }
-  const { url, line } = put
-  const beside = findLine(readSource, [url], cut, { from: Math.max(1, line - 4), to: line + 1 })
-  if (beside) return { place: beside, isCut: true }
-  const text =
-    readSource(url)
-      ?.split('\n')
-      .slice(Math.max(0, line - 4), line)
-      .join('\n') ?? ''
-  for (const [, called] of text.matchAll(/([\w$]+)\s*\(/g)) {
-    const it = escaped(called!)
-    const declared = findLine(
-      readSource,
-      [url],
-      new RegExp(
-        `function\\s+${it}\\s*\\(|(?<![\\w$])${it}\\s*=\\s*(?:async\\s*)?(?:function|\\()|^\\s*(?:static\\s+|async\\s+)*${it}\\s*\\([^)]*\\)\\s*\\{`,
-      ),
-    )
-    const inside =
-      declared && findLine(readSource, [url], cut, { from: declared.line, to: endOf(readSource, declared) })
-    if (inside) return { place: { ...inside, function: called! }, isCut: true }
-  }
-  return { place: put, isCut: false }
+  const { tree, node } = put
+  const sources = sourcesOf(readSource)
+  const cut = findPart(tree, node, (each) => each.type === 'CallExpression' && CUTS.test(calledBy(each).name))
+  if (!cut) return { place: placed(sources, tree, node), isCut: false }
+  const maker = functionAround(cut)
+  const called = maker && maker !== functionAround(node) ? nameOf(maker) : undefined
+  return { place: { ...placed(sources, tree, cut), function: called ?? null }, isCut: true }
 }
+
+const CUTS = /^(slice|substring|substr|split|match|matchAll|exec|trim|trimStart|trimEnd)$/
 
 /** A text that was added to again and again is a tree of its pieces until somebody reads it. */
 function rope(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
@@ -140,16 +129,7 @@ function rope(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose
   if (parts < LEAST_PARTS || bytes < MOSTLY * suspect.bytes) return undefined
   const texts = suspect.holders.length
   const name = nameUpTo(lead, way[at]!) ?? lead.name
-  const last = escaped(name.replace(/^.*\./, ''))
-  const culprit =
-    findLine(readSource, modulesOf(lead), new RegExp(`(?<![\\w$])${last}\\s*\\+=`)) ??
-    findLine(
-      readSource,
-      modulesOf(lead),
-      new RegExp(
-        `(?<![\\w$])${last}\\s*=\\s*(?:[\\w$.]*${last}\\s*\\+|.*\\$\\{[\\w$.]*${last}\\}|.*${last}\\.concat\\()`,
-      ),
-    )
+  const culprit = findLengthening({ sources: sourcesOf(readSource), urls: modulesOf(lead), name })
   const perSecond = (suspect.perSecond * parts) / suspect.count
   return {
     title: `${name} is added to without end: ${formatCount(parts)} pieces more in ${formatCount(texts)} string${texts === 1 ? '' : 's'}, ${perSecond.toFixed(0)} more each second`,

@@ -1,20 +1,33 @@
 // `task-queue-pileup`: work is handed over faster than it is done, to a thread's port or to a queue in front of workers.
 
-import { sourcesOf } from '../analysis/app-modules.ts'
+import type { AnyNode } from 'acorn'
+import type { Culprit } from '../analysis/culprit.ts'
 import { describeNode } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberOf, property } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { calledBy, handedTo, isInLoop } from '../source/calls.ts'
+import { callsTo } from '../source/expressions.ts'
+import { nameOf } from '../source/reach.ts'
+import { functionAround, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, IsolateHeap, Lead, Likelihood } from './detector.ts'
 import { inEventIterator } from './event-iterators.ts'
-import { type Flow, findAnyCall, findCallOn, findSettingOf } from './flows.ts'
+import {
+  callsIn,
+  type Flow,
+  findAnyCall,
+  findCallOn,
+  findSettingOf,
+  modulesOf,
+  placeOfCall,
+  scriptsOf,
+} from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo, onlyGains } from './piled-up.ts'
 import { promiseIn } from './promises.ts'
-import { isProgram, lineAsCulprit, linesOf, type SourceLine } from './source.ts'
-import { modulesOf } from './statements.ts'
 import { countsOver, isNew, membersOf, nameOfEdge, type Place, placesOf, plainName, thingsOf } from './surroundings.ts'
 
 /** What a program calls that which waits to be done. */
@@ -42,7 +55,7 @@ function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | und
   const name = port && nameUpTo(lead, port.ordinal)
   const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
   // Both ends may be in one thread.
-  const writer = posting ? lineAsCulprit(posting) : messages ? findAnyCall(flow, /^postMessage$/) : undefined
+  const writer = posting ? posting.place : messages ? findAnyCall(flow, /^postMessage$/) : undefined
   const reader =
     name === undefined
       ? undefined
@@ -105,31 +118,46 @@ function findPosting(
   senders: readonly IsolateHeap[],
   receiver: string,
   readSource: Captures['readSource'],
-): (SourceLine & { isolate: string }) | undefined {
-  let best: { score: number; line: SourceLine & { isolate: string } } | undefined
+): { readonly isolate: string; readonly place: Culprit } | undefined {
+  const sources = sourcesOf(readSource)
+  let best: { score: number; isolate: string; place: Culprit } | undefined
   for (const { isolate, graph } of senders) {
     const ports = namesOfPorts(graph)
-    for (const url of new Set(graph.moduleScopes.values())) {
-      const source = isProgram(url) ? readSource(url) : undefined
-      if (source === undefined) continue
-      const lines = source.split('\n')
-      for (const { line, column, text } of linesOf(url, source, /\.postMessage\s*\(/)) {
-        const to = /([#\w$]+)\s*(?:\?\.|\.)\s*postMessage/.exec(text)?.[1] ?? ''
-        const toParent = /^(parentPort|self|globalThis)$/.test(to)
+    for (const url of scriptsOf(graph)) {
+      for (const call of callsIn(sources, url)) {
+        if (call.name !== 'postMessage') continue
+        const to = call.names.at(-2) ?? ''
+        const toParent = to === 'parentPort' || (to === '' && call.root === 'global')
         if (toParent !== (receiver === 'main')) continue
-        const before = lines.slice(Math.max(0, line - 12), line).join('\n')
-        const often = [
-          /set(Interval|Immediate|Timeout)\s*\(/,
-          /\b(for|while)\s*\(/,
-          /\.on\(/,
-          /\bemit|enqueue|submit|dispatch/,
-        ]
-        const score = often.filter((sign) => sign.test(before)).length + (ports.has(to) ? 2 : 0)
-        if (!best || score > best.score) best = { score, line: { url, line, column, text, isolate } }
+        const score = (call.tree && call.node ? often(call.tree, call.node) : 0) + (ports.has(to) ? 2 : 0)
+        if (!best || score > best.score) best = { score, isolate, place: placeOfCall(sources, url, call) }
       }
     }
   }
-  return best?.line
+  return best
+}
+
+/** Functions around a call, and around the calls of those, that are looked at. */
+const MOST_AROUND = 12
+
+/** How much speaks for a call being made again and again: timers, loops, listeners, and names of functions that do the like. */
+function often(tree: SyntaxTree, call: AnyNode): number {
+  const signs = new Set<string>()
+  const waiting: AnyNode[] = [call]
+  for (let at = waiting.shift(), looked = 0; at && looked < MOST_AROUND; at = waiting.shift(), looked++) {
+    const maker = functionAround(at)
+    if (isInLoop(at, maker)) signs.add('loop')
+    if (!maker) continue
+    if (/emit|enqueue|submit|dispatch/.test(nameOf(maker) ?? '')) signs.add('name')
+    handedTo(tree, maker, (each) => {
+      const { name } = calledBy(each)
+      if (/^set(Interval|Immediate|Timeout)$/.test(name)) signs.add('timer')
+      if (name === 'on') signs.add('listener')
+      return false
+    })
+    waiting.push(...callsTo(maker, tree))
+  }
+  return signs.size
 }
 
 /** What the program calls its workers and ports, where it keeps them by name. */

@@ -2,10 +2,11 @@
 
 import { property } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
+import { type Called, lineIn, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
-import { findDoing, lineAsCulprit } from './source.ts'
 import { countsOver, ratesOf, reachedOf } from './surroundings.ts'
 
 /** Fewer threads than these more are a pool that is getting to its size. */
@@ -23,11 +24,18 @@ export const threadGrowth: Detector = {
     const started = counts.at(-1)! - counts[0]!
     const perSecond = started / (of.seconds.at(-1)! - of.seconds[0]!)
     if (started < LEAST || ratesOf(counts, of.seconds).some((rate) => rate < 0.5 * perSecond)) return undefined
-    const line = findDoing(of.graph, readSource, [/new (\w+\.)?Worker\s*\(/])
+    const sources = sourcesOf(readSource)
+    const isWorker = ({ isNew, name }: Called): boolean => isNew && name === 'Worker'
+    const line = whereCalls(
+      sources,
+      scriptsOf(of.graph),
+      (call) => isWorker(call) && call.root !== 'declared',
+      isWorker,
+    )
     return {
       title: `${formatCount(started)} worker threads more than at first, ${perSecond.toFixed(1)} more each second, and none of them ends`,
       likelihood: { confidence: likelihood.confidence * (started / (started + 3)), reason: likelihood.reason },
-      culprit: line && lineAsCulprit(line),
+      culprit: line,
       cause: 'threads',
       covers: (other) => other.of === of && /^(MessagePort|MessageChannel|Worker)$/.test(other.suspect.className),
       evidence: {
@@ -35,7 +43,7 @@ export const threadGrowth: Detector = {
         perSecond: Math.round(perSecond * 10) / 10,
         workers: counts,
         isolatesSeen: isolates.length,
-        startedAt: line ? { url: line.url, line: line.line, text: line.text.trim().slice(0, 120) } : null,
+        startedAt: line ? { url: line.url, line: line.line, text: lineIn(sources, line) } : null,
       },
       advice: `A thread that listens to its parentPort never ends by itself: terminate() the Worker when its result is there, or better keep a few Workers and give them the tasks in turn${line ? `, instead of the new one at ${lineOf(line)} each time` : ''}.`,
     }

@@ -1,13 +1,18 @@
 // `thread-pool-saturation`: work for the threads of libuv's pool waits, and more comes than they get done.
 
+import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName, referencesOf } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
+import { sourcesOf } from '../source/app-modules.ts'
+import { contains } from '../source/expressions.ts'
+import { nameOf } from '../source/reach.ts'
+import { nodesIn, parentOf } from '../source/syntax-tree.ts'
 import { formatCount } from '../support/format.ts'
 import type { Detector, IsolateHeap } from './detector.ts'
+import { type Called, callsIn, functionNear, placed, placeOfCall, whereGiven } from './flows.ts'
 import { isWaiting, placeOf, shortPlace } from './functions.ts'
-import { findLine, textOf, whereGiven } from './statements.ts'
 import { isNew, plural } from './surroundings.ts'
 
 /** Node's objects for one piece of work each that a thread of the pool is to do; c-ares and sockets need none. */
@@ -179,25 +184,24 @@ function makerOf(graph: HeapGraph, request: number): Culprit | undefined {
 
 /** Calls that end up in the pool. */
 const SUBMITS =
-  'readFile|writeFile|appendFile|copyFile|open|openAsBlob|read|readv|write|writev|l?stat|statfs|access|opendir|readdir|mkdir|mkdtemp|rm|rmdir|unlink|rename|realpath|readlink|symlink|truncate|utimes|fsync|cp|createReadStream|createWriteStream|pbkdf2|scrypt|hkdf|randomBytes|randomFill|randomInt|generateKey\\w*|generatePrime|checkPrime|sign|verify|hash|compare|digest|lookup|lookupService'
+  /^(readFile|writeFile|appendFile|copyFile|open|openAsBlob|read|readv|write|writev|l?stat|statfs|access|opendir|readdir|mkdir|mkdtemp|rm|rmdir|unlink|rename|realpath|readlink|symlink|truncate|utimes|fsync|cp|createReadStream|createWriteStream|pbkdf2|scrypt|hkdf|randomBytes|randomFill|randomInt|generateKey\\w*|generatePrime|checkPrime|sign|verify|hash|compare|digest|lookup|lookupService)$/
 
-/** The statement in the function that asks, as far as its text tells; where the function stands, or is handed over, if not. */
+/** The statement in the function that asks, as far as its source tells; where the function stands, or is handed over, if not. */
 function statementOf(readSource: ReadSource, { place }: Maker): Culprit {
-  if (place.basis === 'callback') return whereGiven(readSource, place, SUBMITS)
-  const lines = textOf(readSource, place)?.split('\n').length
-  if (lines === undefined) return place
-  const within = { from: place.line, to: place.line + lines - 1 }
-  const call =
-    findLine(readSource, [place.url], new RegExp(`\\bawait\\b.*(?<![\\w$])(?:${SUBMITS})\\s*\\(`), within) ??
-    findLine(readSource, [place.url], new RegExp(`(?<![\\w$])(?:${SUBMITS})\\s*\\(`), within) ??
-    findLine(readSource, [place.url], /\bawait\b/, within)
-  const name = place.function ?? nameAt(readSource, place)
-  return call ? { ...call, function: name, basis: 'retainer' } : { ...place, function: name }
+  const sources = sourcesOf(readSource)
+  const submits = ({ name }: Called): boolean => SUBMITS.test(name)
+  if (place.basis === 'callback') return whereGiven(sources, place, submits)
+  const { tree, node: maker } = functionNear(sources, place) ?? {}
+  if (!tree || !maker) return place
+  const asks = callsIn(sources, place.url).filter((call) => call.node && contains(maker, call.node) && submits(call))
+  const call = asks.find(({ node }) => isAwaited(node!, maker)) ?? asks[0]
+  const waits = call ? undefined : [...nodesIn(maker)].find(({ type }) => type === 'AwaitExpression')
+  const found = call ? placeOfCall(sources, place.url, call) : waits ? placed(sources, tree, waits) : place
+  return { ...found, function: place.function ?? nameOf(maker) ?? null, basis: 'retainer' }
 }
 
-/** What a function is called that waits: V8 tells its place alone. */
-function nameAt(readSource: ReadSource, { url, line }: Culprit): string | null {
-  const text = readSource(url)?.split('\n')[line - 1] ?? ''
-  const found = /\bfunction\s*\*?\s*([\w$]+)|([\w$#]+)\s*[:=]\s*async\b|\basync\s+\*?\s*([\w$#]+)\s*\(/.exec(text)
-  return found?.[1] ?? found?.[2] ?? found?.[3] ?? null
+/** Whether what a call gives, or what is made of that, is waited for: `await Promise.all(names.map((name) => stat(name)))`. */
+function isAwaited(call: AnyNode, end: AnyNode): boolean {
+  for (let at = parentOf(call); at && at !== end; at = parentOf(at)) if (at.type === 'AwaitExpression') return true
+  return false
 }

@@ -3,13 +3,17 @@
 import type { Culprit } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { type Sources, sourcesOf } from '../source/app-modules.ts'
+import { calledBy } from '../source/calls.ts'
+import { contains } from '../source/expressions.ts'
+import { nodesIn, parentOf } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
+import { type Called, callsIn, functionNear, placeOfCall, whereGiven } from './flows.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
 import { mostCommon } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { whereCalled } from './public-calls.ts'
-import { endOf, findLine, textOf, whereGiven } from './statements.ts'
 import { reachedOf } from './surroundings.ts'
 
 interface Timer {
@@ -32,7 +36,7 @@ const HANDLES = new Set(['TCP', 'TLSWrap', 'Pipe', 'TTY', 'UDP', 'FSEvent', 'Sta
 const HANDLES_PER_TIMER = 0.2
 /** Timers that come to no more than this in all before the first one fires are of little consequence. */
 const LITTLE_BYTES = 1e6
-const SETS = 'setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setImmediate|timeout'
+const SETS = /(setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setImmediate|timeout)$/
 
 export const unboundedTimers: Detector = {
   pattern: 'unbounded-timers',
@@ -57,11 +61,11 @@ export const unboundedTimers: Detector = {
     const perSecond = (suspect.perSecond * group.length) / timers.length
     const culprit =
       (source === 'signal' ? whereCalled(lead, ['AbortSignal.timeout'], captures) : undefined) ??
-      findSetter(lead, group, readSource)
+      findSetter(lead, group, sourcesOf(readSource))
     const at = culprit ? shortPlace(culprit) : undefined
     const firstInMs = repeats ? undefined : firesInMs(lead, group)
-    const text = culprit && placeOf(graph, callback)?.package === null ? textOf(readSource, culprit) : undefined
-    const clears = text !== undefined && /\.(delete|remove|destroy|splice)\s*\(|(?<![\w$])delete\s/.test(text)
+    const own = placeOf(graph, callback)
+    const clears = own?.package === null && removes(sourcesOf(readSource), own)
     const delay =
       delayMs === undefined
         ? ''
@@ -213,9 +217,23 @@ function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
 export const handlesIn = (lead: Lead): number =>
   reachedOf(lead, (name) => HANDLES.has(name)).filter((node) => isObject(lead.of.graph, node)).length
 
-function findSetter(lead: Lead, group: readonly Timer[], readSource: Parameters<typeof whereGiven>[0]) {
+/** Whether a function takes something out of something. */
+function removes(sources: Sources, place: Culprit): boolean {
+  const node = functionNear(sources, place)?.node
+  return (
+    node !== undefined &&
+    [...nodesIn(node)].some((each) =>
+      each.type === 'CallExpression'
+        ? /^(delete|remove|destroy|splice)$/.test(calledBy(each).name)
+        : each.type === 'UnaryExpression' && each.operator === 'delete',
+    )
+  )
+}
+
+function findSetter(lead: Lead, group: readonly Timer[], sources: Sources): Culprit | undefined {
   const own = placeOf(lead.of.graph, group[0]!.callback)
-  if (own?.package === null) return whereGiven(readSource, own, SETS)
+  const sets = ({ name }: Called): boolean => SETS.test(name)
+  if (own?.package === null) return whereGiven(sources, own, sets)
   // A package sets it: which of the program's calls leads there is asked of all that packages do.
   if (own) return own
   const sleeps = group[0]!.source === 'sleep'
@@ -224,13 +242,16 @@ function findSetter(lead: Lead, group: readonly Timer[], readSource: Parameters<
     group.slice(0, 1).map(({ node }) => node),
     { waiting: sleeps },
   )
-  if (sleeps && from[0]?.package === null) {
-    const lines = { from: from[0].line, to: endOf(readSource, from[0]) }
-    const found = findLine(readSource, [from[0].url], new RegExp(`await\\s+[\\w$.]*(?:${SETS})\\s*\\(`), lines)
-    if (found) return { ...found, function: from[0].function }
-  }
   const place: Culprit | undefined = from.find((each) => each.package === null) ?? from[0]
-  return place && whereGiven(readSource, place, `[\\w$.]*(?:${SETS}|new\\s+[\\w$.]+)`)
+  const waiter = sleeps && place?.package === null ? functionNear(sources, place)?.node : undefined
+  const sleep =
+    waiter &&
+    callsIn(sources, place!.url).find(
+      (call) =>
+        call.node && contains(waiter, call.node) && parentOf(call.node)?.type === 'AwaitExpression' && sets(call),
+    )
+  if (sleep) return { ...placeOfCall(sources, place!.url, sleep), function: place!.function }
+  return place && whereGiven(sources, place, (call) => call.isNew || sets(call))
 }
 
 /** How long until the first one fires. What was set last was set about when the snapshot was taken. */

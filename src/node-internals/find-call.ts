@@ -1,12 +1,11 @@
 // Where the source calls one of Node's public functions: the statement to blame for what that keeps.
 
 import { builtinModules } from 'node:module'
-import type { AnyNode } from 'acorn'
 import type { AllocationStack } from '../analysis/allocations.ts'
-import type { AppModule, Call, Sources } from '../analysis/app-modules.ts'
-import { type Block, blockFrom, offsetOf, placeOf } from '../analysis/source-outline.ts'
 import type { SourceLocation } from '../graph/locations.ts'
-import { nodesIn } from '../source/syntax-tree.ts'
+import type { AppModule, Call, Sources } from '../source/app-modules.ts'
+import { calledBy } from '../source/calls.ts'
+import { type Block, blockFrom, offsetOf, placeOf } from '../source/source-outline.ts'
 import { packageOf } from '../support/sources.ts'
 
 export interface Wanted {
@@ -101,36 +100,16 @@ function weigh({ url, outline }: AppModule, { near, allocations = [] }: Wanted):
   return weights
 }
 
-function isCallOf(module: AppModule, { names, isNew }: Call, wanted: string): boolean {
+function isCallOf(module: AppModule, { names, isNew, node }: Call, wanted: string): boolean {
   const parts = wanted.replace(/^new /, '').split('.')
-  const last = names.at(-1)!
-  const called = names.length === 1 ? (importedAs(module).get(last) ?? last) : last
-  if (wanted.startsWith('new ') !== isNew || called !== parts.at(-1)) return false
-  if (parts.length === 1) return names.length === 1
+  const { name, root, from } = node ? calledBy(node) : { name: names.at(-1), root: 'value', from: undefined }
+  if (wanted.startsWith('new ') !== isNew || name !== parts.at(-1)) return false
+  if (parts.length === 1) return names.length === 1 && root !== 'declared'
+  if (from === `node:${parts[0]}`) return true
   if (parts[0] === '*') return names.length > 1
   if (builtinModules.includes(parts[0]!) && names.some((name) => module.origins.get(name)?.has(`node:${parts[0]}`)))
     return true
-  return names.slice(0, -1).some((name) => (importedAs(module).get(name) ?? name) === parts.at(-2))
-}
-
-const renamed = new WeakMap<AppModule, ReadonlyMap<string, string>>()
-
-/** By a name that a module imports something under, or takes out of something: the name that it has where it comes from. */
-function importedAs(module: AppModule): ReadonlyMap<string, string> {
-  const known = renamed.get(module)
-  if (known) return known
-  const names = new Map<string, string>()
-  const add = (from: AnyNode, to: AnyNode): void => {
-    if (from.type === 'Identifier' && to.type === 'Identifier') names.set(to.name, from.name)
-  }
-  for (const node of module.tree ? nodesIn(module.tree.program) : []) {
-    if (node.type === 'ImportSpecifier') add(node.imported, node.local)
-    else if (node.type === 'VariableDeclarator' && node.id.type === 'ObjectPattern') {
-      for (const each of node.id.properties) if (each.type === 'Property') add(each.key, each.value)
-    }
-  }
-  renamed.set(module, names)
-  return names
+  return (node ? calledBy(node).names : names).slice(0, -1).includes(parts.at(-2)!)
 }
 
 /** Scripts of packages that are read at most. */

@@ -1,8 +1,9 @@
 // What a program does to keep a collection small: a bound on its size, or a lifetime of what is in it, as the source proves it.
 
 import type { AnyNode, BinaryExpression } from 'acorn'
+import { initialOf, nameOfMember, textOf } from './expressions.ts'
 import { type Guard, type Reach, reachOf } from './reach.ts'
-import { initialOf, nameOfMember, type Operation, type Storage, type Trees, textOf } from './storage.ts'
+import type { Operation, Storage, Trees } from './storage.ts'
 import { bindingOf, type CallNode, nodesIn, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
 
 /** The value of a number that goes by a name near the collection, as the heap has it. */

@@ -2,9 +2,17 @@
 
 import { builtinModules } from 'node:module'
 import type { AnyNode, CallExpression, Pattern } from 'acorn'
-import { nodeModule } from '../analysis/origins.ts'
-import { type Block, blockAt, type Outline } from '../analysis/source-outline.ts'
-import { childrenOf, type FunctionNode, isFunctionNode, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
+import { nodeModule } from './origins.ts'
+import { type Block, blockAt, type Outline } from './source-outline.ts'
+import {
+  type CallNode,
+  childrenOf,
+  type FunctionNode,
+  isFunctionNode,
+  parentOf,
+  plain,
+  type SyntaxTree,
+} from './syntax-tree.ts'
 
 /** `await redis.set(key, value)`: a call in the source. */
 export interface Call {
@@ -12,13 +20,12 @@ export interface Call {
   readonly names: readonly string[]
   /** Offset of the last name. */
   readonly at: number
-  /** Offsets of its parentheses. */
-  readonly from: number
-  readonly to: number
   readonly isNew: boolean
   readonly isAwaited: boolean
   /** The innermost function or class that it stands in. */
   readonly block: Block | undefined
+  /** Undefined where the source does not parse. */
+  readonly node?: CallNode
 }
 
 export interface Origins {
@@ -31,32 +38,12 @@ export interface Origins {
 /** Names of one chain of calls that are kept. */
 const MOST_NAMES = 12
 
-/** Functions and classes by where they begin and end, and the text without comments and the insides of strings. */
+/** Functions and classes by where they begin and end. */
 export function outlineOf(tree: SyntaxTree): Outline {
   const { source } = tree
-  const code = withoutText(tree)
   const lines = [0]
   for (let at = source.indexOf('\n'); at >= 0; at = source.indexOf('\n', at + 1)) lines.push(at + 1)
-  return { source, code, blocks: blocksOf(tree), lines, ...bracketsIn(code) }
-}
-
-function withoutText({ source, comments, literals }: SyntaxTree): string {
-  const ranges: { from: number; to: number }[] = []
-  for (let i = 0; i < comments.length; i += 2) ranges.push({ from: comments[i]!, to: comments[i + 1]! })
-  for (const node of literals) {
-    if (node.type === 'TemplateLiteral') for (const { start, end } of node.quasis) ranges.push({ from: start, to: end })
-    else ranges.push({ from: node.start + 1, to: node.end - 1 })
-  }
-  ranges.sort((a, b) => a.from - b.from)
-  const parts: string[] = []
-  let copied = 0
-  for (const { from, to } of ranges) {
-    if (from < copied) continue
-    parts.push(source.slice(copied, from), source.slice(from, to).replace(/[^\n]/g, ' '))
-    copied = Math.max(copied, to)
-  }
-  parts.push(source.slice(copied))
-  return parts.join('')
+  return { source, blocks: blocksOf(tree), lines }
 }
 
 function blocksOf({ source, functions, classes }: SyntaxTree): Block[] {
@@ -91,38 +78,16 @@ export function startOf(source: string, node: FunctionNode): number {
   return Math.max(node.start, source.indexOf('(', node.id?.end ?? node.start))
 }
 
-function bracketsIn(code: string): Pick<Outline, 'opened' | 'closed'> {
-  const opened = new Map<number, number>()
-  const closed = new Map<number, number>()
-  const open: number[] = []
-  const bracket = /[([\])]/g
-  for (let found = bracket.exec(code); found; found = bracket.exec(code)) {
-    if (found[0] === '(' || found[0] === '[') open.push(found.index)
-    else {
-      const from = open.pop()
-      if (from === undefined) continue
-      opened.set(found.index, from)
-      closed.set(from, found.index)
-    }
-  }
-  return { opened, closed }
-}
-
-/** All calls, in the order of their parentheses. */
+/** All calls, in the order of their names. */
 export function callsIn(tree: SyntaxTree, outline: Outline): Call[] {
-  const { code } = outline
-  const calls: Call[] = []
-  for (const node of tree.calls) {
-    const isImport = node.type === 'ImportExpression'
-    const chain = isImport ? { names: ['import'], at: node.start } : namesOf(node.callee)
-    if (!chain) continue
-    const open = code.indexOf('(', isImport ? node.start : node.callee.end)
-    const from = open >= 0 && open < node.end ? open : node.end
-    const to = open >= 0 && open < node.end ? node.end - 1 : node.end
+  const calls = tree.calls.flatMap((node): Call[] => {
+    const chain = node.type === 'ImportExpression' ? { names: ['import'], at: node.start } : namesOf(node.callee)
+    if (!chain) return []
+    const isNew = node.type === 'NewExpression'
     const isAwaited = parentOf(node)?.type === 'AwaitExpression'
-    calls.push({ ...chain, from, to, isNew: node.type === 'NewExpression', isAwaited, block: blockAt(outline, from) })
-  }
-  return calls.sort((a, b) => a.from - b.from)
+    return [{ ...chain, isNew, isAwaited, block: blockAt(outline, chain.at), node }]
+  })
+  return calls.sort((a, b) => a.at - b.at)
 }
 
 /** The names that a call's callee, or a value, is written with: those of calls inside are among them. */

@@ -1,9 +1,9 @@
 // What a source calls variables, functions and classes that a minifier has given other names, as the script's map says.
 
 import type { AnyNode, Class, Identifier } from 'acorn'
-import type { Sources } from '../analysis/app-modules.ts'
-import { offsetOf, placeOf } from '../analysis/source-outline.ts'
 import type { ScriptPlace, ScriptSources } from '../support/script-sources.ts'
+import type { Sources } from './app-modules.ts'
+import { offsetOf, placeOf } from './source-outline.ts'
 import {
   type Binding,
   bindingOf,

@@ -3,12 +3,6 @@
 import { tsPlugin } from '@sveltejs/acorn-typescript'
 import { Parser, type Program } from 'acorn'
 
-export interface Parsed {
-  readonly program: Program
-  /** Offsets in pairs: where each comment begins and ends. */
-  readonly comments: readonly number[]
-}
-
 /** A tree takes some 25 bytes for each character, so of more than this none is made. */
 const MOST_CHARACTERS = 24 << 20
 
@@ -20,7 +14,7 @@ const PARSERS = {
 }
 
 /** The tree of a module or script; undefined for a text that is neither. Offsets count UTF-16 units, as in the text. */
-export function parse(text: string, url: string): Parsed | undefined {
+export function parse(text: string, url: string): Program | undefined {
   if (text.length > MOST_CHARACTERS || isDeep(text)) return undefined
   const [, typed, x] = /\.[cm]?(t|j)s(x?)(?:[?#].*)?$/is.exec(url) ?? []
   // A `.ts` file may hold what a tool compiled it to, and a `.js` file may have types: both are tried.
@@ -56,19 +50,16 @@ function isDeep(text: string): boolean {
 const PLAIN = ['javascript', 'typescript'] as const
 const TYPED = ['typescript', 'javascript'] as const
 
-function attempt(text: string, parser: keyof typeof PARSERS, sourceType: 'module' | 'script'): Parsed | undefined {
-  const comments: number[] = []
+function attempt(text: string, parser: keyof typeof PARSERS, sourceType: 'module' | 'script'): Program | undefined {
   try {
-    const program = PARSERS[parser].parse(text, {
+    return PARSERS[parser].parse(text, {
       ecmaVersion: 'latest',
       sourceType,
       allowHashBang: true,
       // A CommonJS module is the body of a function.
       allowReturnOutsideFunction: true,
       allowAwaitOutsideFunction: true,
-      onComment: (_isBlock, _text, start, end) => comments.push(start, end),
     })
-    return { program, comments }
   } catch {
     // It is of another kind, or nested more deeply than the stack allows.
     return undefined

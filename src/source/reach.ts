@@ -1,7 +1,9 @@
 // When a statement is run: under which conditions, after which time, and whether only when the program ends.
 
 import type { AnyNode, CallExpression, NewExpression } from 'acorn'
-import { isLoop, nameOfMember, type Trees, textOf, usesOf } from './storage.ts'
+import { calledBy, isInLoop } from './calls.ts'
+import { nameOfMember, usesOf } from './expressions.ts'
+import type { Trees } from './storage.ts'
 import { type FunctionNode, functionAround, outermost, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
 
 /** A condition that holds, or does not, where a statement is run. */
@@ -28,7 +30,6 @@ export interface Reach {
 }
 
 const ENDINGS = /^(SIG[A-Z0-9]+|exit|beforeExit|disconnect|shutdown|message:shutdown)$/
-const TIMERS = /^(?:globalThis\.|timers\.|window\.)?(setTimeout|setInterval)$/
 /** Calls that lead to a statement, one inside another; and ways that are followed. */
 const MOST = { depth: 6, ways: 60 }
 
@@ -54,9 +55,8 @@ export function reachOf(trees: Trees, tree: SyntaxTree, node: AnyNode): Reach {
       if (!call) end('work')
       else if (isCalled || call.type === 'NewExpression') follow(user, call, way, depth + 1, isAgain)
       else {
-        const callee = textOf(user, call.callee)
-        const timer = TIMERS.exec(callee)?.[1]
-        if (timer) {
+        const { name: timer, root, from } = calledBy(call)
+        if (/^set(Timeout|Interval)$/.test(timer) && (root === 'global' || from === 'node:timers')) {
           const node = call.arguments[1]
           const timed = {
             guards: way.guards,
@@ -105,8 +105,8 @@ function handovers(trees: Trees, tree: SyntaxTree, node: FunctionNode): Handover
     return usesOfNamed(trees, tree, holder.id.name).map((each) => ({ ...each, call: undefined, isCalled: false }))
   }
   const own = usesOf(node, tree).map((use) => ({ tree, use }))
-  const name = nameOf(node)
-  const elsewhere = name === undefined ? [] : usesOfNamed(trees, tree, name)
+  const name = nameOf(node)?.replace(/^.*\./, '')
+  const elsewhere = name === undefined || name.startsWith('#') ? [] : usesOfNamed(trees, tree, name)
   const uses = [...own, ...elsewhere].filter(({ use }) => !isExport(use))
   if (uses.length === 0 && !name && parent?.type !== 'MethodDefinition')
     return [{ tree, call: undefined, isCalled: false }]
@@ -143,17 +143,28 @@ function rootOf(node: AnyNode): string {
   return at.type === 'Identifier' ? at.name : ''
 }
 
-function nameOf(node: FunctionNode): string | undefined {
+/** What a function is called: by its own name, or by that of what it is put into; `Job.end` of `Job.prototype.end`. */
+export function nameOf(node: FunctionNode): string | undefined {
   if (node.type !== 'ArrowFunctionExpression' && node.id) return node.id.name
-  const parent = parentOf(node)
+  // esbuild keeps names by a call: `const wait = __name((signal) => {…}, "wait")`.
+  const call = parentOf(node)
+  const isWrapped =
+    call?.type === 'CallExpression' && call.callee.type === 'Identifier' && call.callee.name === '__name'
+  const parent = isWrapped ? parentOf(call) : call
   if (parent?.type === 'VariableDeclarator' && parent.id.type === 'Identifier') return parent.id.name
-  const key =
+  if (parent?.type === 'AssignmentExpression' || parent?.type === 'AssignmentPattern') {
+    if (parent.left.type === 'Identifier') return parent.left.name
+    if (parent.left.type !== 'MemberExpression') return undefined
+    const { object } = parent.left
+    const isMethod = object.type === 'MemberExpression' && nameOfMember(object) === 'prototype'
+    const owner = isMethod && object.object.type === 'Identifier' ? `${object.object.name}.` : ''
+    const name = nameOfMember(parent.left)
+    return name && owner + name
+  }
+  const isKeyed =
     parent?.type === 'MethodDefinition' || parent?.type === 'Property' || parent?.type === 'PropertyDefinition'
-      ? parent.key
-      : parent?.type === 'AssignmentExpression' && parent.left.type === 'MemberExpression'
-        ? parent.left.property
-        : undefined
-  return key?.type === 'Identifier' ? key.name : undefined
+  const key = isKeyed ? parent.key : undefined
+  return key?.type === 'Identifier' ? key.name : key?.type === 'PrivateIdentifier' ? `#${key.name}` : undefined
 }
 
 /** Uses in other modules: by an import of the name, or as a member that is called so. */
@@ -201,10 +212,4 @@ function leaves(statement: AnyNode): boolean {
     last?.type === 'ContinueStatement' ||
     last?.type === 'BreakStatement'
   )
-}
-
-/** Whether a node is in a loop of the function that it stands in. */
-function isInLoop(node: AnyNode, maker: FunctionNode | undefined): boolean {
-  for (let at = parentOf(node); at && at !== maker; at = parentOf(at)) if (isLoop(at)) return true
-  return false
 }

@@ -1,6 +1,18 @@
 // Finds the expressions of a program that mean one collection, under whatever name, and what is done with it.
 
-import type { AnyNode, AssignmentExpression, CallExpression, Class, Identifier, MemberExpression, Pattern } from 'acorn'
+import type { AnyNode, AssignmentExpression, CallExpression, Class, MemberExpression, Pattern } from 'acorn'
+import {
+  callsTo,
+  commonExport,
+  defaultExport,
+  functionBehind,
+  initialOf,
+  isInConstructor,
+  methodsNamed,
+  nameOfMember,
+  requiredBy,
+  textOf,
+} from './expressions.ts'
 import {
   type Binding,
   bindingOf,
@@ -15,6 +27,7 @@ import {
   plain,
   type SyntaxTree,
 } from './syntax-tree.ts'
+import { isChainOf, isNothing, isSetUp, modulus, shortens, valuesBeside } from './values.ts'
 
 /** How the program reaches a collection, as the heap tells it. */
 export interface StoragePath {
@@ -518,18 +531,6 @@ class Search {
 
 const GLOBAL = /^(globalThis|global|self|window|module|exports|process)$/
 
-/** The name behind a dot, or in brackets if it is a text; undefined for one that is computed. */
-export function nameOfMember({ property, computed }: MemberExpression): string | undefined {
-  if (property.type === 'PrivateIdentifier') return `#${property.name}`
-  if (!computed && property.type === 'Identifier') return property.name
-  return property.type === 'Literal' && typeof property.value === 'string' ? property.value : undefined
-}
-
-export const textOf = ({ source }: SyntaxTree, node: AnyNode): string => {
-  const inner = plain(node)
-  return source.slice(inner.start, inner.end)
-}
-
 /** Whether a class is the one of that name, or one that it extends. */
 function fitsClass(holder: Class, className: string | undefined, tree: SyntaxTree): boolean {
   const name = holder.id?.name
@@ -546,228 +547,3 @@ function fitsClass(holder: Class, className: string | undefined, tree: SyntaxTre
   }
   return false
 }
-
-/** What a variable is set to where it is declared. */
-export function initialOf({ declared, kind }: Binding): AnyNode | undefined {
-  const declarator = parentOf(declared)
-  return kind !== 'parameter' &&
-    declarator?.type === 'VariableDeclarator' &&
-    declarator.id === declared &&
-    declarator.init
-    ? plain(declarator.init)
-    : undefined
-}
-
-const isNothing = (node: AnyNode): boolean =>
-  (node.type === 'Literal' && node.value === null) ||
-  (node.type === 'Identifier' && node.name === 'undefined') ||
-  (node.type === 'UnaryExpression' && node.operator === 'void')
-
-/** `[]`, `{}`, `new Map()`, `''`, `Object.create(null)`: begins with nothing in it. */
-function isSetUp(value: AnyNode): boolean {
-  const node = plain(value)
-  switch (node.type) {
-    case 'ArrayExpression':
-      return node.elements.length === 0
-    case 'ObjectExpression':
-      return node.properties.every(
-        (each) => each.type === 'Property' && (isNothing(each.value) || each.value.type === 'Literal'),
-      )
-    case 'NewExpression':
-      return true
-    case 'Literal':
-      return node.value === '' || node.value === 0
-    case 'CallExpression':
-      return (
-        node.callee.type === 'MemberExpression' &&
-        node.callee.property.type === 'Identifier' &&
-        /^(create|alloc|of|from)$/.test(node.callee.property.name)
-      )
-    default:
-      return false
-  }
-}
-
-function isInConstructor(node: AnyNode): boolean {
-  const maker = functionAround(node)
-  if (!maker) return true
-  const method = parentOf(maker)
-  return method?.type === 'MethodDefinition' && method.kind === 'constructor'
-}
-
-/** The number in `i % SIZE`, also where `i` was computed so a line before. */
-function modulus(index: AnyNode, tree: SyntaxTree): AnyNode | undefined {
-  for (const node of nodesIn(index)) {
-    if (node.type === 'BinaryExpression' && (node.operator === '%' || node.operator === '&')) return node.right
-  }
-  const at = plain(index.type === 'UpdateExpression' ? index.argument : index)
-  const uses =
-    at.type === 'Identifier'
-      ? (bindingOf(at)?.references ?? [])
-      : at.type === 'MemberExpression' && nameOfMember(at) !== undefined
-        ? (tree.properties.get(nameOfMember(at)!) ?? []).map((key) => parentOf(key)!)
-        : []
-  for (const use of uses) {
-    const assignment = parentOf(use)
-    if (assignment?.type !== 'AssignmentExpression' || assignment.left !== use) continue
-    if (assignment.operator === '%=') return assignment.right
-    for (const node of nodesIn(assignment.right)) {
-      if (node.type === 'BinaryExpression' && node.operator === '%') return node.right
-    }
-  }
-  const initial = at.type === 'Identifier' && bindingOf(at) ? initialOf(bindingOf(at)!) : undefined
-  return initial?.type === 'BinaryExpression' && initial.operator === '%' ? initial.right : undefined
-}
-
-/** `it.filter(…)`, `it.slice(-100)`: with the number of what may stay, where it is told so. */
-function shortens(right: AnyNode, again: AnyNode): { limit: AnyNode | undefined } | undefined {
-  for (const node of nodesIn(right)) {
-    if (node.type !== 'CallExpression' || node.callee.type !== 'MemberExpression') continue
-    const name = nameOfMember(node.callee)
-    if (name === undefined || !/^(slice|filter|splice|subarray|substring|substr|toSpliced)$/.test(name)) continue
-    // `[...it.slice(0, i), value, ...it.slice(i)]` has all of it.
-    const whole = [...nodesIn(right)].filter(
-      (each) =>
-        each.type === 'CallExpression' && each.callee.type === 'MemberExpression' && nameOfMember(each.callee) === name,
-    ).length
-    if (!contains(node.callee.object, again) && !sameKind(node.callee.object, again)) continue
-    if (whole > 1) return undefined
-    const [first, second] = node.arguments
-    const negative = first?.type === 'UnaryExpression' && first.operator === '-' ? first.argument : undefined
-    return { limit: name === 'filter' ? undefined : (negative ?? second) }
-  }
-  return undefined
-}
-
-const contains = (outer: AnyNode, inner: AnyNode): boolean => inner.start >= outer.start && inner.end <= outer.end
-const sameKind = (a: AnyNode, b: AnyNode): boolean => a.type === b.type && a.end - a.start === b.end - b.start
-
-/** `it.next`, `it.next ?? null`: what comes behind it. */
-function isChainOf(right: AnyNode, again: AnyNode): boolean {
-  const at = right.type === 'LogicalExpression' ? plain(right.left) : right
-  return at.type === 'MemberExpression' && contains(at.object, again)
-}
-
-/** What stands beside the old value in a copy with more in it. */
-function valuesBeside(right: AnyNode, again: AnyNode): AnyNode[] {
-  const parts =
-    right.type === 'ArrayExpression'
-      ? right.elements
-      : right.type === 'CallExpression' || right.type === 'NewExpression'
-        ? right.arguments
-        : right.type === 'ObjectExpression'
-          ? right.properties
-          : [right]
-  return parts.filter((each): each is NonNullable<typeof each> => each !== null && !contains(each, again))
-}
-
-function functionBehind(binding: Binding): FunctionNode | undefined {
-  const parent = parentOf(binding.declared)
-  if (parent && isFunctionNode(parent) && parent.type !== 'ArrowFunctionExpression' && parent.id === binding.declared)
-    return parent
-  const value = initialOf(binding)
-  return value && isFunctionNode(value) ? value : undefined
-}
-
-function defaultExport({ program }: SyntaxTree): Binding | FunctionNode | undefined {
-  for (const node of program.body) {
-    if (node.type !== 'ExportDefaultDeclaration') continue
-    const { declaration } = node
-    if (isFunctionNode(declaration)) return declaration
-    if (declaration.type === 'Identifier') return bindingOf(declaration)
-  }
-  return undefined
-}
-
-/** What `require('…')` is called with. */
-const requiredBy = (node: AnyNode | undefined): string | undefined =>
-  node?.type === 'CallExpression' &&
-  node.callee.type === 'Identifier' &&
-  node.callee.name === 'require' &&
-  node.arguments[0]?.type === 'Literal'
-    ? String(node.arguments[0].value)
-    : undefined
-
-/** `module.exports = function …` */
-function commonExport(tree: SyntaxTree): FunctionNode | undefined {
-  for (const key of tree.properties.get('exports') ?? []) {
-    const member = parentOf(key)!
-    const assignment = parentOf(member)
-    if (assignment?.type === 'AssignmentExpression' && assignment.left === member) {
-      const found = functionIn(assignment.right)
-      if (found) return found
-    }
-  }
-  return undefined
-}
-
-/** A function that is written down, or that a variable stands for. */
-function functionIn(value: AnyNode): FunctionNode | undefined {
-  const node = plain(value)
-  if (isFunctionNode(node)) return node
-  const binding = node.type === 'Identifier' ? bindingOf(node) : undefined
-  return binding && functionBehind(binding)
-}
-
-/** Methods of classes, and functions in object literals or that are given to a property, that are called so. */
-export function methodsNamed(tree: SyntaxTree, name: string): FunctionNode[] {
-  return (tree.properties.get(name) ?? []).flatMap((key) => {
-    const parent = parentOf(key)!
-    const value =
-      parent.type === 'MemberExpression'
-        ? valueGiven(parent)
-        : (parent.type === 'MethodDefinition' || parent.type === 'Property' || parent.type === 'PropertyDefinition') &&
-            parent.key === key &&
-            parentOf(parent)?.type !== 'ObjectPattern'
-          ? parent.value
-          : undefined
-    const found = value && functionIn(value)
-    return found ? [found] : []
-  })
-}
-
-function valueGiven(member: MemberExpression): AnyNode | undefined {
-  const assignment = parentOf(member)
-  return assignment?.type === 'AssignmentExpression' && assignment.left === member ? assignment.right : undefined
-}
-
-/** The calls of a function in its own module, by its name. */
-export function callsTo(node: FunctionNode, tree: SyntaxTree): CallNode[] {
-  const uses = usesOf(node, tree)
-  return uses.flatMap((use): CallNode[] => {
-    const outer = outermost(use)
-    const call = parentOf(outer)
-    return (call?.type === 'CallExpression' || call?.type === 'NewExpression') && call.callee === outer ? [call] : []
-  })
-}
-
-/** Expressions in a function's own module that mean it: by its variable, or as a method by its name. */
-export function usesOf(node: FunctionNode, tree: SyntaxTree): AnyNode[] {
-  const parent = parentOf(node)
-  const id: Identifier | null | undefined =
-    node.type === 'ArrowFunctionExpression' || !node.id
-      ? parent?.type === 'VariableDeclarator' && parent.id.type === 'Identifier'
-        ? parent.id
-        : undefined
-      : node.id
-  if (id) return bindingOf(id)?.references ?? []
-  const key =
-    parent?.type === 'MethodDefinition' || parent?.type === 'PropertyDefinition' || parent?.type === 'Property'
-      ? parent.key
-      : parent?.type === 'AssignmentExpression' && parent.left.type === 'MemberExpression'
-        ? parent.left.property
-        : undefined
-  const name = key?.type === 'Identifier' ? key.name : key?.type === 'PrivateIdentifier' ? `#${key.name}` : undefined
-  if (name === undefined) return []
-  return (tree.properties.get(name) ?? []).flatMap((use) => {
-    const member = parentOf(use)!
-    return member.type === 'MemberExpression' && member.property === use && use !== key ? [member] : []
-  })
-}
-
-export const isLoop = (node: AnyNode): boolean =>
-  node.type === 'ForStatement' ||
-  node.type === 'ForOfStatement' ||
-  node.type === 'ForInStatement' ||
-  node.type === 'WhileStatement' ||
-  node.type === 'DoWhileStatement'

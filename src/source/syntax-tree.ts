@@ -13,7 +13,7 @@ import type {
   NewExpression,
   Program,
 } from 'acorn'
-import { type Parsed, parse } from './parse.ts'
+import { parse } from './parse.ts'
 
 export type FunctionNode =
   | FunctionDeclaration
@@ -52,10 +52,6 @@ export interface SyntaxTree {
   readonly properties: ReadonlyMap<string, readonly AnyNode[]>
   /** By name: all bindings called so. */
   readonly bindings: ReadonlyMap<string, readonly Binding[]>
-  /** Strings, templates and regular expressions. */
-  readonly literals: readonly AnyNode[]
-  /** Offsets in pairs: where each comment begins and ends. */
-  readonly comments: readonly number[]
 }
 
 interface Links {
@@ -243,8 +239,8 @@ function pushChildren(node: AnyNode, waiting: AnyNode[]): number {
 
 /** Parses and links a source; undefined for a text that is no JavaScript and no TypeScript. Linear in its length. */
 export function readSyntax(source: string, url: string): SyntaxTree | undefined {
-  const parsed = parse(source, url)
-  return parsed && new Linker(url, source, parsed).link()
+  const program = parse(source, url)
+  return program && new Linker(url, source, program).link()
 }
 
 class Linker {
@@ -255,19 +251,18 @@ class Linker {
   readonly #bindings = new Map<string, Binding[]>()
   /** Identifiers that mean a variable, and where. */
   readonly #uses: Identifier[] = []
-  readonly #literals: AnyNode[] = []
   readonly #url: string
   readonly #source: string
-  readonly #parsed: Parsed
+  readonly #program: Program
 
-  constructor(url: string, source: string, parsed: Parsed) {
+  constructor(url: string, source: string, program: Program) {
     this.#url = url
     this.#source = source
-    this.#parsed = parsed
+    this.#program = program
   }
 
   link(): SyntaxTree {
-    const { program, comments } = this.#parsed
+    const program = this.#program
     const moduleScope: Scope = { kind: 'module', node: program, outer: undefined, bindings: new Map() }
     ;(program as Links).scope = moduleScope
     const waiting: AnyNode[] = [program]
@@ -293,8 +288,6 @@ class Linker {
       calls: this.#calls,
       properties: this.#properties,
       bindings: this.#bindings,
-      literals: this.#literals,
-      comments,
     }
   }
 
@@ -307,11 +300,7 @@ class Linker {
       case 'PrivateIdentifier':
         this.#property(`#${node.name}`, node)
         return scope
-      case 'TemplateLiteral':
-        this.#literals.push(node)
-        return scope
       case 'Literal': {
-        if (typeof node.value === 'string' || node.regex) this.#literals.push(node)
         const around = parentOf(node)
         if (typeof node.value === 'string' && around?.type === 'MemberExpression' && around.property === node)
           this.#property(node.value, node)

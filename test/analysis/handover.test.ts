@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Sources } from '../../src/analysis/app-modules.ts'
 import { classAt, findHandover } from '../../src/analysis/handover.ts'
+import { Sources } from '../../src/source/app-modules.ts'
 
 const LISTENS = { verbs: /^(on|once|addEventListener)$/ }
 const QUEUE = `export class Queue {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { Sources } from '../../src/analysis/app-modules.ts'
 import type { Clues, Via } from '../../src/analysis/clues.ts'
 import { rankPackageCalls } from '../../src/analysis/package-calls.ts'
+import { Sources } from '../../src/source/app-modules.ts'
 
 const URL = 'file:///app/server.mjs'
 const VIA: Via = { packages: new Map([['queue', 1]]), functions: [], given: undefined, makesOne: false }

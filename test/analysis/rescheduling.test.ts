@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Sources } from '../../src/analysis/app-modules.ts'
 import { findRescheduling, findWaiting } from '../../src/analysis/rescheduling.ts'
+import { Sources } from '../../src/source/app-modules.ts'
 
 const URL = 'file:///app/main.mjs'
 

@@ -60,3 +60,12 @@ test('objects of which a function is only a part are a collection', async () => 
   ])
   expect(finding!.pattern).toBe('growing-collection')
 })
+
+test('a comment, a string, a property and a variable of its own that are called so are no use of it', async () => {
+  const source = `keep(${'\n'.repeat(9)}    () => { // rows
+    const { rows: many } = file
+    return ['rows', many, file.rows].map((rows) => rows)
+  })\n`
+  const [finding] = await findLeaksIn([kept('finished')], source)
+  expect(finding).toMatchObject({ pattern: 'closure-retention', evidence: { usesVariable: false } })
+})

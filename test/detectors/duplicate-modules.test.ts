@@ -52,3 +52,25 @@ test('ever new files that are required', async () => {
   const [finding] = await findLeaksIn([required((i) => `/app/lib/${i}.cjs`)])
   expect(finding).toMatchObject({ pattern: 'duplicate-modules', evidence: { module: null } })
 })
+
+test('what is loaded under a name that was put together before, and by a require of its own', async () => {
+  const imports = [
+    '// await import("./rules.mjs?at=" + now)',
+    'async function load() {',
+    "  const name = './rules.mjs?at=' + now",
+    '  return import(',
+    '    name)',
+    '}',
+  ].join('\n')
+  const [first] = await findLeaksIn([imported((i) => `file:///app/rules.mjs?at=${i}`)], imports)
+  expect(first).toMatchObject({ pattern: 'duplicate-modules', culprit: { line: 4 } })
+  const requires = [
+    "import { createRequire } from 'node:module'",
+    'const load = createRequire(import.meta.url)',
+    "load('./tariff.cjs')",
+    'delete load.cache[name]',
+    "load('./tariff.cjs')",
+  ].join('\n')
+  const [second] = await findLeaksIn([required(() => '/app/tariff.cjs')], requires)
+  expect(second).toMatchObject({ pattern: 'duplicate-modules', culprit: { line: 5 } })
+})

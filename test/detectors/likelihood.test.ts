@@ -97,6 +97,7 @@ describe('a lifetime that the source proves', () => {
   // 50 come in each of two intervals of 8 s, so that 150 are what came in some 24 s.
   it.each([
     ['a timer for each', 'setTimeout(() => sessions.delete(s.id), TTL)'],
+    ['a timer under another name', 'const later = globalThis.setTimeout\n  later(() => sessions.delete(s.id), TTL)'],
     [
       'a sweep',
       'setInterval(() => { for (const [id, s] of sessions) if (Date.now() - s.at > TTL) sessions.delete(id) }, 1000)',

@@ -191,3 +191,29 @@ test('a chain of listeners by event, as event targets have it that are none of N
     evidence: { kind: 'event target', emitter: 'shutdown.events', events: ['abort'], listenersAdded: 120 },
   })
 })
+
+/** The line that is named of listeners the first of which begins in line 10. */
+async function lineOf(before: string, line10: string, after: string): Promise<number | undefined> {
+  const source = [...before.split('\n'), ...Array<string>(9).fill('')].slice(0, 9).concat(line10, after).join('\n')
+  const draw = (d: Drawing, step: number) =>
+    emitter(d, {
+      trade: d.array(
+        'listeners',
+        times(60 * (step + 1), (i) => listener(d, i)),
+      ),
+    })
+  const [finding] = await findLeaksIn([draw], source)
+  return finding?.culprit?.line
+}
+
+test('the line is a call that has the function, rather than one that looks like it', async () => {
+  const declared = '  const onTrade = () => {}'
+  expect(await lineOf("// exchange.on('trade', onTrade)", declared, "  exchange.on('trade', onTrade)")).toBe(11)
+  expect(
+    await lineOf('log("exchange.on(onTrade)")', declared, "  exchange\n    .on(\n      'trade',\n      onTrade)"),
+  ).toBe(12)
+  expect(
+    await lineOf("function f(onTrade) {\n  x.on('trade', onTrade)\n}", declared, "  exchange.on('trade', onTrade)"),
+  ).toBe(11)
+  expect(await lineOf('const { on: listen } = exchange', declared, "  listen('trade', onTrade)")).toBe(11)
+})

@@ -53,3 +53,20 @@ test('a memory that has the size it needs is none', async () => {
   const sizes = [1_000_000, 2_000_000, 2_000_000]
   expect(await findLeaksIn([(d, step) => void d.variable('memory', d.memory('memory', sizes[step]!))])).toEqual([])
 })
+
+test('the line that allocates may be in a function, and what is put by another name', async () => {
+  const source = [
+    '// pages.push(Buffer.alloc(65536))',
+    'const pages = []',
+    'function blank(size) {',
+    '  return Buffer',
+    '    .alloc(size)',
+    '}',
+    'function next() {',
+    '  const all = pages',
+    '  all.push({ memory: blank(65536) })',
+    '}',
+  ].join('\n')
+  const [finding] = await findLeaksIn([(d, step) => pages(d, 5 * (step + 1), 65_536)], source)
+  expect(finding).toMatchObject({ pattern: 'off-heap-growth', culprit: { line: 5 } })
+})

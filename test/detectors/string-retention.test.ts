@@ -93,3 +93,29 @@ test('many texts of a few parts are lines of a log', async () => {
   ])
   expect(finding!.pattern).not.toBe('string-retention')
 })
+
+test('the line that makes a text longer, by whatever name, and none that only looks so', async () => {
+  const source = [
+    'class Call {',
+    '  // this.transcript += word',
+    '  heard(word) {',
+    "    log('this.transcript += word')",
+    '    if (this.transcript === word) return',
+    '    this',
+    '      .transcript = this.transcript + word',
+    '  }',
+    '}',
+  ].join('\n')
+  const [finding] = await findLeaksIn(
+    [
+      (d, step) => {
+        let text = d.text('beginning', 'so ')
+        for (let i = 0; i < 300 * (step + 1); i++)
+          text = d.concatenation(`rope ${i}`, text, d.text(`word ${i}`, `${i} `))
+        d.variable('call', d.object('call', 'Call', { transcript: text }))
+      },
+    ],
+    source,
+  )
+  expect(finding).toMatchObject({ pattern: 'string-retention', culprit: { line: 6 } })
+})

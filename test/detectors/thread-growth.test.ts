@@ -35,3 +35,19 @@ test('steps are measured by how long they took: to look at many threads takes ti
   const [finding] = await findLeaksIn([few], '', undefined, [0, 8, 48])
   expect(finding).toMatchObject({ pattern: 'thread-growth', evidence: { threadsStarted: 30, workers: [3, 8, 33] } })
 })
+
+test('a thread that goes by another name is one, what only looks like one is none', async () => {
+  const source = [
+    "import { Worker as Thread } from 'node:worker_threads'",
+    "const HELP = 'keep a few of them, instead of new Worker(url)'",
+    '// as in new Worker(url)',
+    'class Worker {}',
+    'const seen = () => new Worker(HELP)',
+    'function start(task) {',
+    '  return new Thread(',
+    '    url)',
+    '}',
+  ].join('\n')
+  const [finding] = await findLeaksIn([(d, step) => threads(d, 3 + 6 * step)], source)
+  expect(finding).toMatchObject({ pattern: 'thread-growth', culprit: { line: 7 } })
+})

@@ -141,6 +141,22 @@ test('timers that Node sets for objects that are closed are told with what they 
 test('timers that come to little before they fire, or that take something out then, are less sure', async () => {
   const sure = (await findTimers({}))[0]!.confidence
   expect((await findTimers({ delayMs: 30_000 }))[0]!.confidence).toBeLessThan(sure)
-  const source = `${'\n'.repeat(9)}    () => { orders.delete(id) }, 5)\n`
+  const source = `setTimeout(${'\n'.repeat(9)}    () => { orders.delete(id) }, 5)\n`
   expect((await findTimers({}, source))[0]!.confidence).toBeLessThan(sure)
+})
+
+test('the line sets the timer, by whatever name, and none that only looks so', async () => {
+  const source = [
+    "import { setTimeout as later } from 'node:timers'",
+    "import { setTimeout as sleep } from 'node:timers/promises'",
+    '// setTimeout(giveUp, 600_000)',
+    'const HELP = "setTimeout(giveUp)"',
+    'function wait(giveUp) { return sleep(1, giveUp) }',
+    ...['', '', '', ''],
+    '    const giveUp = () => { orders.remove }',
+    '  later(',
+    '    giveUp, 600_000)',
+  ].join('\n')
+  const [finding] = await findTimers({}, source)
+  expect(finding).toMatchObject({ pattern: 'unbounded-timers', culprit: { line: 11 } })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Sources } from '../../src/analysis/app-modules.ts'
 import { findCall, findPackagesCall, modulesWith } from '../../src/node-internals/find-call.ts'
+import { Sources } from '../../src/source/app-modules.ts'
 
 const APP = 'file:///app/main.mjs'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { Sources } from '../../src/analysis/app-modules.ts'
+import { Sources } from '../../src/source/app-modules.ts'
 import { findUpkeep } from '../../src/source/limits.ts'
 import { findStorage, type StoragePath, type StoredName } from '../../src/source/storage.ts'
 

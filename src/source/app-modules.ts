@@ -1,14 +1,13 @@
 // The program's own modules as text: the calls that they make, and where the names in them come from.
 
-import type { SourceLocation } from '../graph/locations.ts'
-import { type Call, callsIn, type Origins, originsIn, outlineOf, packageNamed, startOf } from '../source/module.ts'
-import type { Trees } from '../source/storage.ts'
-import { type FunctionNode, readSyntax, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { ReadSource } from '../support/sources.ts'
+import { type Call, callsIn, type Origins, originsIn, outlineOf, packageNamed, startOf } from './module.ts'
 import { isOwn } from './origins.ts'
-import { blockAt, type Outline, offsetOf, outlineSource } from './source-outline.ts'
+import { blockAt, blockFrom, type Outline, offsetOf, outlineSource, type TextOutline } from './source-outline.ts'
+import type { Trees } from './storage.ts'
+import { type FunctionNode, readSyntax, type SyntaxTree } from './syntax-tree.ts'
 
-export type { Call } from '../source/module.ts'
+export type { Call } from './module.ts'
 
 export interface AppModule extends Origins {
   readonly url: string
@@ -55,13 +54,13 @@ function resolvePath(specifier: string, from: string): string {
 /** The function that V8 tells such a place of, in the tree of its script; no node where no function begins there. */
 export function functionAt(
   sources: Sources,
-  { url, line, column }: SourceLocation,
+  { url, line, column }: { readonly url: string; readonly line: number; readonly column: number },
 ): { readonly tree: SyntaxTree; readonly node: FunctionNode | undefined } | undefined {
   const tree = sources.tree(url)
   const outline = tree && sources.outline(url)
   if (!tree || !outline) return undefined
-  const at = offsetOf(outline, line, column)
-  return { tree, node: tree.functions.find((node) => startOf(tree.source, node) === at) }
+  const start = blockFrom(outline, offsetOf(outline, line, column))?.start
+  return { tree, node: tree.functions.find((node) => startOf(tree.source, node) === start) }
 }
 
 /** Sources and what was read out of them, so that each is read once however many suspects ask for it. */
@@ -70,7 +69,7 @@ export class Sources {
   readonly #sources = new Map<string, string | undefined>()
   readonly #modules = new Map<string, AppModule | undefined>()
   readonly #trees = new Map<string, SyntaxTree | undefined>()
-  readonly #outlines = new Map<string, Outline | undefined>()
+  readonly #outlines = new Map<string, Outline | TextOutline | undefined>()
   #bytes = 0
 
   constructor(readSource: ReadSource) {
@@ -86,7 +85,7 @@ export class Sources {
     return tree
   }
 
-  outline(url: string): Outline | undefined {
+  outline(url: string): Outline | TextOutline | undefined {
     if (this.#outlines.has(url)) return this.#outlines.get(url)
     const source = this.#read(url)
     const tree = this.tree(url)
@@ -101,8 +100,9 @@ export class Sources {
     const outline = this.outline(url)
     const module = outline && {
       ...{ url, tree, outline },
-      calls: tree ? callsIn(tree, outline) : findCalls(outline),
-      ...(tree ? originsIn(tree) : findOrigins(outline)),
+      ...('code' in outline
+        ? { calls: findCalls(outline), ...findOrigins(outline) }
+        : { calls: callsIn(tree!, outline), ...originsIn(tree!) }),
     }
     this.#modules.set(url, module)
     return module
@@ -141,14 +141,14 @@ export class Sources {
   }
 }
 
-function findCalls(outline: Outline): Call[] {
-  const { code, closed } = outline
+function findCalls(outline: TextOutline): Call[] {
+  const { code } = outline
   const starts = new Set(outline.blocks.map(({ start }) => start))
   const calls: Call[] = []
   for (let from = code.indexOf('('); from >= 0 && calls.length < MAX.calls; from = code.indexOf('(', from + 1)) {
     // The parameters of a function look like the arguments of a call.
     const call = starts.has(from) ? undefined : readCallee(outline, from)
-    if (call) calls.push({ ...call, from, to: closed.get(from) ?? from, block: blockAt(outline, from) })
+    if (call) calls.push({ ...call, block: blockAt(outline, from) })
   }
   return calls
 }
@@ -157,7 +157,7 @@ const isBlank = (char: string | undefined): boolean => char !== undefined && /\s
 const isWord = (char: string | undefined): boolean => char !== undefined && /[\p{ID_Continue}$#]/u.test(char)
 
 /** Reads what is called backwards from its parenthesis. */
-function readCallee({ code, opened }: Outline, from: number): Omit<Call, 'from' | 'to' | 'block'> | undefined {
+function readCallee({ code, opened }: TextOutline, from: number): Omit<Call, 'block'> | undefined {
   const back = (at: number): number => {
     let to = at
     while (to > 0 && isBlank(code[to - 1])) to--
@@ -197,22 +197,13 @@ function readCallee({ code, opened }: Outline, from: number): Omit<Call, 'from' 
 }
 
 /** `(0, pool_1.createPool)(…)`, as compilers write it. */
-function indirect(code: string, from: number, to: number): Omit<Call, 'from' | 'to' | 'block'> | undefined {
+function indirect(code: string, from: number, to: number): Omit<Call, 'block'> | undefined {
   const names = /^\s*0\s*,\s*([\w$.]+)\s*$/.exec(code.slice(from, Math.min(to, from + MAX.text)))?.[1]?.split('.')
   return names && { names, at: to - names.at(-1)!.length, isNew: false, isAwaited: false }
 }
 
-/** `const changes = orders.pipe(` */
-const MADE = /(?<![\w$])([#\w$]{1,100})\s*(?::[^=;(){}]{1,80})?=\s*(?:await\s+)?(?:new\s+)?([\w$.#]{1,100})\s*\(/g
-/** `for (const client of room.clients)` */
-const ONE_OF =
-  /\bfor\s*(?:await\s*)?\(\s*(?:const|let|var)\s+(?:\[[\w$\s,]{0,80}?)?([\w$]{1,100})\s*\]?\s+of\s+([\w$.#]{1,100})/g
-/** `server.on('connection', (socket) =>`: what a callback is given is of what it was given to. */
-const GIVEN =
-  /(?<![\w$.])([\w$.#]{1,100}\.[\w$#]{1,60})\s*\(\s*(?:(?:'[^'\n]{0,80}'|"[^"\n]{0,80}")\s*,\s*)?(?:async\s+)?(?:function\b[\s\w$]{0,40})?\(?\s*([\w$]{1,100})(?:\s*,\s*([\w$]{1,100}))?[\w$\s,]{0,100}\)?\s*(?:=>|\{)/g
-
-/** Imports, and variables that are made of what was imported: `const pool = createPool()` is of the pool's package. */
-function findOrigins({ source, code }: Outline): Origins {
+/** Names that are imported from packages. */
+function findOrigins({ source, code }: TextOutline): Origins {
   const origins = new Map<string, Set<string>>()
   const add = (name: string, from: Iterable<string>): void => {
     const known = origins.get(name) ?? new Set()
@@ -230,25 +221,5 @@ function findOrigins({ source, code }: Outline): Origins {
       if (name !== 'as' && name !== 'default' && name !== 'type') add(name, [origin])
     }
   }
-  const madeOf = new Map<string, string[]>()
-  const derive = (name: string | undefined, chain: string): void => {
-    if (name === undefined || madeOf.size > MAX.calls) return
-    madeOf.set(name, [...(madeOf.get(name) ?? []), ...chain.split('.')].slice(0, MAX.names))
-  }
-  for (const [, name, callee] of code.matchAll(MADE)) derive(name, callee!)
-  for (const [, name, list] of code.matchAll(ONE_OF)) derive(name, list!)
-  for (const [, callee, first, second] of code.matchAll(GIVEN)) {
-    derive(first, callee!)
-    derive(second, callee!)
-  }
-  // What is made of what was made: so often, and no oftener.
-  for (let round = 0; round < 3; round++) {
-    for (const [name, parts] of madeOf) {
-      for (const part of parts) {
-        const from = origins.get(part)
-        if (from && part !== name) add(name, from)
-      }
-    }
-  }
-  return { origins, madeOf }
+  return { origins, madeOf: new Map() }
 }

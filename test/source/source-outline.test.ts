@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { blockAt, blockFrom, offsetOf, outlineSource, placeOf } from '../../src/analysis/source-outline.ts'
+import { blockAt, blockFrom, offsetOf, outlineSource, placeOf } from '../../src/source/source-outline.ts'
 
 /** The texts of the innermost block around a marker, from its parameters on. */
 const around = (source: string, marker: string): string | undefined => {

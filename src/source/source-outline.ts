@@ -15,16 +15,18 @@ export interface Block {
 
 export interface Outline {
   readonly source: string
-  /** The source with blanks for what is in comments, strings and regular expressions: as long, and with the same lines. */
-  readonly code: string
   /** In the order of their bodies. */
   readonly blocks: readonly Block[]
-  /** By offset of a closing parenthesis or bracket: that of its opening one. */
-  readonly opened: ReadonlyMap<number, number>
-  /** And the other way round. */
-  readonly closed: ReadonlyMap<number, number>
   /** Offsets of the lines. */
   readonly lines: readonly number[]
+}
+
+/** Of a source that does not parse. */
+export interface TextOutline extends Outline {
+  /** The source with blanks for what is in comments, strings and regular expressions: as long, and with the same lines. */
+  readonly code: string
+  /** By offset of a closing parenthesis or bracket: that of its opening one. */
+  readonly opened: ReadonlyMap<number, number>
 }
 
 interface Open {
@@ -51,7 +53,7 @@ const isWord = (char: string | undefined): boolean =>
 const isBlank = (char: string | undefined): boolean => char !== undefined && /\s/.test(char)
 
 /** One pass over the source, of linear cost; what is no JavaScript gives blocks that mean little, and no error. */
-export function outlineSource(source: string): Outline {
+export function outlineSource(source: string): TextOutline {
   return new Reader(source).read()
 }
 
@@ -66,7 +68,6 @@ class Reader {
   /** Functions without braces that are open, and how many brackets are open around each. */
   readonly #bare: { block: Draft; depth: number }[] = []
   readonly #opened = new Map<number, number>()
-  readonly #closed = new Map<number, number>()
   readonly #lines = [0]
   #at = 0
   /** Up to where the source is copied. */
@@ -84,7 +85,7 @@ class Reader {
     this.#source = source
   }
 
-  read(): Outline {
+  read(): TextOutline {
     const source = this.#source
     for (let at = source.indexOf('\n'); at >= 0; at = source.indexOf('\n', at + 1)) this.#lines.push(at + 1)
     while (this.#at < source.length) this.#step()
@@ -95,7 +96,6 @@ class Reader {
       code: this.#parts.join(''),
       blocks: this.#blocks,
       opened: this.#opened,
-      closed: this.#closed,
       lines: this.#lines,
     }
   }
@@ -308,7 +308,6 @@ class Reader {
     if (opening === '(') this.#lastParenthesis = { from: at, to: this.#at }
     if (opening !== '{') {
       this.#opened.set(this.#at, at)
-      this.#closed.set(at, this.#at)
     }
     if (inTemplate) this.#template(this.#at + 1)
     return inTemplate
