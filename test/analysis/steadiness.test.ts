@@ -22,6 +22,13 @@ describe('the trend of a count', () => {
   it('is turning where as much as came is more than there is more of', () => {
     expect(judge([1565, 1977, 2209], [1091, 932], [0, 13, 26], true)).toBe('turning')
   })
+  it('goes by what came and went, where that is known: those that have long been there are no chance', () => {
+    // Of 916, fourteen went, and 45 came that are still there.
+    expect(judge([916, 931, 947], [15, 30], [0, 6.5, 13], true)).toBe('turning')
+    // All of them are others than before.
+    expect(judge([900, 930, 960], [400, 560], [0, 6.5, 13], true)).toBe('level')
+    expect(judge([100, 110, 120], [50, 70], [0, 6.5, 13], true)).toBe('swinging')
+  })
   it('is slowing where all stays, and less and less comes', () => {
     expect(judge([1290, 1956, 2267], [666, 311], [0, 13, 26], true)).toBe('slowing')
     expect(judge([1000, 1660, 2140], [660, 480], [0, 13, 26], true)).toBe('steady')

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { confirm, handlesLookSeconds, namePeer, stoodStill } from '../../src/findings/confirm.ts'
+import {
+  confirm,
+  gainingNode,
+  handlesLookSeconds,
+  namePeer,
+  stillGrows,
+  stoodStill,
+} from '../../src/findings/confirm.ts'
 import { fingerprint } from '../../src/findings/fingerprint.ts'
 import type { ReportFinding } from '../../src/findings/report.ts'
 
@@ -40,6 +47,28 @@ describe('a look at what is alive', () => {
       evidence: { peer: '[::1]:7', peerTookBytes: 0 },
     })
     expect(namePeer(finding, { first: peer, second: undefined, seconds: 2 })).toBe(finding)
+  })
+  it('tells of numbers that no snapshot shows, if they come in both halves of the look', () => {
+    const quiet = {
+      ...finding,
+      title: 'seen',
+      evidence: { things: 'numbers', bytesEach: 16, isSeenAliveOnly: true },
+    } as ReportFinding
+    expect(stillGrows(quiet, { first: 1000, half: 1040, second: 1080, seconds: 4 })).toMatchObject({
+      title: 'seen gains 20.0 numbers each second, and loses none',
+      growth: { count: 80, perSecond: 20, bytesPerSecond: 320 },
+      evidence: { gained: 80, liveSize: 1000, liveSizeLater: 1080 },
+    })
+    expect(stillGrows(quiet, { first: 1000, half: 1080, second: 1080, seconds: 4 })).toBeUndefined()
+    expect(stillGrows(quiet, { first: 1000, half: 1004, second: 1008, seconds: 4 })).toBeUndefined()
+    expect(stillGrows(quiet, { first: undefined, half: 1, second: 2, seconds: 4 })).toBeUndefined()
+  })
+  it('asks no array that is smaller than what came: it is one of a list of them', () => {
+    const held = (node: string) =>
+      ({ ...finding, retainingPath: [{ leaking: 'no', node, nodeId: 7 }] }) as unknown as ReportFinding
+    expect(gainingNode(held('Array[2,048]'))).toBe(7)
+    expect(gainingNode(held('Array[48]'))).toBeUndefined()
+    expect(gainingNode(held('Map'))).toBe(7)
   })
   it('says nothing where there is nothing to see', () => {
     expect(confirm(finding, { first: undefined, second: undefined, seconds: 2 })).toBe(finding)

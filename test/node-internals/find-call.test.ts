@@ -31,6 +31,11 @@ describe("a call of a function of Node's", () => {
     expect(lineIn('\n;(0, eval)(code)', ['eval'])).toBe(2)
   })
 
+  it('may be of what was imported under another name, as minifiers do it', () => {
+    expect(lineIn('import{performance as n}from"node:perf_hooks";\nn.mark("a")', ['performance.mark'])).toBe(2)
+    expect(lineIn("const { performance: n } = require('perf_hooks')\nn.mark('a')", ['performance.mark'])).toBe(2)
+  })
+
   it('in a function, which runs again and again, goes before one at the top of a module', () => {
     const source = "performance.mark('start')\nfunction handle(id) {\n  performance.mark(id)\n}\n"
     expect(lineIn(source, ['performance.mark'])).toBe(3)

@@ -25,6 +25,31 @@ function operations(
 const variable = (name: string): StoredName => ({ name, kind: 'variable', ofModule: true })
 const field = (name: string, className?: string): StoredName => ({ name, kind: 'property', className })
 
+it('calls of methods of a thing are found under all its names', () => {
+  const source = `class Board {
+  out = new TransformStream().writable.getWriter()
+  #source = new Readable({ read() {} })
+  send(v) {
+    const target = this.out
+    target.write(v)
+    push(this.#source, v)
+    const reader = this.#source.on('end', done).getReader()
+    reader.read()
+  }
+}
+function push(into, v) {
+  into.push(v)
+}
+`
+  const calls = (name: string) => {
+    const trees = new Sources(() => source).trees([APP])
+    const path: StoragePath = { home: APP, names: [variable('board'), field(name, 'Board')], depth: 0 }
+    return findStorage(trees, path).calls.map(({ name: method }) => method)
+  }
+  expect(calls('out')).toEqual(['write'])
+  expect(calls('#source').sort()).toEqual(['getReader', 'on', 'push', 'read'])
+})
+
 describe('what is done with a collection is found', () => {
   it('under its own name, however it is written', () => {
     const source = `const all = []
@@ -93,6 +118,21 @@ class Desk {
     }
     expect(operations(files, [variable('cache')]).sort()).toEqual(['insert 4', 'insert util.mjs:2', 'remove 6'])
     expect(operations(files, [variable('desk'), field('#open', 'Desk')])).toEqual(['insert 14'])
+  })
+
+  it('in helpers that are required, one by one or as a whole', () => {
+    const files = {
+      [APP]: `const { stash } = require('./stores')
+const add = require('./add')
+const all = []
+exports.keep = (v) => {
+  stash(all, v)
+  add(all, v)
+}`,
+      'file:///app/stores.js': 'function stash(into, v) {\n  into.push(v)\n}\nmodule.exports = { stash }\n',
+      'file:///app/add.js': 'module.exports = function (into, v) {\n\n  into.push(v)\n}\n',
+    }
+    expect(operations(files, [variable('all')]).sort()).toEqual(['insert add.js:3', 'insert stores.js:2'])
   })
 
   it('in what is kept in it', () => {
