@@ -23,6 +23,8 @@ const SEED = 'recorded'
 /** How far the search for a program goes. */
 const FARTHEST = 1500
 const SECONDS = 12
+/** On a machine that does too much else, a process stands still for its snapshots for longer than it works. */
+const MOST_PAUSED_MS = 4000
 /** The order of what V8 hashes, which is another one in each process, would be most of what there is to pack. */
 const FLAGS = ['--hash-seed=1', '--random-seed=1', '--expose-gc']
 
@@ -240,6 +242,9 @@ async function record({ name, major, id, file }) {
   try {
     const row = id ? await ofComposed(folder, major, id) : await ofWritten(folder, major, file)
     const { about, said } = row
+    const { captures } = JSON.parse(readFileSync(join(folder, 'bundle', 'capture.json'), 'utf8'))
+    const pausedMs = Math.max(...captures.map((each) => each.pausedMs ?? 0))
+    if (pausedMs > MOST_PAUSED_MS) throw new Error(`it stood still for ${pausedMs.toFixed()} ms`)
     const bytes = packBundle(join(folder, 'bundle'), { name, ...about }, bases.get(major))
     writeFileSync(fileOf(name, major), bytes)
     console.log(`${name} ${major} ${id ?? ''}: ${(bytes.length / 1000).toFixed()} KB; live: ${said}`)
