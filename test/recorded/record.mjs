@@ -24,7 +24,7 @@ const SEED = 'recorded'
 const FARTHEST = 1500
 const SECONDS = 12
 /** On a machine that does too much else, a process stands still for its snapshots for longer than it works. */
-const MOST_PAUSED_MS = 4000
+const MOST_PAUSED_MS = 6000
 /** The order of what V8 hashes, which is another one in each process, would be most of what there is to pack. */
 const FLAGS = ['--hash-seed=1', '--random-seed=1', '--expose-gc']
 
@@ -150,7 +150,6 @@ function recordings() {
     return id === undefined ? [] : majors.map((major) => ({ name, major, id }))
   }
   const all = [
-    ...OF_NODE.flatMap((where) => composed(slug(where), 'L', 'where', where, NODE_MAJORS)),
     ...ELSEWHERE.flatMap((where, i) => composed(slug(where), 'L', 'where', where, turn(i))),
     ...THINGS.flatMap((what, i) => composed(slug(what), 'L', 'what', what, turn(i))),
     ...[...OF_NODE, ...ELSEWHERE].flatMap((where, i) =>
@@ -159,6 +158,7 @@ function recordings() {
     ...Object.entries(WRITTEN).flatMap(([file, majors]) =>
       majors.map((major) => ({ name: slug(file.replace(/\.mjs$/, '')), major, file })),
     ),
+    ...OF_NODE.flatMap((where) => composed(slug(where), 'L', 'where', where, NODE_MAJORS)),
   ]
   return all.filter(({ id, major }) => !id || (compose(SEED, id).nodeBelow ?? Number.POSITIVE_INFINITY) > major)
 }
