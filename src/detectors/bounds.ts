@@ -62,8 +62,11 @@ const NEAR = 10_000
 const LATE = 2.2
 /** What has just been put in, or was counted while it was being made, is more than a bound by so much. */
 const OVER = { share: 1.05, count: 3 }
-/** Of the slots of an array that has grown by itself, more than this part is in use. */
-const IN_USE = 0.6
+/**
+ * Of the slots of an array that has grown by itself, more than this part is in use, but for so many: `NewElementsCapacity`
+ * in https://github.com/v8/v8/blob/main/src/objects/js-objects.h
+ */
+const IN_USE = { share: 0.6, besides: 16 }
 /** Bytes of a store for each number in it, and what it has to spare. */
 const NUMBER_BYTES = 12
 /** Bytes of an array and the head of its store, and of each slot. */
@@ -231,7 +234,7 @@ function roomFor({ of: { graph, heap }, suspect, way }: Collection, size: number
     const slots = Math.floor((graph.shallowSize(list) - ARRAY.head) / ARRAY.slot)
     if (slots < size || slots > FAR * Math.max(NEAR, size)) continue
     const used = usedIn(graph, list)
-    if (used >= 0.8 * size && used < IN_USE * slots)
+    if (used >= 0.8 * size && used < IN_USE.share * (slots - IN_USE.besides))
       return { name: 'the room that was made for it', value: slots, isProven: true }
   }
   return undefined

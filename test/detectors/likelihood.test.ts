@@ -151,6 +151,14 @@ test('an array that had all its slots from the beginning is filling up to them, 
   expect(await findLeaksIn([cache((step) => 60 * (step + 1))])).toHaveLength(1)
 })
 
+test('the slots that V8 gives an array with its first element are no bound', async () => {
+  const rows = (d: Drawing, step: number) => {
+    const made = times(6 + 2 * step, (i) => d.object(`row ${i}`, 'Row', { text: d.text(`t ${i}`, `${i}`, 40_000) }))
+    d.variable('samples', d.array('samples', made, 0, 17))
+  }
+  expect(await findLeaksIn([rows])).toHaveLength(1)
+})
+
 test('the length of something else is no bound, though it guards a removal', async () => {
   const source = `${LEAKS}setInterval(() => { if (body.length > 1024) sessions.delete(body.id) }, 9)\n`
   expect(await told(source, {}, 4000)).toMatchObject({ severity: 'error' })
