@@ -54,7 +54,7 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
         begin(ofModule ? moduleScopes.get(before!) : script, { name: variable, kind: 'variable', ofModule })
       } else if (type === EdgeType.property || type === EdgeType.shortcut) {
         if (name !== '__proto__')
-          note({ name: plainSymbol(name), kind: 'property', className: nodeName(graph, before!) })
+          note({ name: plainSymbol(name), kind: 'property', className: classOf(graph, way, i - 1) })
       } else if (name === 'value' && exportsOf(graph).has(before!)) {
         begin(undefined, { name: exportsOf(graph).get(before!)!, kind: 'variable', ofModule: true })
       } else if (suspendedBy(graph, before!) !== undefined) {
@@ -78,6 +78,15 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
   return names.length === 0 || home?.startsWith('node:') || script?.startsWith('node:')
     ? undefined
     : { home, names, depth }
+}
+
+/** The class that a property is one of: that of the object, or, of a prototype, of what it is the prototype of. */
+function classOf(graph: HeapGraph, way: readonly number[], at: number): string {
+  const { edges, edgeNameOrIndex, strings } = graph.snapshot
+  const edge = at === 0 ? -1 : findEdge(graph, way[at - 1]!, way[at]!)
+  const isNamed = edge >= 0 && edgeType(edges[edge]!) === EdgeType.property
+  const isPrototype = isNamed && /^(__proto__|prototype)$/.test(strings.get(edgeNameOrIndex[edge]!))
+  return nodeName(graph, way[isPrototype ? at - 1 : at]!)
 }
 
 /**

@@ -15,7 +15,7 @@ const SIZE = `function () {
   for (const kind of [Map, Set]) {
     try { return Object.getOwnPropertyDescriptor(kind.prototype, 'size').get.call(this) } catch {}
   }
-  return Object.keys(this).length
+  return Reflect.ownKeys(this).length
 }`
 
 /**

@@ -1,8 +1,10 @@
 // `for await` over events.on(), and iterators of it that nobody reads: events wait in them without any bound.
 
 import type { ReadSource } from '../analysis/culprit.ts'
+import { describeWay } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, property, referencesOf } from '../graph/look.ts'
+import { pathTo } from '../graph/paths.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
@@ -22,12 +24,16 @@ export function inEventIterator(lead: Lead, readSource: ReadSource): Diagnosis |
   const scope = path[i - 1]?.ordinal
   if (scope === undefined || !isOfEvents(graph, path, i)) return undefined
   const events = path.findLastIndex(({ edge }, step) => step < i && nameOfEdge(edge) === '_events')
-  const emitter = events < 1 ? undefined : path[events - 1]!.ordinal
-  const name = emitter === undefined ? undefined : nameUpTo(lead, emitter)
+  const emitter = events < 1 ? property(graph, scope, 'emitter') : path[events - 1]!.ordinal
+  const name = emitter === undefined ? undefined : nameOf(lead, emitter)
   const event = emitter === undefined ? undefined : eventOf(graph, emitter, scope)
   const calls = emitter === undefined ? [] : callsOn(lead, emitter, readSource)
   const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name, calls }
-  const loop = name === undefined ? undefined : findAwaitingLoop(flow)
+  const next = path.findLastIndex(({ edge }, step) => step < i && edge === '.next')
+  const own = next < 1 ? undefined : nameUpTo(lead, path[next - 1]!.ordinal)
+  const loop =
+    (own === undefined ? undefined : findAwaitingLoop({ ...flow, name: own })) ??
+    (name === undefined ? undefined : findAwaitingLoop(flow))
   const made = name === undefined ? undefined : findHandingTo(flow, /^on$/)
   const writer = findCallOn(flow, /^emit$/, event)
   const reader = loop ?? made
@@ -54,6 +60,13 @@ export function inEventIterator(lead: Lead, readSource: ReadSource): Diagnosis |
     }; give on() a highWaterMark and a lowWaterMark where the emitter has pause() and resume(), or use a listener with a queue that is bounded. Each event takes ${formatBytes(suspect.bytes / Math.max(1, suspect.count))}.`,
     covers: (other) => other.path.some(({ ordinal }) => ordinal === path[i]!.ordinal),
   }
+}
+
+/** What the program calls an object, on the way to the leak or on one of its own. */
+function nameOf(lead: Lead, ordinal: number): string | undefined {
+  if (lead.path.some((step) => step.ordinal === ordinal)) return nameUpTo(lead, ordinal)
+  const { graph } = lead.of
+  return nameUpTo({ path: describeWay(graph, pathTo(graph.paths, ordinal)) }, ordinal)
 }
 
 /** Whether the scope on the way is one of Node's own module. */

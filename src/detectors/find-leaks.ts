@@ -400,7 +400,7 @@ function nameOf(path: readonly PathStep[], kind: Suspect['kind'], isTree: boolea
   const names = steps
     .slice(Math.max(0, from))
     .map(({ edge, node }) => (node === 'scope' ? undefined : NAMED.exec(edge)?.[1]))
-    .filter((name) => name !== undefined && !/^\d+$/.test(name))
+    .filter((name) => name !== undefined && !/^(\d+|__proto__)$/.test(name))
   // Where a list has a name, that of its links says nothing more.
   const isList = kind === 'added' && isNamed && names.length > 2
   if (names.length > 0) return (isList ? names.slice(-3, -1) : names.slice(-2)).join('.')

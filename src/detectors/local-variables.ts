@@ -7,7 +7,7 @@ import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { calledWith, registersOf, suspendedBy } from '../graph/suspended.ts'
-import { EdgeType } from '../snapshot/meta.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { functionAt, sourcesOf } from '../source/app-modules.ts'
 import { type Binding, functionAround, parentOf, plain, type SyntaxTree } from '../source/syntax-tree.ts'
@@ -79,7 +79,7 @@ function nameInSource(graph: HeapGraph, suspended: number, value: number, readSo
   const found = functionAt(sourcesOf(readSource), location)
   // A module that awaits at its top is a function of its own, which begins where the text does.
   if (!found || (!found.node && location.line + location.column > 2)) return undefined
-  const className = nodeName(graph, value)
+  const className = STRINGS.has(graph.snapshot.nodeType[value]!) ? TEXT : nodeName(graph, value)
   const fits = localsOf(found.tree, found.node).filter((binding) => isSetUpAs(binding, className, found.tree))
   return fits.length === 1 ? fits[0]!.name : undefined
 }
@@ -94,12 +94,18 @@ function localsOf({ bindings }: SyntaxTree, owner: AnyNode | undefined): Binding
     )
 }
 
-function isSetUpAs({ declared }: Binding, className: string, { source }: SyntaxTree): boolean {
+const STRINGS: ReadonlySet<number> = new Set([NodeType.string, NodeType.consString, NodeType.slicedString])
+/** Stands for the class of a string, which is called by its text. */
+const TEXT = '(string)'
+
+function isSetUpAs({ declared, references }: Binding, className: string, { source }: SyntaxTree): boolean {
   const declaration = parentOf(declared)
   const init = declaration?.type === 'VariableDeclarator' ? declaration.init : undefined
   if (!init) return false
   const value = plain(init)
   switch (value.type) {
+    case 'Literal':
+      return className === TEXT && typeof value.value === 'string' && references.some(isLengthened)
     case 'ArrayExpression':
       return className === 'Array'
     case 'ObjectExpression':
@@ -109,4 +115,9 @@ function isSetUpAs({ declared }: Binding, className: string, { source }: SyntaxT
     default:
       return false
   }
+}
+
+function isLengthened(use: AnyNode): boolean {
+  const assignment = parentOf(use)
+  return assignment?.type === 'AssignmentExpression' && assignment.left === use && assignment.operator === '+='
 }

@@ -101,6 +101,6 @@ export function nameUpTo({ path }: Pick<Lead, 'path'>, ordinal: number): string 
   const names = edges
     .slice(Math.max(0, variable, unnamed))
     .map(edgeLabel)
-    .filter((name) => name !== undefined && name !== HANDLES_OBJECT)
+    .filter((name) => name !== undefined && name !== HANDLES_OBJECT && name !== '__proto__')
   return names.length === 0 ? undefined : names.slice(-3).join('.').replace(/#/g, '')
 }

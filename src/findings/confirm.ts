@@ -121,6 +121,8 @@ export function stillGrows(finding: ReportFinding, sizes: LiveSizes): ReportFind
   }
 }
 
+/** A process is not held up by listing more keys. */
+const MOST_KEYS = 100_000
 /** An array with fewer slots than this part of what came is not what holds it. */
 const PART = 0.5
 
@@ -129,7 +131,9 @@ export function gainingNode({ retainingPath, evidence, growth }: ReportFinding):
   // What holds numbers has grown itself.
   const step =
     evidence.things === 'numbers' ? retainingPath.at(-1) : retainingPath.findLast(({ leaking }) => leaking === 'no')
-  if (!step || !/^(Array\[|Map$|Set$)/.test(step.node)) return undefined
+  if (!step || !/^(Array\[|Map$|Set$|Object$)/.test(step.node)) return undefined
+  // The keys of an object have to be listed for that.
+  if (step.node === 'Object' && countsOf({ evidence }).every((count) => count > MOST_KEYS)) return undefined
   // One of the parts of a list of lists holds less than came.
   const slots = Number(/^Array\[([\d,]+)\]/.exec(step.node)?.[1]?.replaceAll(',', '') ?? Number.POSITIVE_INFINITY)
   return slots < PART * (growth.count / Math.max(1, growth.holders)) ? undefined : step.nodeId
@@ -166,7 +170,7 @@ export function namePeer(finding: ReportFinding, { first, second, seconds }: Liv
 }
 
 /** How many entries the collection had in each snapshot; empty where that is not what was counted. */
-const countsOf = ({ evidence: { counts, countsOf } }: ReportFinding): number[] =>
+const countsOf = ({ evidence: { counts, countsOf } }: Pick<ReportFinding, 'evidence'>): number[] =>
   Array.isArray(counts) && countsOf === 'entries' ? counts.map(Number) : []
 
 /** Whether a collection that was seen to gain holds hardly more than when it was seen first. */
