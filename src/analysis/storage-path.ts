@@ -54,7 +54,10 @@ export function storagePathOf(graph: HeapGraph, way: readonly number[], containe
         begin(ofModule ? moduleScopes.get(before!) : script, { name: variable, kind: 'variable', ofModule })
       } else if (type === EdgeType.property || type === EdgeType.shortcut) {
         if (name !== '__proto__')
-          note({ name: plainSymbol(name), kind: 'property', className: classOf(graph, way, i - 1) })
+          note({
+            ...{ name: plainSymbol(name), kind: 'property', className: classOf(graph, way, i - 1) },
+            ...(name.startsWith('<symbol') && { isSymbol: true }),
+          })
       } else if (name === 'value' && exportsOf(graph).has(before!)) {
         begin(undefined, { name: exportsOf(graph).get(before!)!, kind: 'variable', ofModule: true })
       } else if (suspendedBy(graph, before!) !== undefined) {

@@ -95,12 +95,8 @@ const AS_MANY = 1.5
  */
 function steadily({ suspect: { counts }, likelihood, of: { pausedMs } }: Lead, isOwn: boolean): Likelihood {
   const rates = counts.map((count, i) => count / Math.max(1, pausedMs?.[i] ?? 0))
-  const roseMeanwhile = counts.some((count, i) =>
-    counts.some(
-      (later, j) => j > i && later > AS_MANY * count && pausedMs !== undefined && pausedMs[j]! <= pausedMs[i]!,
-    ),
-  )
-  if (pausedMs && !isOwn && !roseMeanwhile && rates.at(-1)! <= AS_MANY * Math.min(...rates)) {
+  const isMoreThanBefore = rates.some((rate, i) => rates.some((later, j) => j > i && later > AS_MANY * rate))
+  if (pausedMs && !isOwn && !isMoreThanBefore) {
     const stood = pausedMs.map((ms) => (ms / 1000).toFixed(1)).join(', ')
     const reason = `they came while the thread stood still for its snapshots (for ${stood} s): no more wait for each second of that than before`
     return { confidence: 0.2, reason }

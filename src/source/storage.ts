@@ -48,6 +48,8 @@ export interface StoredName {
   readonly ofModule?: boolean | undefined
   /** The class of the object whose property it is. */
   readonly className?: string | undefined
+  /** The name is what a symbol is described by. */
+  readonly isSymbol?: boolean | undefined
 }
 
 /** Gives the trees that a search may need. */
@@ -150,6 +152,7 @@ class Search {
     const near = home === undefined ? undefined : this.#trees.tree(home)
     if (last.kind !== 'property') this.#beginWithVariable(near, last)
     if (last.kind === 'variable' && (this.#waiting.length > 0 || home !== undefined)) return
+    if (last.isSymbol) this.#membersBySymbol(last.name)
     for (const tree of this.#trees.treesWith(last.name.replace(/^#/, ''))) this.#members(tree, last, names.at(-2))
   }
 
@@ -182,6 +185,34 @@ class Search {
     const declaration = parentOf(parentOf(binding.declared)!)
     if (declaration?.type !== 'ImportDeclaration') return undefined
     return this.#trees.resolve(String(declaration.source.value), tree.url)
+  }
+
+  /** Where a property goes by a symbol: `it[items]`, with `const items = Symbol('items')` here or in another module. */
+  #membersBySymbol(description: string): void {
+    const symbols = new Set<string>()
+    for (const tree of this.#trees.treesWith(description)) {
+      for (const binding of [...tree.bindings.values()].flat()) {
+        if (!isSymbolOf(initialOf(binding), description)) continue
+        symbols.add(binding.name)
+        this.#bySymbol(binding, tree)
+      }
+    }
+    for (const name of symbols) {
+      for (const tree of this.#trees.treesWith(name)) {
+        for (const binding of tree.bindings.get(name) ?? [])
+          if (binding.kind === 'import') this.#bySymbol(binding, tree)
+      }
+    }
+  }
+
+  #bySymbol({ references }: Binding, tree: SyntaxTree): void {
+    for (const key of references) {
+      const parent = parentOf(key)!
+      const it = { node: parent, tree, depth: 0, via: [] }
+      if (parent.type === 'MemberExpression' && parent.computed && parent.property === key) this.#add(it)
+      else if ((parent.type === 'Property' || parent.type === 'PropertyDefinition') && parent.key === key)
+        this.#operation('declare', it, parent)
+    }
   }
 
   /** All places where a property is used that may be the one looked for. */
@@ -527,6 +558,17 @@ class Search {
     const { tree } = it
     for (const call of callsTo(maker, tree)) this.#add({ ...it, node: call })
   }
+}
+
+/** `Symbol('items')`, `Symbol.for('items')` */
+function isSymbolOf(node: AnyNode | undefined, description: string): boolean {
+  if (node?.type !== 'CallExpression') return false
+  const callee = plain(node.callee)
+  const made = callee.type === 'MemberExpression' && nameOfMember(callee) === 'for' ? plain(callee.object) : callee
+  const [first] = node.arguments
+  return (
+    made.type === 'Identifier' && made.name === 'Symbol' && first?.type === 'Literal' && first.value === description
+  )
 }
 
 const GLOBAL = /^(globalThis|global|self|window|module|exports|process)$/

@@ -135,6 +135,19 @@ exports.keep = (v) => {
     expect(operations(files, [variable('all')]).sort()).toEqual(['insert add.js:3', 'insert stores.js:2'])
   })
 
+  it('by a symbol, here or in a module that imports it', () => {
+    const files = {
+      [APP]: `export const items = Symbol('kept')
+const desk = { [items]: [] }
+export const keep = (v) => desk[items].push(v)
+`,
+      'file:///app/other.mjs':
+        "import { items } from './app.mjs'\nexport const kept = (desk, v) => {\n  desk[items].unshift(v)\n}\n",
+    }
+    const path = [variable('desk'), { ...field('kept', 'Object'), isSymbol: true }]
+    expect(operations(files, path)).toEqual(['insert 3', 'insert other.mjs:3'])
+  })
+
   it('in what is kept in it', () => {
     const source = `const rooms = new Map()
 export function join(id, v) {
