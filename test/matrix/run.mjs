@@ -49,6 +49,7 @@ function endToEndTests() {
     ...inFolder('test/e2e'),
     ...inFolder('test/capture'),
     ...inFolder('test/agent'),
+    ...inFolder('test/outside'),
     ...inFolder('test/process'),
     ...inFolder('test/node-internals'),
     'test/commands/profile.test.ts',
