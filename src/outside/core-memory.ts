@@ -83,6 +83,7 @@ export function openCoreMemory(path: string, executable?: string): CoreMemory {
     })
     const memory: CoreMemory = {
       name: path,
+      fileBytes: size,
       executable: executable ?? '',
       endedBy: threads[0]?.signal ?? 0,
       mappings: () => mappings,

@@ -10,7 +10,7 @@ import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
 import { describeNodes } from './nodes.ts'
 import { Places } from './places.ts'
-import { reach } from './reach.ts'
+import { type Reached, reach } from './reach.ts'
 import { Scopes } from './scopes.ts'
 import { Shapes } from './shapes.ts'
 import { StringColumn } from './string-column.ts'
@@ -21,6 +21,8 @@ export interface IsolateSnapshot {
   readonly sweep: SweepCounts
   /** Living objects on pages that V8 was moving objects away from. */
   readonly onFromPages: number
+  /** Node's number for the thread, 0 for the main one; undefined where it is not to be found. */
+  readonly threadId: number | undefined
 }
 
 /** Bytes that columns, and all that will be worked out from them, may take: of a node, of an edge, beside. */
@@ -30,7 +32,6 @@ const GC_ROOTS = 1
 
 /**
  * @param source for texts that are not a part of the copy
- * @param file what to call it
  * @throws LeakscopeError `heap-unreadable` that names the check which failed
  */
 export function snapshotIsolate(
@@ -38,7 +39,6 @@ export function snapshotIsolate(
   layout: Layout,
   isolate: IsolateRegions,
   source: MemorySource,
-  file: string,
 ): IsolateSnapshot {
   const heap = new Heap(image, layout, isolate.heap)
   const sweep = sweepChecked(heap)
@@ -121,8 +121,8 @@ export function snapshotIsolate(
     const table = strings.finish()
     return {
       snapshot: {
-        file,
-        fileBytes: 0,
+        file: source.name,
+        fileBytes: source.fileBytes,
         packed: false,
         stringBytesAt: 0,
         nodeCount,
@@ -140,10 +140,29 @@ export function snapshotIsolate(
       },
       sweep,
       onFromPages: reached.onFromPages,
+      threadId: findThreadId(heap, reached, shapes),
     }
   } finally {
     texts.close()
   }
+}
+
+/**
+ * What Node's own module for workers says: an object with `threadId` and, beside it, `isMainThread`.
+ * https://github.com/nodejs/node/blob/main/lib/internal/worker.js
+ */
+function findThreadId(heap: Heap, { alive }: Reached, shapes: Shapes): number | undefined {
+  const plain = heap.layout.types.JS_OBJECT
+  for (let object = 0; object < heap.count; object++) {
+    if (alive[object] === 0) continue
+    const word = heap.objectWord[object]!
+    if (heap.typeAt(word) !== plain) continue
+    const shape = shapes.of(heap.mapOf(word))
+    if (shape.isDictionary || !shapes.hasOwn(shape, 'threadId') || !shapes.hasOwn(shape, 'isMainThread')) continue
+    const at = shapes.ownValue(word, shape, 'threadId')
+    if (at >= 0 && heap.isSmi(at)) return heap.smi(at)
+  }
+  return undefined
 }
 
 /** How many buffers there are, dead ones too. */

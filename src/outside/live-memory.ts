@@ -23,6 +23,7 @@ export function openLiveMemory(pid: number): MemorySource {
   const executable = readlinkSync(`/proc/${pid}/exe`)
   return {
     name: `process ${pid}`,
+    fileBytes: 0,
     executable: `/proc/${pid}/exe`,
     mappings: () => parseMaps(readProc(pid, 'maps')),
     read(address, target, at, length) {

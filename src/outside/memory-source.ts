@@ -17,6 +17,8 @@ export interface Mapping {
 export interface MemorySource {
   /** For messages: `process 4242`, `core.4242`. */
   readonly name: string
+  /** Bytes of the file that it is; 0 for what is none. */
+  readonly fileBytes: number
   /** The file with V8's constants: of the process, or of what wrote the core. */
   readonly executable: string
   /** In ascending order. */

@@ -12,7 +12,7 @@ import type { MemorySource } from './memory-source.ts'
 import { isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
 
 export interface OutsideHeap {
-  /** `main`, or `worker:1`, …: by the order of their threads, which need not be the numbers that Node gives them. */
+  /** `main`, or `worker:` and the thread's id. */
   readonly isolate: string
   readonly snapshot: Snapshot
 }
@@ -26,6 +26,8 @@ export interface OutsideCapture {
   readonly copiedBytes: number
   /** The signal that ended the process, by number; 0 where there was none. */
   readonly endedBy: number
+  /** The program that the constants are from. */
+  readonly executable: string
   readonly takenAt: Date
 }
 
@@ -71,7 +73,7 @@ export async function captureFromOutside(pid: number, options: LiveOptions = {})
       const { image, pausedMs } = await copyLive(source, pid, birth, maxPauseMs)
       onCopied(pausedMs)
       try {
-        return { ...heapsIn(image, layout, source), pausedMs, endedBy: 0, takenAt }
+        return { ...heapsIn(image, layout, source), pausedMs, endedBy: 0, executable: source.executable, takenAt }
       } catch (error) {
         // The garbage collector may have been at work, of which the next moment shows nothing.
         const mayPass = error instanceof LeakscopeError && error.code === 'heap-unreadable'
@@ -93,7 +95,13 @@ export function openCore(path: string, executable?: string): OutsideCapture {
   try {
     const layout = readLayout(source)
     const image = copyHeap(source, planCopy(source))
-    return { ...heapsIn(image, layout, source), pausedMs: 0, endedBy: source.endedBy, takenAt: new Date() }
+    return {
+      ...heapsIn(image, layout, source),
+      pausedMs: 0,
+      endedBy: source.endedBy,
+      executable: source.executable,
+      takenAt: new Date(),
+    }
   } finally {
     source.close()
   }
@@ -168,12 +176,17 @@ function heapsIn(
   layout: Layout,
   source: MemorySource,
 ): Pick<OutsideCapture, 'heaps' | 'copiedBytes'> {
-  const order = isolatesByThread(image)
-  const heaps = order.map((heap, i): OutsideHeap => {
-    const isolate = i === 0 ? 'main' : `worker:${i}`
+  const found = isolatesByThread(image).map((heap) => {
     const regions = image.isolates.find((it) => it.heap === heap)!
-    return { isolate, snapshot: snapshotIsolate(image, layout, regions, source, source.name).snapshot }
+    return snapshotIsolate(image, layout, regions, source)
   })
+  // Where Node does not say, by the order of the threads.
+  const ids = found.map(({ threadId }, i) => threadId ?? i)
+  const isUnique = new Set(ids).size === ids.length
+  const heaps = found
+    .map(({ snapshot }, i) => ({ threadId: isUnique ? ids[i]! : i, snapshot }))
+    .sort((a, b) => a.threadId - b.threadId)
+    .map(({ threadId, snapshot }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, snapshot }))
   return { heaps, copiedBytes: image.bytes.length }
 }
 

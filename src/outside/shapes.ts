@@ -196,8 +196,14 @@ export class Shapes {
     return NOWHERE
   }
 
+  /** Whether objects of the map have a property of that name; not asked of those that have a dictionary. */
+  hasOwn({ fields, shared }: Shape, name: string): boolean {
+    const wanted = this.#texts.strings.intern(name)
+    return fields.some((field) => field.name === wanted) || shared.some((property) => property.name === wanted)
+  }
+
   /** The word where an object has its own value of a property, or NOWHERE. Accessors have none. */
-  #ownValue(word: number, shape: Shape, name: string): number {
+  ownValue(word: number, shape: Shape, name: string): number {
     const heap = this.#heap
     const { fields, types } = heap.layout
     const wanted = this.#texts.strings.intern(name)
@@ -244,13 +250,13 @@ export class Shapes {
       const each = this.of(map)
       if (each.type < heap.layout.types.JS_PROXY) break
       const isOwn = step === 0
-      const tag = this.#ownValue(at, each, '<symbol Symbol.toStringTag>')
+      const tag = this.ownValue(at, each, '<symbol Symbol.toStringTag>')
       const text = tag < 0 ? NOWHERE : heap.target(tag)
       if (text >= 0 && this.#texts.isString(text)) {
         return { found: { name: strings.intern(this.#texts.text(text)), maker: NOWHERE }, isOwn }
       }
       // A prototype has its class's constructor, but is no instance of that class.
-      const made = isOwn ? NOWHERE : this.#ownValue(at, each, 'constructor')
+      const made = isOwn ? NOWHERE : this.ownValue(at, each, 'constructor')
       const maker = made < 0 ? NOWHERE : heap.target(made)
       const name = maker >= 0 && this.isFunction(maker) ? this.nameOf(maker) : ''
       if (name !== '') return { found: { name: strings.intern(name), maker }, isOwn }
