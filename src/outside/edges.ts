@@ -20,9 +20,8 @@ export interface BackingStore {
 
 export interface EdgeColumns {
   readonly count: number
-  /** Each with more room than there are edges. */
-  readonly edges: Uint32Array
-  readonly nameOrIndex: Uint32Array
+  /** Moves the edges to the columns of a snapshot. */
+  moveTo(edges: Uint32Array, nameOrIndex: Uint32Array): void
   readonly stores: readonly BackingStore[]
 }
 
@@ -70,7 +69,7 @@ export function connectNodes(
   firstEdge: Uint32Array,
   idOf: (node: number) => number,
 ): EdgeColumns {
-  const out = new EdgeWriter(columns.end * 4 + 1024)
+  const out = new EdgeWriter()
   let node = 0
   for (const group of groups) {
     for (const { type, name, node: to } of group) out.push(type, name, to)
@@ -84,25 +83,39 @@ export function connectNodes(
   }
   const stores = visitor.stores
   for (let i = 0; i < stores.length; i++) firstEdge[++node] = out.count
-  return { count: out.count, edges: out.edges, nameOrIndex: out.names, stores }
+  return { count: out.count, moveTo: (edges, names) => out.moveTo(edges, names), stores }
 }
+
+/** Edges of one piece: they are kept in pieces, as how many there will be shows only at the end. */
+const PIECE_EDGES = 1 << 20
 
 class EdgeWriter {
   count = 0
-  edges: Uint32Array
-  names: Uint32Array
+  readonly #pieces: { readonly edges: Uint32Array; readonly names: Uint32Array }[] = []
+  #edges = new Uint32Array(0)
+  #names = new Uint32Array(0)
+  #filled = 0
 
-  constructor(room: number) {
-    this.edges = new Uint32Array(room)
-    this.names = new Uint32Array(room)
-  }
   push(type: number, name: number, to: number): void {
-    if (this.count === this.edges.length) {
-      this.edges = larger(this.edges)
-      this.names = larger(this.names)
+    if (this.#filled === this.#edges.length) {
+      this.#edges = new Uint32Array(PIECE_EDGES)
+      this.#names = new Uint32Array(PIECE_EDGES)
+      this.#pieces.push({ edges: this.#edges, names: this.#names })
+      this.#filled = 0
     }
-    this.edges[this.count] = packEdge(to, type)
-    this.names[this.count++] = name
+    this.#edges[this.#filled] = packEdge(to, type)
+    this.#names[this.#filled++] = name
+    this.count++
+  }
+
+  /** Moves all edges to columns of that length, and gives up each piece on the way. */
+  moveTo(edges: Uint32Array, names: Uint32Array): void {
+    for (let at = 0; at < this.count; at += PIECE_EDGES) {
+      const piece = this.#pieces.shift()!
+      const length = Math.min(PIECE_EDGES, this.count - at)
+      edges.set(piece.edges.subarray(0, length), at)
+      names.set(piece.names.subarray(0, length), at)
+    }
   }
 }
 
@@ -629,7 +642,7 @@ class Visitor {
     this.#columns.type[node] = type
   }
   #indexName(index: number): number {
-    if (index >= MOST_NAMED_INDEXES) return this.#text(String(index))
+    if (index >= MOST_NAMED_INDEXES) return this.#texts.strings.internNumber(index)
     this.#indexNames[index] ??= this.#text(String(index))
     return this.#indexNames[index]!
   }
@@ -662,10 +675,4 @@ function findPairs(heap: Heap, { alive, ephemeronType }: Reached): Pairs | undef
     }
   }
   return value.length === 0 ? undefined : { first, next, table, value }
-}
-
-function larger(values: Uint32Array): Uint32Array<ArrayBuffer> {
-  const more = new Uint32Array(Math.ceil(values.length * 1.5))
-  more.set(values)
-  return more
 }

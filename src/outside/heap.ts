@@ -198,8 +198,11 @@ export class Heap {
   #findFreeUnit(): 1 | 8 {
     let balance = 0
     let seen = 0
+    let words = 0
     for (const { address, at, areaStart, areaEnd, flags } of this.pages) {
       if (isYoungPage(flags)) continue
+      if (words > ENOUGH_WORDS) break
+      words += (areaEnd - areaStart) / 8
       const end = (at + areaEnd - address) / 8
       for (let word = (at + areaStart - address) / 8; word < end; word++) {
         const map = this.mapOf(word)
@@ -338,6 +341,7 @@ export function sweepChecked(heap: Heap): SweepCounts {
 }
 /** Free spaces that are looked at to find out how they count. */
 const ENOUGH_FREE_SPACES = 200
+const ENOUGH_WORDS = 1 << 21
 /** A page that is being swept or compacted may look broken. */
 const MOST_BROKEN = { pages: 2, share: 0.1 }
 

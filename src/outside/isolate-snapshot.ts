@@ -51,10 +51,10 @@ export function snapshotIsolate(
     const scopes = new Scopes(heap, texts)
     const shapes = new Shapes(heap, texts, scopes)
     const groups = reached.roots.filter(({ objects }) => objects.length > 0)
-    const first = GC_ROOTS + 1 + groups.length
-    const columns = describeNodes(heap, reached, shapes, texts, { first, more: countBuffers(heap) })
+    const firstObject = GC_ROOTS + 1 + groups.length
+    const columns = describeNodes(heap, reached, shapes, texts, { first: firstObject, more: countBuffers(heap) })
     const { nodeOf, name, type, globals } = columns
-    for (let node = 0; node < first; node++) type[node] = NodeType.synthetic
+    for (let node = 0; node < firstObject; node++) type[node] = NodeType.synthetic
     name[GC_ROOTS] = strings.intern('(GC roots)')
     for (const [i, group] of groups.entries()) name[GC_ROOTS + 1 + i] = strings.intern(group.name)
 
@@ -113,11 +113,11 @@ export function snapshotIsolate(
     nodeType.set(type.subarray(0, nodeCount))
     const nodeId = arenaUint32(arena, nodeCount)
     for (let node = 0; node < nodeCount; node++) nodeId[node] = idOf(node)
-    const kept = (values: Uint32Array, length: number): Uint32Array => {
-      const copy = arenaUint32(arena, length)
-      copy.set(values.subarray(0, length))
-      return copy
-    }
+    const edges = arenaUint32(arena, edgeCount)
+    const edgeNameOrIndex = arenaUint32(arena, edgeCount)
+    connected.moveTo(edges, edgeNameOrIndex)
+    const first = arenaUint32(arena, nodeCount + 1)
+    first.set(firstEdge.subarray(0, nodeCount + 1))
     const table = strings.finish()
     return {
       snapshot: {
@@ -132,9 +132,9 @@ export function snapshotIsolate(
         nodeName,
         nodeId,
         selfSize: size instanceof Uint32Array ? narrowSize : size.subarray(0, nodeCount),
-        firstEdge: kept(firstEdge, nodeCount + 1),
-        edges: kept(connected.edges, edgeCount),
-        edgeNameOrIndex: kept(connected.nameOrIndex, edgeCount),
+        firstEdge: first,
+        edges,
+        edgeNameOrIndex,
         locations: places.finish(),
         strings: table,
       },

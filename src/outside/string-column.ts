@@ -11,13 +11,16 @@ const NEWLINE = 0x0a
 const BETWEEN = 4
 /** Bytes that one UTF-16 unit takes at most, as `\u0000`. */
 const MOST_PER_UNIT = 6
+const MOST_DIGITS = 16
 const HEX = Buffer.from('0123456789abcdef')
 
 export class StringColumn {
-  #bytes = sharedUint8(1 << 20)
+  #bytes = new Uint8Array(1 << 20)
   /** Where the next string would begin; its opening quote stands in front. */
   #end = 1
-  #starts: Uint32Array | Float64Array = sharedUint32(1 << 12)
+  #starts: Uint32Array | Float64Array = new Uint32Array(1 << 12)
+  /** By index of a string: the hash of its bytes. */
+  #hashes = new Uint32Array(1 << 12)
   #count = 0
   /** By slot: index of a string and 1, or 0; open addressing, at most half full. */
   #slots = new Uint32Array(1 << 13)
@@ -82,13 +85,31 @@ export class StringColumn {
     return JSON.parse(Buffer.from(this.#bytes.buffer).toString('utf8', start - 1, next - BETWEEN + 1))
   }
 
+  /** The same for the digits of a whole number from 0. */
+  internNumber(number: number): number {
+    this.#makeRoom(MOST_DIGITS)
+    let digits = 1
+    for (let power = 10; power <= number; power *= 10) digits++
+    const end = this.#end + digits
+    let rest = number
+    for (let at = end - 1; at >= this.#end; at--) {
+      this.#bytes[at] = 0x30 + (rest % 10)
+      rest = Math.floor(rest / 10)
+    }
+    return this.#take(end)
+  }
+
+  /** In shared memory. Nothing can be added afterwards. */
   finish(): StringTable {
     const starts = this.#starts instanceof Uint32Array ? sharedUint32(this.#count + 1) : sharedFloat64(this.#count + 1)
     starts.set(this.#starts.subarray(0, this.#count))
     // Without what stands in front of the next string: a comma, a line break, a quote.
     const length = this.#count === 0 ? 0 : this.#end - BETWEEN + 1
     starts[this.#count] = length + 1
-    return new StringTable(this.#bytes.subarray(0, length), starts)
+    const bytes = sharedUint8(length)
+    bytes.set(this.#bytes.subarray(0, length))
+    this.#bytes = new Uint8Array(0)
+    return new StringTable(bytes, starts)
   }
 
   /** A unit that is no half of a pair, as JSON has it. */
@@ -128,15 +149,20 @@ export class StringColumn {
     const bytes = this.#bytes
     const start = this.#end
     const mask = this.#slots.length - 1
-    let slot = this.#hash(start, end) & mask
+    const hash = this.#hash(start, end)
+    let slot = hash & mask
     for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
       const index = this.#slots[slot]! - 1
-      if (this.#isSame(index, start, end)) return index
+      if (this.#hashes[index] === hash && this.#isSame(index, start, end)) return index
     }
     const index = this.#count++
-    if (index === this.#starts.length) this.#starts = grown(this.#starts)
+    if (index === this.#starts.length) {
+      this.#starts = grown(this.#starts)
+      this.#hashes = grown(this.#hashes)
+    }
     if (start > 0xffffffff && this.#starts instanceof Uint32Array) this.#starts = widened(this.#starts)
     this.#starts[index] = start
+    this.#hashes[index] = hash
     this.#slots[slot] = index + 1
     bytes[end] = QUOTE
     bytes[end + 1] = COMMA
@@ -168,9 +194,7 @@ export class StringColumn {
     const slots = new Uint32Array(2 * this.#slots.length)
     const mask = slots.length - 1
     for (let index = 0; index < this.#count; index++) {
-      const start = this.#starts[index]!
-      const next = index + 1 < this.#count ? this.#starts[index + 1]! : this.#end
-      let slot = this.#hash(start, next - BETWEEN) & mask
+      let slot = this.#hashes[index]! & mask
       while (slots[slot] !== 0) slot = (slot + 1) & mask
       slots[slot] = index + 1
     }
@@ -186,8 +210,7 @@ const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc
 const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000
 
 function grown<T extends Uint8Array | Uint32Array | Float64Array>(array: T): T {
-  const buffer = new SharedArrayBuffer(2 * array.byteLength)
-  const larger = new (array.constructor as new (buffer: SharedArrayBuffer) => T)(buffer)
+  const larger = new (array.constructor as new (length: number) => T)(2 * array.length)
   larger.set(array)
   return larger
 }

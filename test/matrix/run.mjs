@@ -55,6 +55,7 @@ function endToEndTests() {
     'test/commands/profile.test.ts',
     'test/commands/snapshot.test.ts',
     'test/commands/snapshot-bundle.test.ts',
+    'test/commands/snapshot-outside.test.ts',
   ]
   return candidates
     .filter((file) => file.endsWith('.test.ts') && existsSync(join(root, file)))
