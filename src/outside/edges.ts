@@ -476,7 +476,7 @@ class Visitor {
     this.#internal(labels.boundFunction, word + BOUND.target)
     const list = heap.target(bound)
     if (list < 0 || heap.typeAt(list) !== heap.layout.types.FIXED_ARRAY) return
-    for (let i = 0; i < heap.smi(list + 1); i++) {
+    for (let i = 0; i < heap.lengthOf(list); i++) {
       this.#edge(EdgeType.shortcut, this.#text(`bound_argument_${i}`), list + 2 + i)
     }
   }
@@ -494,7 +494,7 @@ class Visitor {
       for (const { name, key, value, isAccessor } of shape.shared) this.#property(name, key, value, isAccessor)
     } else if (shape.type === types.JS_GLOBAL_OBJECT) {
       // Its entries are cells that have name, details and value.
-      const length = outside < 0 ? 0 : heap.smi(outside + 1)
+      const length = outside < 0 ? 0 : heap.lengthOf(outside)
       for (let at = outside + 2; at < outside + 2 + length; at++) {
         const cell = heap.target(at)
         if (cell < 0 || heap.typeAt(cell) !== types.PROPERTY_CELL) continue
@@ -550,7 +550,7 @@ class Visitor {
     const { fields, types, dictionaryElements, objectElements } = heap.layout
     const elements = heap.target(word + fields.elements)
     if (elements < 0) return
-    const length = heap.isSmi(elements + 1) ? heap.smi(elements + 1) : 0
+    const length = heap.lengthOf(elements)
     if (shape.elementsKind === dictionaryElements) {
       // key, value, details
       const capacity = heap.isSmi(elements + 4) ? heap.smi(elements + 4) : 0

@@ -160,6 +160,13 @@ export class Heap {
     return (bits & bit) === 0 ? NOWHERE : this.#rank[word >>> 5]! + bitCount(bits & (bit - 1))
   }
 
+  /** How many elements the array that begins at `word` has; never more than it has room for. */
+  lengthOf(word: number): number {
+    const object = this.ordinalAt(word)
+    if (object < 0 || !this.isSmi(word + 1)) return 0
+    return Math.max(0, Math.min(this.smi(word + 1), this.objectSize[object]! - 2))
+  }
+
   /** Words of the object that begins at `word`, 0 if only the next object tells. */
   #sizeOf(word: number, map: number): number {
     const { i32, u16, u8, layout } = this

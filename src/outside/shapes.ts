@@ -146,7 +146,7 @@ export class Shapes {
   *entries(dictionary: number): Generator<number> {
     const heap = this.#heap
     if (dictionary < 0 || !heap.isSmi(dictionary + CAPACITY)) return
-    const end = dictionary + 2 + heap.smi(dictionary + 1)
+    const end = dictionary + 2 + heap.lengthOf(dictionary)
     const first = end - ENTRY * heap.smi(dictionary + CAPACITY)
     if (!(first > dictionary + CAPACITY && first <= end)) return
     const { firstNonstring, types } = heap.layout

@@ -22,7 +22,7 @@ const STOP_WITHIN_MS = 500
 const POLL_MS = 0.5
 /** Beside the longest pause, what the watchdog waits from its start: we have to find out that all threads are stopped. */
 const WATCHDOG_MORE_MS = 2000
-const WATCHDOG_START_MS = 5000
+const WATCHDOG_START_MS = 20_000
 
 export function statOf(pid: number): ProcessStat | undefined {
   return statIn(`/proc/${pid}/stat`)

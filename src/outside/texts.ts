@@ -10,6 +10,8 @@ import type { StringColumn } from './string-column.ts'
 export const MOST_UNITS = 1024
 /** Parts of one text that are looked at: one that was added to a million times has as many. */
 const MOST_PARTS = 1 << 22
+/** Units of a script's text that are read where it is in pieces. */
+const MOST_SOURCE = 1 << 27
 /** Word, behind map, hash and length, of a string's characters, and of where an external string has them. */
 const CHARACTERS = 2
 const EXTERNAL_DATA = 3
@@ -46,8 +48,14 @@ export class Texts {
     return type >= 0 && type < this.#heap.layout.firstNonstring
   }
 
+  /** Units of the string at `word`; of one that has its characters itself, never more than it has room for. */
   length(word: number): number {
-    return this.#heap.i32[2 * word + 3]!
+    const heap = this.#heap
+    const length = Math.max(0, heap.i32[2 * word + 3]!)
+    const type = heap.typeAt(word)
+    if ((type & heap.layout.strings.representation) !== heap.layout.strings.seq) return length
+    const object = heap.ordinalAt(word)
+    return object < 0 ? 0 : Math.min(length, 8 * (heap.objectSize[object]! - CHARACTERS))
   }
 
   /** The number of the text of the string at `word`, cut as V8 cuts it. */
@@ -177,7 +185,7 @@ export class Texts {
     if (type < 0 || type >= heap.layout.firstNonstring) return undefined
     const flat = this.#flat(word, type, this.length(word))
     if (flat && !flat.isTwoByte) return lineEnds(flat.length, (i) => flat.bytes[flat.at + i]!)
-    const text = this.text(word, this.length(word))
+    const text = this.text(word, Math.min(this.length(word), MOST_SOURCE))
     return text === '' ? undefined : lineEnds(text.length, (i) => text.charCodeAt(i))
   }
 }
