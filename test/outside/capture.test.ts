@@ -9,7 +9,7 @@ import { nodesNamed } from '../../src/graph/named.ts'
 import { captureFromOutside } from '../../src/outside/open.ts'
 import { NodeType } from '../../src/snapshot/meta.ts'
 import { readSnapshot } from '../../src/snapshot/read.ts'
-import { agreementOf } from '../support/agreement.ts'
+import { agreementOf } from '../support/agreement.mjs'
 import { spawnTarget, start, TARGET_NODE, temporaryFolder, until } from '../support/target.ts'
 import { worker } from '../support/workers.ts'
 
