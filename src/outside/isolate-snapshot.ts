@@ -27,7 +27,6 @@ export interface IsolateSnapshot {
 
 /** Bytes that columns, and all that will be worked out from them, may take: of a node, of an edge, beside. */
 const ROOM = { node: 320, edge: 24, more: 1 << 25 }
-const ROOT = 0
 const GC_ROOTS = 1
 
 /**
@@ -59,8 +58,8 @@ export function snapshotIsolate(
     for (const [i, group] of groups.entries()) name[GC_ROOTS + 1 + i] = strings.intern(group.name)
 
     // The ids of two captures have nothing to do with each other, and so must not be alike by chance.
-    const firstId = 2 * Math.floor(Math.random() * (2 ** 31 - type.length))
-    const idOf = (node: number): number => (node === ROOT ? 1 : firstId + 2 * node + 1)
+    const firstId = 2 * Math.floor(Math.random() * (2 ** 31 - type.length)) + 1
+    const idOf = (node: number): number => firstId + 2 * node
     const element = (node: number, index: number) => ({ type: EdgeType.element as number, name: index, node })
     const rootEdges = [
       element(GC_ROOTS, 1),
