@@ -6,11 +6,20 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { packEdge } from '../snapshot/snapshot.ts'
 import { type Heap, NOWHERE } from './heap.ts'
 import type { TypeName } from './layout.ts'
+import type { NativeSides } from './native-sides.ts'
 import { Essence, type NodeColumns } from './nodes.ts'
 import { ephemeronsIn, FIRST_OWN_FIELD, isWeakField, type Reached, taggedWords } from './reach.ts'
 import type { Scope, Scopes } from './scopes.ts'
 import type { Shape, Shapes } from './shapes.ts'
 import type { Texts } from './texts.ts'
+
+/** What edges are told from. */
+interface Parts {
+  readonly shapes: Shapes
+  readonly scopes: Scopes
+  readonly texts: Texts
+  readonly natives: NativeSides
+}
 
 /** A buffer's memory outside of the heap. */
 export interface BackingStore {
@@ -63,7 +72,7 @@ export function connectNodes(
   heap: Heap,
   reached: Reached,
   columns: NodeColumns,
-  parts: { readonly shapes: Shapes; readonly scopes: Scopes; readonly texts: Texts },
+  parts: Parts,
   /** By node of a synthetic group, from the first one on: the edges that it has. */
   groups: readonly (readonly { type: number; name: number; node: number }[])[],
   firstEdge: Uint32Array,
@@ -79,6 +88,10 @@ export function connectNodes(
   for (let object = 0; object < heap.count; object++) {
     if (reached.alive[object] === 0) continue
     visitor.visit(object)
+    firstEdge[++node] = out.count
+  }
+  for (const object of parts.natives.objects) {
+    out.push(EdgeType.internal, parts.texts.strings.intern('native_to_javascript'), columns.nodeOf[object]!)
     firstEdge[++node] = out.count
   }
   const stores = visitor.stores
@@ -127,6 +140,7 @@ class Visitor {
   readonly #shapes: Shapes
   readonly #scopes: Scopes
   readonly #texts: Texts
+  readonly #natives: NativeSides
   readonly #out: EdgeWriter
   readonly #idOf: (node: number) => number
   readonly #text: (value: string) => number
@@ -149,7 +163,7 @@ class Visitor {
     heap: Heap,
     reached: Reached,
     columns: NodeColumns,
-    { shapes, scopes, texts }: { readonly shapes: Shapes; readonly scopes: Scopes; readonly texts: Texts },
+    { shapes, scopes, texts, natives }: Parts,
     out: EdgeWriter,
     idOf: (node: number) => number,
   ) {
@@ -159,6 +173,7 @@ class Visitor {
     this.#shapes = shapes
     this.#scopes = scopes
     this.#texts = texts
+    this.#natives = natives
     this.#out = out
     this.#idOf = idOf
     this.#text = (value) => texts.strings.intern(value)
@@ -194,7 +209,7 @@ class Visitor {
       ...{ constructor: text('constructor'), backPointer: text('back_pointer'), descriptors: text('descriptors') },
       ...{ dependentCode: text('dependent_code'), transitions: text('transitions'), transition: text('transition') },
       ...{ prototypeInfo: text('prototype_info'), enumCache: text('enum_cache'), lineEnds: text('line_ends') },
-      ...{ contextData: text('context_data'), globalObject: text('global_object') },
+      ...{ contextData: text('context_data'), toNative: text('javascript_to_native') },
     }
     this.#fieldNames = this.#numbered(NAMED_FIELDS)
     const generators = (['JS_ASYNC_FUNCTION_OBJECT', 'JS_ASYNC_GENERATOR_OBJECT'] as const).map(
@@ -420,6 +435,8 @@ class Visitor {
     const shape = this.#shapes.of(map)
     for (const [field, label] of this.#ownFieldNames.get(type) ?? [])
       if (field < size) this.#internal(label, word + field)
+    const native = this.#natives.place.get(this.#object)
+    if (native !== undefined) this.#out.push(EdgeType.internal, labels.toNative, this.#columns.end + native)
     if (type === types.JS_WEAK_REF) this.#edge(EdgeType.weak, labels.target, word + FIRST_OWN_FIELD)
     if (type === types.JS_ARRAY_BUFFER) {
       this.#backingStore(word)
@@ -582,7 +599,7 @@ class Visitor {
     if (address === 0 || bytes === 0 || !Number.isSafeInteger(bytes)) return
     let node = this.#storeNodes.get(address)
     if (node === undefined) {
-      node = this.#columns.end + this.stores.length
+      node = this.#columns.end + this.#natives.objects.length + this.stores.length
       this.#storeNodes.set(address, node)
       this.stores.push({ node, bytes })
     }

@@ -8,6 +8,7 @@ import { checkFailed, Heap, type SweepCounts, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
 import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
+import { findNativeSides } from './native-sides.ts'
 import { describeNodes } from './nodes.ts'
 import { Places } from './places.ts'
 import { type Reached, reach } from './reach.ts'
@@ -50,8 +51,12 @@ export function snapshotIsolate(
     const scopes = new Scopes(heap, texts)
     const shapes = new Shapes(heap, texts, scopes)
     const groups = reached.roots.filter(({ objects }) => objects.length > 0)
+    const natives = findNativeSides(heap, reached)
     const firstObject = GC_ROOTS + 1 + groups.length
-    const columns = describeNodes(heap, reached, shapes, texts, { first: firstObject, more: countBuffers(heap) })
+    const columns = describeNodes(heap, reached, shapes, texts, {
+      first: firstObject,
+      more: natives.objects.length + countBuffers(heap),
+    })
     const { nodeOf, name, type, globals } = columns
     for (let node = 0; node < firstObject; node++) type[node] = NodeType.synthetic
     name[GC_ROOTS] = strings.intern('(GC roots)')
@@ -69,6 +74,10 @@ export function snapshotIsolate(
         name: strings.intern(String(2 + i)),
         node: nodeOf[heap.ordinalAt(word)]!,
       })),
+      // As in V8's own, what native code keeps is held beside the program's roots.
+      ...natives.objects.flatMap((object, i) =>
+        natives.held.has(object) ? element(columns.end + i, 2 + globals.length + i) : [],
+      ),
     ]
     const groupEdges = [
       rootEdges,
@@ -76,9 +85,21 @@ export function snapshotIsolate(
       ...groups.map(({ objects }) => objects.map((object, i) => element(nodeOf[object]!, i + 1))),
     ]
     const firstEdge = new Uint32Array(type.length + 1)
-    const connected = connectNodes(heap, reached, columns, { shapes, scopes, texts }, groupEdges, firstEdge, idOf)
+    const connected = connectNodes(
+      heap,
+      reached,
+      columns,
+      { shapes, scopes, texts, natives },
+      groupEdges,
+      firstEdge,
+      idOf,
+    )
     const { stores, count: edgeCount } = connected
-    const nodeCount = columns.end + stores.length
+    const nodeCount = columns.end + natives.objects.length + stores.length
+    for (const [i, object] of natives.objects.entries()) {
+      type[columns.end + i] = NodeType.native
+      name[columns.end + i] = strings.intern(`Node / ${strings.get(name[nodeOf[object]!]!)}`)
+    }
     let size = columns.size
     const storeName = strings.intern('system / JSArrayBufferData')
     for (const { node, bytes } of stores) {

@@ -66,6 +66,8 @@ export interface Layout {
   readonly bigInt: number
   readonly hole: number
   readonly contexts: Readonly<Record<'first' | 'last' | keyof typeof CONTEXTS, number>>
+  /** Objects that native code has made from templates of its own. */
+  readonly apiObjects: { readonly first: number; readonly behind: number }
   readonly functions: { readonly first: number; readonly last: number }
   readonly strings: {
     readonly representation: number
@@ -258,6 +260,11 @@ export function layoutOf(constants: ReadonlyMap<string, number>, of: string): La
       module: contexts.first + CONTEXTS.module,
       native: contexts.first + CONTEXTS.native,
       script: contexts.first + CONTEXTS.script,
+    },
+    apiObjects: {
+      first: number('APIObjectType'),
+      // No type in between has a constant.
+      behind: Math.min(...[type.JS_DATA_VIEW, type.JS_TYPED_ARRAY, type.JS_ARRAY_BUFFER].filter((each) => each > 0)),
     },
     functions: {
       first: constants.get('FirstJSFunctionType') ?? type.JS_FUNCTION,
