@@ -3,12 +3,15 @@
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { identify, idsAgree } from '../../src/analysis/identity.ts'
 import { openColumns } from '../../src/analysis/open-snapshot.ts'
 import { describePath } from '../../src/graph/describe.ts'
+import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { nodesNamed } from '../../src/graph/named.ts'
 import { captureFromOutside } from '../../src/outside/open.ts'
 import { NodeType } from '../../src/snapshot/meta.ts'
 import { readSnapshot } from '../../src/snapshot/read.ts'
+import { edgeTarget, type Snapshot } from '../../src/snapshot/snapshot.ts'
 import { agreementOf } from '../support/agreement.mjs'
 import { spawnTarget, start, TARGET_NODE, temporaryFolder, until } from '../support/target.ts'
 import { worker } from '../support/workers.ts'
@@ -26,6 +29,15 @@ async function startProgram(file: string) {
   return { child, pid: child.pid!, output: () => output }
 }
 
+/** Bytes that are retained by the 1,000 objects which retain most. */
+function largestRetained(snapshot: Snapshot): number[] {
+  const { retainedSizes } = new HeapGraph(snapshot)
+  return Array.from(retainedSizes)
+    .filter((_, node) => snapshot.nodeType[node] === NodeType.object)
+    .sort((a, b) => b - a)
+    .slice(0, 1000)
+}
+
 describe.runIf(onLinux)('a process that is read from outside', () => {
   test('has the objects, closures, strings and references that V8 tells of', async () => {
     const file = join(temporaryFolder(), 'v8.heapsnapshot')
@@ -35,7 +47,8 @@ describe.runIf(onLinux)('a process that is read from outside', () => {
     expect(pausedMs).toBeLessThan(1000)
     child.kill('SIGUSR2')
     await until(() => output().includes('written'), 'V8’s snapshot')
-    const agreement = agreementOf(heaps[0]!.snapshot, await readSnapshot(file))
+    const reference = await readSnapshot(file)
+    const agreement = agreementOf(heaps[0]!.snapshot, reference)
     const least = {
       ...{ objects: 0.998, objectBytes: 0.998, closures: 0.9995, closurePlaces: 0.9995 },
       ...{ strings: 0.995, properties: 0.99, contexts: 0.995, elements: 0.99 },
@@ -46,6 +59,28 @@ describe.runIf(onLinux)('a process that is read from outside', () => {
       expect(recall, `recall of ${what}`).toBeGreaterThanOrEqual(share)
       expect(precision, `precision of ${what}`).toBeGreaterThanOrEqual(share)
     }
+    const [own, theirs] = [largestRetained(heaps[0]!.snapshot), largestRetained(reference)]
+    // By rank: an object more or less moves all that are smaller.
+    const close = own.filter((bytes, i) => Math.abs(bytes - theirs[i]!) <= 0.05 * theirs[i]!)
+    expect(close.length).toBeGreaterThanOrEqual(0.95 * own.length)
+  })
+
+  test('has other object ids in each capture, as nothing tells that they are of the same objects', async () => {
+    const { pid } = await spawnTarget('')
+    const [before, after] = [await captureFromOutside(pid), await captureFromOutside(pid)]
+    expect(idsAgree(identify(before.heaps[0]!.snapshot), after.heaps[0]!.snapshot)).toBe(false)
+  })
+
+  test('has the native sides of its objects, held by native code', async () => {
+    const { pid } = await spawnTarget(
+      `const server = require('node:net').createServer(); server.listen(0, () => { globalThis.listening = true });`,
+    )
+    const { heaps } = await captureFromOutside(pid)
+    const { nodeType, firstEdge, edges, strings, nodeName } = heaps[0]!.snapshot
+    const held = Array.from(edges.subarray(firstEdge[0], firstEdge[1]), edgeTarget)
+      .filter((node) => nodeType[node] === NodeType.native)
+      .map((node) => strings.get(nodeName[node]!))
+    expect(held).toContain('Node / TCP')
   })
 
   test('is held by what holds it, with names of variables and keys', async () => {
