@@ -74,8 +74,16 @@ export function planCopy(source: MemorySource): CopyPlan {
   if (pages.size === 0) {
     throw new LeakscopeError('heap-unreadable', `no page of V8's heap was found in the memory of ${source.name}`)
   }
+  // Looked for once already, as code that runs for the first time takes ten times as long, and then the process waits.
+  for (const heap of heapsOf(pages.values())) {
+    findHandleBlocks(source, heap)
+    findEternalHandles(source, heap)
+  }
   return { mappings, pages, bytes: makeRoom(source, bytes * MARGIN.factor + MARGIN.bytes) }
 }
+
+const heapsOf = (pages: Iterable<V8Page>): number[] =>
+  [...new Set(Array.from(pages, ({ heap }) => heap))].filter((heap) => heap !== 0)
 
 function makeRoom(source: MemorySource, wanted: number): Uint8Array {
   const bytes = Math.ceil(wanted / 4096) * 4096
@@ -118,8 +126,7 @@ export function copyHeap(source: MemorySource, plan: CopyPlan, onPiece: () => vo
     const { at, start } = copier.copy(pages[i]!.address, end)
     for (; i < behind; i++) placed.push({ ...pages[i]!, at: at + pages[i]!.address - start })
   }
-  const heaps = [...new Set(pages.map(({ heap }) => heap))].filter((heap) => heap !== 0)
-  const isolates = heaps.map((heap): IsolateRegions => {
+  const isolates = heapsOf(pages).map((heap): IsolateRegions => {
     const start = Math.floor((heap - ISOLATE.before) / 8) * 8
     const isolate = copier.copy(start, heap + ISOLATE.behind)
     return {
