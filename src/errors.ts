@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'file-not-writable'
   | 'file-no-space'
   | 'file-unreadable'
+  | 'heap-unreadable'
   | 'snapshot-malformed'
   | 'snapshot-mismatch'
   | 'profile-malformed'

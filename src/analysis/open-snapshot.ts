@@ -81,6 +81,10 @@ export async function openWorth(file: string, options: OpenOptions, worth: typeo
       await second?.close()
     }
   }
+  return openedFrom(heap, second)
+}
+
+function openedFrom(heap: Heap, second: SecondThread | undefined): OpenedSnapshot {
   const { release, ...opened } = heap
   return {
     ...opened,
@@ -93,6 +97,24 @@ export async function openWorth(file: string, options: OpenOptions, worth: typeo
       await second?.close()
     },
   }
+}
+
+/** From which number of nodes on a heap that is in memory is worth a second thread. */
+const WORTH_A_THREAD_NODES = 300_000
+
+/** The same for columns that did not come out of a file: no index is left. */
+export async function openColumns(
+  snapshot: Snapshot,
+  { signal }: Pick<OpenOptions, 'signal'> = {},
+): Promise<OpenedSnapshot> {
+  const second = snapshot.nodeCount >= WORTH_A_THREAD_NODES ? startSecondThread() : undefined
+  let heap: Heap | undefined
+  try {
+    heap = await workOutHeap(snapshot, second, undefined, signal)
+  } finally {
+    if (!heap) await second?.close()
+  }
+  return openedFrom(heap, second)
 }
 
 function sizeOf(file: string): number {
@@ -117,7 +139,15 @@ async function openAnew(
 ): Promise<Heap> {
   const { signal } = options
   const snapshot = await readSnapshot(file, options, second, index)
-  const writer = index?.isOpen ? index : undefined
+  return workOutHeap(snapshot, second, index?.isOpen ? index : undefined, signal)
+}
+
+async function workOutHeap(
+  snapshot: Snapshot,
+  second: SecondThread | undefined,
+  writer: IndexWriter | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Heap> {
   const scratch = new Scratch(snapshot.nodeCount, arenaOf(snapshot.firstEdge, snapshot.edges))
   const { graph, classes, totals, tree }: WorkedOut = second
     ? await workOut(snapshot, scratch, second, writer, signal)

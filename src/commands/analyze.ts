@@ -1,15 +1,19 @@
-// `leakscope analyze`: what is big in one snapshot, or in each isolate of a bundle.
+// `leakscope analyze`: what is big in one snapshot, or in each isolate of a bundle or of a core file.
 
 import { Command } from 'commander'
+import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
+import { LeakscopeError } from '../errors.ts'
 import type { Report } from '../findings/report.ts'
+import { printable } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Context } from './context.ts'
-import type { KnownScripts, SnapshotInput } from './inputs.ts'
+import type { KnownScripts, Series } from './inputs.ts'
 import { type FormatWish, formatOption, positiveInteger } from './options.ts'
 
 interface Options {
   readonly limit?: number
   readonly index: boolean
+  readonly executable?: string
   readonly format: readonly FormatWish[]
   readonly json?: true
   readonly quiet?: true
@@ -20,13 +24,17 @@ const JSON_LIMIT = 100
 
 export function analyzeCommand(context: Context): Command {
   return new Command('analyze')
-    .argument('<snapshot>', 'a .heapsnapshot file, or a bundle: the last snapshot of each of its isolates')
+    .argument(
+      '<snapshot>',
+      'a .heapsnapshot file, a bundle (the last snapshot of each of its isolates), or a core file of a Node.js process',
+    )
     .option(
       '--limit <n>',
       `rows of each table (default: ${DEFAULT_LIMIT}; ${JSON_LIMIT} with --json)`,
       positiveInteger('--limit'),
     )
     .option('--no-index', 'leave no index for the next time, and use none')
+    .option('--executable <file>', 'of a core file: the program that left it (default: what the core names)')
     .addOption(formatOption())
     .option('--json', 'short for --format json')
     .option('-q, --quiet', 'show no progress')
@@ -41,17 +49,22 @@ async function run(context: Context, path: string, options: Options): Promise<vo
   ])
   const outputs = outputsOf(options)
   const limit = options.limit ?? (outputs.detailed ? JSON_LIMIT : DEFAULT_LIMIT)
-  const inputs = await inputsOf(path)
-
+  const { isCore } = await import('../outside/core-memory.ts')
+  const core = isCore(path)
+  if (!core && options.executable !== undefined) {
+    throw new LeakscopeError('usage-invalid', `--executable is for core files, and ${path} is none`)
+  }
   const progress = context.progress(options.quiet ?? false)
   const parts: HeapPart[] = []
   try {
-    for (const { isolate, snapshots } of inputs.series) {
-      const of = inputs.series.length > 1 ? ` ${isolate}` : ''
-      for (const snapshot of snapshots) {
-        const how = { progress, signal: context.signal, index: options.index, of, known: inputs }
-        parts.push(await analyzeOne(snapshot, isolate, limit, how))
-      }
+    const { series, known } = core
+      ? await openedCore(context, path, options, progress)
+      : await openedFiles(context, await inputsOf(path), options.index, progress)
+    for (const { isolate, takenAt, open } of series) {
+      const of = series.length > 1 ? ` ${isolate}` : ''
+      progress.stage(`reading${of}`)
+      const how = { progress, signal: context.signal, of, known }
+      parts.push(await analyzeOne(await open(), takenAt, isolate, limit, how))
     }
     progress.end()
     const heaps = parts.map(({ heap }) => heap)
@@ -82,23 +95,77 @@ interface HeapPart {
   readonly findings: Report['findings']
 }
 
+/** A heap that is to be analyzed. */
+interface Input {
+  readonly isolate: string
+  readonly takenAt: string | undefined
+  open(): Promise<OpenedSnapshot>
+}
+
+interface Inputs {
+  readonly series: readonly Input[]
+  readonly known: KnownScripts
+}
+
+async function openedFiles(
+  { signal }: Context,
+  inputs: { readonly series: readonly Series[] } & KnownScripts,
+  index: boolean,
+  progress: Progress,
+): Promise<Inputs> {
+  const { openSnapshot } = await import('../analysis/open-snapshot.ts')
+  const onProgress = (fraction: number): void => progress.update(fraction)
+  const series = inputs.series.flatMap(({ isolate, snapshots }) =>
+    snapshots.map(({ file, takenAt }) => ({
+      isolate,
+      takenAt,
+      open: () => openSnapshot(file, { index, onProgress, signal }),
+    })),
+  )
+  return { series, known: inputs }
+}
+
+async function openedCore(
+  context: Context,
+  path: string,
+  { executable, quiet }: Options,
+  progress: Progress,
+): Promise<Inputs> {
+  const [{ openCore }, { openColumns }, { constants }] = await Promise.all([
+    import('../outside/open.ts'),
+    import('../analysis/open-snapshot.ts'),
+    import('node:os'),
+  ])
+  progress.stage('rebuilding the heap')
+  const { heaps, endedBy, executable: program } = openCore(path, executable)
+  progress.clear()
+  const signal = Object.entries(constants.signals).find(([, number]) => number === endedBy)?.[0]
+  const end = endedBy === 0 ? '' : `, which ${signal ?? `signal ${endedBy}`} ended`
+  if (!quiet) context.note(`leakscope: read from the core file of ${printable(program)}${end}`)
+  const series = heaps.map(({ isolate, snapshot }) => ({
+    isolate,
+    takenAt: undefined,
+    open: () => openColumns(snapshot, { signal: context.signal }),
+  }))
+  return { series, known: { scripts: [], cwd: null } }
+}
+
 interface How {
   readonly progress: Progress
   readonly signal: AbortSignal
-  readonly index: boolean
   /** Which isolate, for progress; empty where there is but one. */
   readonly of: string
   readonly known: KnownScripts
 }
 
 async function analyzeOne(
-  { file, takenAt }: SnapshotInput,
+  opened: OpenedSnapshot,
+  takenAt: string | undefined,
   isolate: string,
   limit: number,
-  { progress, signal, index, of, known }: How,
+  { progress, signal, of, known }: How,
 ): Promise<HeapPart> {
   const [
-    { openSnapshot },
     { findOverview, tellOverview },
     { findPiles },
     { createFileCheck },
@@ -109,7 +176,6 @@ async function analyzeOne(
     { OriginalNames },
     { sourcesOf },
   ] = await Promise.all([
-    import('../analysis/open-snapshot.ts'),
     import('../analysis/overview.ts'),
     import('../detectors/find-piles.ts'),
     import('../analysis/functions-in-file.ts'),
@@ -120,12 +186,6 @@ async function analyzeOne(
     import('../source/original-names.ts'),
     import('../source/app-modules.ts'),
   ])
-  progress.stage(`reading${of}`)
-  const opened = await openSnapshot(file, {
-    index,
-    onProgress: (fraction) => progress.update(fraction),
-    signal,
-  })
   const { graph } = opened
   progress.stage(`working out paths${of && ` in${of}`}`)
   const paths = opened.preparePaths(signal)
@@ -133,7 +193,7 @@ async function analyzeOne(
   paths.catch(() => {})
   const found = findOverview(graph, opened.classRows, limit)
   await paths
-  const { fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
+  const { file, fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
   const { kinds, classes, dominators, largestStrings, duplicateStrings } = tellOverview(graph, found)
   const sources = createScriptSources({ ...known, isWhatRan: createFileCheck([graph]) })
   const names = new OriginalNames(sourcesOf(sources.readScript), sources)

@@ -1,6 +1,6 @@
 // `leakscope snapshot`: a heap snapshot of a running process, to a file; of all its isolates, to a folder.
 
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import { parseTarget, type TargetName } from '../target/target.ts'
 import type { Wanted } from './capturing.ts'
@@ -11,6 +11,7 @@ import { redactionHelp, redactionKey } from './redaction-key.ts'
 
 interface Options {
   readonly output?: string
+  readonly via: 'inspector' | 'outside'
   readonly isolate: IsolateChoice
   readonly count: number
   readonly every?: number
@@ -26,7 +27,7 @@ interface Options {
   readonly quiet?: boolean
 }
 
-const DEFAULT_MAX_PAUSE_MS = 30_000
+const DEFAULT_MAX_PAUSE_MS = { inspector: 30_000, outside: 1000 }
 const DEFAULT_EVERY_MS = 10_000
 
 const priceHelp = `
@@ -34,7 +35,11 @@ Before a snapshot its price is foretold, and the snapshot refused (exit code 3) 
 that it takes is more than the process's cgroup or the machine has left (--memory-limit stands in for a cgroup), the
 disk has no room for the file, or a thread would stand still longer than --max-pause. When only the guess is too high,
 the objects are counted first, which takes a tenth to a quarter of a snapshot's time. --at-any-price takes the
-snapshot regardless. --dry-run says the price and takes none.`
+snapshot regardless. --dry-run says the price and takes none.
+
+With --via outside the process does nothing for it: its heap is copied out of its memory (Linux, Node.js 18 to 26),
+while it is idle or else in a stop that --max-pause bounds, and rebuilt here. It takes the rights of a debugger: root,
+CAP_SYS_PTRACE, or the same user where /proc/sys/kernel/yama/ptrace_scope is 0.`
 
 export function snapshotCommand(context: Context): Command {
   const command = new Command('snapshot')
@@ -46,6 +51,11 @@ export function snapshotCommand(context: Context): Command {
     .option(
       '-o, --output <file>',
       'where to write it, packed if it ends in .gz or .zst (default: leakscope-<target>-<time>.heapsnapshot)',
+    )
+    .addOption(
+      new Option('--via <way>', 'have V8 write it, or read it from the memory of a process of this machine')
+        .choices(['inspector', 'outside'])
+        .default('inspector'),
     )
     .option(
       '--isolate <which>',
@@ -74,7 +84,7 @@ export function snapshotCommand(context: Context): Command {
     .option('--force', 'replace the file, or the folder of an earlier capture, if it exists')
     .option(
       '--max-pause <time>',
-      'refuse when a thread may stand still for longer (default: 30s)',
+      'refuse when a thread may stand still for longer (default: 30s; 1s --via outside)',
       duration('--max-pause'),
     )
     .option(
@@ -99,13 +109,14 @@ export function snapshotCommand(context: Context): Command {
         waitMs: options.wait === true ? DEFAULT_WAIT_MS : options.wait,
         redactor: await redactorFor(options),
         force,
-        maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_MS,
+        maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_MS[options.via],
         memoryLimitBytes: options.memoryLimit,
         atAnyPrice,
         dryRun,
         json,
         quiet,
       }
+      if (options.via === 'outside') return (await import('./snapshot-outside.ts')).runOutside(context, target, wanted)
       if (isolate !== 'all') return (await import('./snapshot-file.ts')).runFile(context, target, wanted)
       const { runBundle } = await import('./snapshot-bundle.ts')
       return runBundle(context, target, wanted)

@@ -49,11 +49,13 @@ function endToEndTests() {
     ...inFolder('test/e2e'),
     ...inFolder('test/capture'),
     ...inFolder('test/agent'),
+    ...inFolder('test/outside'),
     ...inFolder('test/process'),
     ...inFolder('test/node-internals'),
     'test/commands/profile.test.ts',
     'test/commands/snapshot.test.ts',
     'test/commands/snapshot-bundle.test.ts',
+    'test/commands/snapshot-outside.test.ts',
   ]
   return candidates
     .filter((file) => file.endsWith('.test.ts') && existsSync(join(root, file)))

@@ -1,0 +1,372 @@
+// One isolate's objects in a copy of its memory: where each begins and ends, and which word refers to which.
+//
+// A word is 8 bytes. Words are numbered as they stand in the image's bytes, objects by the word that they begin with;
+// each object has an ordinal as well, in the order of words.
+
+import { LeakscopeError } from '../errors.ts'
+import type { HeapImage } from './heap-image.ts'
+import { type Layout, Sizing } from './layout.ts'
+import { isFromPage, isYoungPage, PAGE_ALIGNMENT, type V8Page } from './pages.ts'
+
+export const NOWHERE = -1
+
+/** What the sweep has found, to judge whether the objects' sizes are what we take them for. */
+export interface SweepCounts {
+  objects: number
+  pages: number
+  /** Pages of the old generation in which one object ends where the next begins, all the way, and other ones. */
+  oldPages: number
+  brokenOldPages: number
+}
+
+export type HeapPage = V8Page & { readonly at: number }
+
+export class Heap {
+  readonly image: HeapImage
+  readonly layout: Layout
+  readonly pages: readonly HeapPage[]
+  readonly buffer: Buffer
+  readonly u8: Uint8Array
+  readonly u16: Uint16Array
+  readonly u32: Uint32Array
+  readonly i32: Int32Array
+  readonly f64: Float64Array
+  /** By slot of a hash table: the number of 256 KiB that a page has, and the word that it begins with; -1 if none. */
+  readonly #keys: Int32Array
+  readonly #words: Int32Array
+  /** By word, a bit each: whether it is known if a map begins there, and if one does. */
+  readonly #mapKnown: Uint32Array
+  readonly #mapIs: Uint32Array
+  /** By word, a bit each: whether an object begins there. */
+  readonly #starts: Uint32Array
+  /** By 32 words: how many objects begin before. */
+  #rank = new Uint32Array(0)
+  /** How many of the units that free space counts itself in make a word. */
+  #freeUnit: 1 | 8 = 8
+  /** By ordinal: the object's first word, and how many words it has. */
+  objectWord = new Uint32Array(0)
+  objectSize = new Uint32Array(0)
+  count = 0
+
+  /** @param heap of the isolate */
+  constructor(image: HeapImage, layout: Layout, heap: number) {
+    const { buffer, byteOffset, byteLength } = image.bytes
+    const whole = Math.floor(byteLength / 8)
+    this.image = image
+    this.layout = layout
+    this.buffer = Buffer.from(buffer, byteOffset, byteLength)
+    this.u8 = image.bytes
+    this.u16 = new Uint16Array(buffer, byteOffset, whole * 4)
+    this.u32 = new Uint32Array(buffer, byteOffset, whole * 2)
+    this.i32 = new Int32Array(buffer, byteOffset, whole * 2)
+    this.f64 = new Float64Array(buffer, byteOffset, whole)
+    // What all isolates share is a part of each.
+    this.pages = image.pages.filter((page) => page.heap === heap || page.heap === 0)
+    const slots = this.pages.reduce((sum, { bytes }) => sum + Math.ceil(bytes / PAGE_ALIGNMENT), 0)
+    let size = 16
+    while (size < 4 * slots) size *= 2
+    this.#keys = new Int32Array(size).fill(NOWHERE)
+    this.#words = new Int32Array(size)
+    for (const { address, bytes, at } of this.pages) {
+      for (let part = 0; part < bytes; part += PAGE_ALIGNMENT)
+        this.#put((address + part) / PAGE_ALIGNMENT, (at + part) / 8)
+    }
+    const bits = Math.ceil(whole / 32) + 1
+    this.#mapKnown = new Uint32Array(bits)
+    this.#mapIs = new Uint32Array(bits)
+    this.#starts = new Uint32Array(bits)
+  }
+
+  #put(key: number, word: number): void {
+    const mask = this.#keys.length - 1
+    let slot = Math.imul(key, 0x9e3779b1) & mask
+    while (this.#keys[slot] !== NOWHERE) slot = (slot + 1) & mask
+    this.#keys[slot] = key
+    this.#words[slot] = word
+  }
+
+  /** The word that stands for an address, given by its halves; NOWHERE if that is on no page. */
+  wordAt(low: number, high: number): number {
+    if (high > 0x7fff) return NOWHERE
+    const key = high * 16384 + (low >>> 18)
+    const keys = this.#keys
+    const mask = keys.length - 1
+    let slot = Math.imul(key, 0x9e3779b1) & mask
+    for (;;) {
+      const found = keys[slot]!
+      if (found === key) return this.#words[slot]! + ((low & (PAGE_ALIGNMENT - 1)) >>> 3)
+      if (found === NOWHERE) return NOWHERE
+      slot = (slot + 1) & mask
+    }
+  }
+
+  /** The word that a strong reference in `word` leads to, or NOWHERE. */
+  target(word: number): number {
+    const low = this.u32[2 * word]!
+    return (low & 7) === 1 ? this.wordAt(low, this.u32[2 * word + 1]!) : NOWHERE
+  }
+  /** The same for a weak reference. */
+  weakTarget(word: number): number {
+    const low = this.u32[2 * word]!
+    return (low & 7) === 3 ? this.wordAt(low, this.u32[2 * word + 1]!) : NOWHERE
+  }
+  isSmi(word: number): boolean {
+    return (this.u32[2 * word]! & 1) === 0
+  }
+  /** The small integer in `word`; only if it is one. */
+  smi(word: number): number {
+    return this.i32[2 * word + 1]!
+  }
+
+  /** Whether a map begins at the word: its own map is a map of maps, which is its own or another such map's. */
+  isMap(word: number): boolean {
+    if (word < 0) return false
+    const bit = 1 << (word & 31)
+    const at = word >>> 5
+    if ((this.#mapKnown[at]! & bit) !== 0) return (this.#mapIs[at]! & bit) !== 0
+    let is = false
+    const mapsMap = this.target(word)
+    if (mapsMap >= 0 && this.typeOfMap(mapsMap) === this.layout.types.MAP) {
+      const above = this.target(mapsMap)
+      is =
+        above === mapsMap ||
+        (above >= 0 && this.typeOfMap(above) === this.layout.types.MAP && this.target(above) === above)
+    }
+    this.#mapKnown[at] = this.#mapKnown[at]! | bit
+    if (is) this.#mapIs[at] = this.#mapIs[at]! | bit
+    return is
+  }
+  /** The map of what begins at `word`, or NOWHERE if nothing can begin there. */
+  mapOf(word: number): number {
+    const map = this.target(word)
+    return this.isMap(map) ? map : NOWHERE
+  }
+  /** The instance type that a map has. */
+  typeOfMap(map: number): number {
+    return this.u16[4 * map + (this.layout.map.typeByte >> 1)]!
+  }
+  /** The instance type of what begins at `word`; NOWHERE if nothing does. */
+  typeAt(word: number): number {
+    if (word < 0) return NOWHERE
+    const map = this.mapOf(word)
+    return map < 0 ? NOWHERE : this.typeOfMap(map)
+  }
+
+  /** Ordinal of the object that begins at `word`, or NOWHERE if none does. */
+  ordinalAt(word: number): number {
+    if (word < 0) return NOWHERE
+    const bits = this.#starts[word >>> 5]!
+    const bit = 1 << (word & 31)
+    return (bits & bit) === 0 ? NOWHERE : this.#rank[word >>> 5]! + bitCount(bits & (bit - 1))
+  }
+
+  /** How many elements the array that begins at `word` has; never more than it has room for. */
+  lengthOf(word: number): number {
+    const object = this.ordinalAt(word)
+    if (object < 0 || !this.isSmi(word + 1)) return 0
+    return Math.max(0, Math.min(this.smi(word + 1), this.objectSize[object]! - 2))
+  }
+
+  /** Words of the object that begins at `word`, 0 if only the next object tells. */
+  #sizeOf(word: number, map: number): number {
+    const { i32, u16, u8, layout } = this
+    const words = u8[8 * map + layout.map.sizeByte]!
+    if (words !== 0) return words
+    switch (layout.sizing[this.typeOfMap(map)]) {
+      case Sizing.oneByteString:
+        return 2 + ((i32[2 * word + 3]! + 7) >>> 3)
+      case Sizing.twoByteString:
+        return 2 + ((2 * i32[2 * word + 3]! + 7) >>> 3)
+      case Sizing.elements:
+        return 2 + i32[2 * word + 3]!
+      case Sizing.bytes:
+        return 2 + ((i32[2 * word + 3]! + 7) >>> 3)
+      case Sizing.bytecode:
+        return (layout.bytecodeDataByte + i32[2 * word + 3]! + 7) >>> 3
+      case Sizing.propertyArray:
+        return 2 + (i32[2 * word + 3]! & 0x3ff)
+      case Sizing.descriptors:
+        return layout.fields.descriptorsHeader + 3 * u16[4 * word + 4]!
+      case Sizing.list:
+        return 3 + i32[2 * word + 3]!
+      case Sizing.freeSpace:
+        return Math.floor(i32[2 * word + 3]! / this.#freeUnit)
+      case Sizing.preparseData:
+        return 2 + ((i32[2 * word + 2]! + 7) >>> 3) + i32[2 * word + 3]!
+      default:
+        return 0
+    }
+  }
+
+  /**
+   * Whether free space says its size in bytes or, as of V8 14, in words: that of the two behind which more often the
+   * next object begins.
+   */
+  #findFreeUnit(): 1 | 8 {
+    let balance = 0
+    let seen = 0
+    let words = 0
+    for (const { address, at, areaStart, areaEnd, flags } of this.pages) {
+      if (isYoungPage(flags)) continue
+      if (words > ENOUGH_WORDS) break
+      words += (areaEnd - areaStart) / 8
+      const end = (at + areaEnd - address) / 8
+      for (let word = (at + areaStart - address) / 8; word < end; word++) {
+        const map = this.mapOf(word)
+        if (map < 0 || this.typeOfMap(map) !== this.layout.types.FREE_SPACE || !this.isSmi(word + 1)) continue
+        const stated = this.smi(word + 1)
+        const lands = (size: number): number => (size > 0 && word + size < end && this.mapOf(word + size) >= 0 ? 1 : 0)
+        balance += lands(stated >>> 3) - lands(stated)
+        if (++seen === ENOUGH_FREE_SPACES) return balance >= 0 ? 8 : 1
+      }
+    }
+    return balance >= 0 ? 8 : 1
+  }
+
+  /** Finds all objects, dead ones too, by walking each page from its first to its last. */
+  sweep(): SweepCounts {
+    const { types } = this.layout
+    const { u32 } = this
+    this.#freeUnit = this.#findFreeUnit()
+    const counts = { objects: 0, pages: this.pages.length, oldPages: 0, brokenOldPages: 0 }
+    let words = new Uint32Array(1 << 16)
+    let sizes = new Uint32Array(1 << 16)
+    let count = 0
+    for (const { address, at, areaStart, areaEnd, flags, bytes } of this.pages) {
+      const end = Math.min((at + areaEnd - address) / 8, Math.floor((at + bytes) / 8))
+      let broken = false
+      for (let word = (at + areaStart - address) / 8; word < end; ) {
+        const map = this.mapOf(word)
+        if (map < 0) {
+          // Memory that was never used is zero; anything else is no object, and the next one has to be looked for.
+          if (u32[2 * word] !== 0 || u32[2 * word + 1] !== 0) broken = true
+          word++
+          while (word < end && (u32[2 * word]! & 7) !== 1) word++
+          continue
+        }
+        let size = this.#sizeOf(word, map)
+        if (size === 0) {
+          size = 1
+          while (word + size < end && this.mapOf(word + size) < 0) size++
+        }
+        if (size < 1 || word + size > end) {
+          broken = true
+          word++
+          continue
+        }
+        const type = this.typeOfMap(map)
+        if (type !== types.FREE_SPACE && type !== types.FREE_SPACE - 1) {
+          if (count === words.length) {
+            words = longer(words)
+            sizes = longer(sizes)
+          }
+          words[count] = word
+          sizes[count++] = size
+          this.#starts[word >>> 5] = this.#starts[word >>> 5]! | (1 << (word & 31))
+        }
+        word += size
+      }
+      // In the young generation, what lies behind the last object is whatever was there before.
+      if (isYoungPage(flags)) continue
+      counts.oldPages++
+      if (broken) counts.brokenOldPages++
+    }
+    this.objectWord = words.subarray(0, count)
+    this.objectSize = sizes.subarray(0, count)
+    this.count = count
+    counts.objects = count
+    this.#rank = new Uint32Array(this.#starts.length)
+    let before = 0
+    for (let i = 0; i < this.#starts.length; i++) {
+      this.#rank[i] = before
+      before += bitCount(this.#starts[i]!)
+    }
+    return counts
+  }
+
+  /**
+   * Ordinal of the object that a word refers to, strongly or weakly; NOWHERE if it refers to none. While V8 moves
+   * objects, the old place has the address of the new one, which is followed.
+   */
+  referent(word: number): number {
+    const low = this.u32[2 * word]!
+    const tag = low & 7
+    if (tag !== 1 && tag !== 3) return NOWHERE
+    const to = this.wordAt(low, this.u32[2 * word + 1]!)
+    if (to < 0) return NOWHERE
+    const ordinal = this.ordinalAt(to)
+    if (ordinal >= 0) return ordinal
+    return this.#forwarded(to)
+  }
+  #forwarded(word: number): number {
+    const low = this.u32[2 * word]!
+    if ((low & 7) !== 0 || low === 0) return NOWHERE
+    return this.ordinalAt(this.wordAt(low, this.u32[2 * word + 1]!))
+  }
+  /** Whether a word looks like a reference to this heap and leads to no object. */
+  dangles(word: number): boolean {
+    const low = this.u32[2 * word]!
+    const tag = low & 7
+    if (tag !== 1 && tag !== 3) return false
+    return this.wordAt(low, this.u32[2 * word + 1]!) >= 0 && this.referent(word) < 0
+  }
+
+  /** The page that the word is on. */
+  pageOf(word: number): HeapPage {
+    let low = 0
+    let high = this.pages.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (this.pages[middle]!.at <= 8 * word) low = middle
+      else high = middle - 1
+    }
+    return this.pages[low]!
+  }
+  /** Whether the word is on a page that all isolates share and nobody changes. */
+  isShared(word: number): boolean {
+    return this.pageOf(word).heap === 0
+  }
+  isOnFromPage(word: number): boolean {
+    return isFromPage(this.pageOf(word).flags)
+  }
+}
+
+/**
+ * Sweeps, and makes sure that objects fill the pages of the old generation: else V8's layout is not what we take it for.
+ * @throws LeakscopeError `heap-unreadable`
+ */
+export function sweepChecked(heap: Heap): SweepCounts {
+  const counts = heap.sweep()
+  const { oldPages, brokenOldPages, objects } = counts
+  if (objects === 0 || brokenOldPages > MOST_BROKEN.pages + MOST_BROKEN.share * oldPages) {
+    throw checkFailed(
+      heap,
+      `the sizes of objects do not fill its pages (${brokenOldPages} of ${oldPages} do not come out even)`,
+    )
+  }
+  return counts
+}
+/** Free spaces that are looked at to find out how they count. */
+const ENOUGH_FREE_SPACES = 200
+const ENOUGH_WORDS = 1 << 21
+/** A page that is being swept or compacted may look broken. */
+const MOST_BROKEN = { pages: 2, share: 0.1 }
+
+export function checkFailed(heap: Heap, check: string): LeakscopeError {
+  return new LeakscopeError('heap-unreadable', `the heap of ${heap.image.name} cannot be read from outside: ${check}`, {
+    hint: 'V8 may have been in the middle of a garbage collection, which trying again shows, or be of a build that leakscope does not know.',
+  })
+}
+
+function longer(values: Uint32Array): Uint32Array<ArrayBuffer> {
+  const more = new Uint32Array(2 * values.length)
+  more.set(values)
+  return more
+}
+
+/** How many bits are set (Warren, Hacker's Delight, figure 5-2). */
+function bitCount(value: number): number {
+  let bits = value - ((value >>> 1) & 0x55555555)
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333)
+  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+}

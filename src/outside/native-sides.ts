@@ -1,0 +1,47 @@
+// Objects that belong to an object of native code: sockets, timers, parsers, … of which the memory has a pointer.
+//
+// Node keeps the pointer in an internal field of the object that the program knows:
+// https://github.com/nodejs/node/blob/main/src/base_object.h
+
+import { type Heap, NOWHERE } from './heap.ts'
+import { FIRST_OWN_FIELD, type Reached } from './reach.ts'
+
+export interface NativeSides {
+  /** Ordinals of the objects that have a native side, ascending; their nodes follow those of all objects, in this order. */
+  readonly objects: readonly number[]
+  /** Of these, the ones that native code keeps alive. */
+  readonly held: ReadonlySet<number>
+  /** By ordinal of an object: its place among them; undefined for others. */
+  readonly place: ReadonlyMap<number, number>
+}
+
+const LOWEST_ADDRESS = 4096
+const HIGHEST_ADDRESS_HALF = 0x7fff
+
+export function findNativeSides(heap: Heap, { alive, roots }: Reached): NativeSides {
+  const { first, behind } = heap.layout.apiObjects
+  const objects: number[] = []
+  for (let object = 0; object < heap.count; object++) {
+    if (alive[object] === 0) continue
+    const word = heap.objectWord[object]!
+    const type = heap.typeAt(word)
+    if (type >= first && type < behind && hasPointer(heap, word, heap.objectSize[object]!)) objects.push(object)
+  }
+  const strong = new Set(roots.find(({ name }) => name === '(Global handles)')?.objects)
+  return {
+    objects,
+    held: new Set(objects.filter((object) => strong.has(object))),
+    place: new Map(objects.map((object, i) => [object, i])),
+  }
+}
+
+/** Whether one of its fields is an address outside of the heap: no small integer, whose lower half is zero. */
+function hasPointer(heap: Heap, word: number, size: number): boolean {
+  for (let at = word + FIRST_OWN_FIELD; at < word + size; at++) {
+    const low = heap.u32[2 * at]!
+    const high = heap.u32[2 * at + 1]!
+    if ((low & 7) !== 0 || low === 0 || high > HIGHEST_ADDRESS_HALF || (high === 0 && low < LOWEST_ADDRESS)) continue
+    if (heap.wordAt(low, high) === NOWHERE) return true
+  }
+  return false
+}

@@ -1,0 +1,228 @@
+// From a pid or a core file to the heaps in it: what V8's inspector would give, without the process's help.
+
+import { LeakscopeError } from '../errors.ts'
+import type { Snapshot } from '../snapshot/snapshot.ts'
+import { openCoreMemory } from './core-memory.ts'
+import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
+import { copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
+import { snapshotIsolate } from './isolate-snapshot.ts'
+import { type Layout, layoutOf } from './layout.ts'
+import { openLiveMemory } from './live-memory.ts'
+import type { MemorySource } from './memory-source.ts'
+import { isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
+
+export interface OutsideHeap {
+  /** `main`, or `worker:` and the thread's id. */
+  readonly isolate: string
+  readonly snapshot: Snapshot
+}
+
+export interface OutsideCapture {
+  /** The main thread's first. All are of the same instant. */
+  readonly heaps: readonly OutsideHeap[]
+  /** How long the process stood still; 0 if it was idle meanwhile, or is none any more. */
+  readonly pausedMs: number
+  /** Bytes that were copied. */
+  readonly copiedBytes: number
+  /** The signal that ended the process, by number; 0 where there was none. */
+  readonly endedBy: number
+  /** The program that the constants are from. */
+  readonly executable: string
+  readonly takenAt: Date
+}
+
+export interface LiveOptions {
+  /** The longest that the process may stand still; 0 to not stop it at all. Default 1000. */
+  readonly maxPauseMs?: number
+  readonly signal?: AbortSignal
+  /** Called when the process runs again, before the graph is built. */
+  readonly onCopied?: (pausedMs: number) => void
+}
+
+const DEFAULT_MAX_PAUSE_MS = 1000
+/** Attempts to copy while nobody runs, the time between them, and for how long nobody must have run before one. */
+const IDLE = { attempts: 4, betweenMs: 20, forMs: 3 }
+/** Attempts after one in the middle of a garbage collection. */
+const COLLECTING = { attempts: 4, betweenMs: 25 }
+
+/**
+ * Takes the heaps of a running process. First without stopping it: if no thread of it ran meanwhile, the copy is as
+ * good. Else it is stopped, for as long as copying takes.
+ *
+ * Memory: the size of its V8 heap, and some 100 bytes an object; nothing in the process.
+ * @throws LeakscopeError `target-…`; `heap-unreadable`, naming the check that failed; `price-too-high` for a pause that
+ * is longer than allowed
+ */
+export async function captureFromOutside(pid: number, options: LiveOptions = {}): Promise<OutsideCapture> {
+  const { maxPauseMs = DEFAULT_MAX_PAUSE_MS, signal, onCopied = () => {} } = options
+  if (process.platform !== 'linux') {
+    throw new LeakscopeError(
+      'platform-unsupported',
+      `a process cannot be read from outside on ${process.platform}, only on Linux`,
+    )
+  }
+  if (pid === process.pid) throw new LeakscopeError('usage-invalid', `process ${pid} is leakscope itself`)
+  const birth = statOf(pid)?.birth
+  if (birth === undefined) throw new LeakscopeError('target-not-found', `there is no process ${pid}`)
+  const source = openLiveMemory(pid)
+  try {
+    const layout = readLayout(source)
+    for (let attempt = 1; ; attempt++) {
+      signal?.throwIfAborted()
+      const takenAt = new Date()
+      const { image, pausedMs } = await copyLive(source, pid, birth, maxPauseMs)
+      onCopied(pausedMs)
+      try {
+        return { ...heapsIn(image, layout, source), pausedMs, endedBy: 0, executable: source.executable, takenAt }
+      } catch (error) {
+        // The garbage collector may have been at work, of which the next moment shows nothing.
+        const mayPass = error instanceof LeakscopeError && error.code === 'heap-unreadable'
+        if (!mayPass || attempt === COLLECTING.attempts) throw error
+        await sleep(COLLECTING.betweenMs)
+      }
+    }
+  } finally {
+    source.close()
+  }
+}
+
+/**
+ * The heaps in a core file.
+ * @param executable what wrote it; by default, what the core says
+ */
+export function openCore(path: string, executable?: string): OutsideCapture {
+  const source = openCoreMemory(path, executable)
+  try {
+    const layout = readLayout(source)
+    const image = copyHeap(source, planCopy(source))
+    return {
+      ...heapsIn(image, layout, source),
+      pausedMs: 0,
+      endedBy: source.endedBy,
+      executable: source.executable,
+      takenAt: new Date(),
+    }
+  } finally {
+    source.close()
+  }
+}
+
+async function copyLive(
+  source: MemorySource,
+  pid: number,
+  birth: number,
+  maxPauseMs: number,
+): Promise<{ image: HeapImage; pausedMs: number }> {
+  const plan = planCopy(source)
+  touch(plan)
+  for (let attempt = 0; attempt < IDLE.attempts; attempt++) {
+    if (attempt > 0) await sleep(IDLE.betweenMs)
+    // What somebody else has stopped stays as it is, and cannot run either.
+    const before = runCounts(pid)
+    if (before === undefined) continue
+    await sleep(IDLE.forMs)
+    if (runCounts(pid) !== before) continue
+    const image = copyHeap(source, plan)
+    if (runCounts(pid) === before) return { image, pausedMs: 0 }
+    plan.bytes.fill(0)
+  }
+  if (isStopped(pid)) throw new LeakscopeError('target-timeout', `process ${pid} is stopped and yet was running`)
+  if (maxPauseMs <= 0) {
+    throw new LeakscopeError('price-too-high', `process ${pid} was never idle for as long as copying its heap takes`, {
+      hint: '--max-pause says how long it may be stopped for that.',
+    })
+  }
+  const watchdog = await startWatchdog(pid, birth, maxPauseMs)
+  try {
+    const { value, pausedMs } = whileStopped(pid, birth, maxPauseMs, (checkTime) => copyHeap(source, plan, checkTime))
+    return { image: value, pausedMs }
+  } finally {
+    watchdog.dismiss()
+  }
+}
+
+/** @throws LeakscopeError if the executable has no constants of V8's, or is of another machine */
+function readLayout(source: MemorySource): Layout {
+  const elf = readElf(source.executable)
+  if (elf.machine !== MACHINE_X64 && elf.machine !== MACHINE_ARM64) {
+    throw new LeakscopeError(
+      'platform-unsupported',
+      `${source.name} is of a machine (ELF ${elf.machine}) that cannot be read from outside`,
+      {
+        hint: 'Only x64 and arm64 can.',
+      },
+    )
+  }
+  let constants = readV8Constants(elf)
+  if (constants.size === 0) {
+    // Some distributions have Node in a shared library.
+    const library = source.mappings().find(({ name }) => /\/lib(node|v8)[^/]*\.so/.test(name))
+    if (library) constants = readV8Constants(readElf(source.fileOf(library)))
+  }
+  if (constants.size === 0) {
+    throw new LeakscopeError(
+      'target-not-node',
+      `${source.name} cannot be read from outside: its binary has no v8dbg_ constants`,
+      {
+        hint: 'It is not Node.js, or one whose symbols were stripped (as in Deno and workerd). The way over the inspector works with any Node.js: --via inspector.',
+      },
+    )
+  }
+  return layoutOf(constants, source.name)
+}
+
+function heapsIn(
+  image: HeapImage,
+  layout: Layout,
+  source: MemorySource,
+): Pick<OutsideCapture, 'heaps' | 'copiedBytes'> {
+  const found = isolatesByThread(image).map((heap) => {
+    const regions = image.isolates.find((it) => it.heap === heap)!
+    return snapshotIsolate(image, layout, regions, source)
+  })
+  // Where Node does not say, by the order of the threads.
+  const ids = found.map(({ threadId }, i) => threadId ?? i)
+  const isUnique = new Set(ids).size === ids.length
+  const heaps = found
+    .map(({ snapshot }, i) => ({ threadId: isUnique ? ids[i]! : i, snapshot }))
+    .sort((a, b) => a.threadId - b.threadId)
+    .map(({ threadId, snapshot }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, snapshot }))
+  return { heaps, copiedBytes: image.bytes.length }
+}
+
+/** The isolates, by the thread whose stack refers to them most: the main thread's first. */
+function isolatesByThread({ isolates, stacks, pages, bytes }: HeapImage): number[] {
+  const heaps = isolates.map(({ heap }) => heap)
+  if (heaps.length < 2) return heaps
+  const ofPage = new Map<number, number>()
+  for (const { address, bytes: size, heap } of pages) {
+    for (let at = 0; at < size; at += PAGE_UNIT) ofPage.set((address + at) / PAGE_UNIT, heap)
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  const found: number[] = []
+  for (const thread of [...stacks.keys()].sort((a, b) => a - b)) {
+    const votes = countReferences(view, stacks.get(thread)!, ofPage)
+    const most = [...votes].sort((a, b) => b[1] - a[1])[0]?.[0]
+    if (most !== undefined && !found.includes(most)) found.push(most)
+  }
+  return [...found, ...heaps.filter((heap) => !found.includes(heap))]
+}
+
+const PAGE_UNIT = 1 << 18
+
+function countReferences(
+  view: DataView,
+  { at, start, end }: Region,
+  ofPage: ReadonlyMap<number, number>,
+): Map<number, number> {
+  const votes = new Map<number, number>()
+  for (let offset = at; offset + 8 <= at + end - start; offset += 8) {
+    const low = view.getUint32(offset, true)
+    if ((low & 3) !== 1) continue
+    const heap = ofPage.get(view.getUint32(offset + 4, true) * 2 ** 14 + (low >>> 18)) ?? 0
+    if (heap !== 0) votes.set(heap, (votes.get(heap) ?? 0) + 1)
+  }
+  return votes
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

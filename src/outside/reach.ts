@@ -1,0 +1,257 @@
+// Which objects are alive: those that the roots lead to, as V8's own collector would find them.
+
+import { checkFailed, type Heap, NOWHERE } from './heap.ts'
+import type { IsolateRegions, Region } from './heap-image.ts'
+import { Sizing } from './layout.ts'
+import { HANDLE_BYTES } from './pages.ts'
+
+/** What V8 calls the roots of one kind in its snapshots, and the ordinals of the objects that they lead to. */
+export interface RootGroup {
+  readonly name: string
+  readonly objects: readonly number[]
+}
+
+export interface Reached {
+  /** By ordinal of an object: 1 if it is alive. */
+  readonly alive: Uint8Array
+  readonly count: number
+  readonly roots: readonly RootGroup[]
+  /** The instance type of the tables of WeakMaps; NOWHERE where there is no WeakMap. */
+  readonly ephemeronType: number
+  /** Living objects that stand where V8 moves them away from: the copy is of the middle of a collection. */
+  readonly onFromPages: number
+}
+
+/** Of a global handle: what kind it is, in the two low bits of its flags. 1 is strong; others are free or weak. */
+const HANDLE_FLAGS_AT = 11
+const HANDLE_STATE = 3
+const HANDLE_STRONG = 1
+
+/** Of references in living objects, this part may lead to no object: V8 dies in the middle of what it was doing. */
+const MOST_DANGLING = 1e-3
+
+/** The word of a weak collection's table, and of what a WeakRef refers to. */
+export const FIRST_OWN_FIELD = 3
+/** In a hash table, behind map and length: how many entries there are, were, and there is room for. */
+const CAPACITY = 4
+const HASH_HEADER = 3
+
+/**
+ * @param regions what keeps objects of this isolate alive
+ * @param stacks of all threads: only those of this isolate lead here
+ * @throws LeakscopeError `heap-unreadable` if too many references lead to no object
+ */
+export function reach(heap: Heap, regions: IsolateRegions, stacks: Iterable<Region>): Reached {
+  const marker = new Marker(heap)
+  const strong = objectsIn(heap, [regions.isolate])
+  const handles = globalHandles(heap, regions.handleBlocks)
+  marker.mark(strong)
+  const eternal = objectsIn(heap, regions.eternalHandles)
+  marker.mark(eternal)
+  marker.mark(handles)
+  // What stands on a stack may be stale and would be a short and misleading way to what others hold.
+  const local = objectsIn(
+    heap,
+    regions.localHandles.filter((region) => isAllHandles(heap, region)),
+  )
+  const locals = local.filter((object) => marker.alive[object] === 0)
+  marker.mark(locals)
+  const onStacks = objectsIn(heap, stacks).filter((object) => marker.alive[object] === 0)
+  marker.mark(onStacks)
+  const { references, dangling } = marker
+  if (references === 0 || dangling > MOST_DANGLING * references) {
+    throw checkFailed(heap, `${dangling} of ${references} references in living objects lead to no object`)
+  }
+  return {
+    alive: marker.alive,
+    count: marker.count,
+    roots: [
+      { name: '(Strong root list)', objects: strong },
+      { name: '(Global handles)', objects: handles },
+      { name: '(Eternal handles)', objects: eternal },
+      { name: '(Handle scope)', objects: locals },
+      { name: '(Stack roots)', objects: onStacks },
+    ],
+    ephemeronType: marker.ephemeronType,
+    onFromPages: marker.onFromPages,
+  }
+}
+
+/** All objects that words in these places refer to, each once. */
+function objectsIn(heap: Heap, regions: Iterable<Region>): number[] {
+  const found = new Set<number>()
+  for (const { at, start, end } of regions) {
+    for (let word = at / 8; word < (at + end - start) / 8; word++) {
+      if ((heap.u32[2 * word]! & 7) !== 1) continue
+      const object = heap.ordinalAt(heap.target(word))
+      if (object >= 0) found.add(object)
+    }
+  }
+  return [...found]
+}
+
+function globalHandles(heap: Heap, blocks: readonly Region[]): number[] {
+  const found = new Set<number>()
+  for (const { at, start, end } of blocks) {
+    for (let handle = at; handle < at + end - start; handle += HANDLE_BYTES) {
+      if ((heap.u8[handle + HANDLE_FLAGS_AT]! & HANDLE_STATE) !== HANDLE_STRONG) continue
+      const object = heap.ordinalAt(heap.target(handle / 8))
+      if (object >= 0) found.add(object)
+    }
+  }
+  return [...found]
+}
+
+/** Whether nothing but handles stands there: references to objects, and small integers. */
+function isAllHandles(heap: Heap, { at, start, end }: Region): boolean {
+  for (let word = at / 8; word < (at + end - start) / 8; word++) {
+    const low = heap.u32[2 * word]!
+    if (low !== 0 && ((low & 7) !== 1 || heap.wordAt(low, heap.u32[2 * word + 1]!) < 0)) return false
+  }
+  return true
+}
+
+class Marker {
+  readonly alive: Uint8Array
+  readonly ephemeronType: number
+  count = 0
+  references = 0
+  dangling = 0
+  onFromPages = 0
+  readonly #heap: Heap
+  readonly #worklist: Uint32Array
+  #waiting = 0
+  readonly #tables: number[] = []
+  readonly #mayMove: boolean
+
+  constructor(heap: Heap) {
+    this.#heap = heap
+    this.alive = new Uint8Array(heap.count)
+    this.#worklist = new Uint32Array(heap.count)
+    this.ephemeronType = findEphemeronType(heap)
+    this.#mayMove = heap.pages.some(({ flags }) => (flags & 8) !== 0)
+  }
+
+  mark(objects: readonly number[]): void {
+    for (const object of objects) this.#push(object)
+    do this.#drain()
+    while (this.#markEphemerons())
+  }
+
+  #push(object: number): void {
+    if (this.alive[object] === 1) return
+    this.alive[object] = 1
+    this.count++
+    this.#worklist[this.#waiting++] = object
+  }
+
+  #follow(word: number): void {
+    const object = this.#heap.referent(word)
+    this.references++
+    if (object >= 0) this.#push(object)
+    else if (this.#heap.dangles(word)) this.dangling++
+  }
+
+  #drain(): void {
+    const heap = this.#heap
+    const { u32, objectWord, objectSize, layout } = heap
+    const { types } = layout
+    const weakReferences = [types.JS_WEAK_REF, types.WEAK_CELL, types.ALLOCATION_SITE, layout.contexts.native]
+    while (this.#waiting > 0) {
+      const object = this.#worklist[--this.#waiting]!
+      const word = objectWord[object]!
+      if (this.#mayMove && heap.isOnFromPage(word)) this.onFromPages++
+      this.#follow(word)
+      const type = heap.typeOfMap(heap.mapOf(word))
+      if (type === this.ephemeronType) {
+        this.#tables.push(object)
+        continue
+      }
+      const [from, to] = taggedWords(heap, word, objectSize[object]!, type)
+      const special = weakReferences.includes(type)
+      for (let at = from; at < to; at++) {
+        if ((u32[2 * at]! & 7) !== 1 || (special && isWeakField(heap, type, at - word, at, objectSize[object]!)))
+          continue
+        this.#follow(at)
+      }
+    }
+  }
+
+  /** The values of whose keys and tables are alive are so as well; says whether there were any new. */
+  #markEphemerons(): boolean {
+    const before = this.count
+    for (let i = 0; i < this.#tables.length; i++) {
+      for (const at of ephemeronsIn(this.#heap, this.#tables[i]!)) {
+        const key = this.#heap.ordinalAt(this.#heap.target(at))
+        if (key >= 0 && this.alive[key] === 1) this.#follow(at + 1)
+      }
+    }
+    return this.count > before
+  }
+}
+
+/** The words of an object, behind its map, that hold references or small integers: the first, and the one behind. */
+export function taggedWords(heap: Heap, word: number, size: number, type: number): readonly [number, number] {
+  const { layout, i32 } = heap
+  const { types } = layout
+  switch (layout.sizing[type]) {
+    case Sizing.oneByteString:
+    case Sizing.twoByteString:
+    case Sizing.bytes:
+    case Sizing.freeSpace:
+      return [word, word]
+    case Sizing.bytecode:
+      return [word + 2, word + (layout.bytecodeDataByte >> 3)]
+    case Sizing.preparseData:
+      return [word + 2 + ((i32[2 * word + 2]! + 7) >>> 3), word + size]
+  }
+  if (
+    type === types.HEAP_NUMBER ||
+    type === types.FIXED_DOUBLE_ARRAY ||
+    type === layout.bigInt ||
+    type === types.FOREIGN ||
+    type === types.FEEDBACK_METADATA
+  ) {
+    return [word, word]
+  }
+  // Behind its first fields are instructions.
+  if (type === types.INSTRUCTION_STREAM) return [word + 1, word + Math.min(4, size)]
+  return [word + 1, word + size]
+}
+
+/** Fields that V8 does not follow although they look like the others. */
+export function isWeakField(heap: Heap, type: number, field: number, at: number, size: number): boolean {
+  const { types, contexts } = heap.layout
+  if (type === types.JS_WEAK_REF) return field === FIRST_OWN_FIELD
+  // finalization registry, target, unregister token
+  if (type === types.WEAK_CELL) return field === 2 || field === 3
+  // Its last field chains all sites.
+  if (type === types.ALLOCATION_SITE) return field === size - 1
+  // The list of all contexts.
+  return type === contexts.native && heap.typeAt(heap.target(at)) === contexts.native
+}
+
+/** The words of a WeakMap's table that have a key; its value stands behind it. */
+export function* ephemeronsIn(heap: Heap, table: number): Generator<number> {
+  const word = heap.objectWord[table]!
+  const size = heap.objectSize[table]!
+  if (size < 2 + HASH_HEADER || !heap.isSmi(word + CAPACITY)) return
+  const first = word + size - 2 * heap.smi(word + CAPACITY)
+  if (first < word + 2 + HASH_HEADER || first > word + size) return
+  const { types } = heap.layout
+  for (let at = first; at + 1 < word + size; at += 2) {
+    const type = heap.typeAt(heap.target(at))
+    if (type === types.SYMBOL || type >= types.JS_PROXY) yield at
+  }
+}
+
+function findEphemeronType(heap: Heap): number {
+  const { types } = heap.layout
+  for (let object = 0; object < heap.count; object++) {
+    const word = heap.objectWord[object]!
+    if (heap.typeAt(word) !== types.JS_WEAK_MAP) continue
+    const type = heap.typeAt(heap.target(word + FIRST_OWN_FIELD))
+    if (type > types.FIXED_ARRAY && type < types.BYTE_ARRAY) return type
+  }
+  return NOWHERE
+}

@@ -1,0 +1,193 @@
+// Makes sure that a process does not run while its memory is copied: it is idle, and is shown to have been; or it is
+// stopped for a moment, and goes on whatever happens to us.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { LeakscopeError } from '../errors.ts'
+import { compiled } from '../support/second-thread.ts'
+
+/** What the system says of a process: the letter of its state, and when it began, in ticks of the system's. */
+interface ProcessStat {
+  readonly state: string
+  readonly birth: number
+}
+
+/** Stopped: by a signal, or by a debugger. */
+const STOPPED = /[Tt]/
+const NOT_RUNNING = /[TtZX]/
+const RUNNING = 'R'
+/** All threads of a process that is sent SIGSTOP are stopped a moment later; in an uninterruptible wait, when that ends. */
+const STOP_WITHIN_MS = 500
+const POLL_MS = 0.5
+/** Beside the longest pause, what the watchdog waits from its start: we have to find out that all threads are stopped. */
+const WATCHDOG_MORE_MS = 2000
+const WATCHDOG_START_MS = 20_000
+
+export function statOf(pid: number): ProcessStat | undefined {
+  return statIn(`/proc/${pid}/stat`)
+}
+
+function statIn(path: string): ProcessStat | undefined {
+  try {
+    const stat = readFileSync(path, 'latin1')
+    // The second field, the name, may hold spaces and parentheses itself.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state: fields[0]!, birth: Number(fields[19]) }
+  } catch {
+    return undefined
+  }
+}
+
+export const isStopped = (pid: number): boolean => STOPPED.test(statOf(pid)?.state ?? '')
+
+/**
+ * What tells whether any thread of a process has run between two times: how long each has run, and how often. Undefined
+ * if one is running now, or if the system does not count. https://docs.kernel.org/scheduler/sched-stats.html
+ */
+export function runCounts(pid: number): string | undefined {
+  try {
+    let counts = ''
+    let total = 0
+    for (const task of readdirSync(`/proc/${pid}/task`)) {
+      const [ran, , times] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1').trim().split(' ')
+      if (statIn(`/proc/${pid}/task/${task}/stat`)?.state === RUNNING) return undefined
+      counts += `${task}:${ran}:${times} `
+      total += Number(ran)
+    }
+    return total > 0 ? counts : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export interface Watchdog {
+  /** Ends it: nothing is stopped any more. */
+  dismiss(): void
+}
+
+/**
+ * Starts what lets process `pid` go on if we cannot. It has a session of its own: what ends ours does not end it.
+ * @throws LeakscopeError `target-timeout` if it does not come, and then nothing must be stopped
+ */
+export async function startWatchdog(pid: number, birth: number, maxPauseMs: number): Promise<Watchdog> {
+  const program = fileURLToPath(compiled(new URL('./watchdog.js', import.meta.url).href))
+  const limitMs = Math.ceil(maxPauseMs + STOP_WITHIN_MS + WATCHDOG_MORE_MS)
+  const child = spawn(process.execPath, [program, String(pid), String(birth), String(limitMs)], {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+  child.stdin.on('error', () => {})
+  try {
+    await isReady(child)
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
+  child.unref()
+  return {
+    dismiss() {
+      child.stdin.end('d')
+    },
+  }
+}
+
+function isReady(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause?: Error): void => {
+      clearTimeout(timer)
+      reject(
+        new LeakscopeError('target-timeout', 'nothing was stopped: the process that watches over it did not start', {
+          cause,
+        }),
+      )
+    }
+    const timer = setTimeout(failed, WATCHDOG_START_MS)
+    child.once('error', failed)
+    child.once('exit', () => failed())
+    child.stdout!.once('data', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+export interface Paused<T> {
+  readonly value: T
+  readonly pausedMs: number
+}
+
+/**
+ * Stops the process, carries out `action`, which must not wait for anything, and lets the process go on.
+ * @param checkTime to be called now and then by `action`; throws once the time is up
+ * @throws LeakscopeError `price-too-high` if it takes longer than `maxPauseMs`
+ */
+export function whileStopped<T>(
+  pid: number,
+  birth: number,
+  maxPauseMs: number,
+  action: (checkTime: () => void) => T,
+): Paused<T> {
+  const startedMs = performance.now()
+  const elapsedMs = (): number => performance.now() - startedMs
+  signal(pid, birth, 'SIGSTOP')
+  try {
+    waitUntilStopped(pid, elapsedMs)
+    const value = action(() => {
+      if (elapsedMs() <= maxPauseMs) return
+      throw new LeakscopeError(
+        'price-too-high',
+        `process ${pid} was let go after ${Math.round(elapsedMs())} ms: copying its heap takes longer than it may stand still`,
+        {
+          hint: '--max-pause allows more.',
+        },
+      )
+    })
+    return { value, pausedMs: elapsedMs() }
+  } finally {
+    signal(pid, birth, 'SIGCONT')
+  }
+}
+
+/** Neither of these can end a process. That it is still the same one is asked each time. */
+function signal(pid: number, birth: number, name: 'SIGSTOP' | 'SIGCONT'): void {
+  if (statOf(pid)?.birth !== birth) throw new LeakscopeError('target-died', `process ${pid} has ended`)
+  try {
+    process.kill(pid, name)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ESRCH')
+      throw new LeakscopeError('target-died', `process ${pid} has ended`, { cause })
+    throw new LeakscopeError('target-not-permitted', `the system does not let us stop process ${pid}`, {
+      cause,
+      hint: 'Run leakscope as the same user, or as root.',
+    })
+  }
+}
+
+const clock = new Int32Array(new SharedArrayBuffer(4))
+
+function waitUntilStopped(pid: number, elapsedMs: () => number): void {
+  while (!allStopped(pid)) {
+    if (elapsedMs() > STOP_WITHIN_MS) {
+      throw new LeakscopeError(
+        'target-timeout',
+        `process ${pid} did not stop within ${STOP_WITHIN_MS} ms and was let go`,
+        {
+          hint: 'The first process of a container (PID 1 of its namespace) is out of reach for SIGSTOP from inside; look from outside of the container, or while it is idle.',
+        },
+      )
+    }
+    Atomics.wait(clock, 0, 0, POLL_MS)
+  }
+}
+
+function allStopped(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((task) =>
+      NOT_RUNNING.test(statIn(`/proc/${pid}/task/${task}/stat`)?.state ?? 'X'),
+    )
+  } catch {
+    return true
+  }
+}

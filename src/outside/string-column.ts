@@ -1,0 +1,216 @@
+// Collects strings, each once, in the form in which a snapshot's string table has them: JSON, one behind the other.
+
+import { StringTable } from '../snapshot/strings.ts'
+import { sharedFloat64, sharedUint8, sharedUint32, widened } from '../support/shared.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const NEWLINE = 0x0a
+/** What stands between the last byte of one string and the first of the next: quote, comma, line break, quote. */
+const BETWEEN = 4
+/** Bytes that one UTF-16 unit takes at most, as `\u0000`. */
+const MOST_PER_UNIT = 6
+const MOST_DIGITS = 16
+const HEX = Buffer.from('0123456789abcdef')
+
+export class StringColumn {
+  #bytes = new Uint8Array(1 << 20)
+  /** Where the next string would begin; its opening quote stands in front. */
+  #end = 1
+  #starts: Uint32Array | Float64Array = new Uint32Array(1 << 12)
+  /** By index of a string: the hash of its bytes. */
+  #hashes = new Uint32Array(1 << 12)
+  #count = 0
+  /** By slot: index of a string and 1, or 0; open addressing, at most half full. */
+  #slots = new Uint32Array(1 << 13)
+  /** Of texts that are asked for by us again and again. */
+  readonly #known = new Map<string, number>()
+
+  constructor() {
+    this.#bytes[0] = QUOTE
+    // Its number is 0.
+    this.intern('')
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** The number of the text, a new one if it was not seen before. */
+  intern(text: string): number {
+    const known = this.#known.get(text)
+    if (known !== undefined) return known
+    this.#makeRoom(text.length)
+    let at = this.#end
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i)
+      if (isHighSurrogate(unit) && isLowSurrogate(text.charCodeAt(i + 1)))
+        at = this.#putPair(at, unit, text.charCodeAt(++i))
+      else at = this.#put(at, unit)
+    }
+    const index = this.#take(at)
+    if (text.length < 64) this.#known.set(text, index)
+    return index
+  }
+
+  /** The same for Latin-1 bytes. */
+  internOneByte(text: Uint8Array, from: number, to: number): number {
+    this.#makeRoom(to - from)
+    const bytes = this.#bytes
+    let at = this.#end
+    for (let i = from; i < to; i++) {
+      const byte = text[i]!
+      if (byte < 0x20 || byte > 0x7e || byte === QUOTE || byte === BACKSLASH) at = this.#put(at, byte)
+      else bytes[at++] = byte
+    }
+    return this.#take(at)
+  }
+
+  /** The same for UTF-16 units. */
+  internTwoByte(text: Uint16Array, from: number, to: number): number {
+    this.#makeRoom(to - from)
+    let at = this.#end
+    for (let i = from; i < to; i++) {
+      const unit = text[i]!
+      if (isHighSurrogate(unit) && i + 1 < to && isLowSurrogate(text[i + 1]!)) at = this.#putPair(at, unit, text[++i]!)
+      else at = this.#put(at, unit)
+    }
+    return this.#take(at)
+  }
+
+  get(index: number): string {
+    const start = this.#starts[index]!
+    const next = index + 1 < this.#count ? this.#starts[index + 1]! : this.#end
+    return JSON.parse(Buffer.from(this.#bytes.buffer).toString('utf8', start - 1, next - BETWEEN + 1))
+  }
+
+  /** The same for the digits of a whole number from 0. */
+  internNumber(number: number): number {
+    this.#makeRoom(MOST_DIGITS)
+    let digits = 1
+    for (let power = 10; power <= number; power *= 10) digits++
+    const end = this.#end + digits
+    let rest = number
+    for (let at = end - 1; at >= this.#end; at--) {
+      this.#bytes[at] = 0x30 + (rest % 10)
+      rest = Math.floor(rest / 10)
+    }
+    return this.#take(end)
+  }
+
+  /** In shared memory. Nothing can be added afterwards. */
+  finish(): StringTable {
+    const starts = this.#starts instanceof Uint32Array ? sharedUint32(this.#count + 1) : sharedFloat64(this.#count + 1)
+    starts.set(this.#starts.subarray(0, this.#count))
+    // Without what stands in front of the next string: a comma, a line break, a quote.
+    const length = this.#count === 0 ? 0 : this.#end - BETWEEN + 1
+    starts[this.#count] = length + 1
+    const bytes = sharedUint8(length)
+    bytes.set(this.#bytes.subarray(0, length))
+    this.#bytes = new Uint8Array(0)
+    return new StringTable(bytes, starts)
+  }
+
+  /** A unit that is no half of a pair, as JSON has it. */
+  #put(from: number, unit: number): number {
+    const bytes = this.#bytes
+    let at = from
+    if (unit === QUOTE || unit === BACKSLASH) {
+      bytes[at++] = BACKSLASH
+      bytes[at++] = unit
+    } else if (unit < 0x20 || (unit >= 0xd800 && unit < 0xe000)) {
+      bytes[at++] = BACKSLASH
+      bytes[at++] = 0x75
+      for (let shift = 12; shift >= 0; shift -= 4) bytes[at++] = HEX[(unit >>> shift) & 15]!
+    } else if (unit < 0x80) bytes[at++] = unit
+    else if (unit < 0x800) {
+      bytes[at++] = 0xc0 | (unit >>> 6)
+      bytes[at++] = 0x80 | (unit & 0x3f)
+    } else {
+      bytes[at++] = 0xe0 | (unit >>> 12)
+      bytes[at++] = 0x80 | ((unit >>> 6) & 0x3f)
+      bytes[at++] = 0x80 | (unit & 0x3f)
+    }
+    return at
+  }
+  #putPair(at: number, high: number, low: number): number {
+    const point = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)
+    const bytes = this.#bytes
+    bytes[at] = 0xf0 | (point >>> 18)
+    bytes[at + 1] = 0x80 | ((point >>> 12) & 0x3f)
+    bytes[at + 2] = 0x80 | ((point >>> 6) & 0x3f)
+    bytes[at + 3] = 0x80 | (point & 0x3f)
+    return at + 4
+  }
+
+  /** Keeps what was put behind the last string, unless it is there already. */
+  #take(end: number): number {
+    const bytes = this.#bytes
+    const start = this.#end
+    const mask = this.#slots.length - 1
+    const hash = this.#hash(start, end)
+    let slot = hash & mask
+    for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const index = this.#slots[slot]! - 1
+      if (this.#hashes[index] === hash && this.#isSame(index, start, end)) return index
+    }
+    const index = this.#count++
+    if (index === this.#starts.length) {
+      this.#starts = grown(this.#starts)
+      this.#hashes = grown(this.#hashes)
+    }
+    if (start > 0xffffffff && this.#starts instanceof Uint32Array) this.#starts = widened(this.#starts)
+    this.#starts[index] = start
+    this.#hashes[index] = hash
+    this.#slots[slot] = index + 1
+    bytes[end] = QUOTE
+    bytes[end + 1] = COMMA
+    bytes[end + 2] = NEWLINE
+    bytes[end + 3] = QUOTE
+    this.#end = end + BETWEEN
+    if (2 * this.#count > this.#slots.length) this.#rehash()
+    return index
+  }
+
+  #isSame(index: number, start: number, end: number): boolean {
+    const bytes = this.#bytes
+    const own = this.#starts[index]!
+    const next = index + 1 < this.#count ? this.#starts[index + 1]! : this.#end
+    if (next - own - BETWEEN !== end - start) return false
+    for (let i = 0; i < end - start; i++) if (bytes[own + i] !== bytes[start + i]) return false
+    return true
+  }
+
+  /** FNV-1a. */
+  #hash(start: number, end: number): number {
+    const bytes = this.#bytes
+    let hash = 0x811c9dc5
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
+    return (hash ^ (hash >>> 15)) >>> 0
+  }
+
+  #rehash(): void {
+    const slots = new Uint32Array(2 * this.#slots.length)
+    const mask = slots.length - 1
+    for (let index = 0; index < this.#count; index++) {
+      let slot = this.#hashes[index]! & mask
+      while (slots[slot] !== 0) slot = (slot + 1) & mask
+      slots[slot] = index + 1
+    }
+    this.#slots = slots
+  }
+
+  #makeRoom(units: number): void {
+    while (this.#end + units * MOST_PER_UNIT + BETWEEN > this.#bytes.length) this.#bytes = grown(this.#bytes)
+  }
+}
+
+const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00
+const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000
+
+function grown<T extends Uint8Array | Uint32Array | Float64Array>(array: T): T {
+  const larger = new (array.constructor as new (length: number) => T)(2 * array.length)
+  larger.set(array)
+  return larger
+}

@@ -1,0 +1,28 @@
+// Runs as a process of its own beside leakscope while that has stopped a target: lets the target go on when leakscope
+// dies, or takes too long. Arguments: the target's pid, when it began (as /proc/PID/stat has it), and the most that it
+// may be stopped, in milliseconds.
+
+import { readFileSync } from 'node:fs'
+
+const [pid, birth, limitMs] = process.argv.slice(2).map(Number) as [number, number, number]
+
+function letGo(): never {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // Another process may have its pid by now.
+    if (Number(fields[19]) === birth) process.kill(pid, 'SIGCONT')
+  } catch {
+    // It is gone.
+  }
+  process.exit()
+}
+
+process.stdin.on('data', (command) => {
+  // Leakscope has let it go itself. Who stops it from now on has a reason to.
+  if (command.includes('d')) process.exit()
+})
+process.stdin.on('end', letGo)
+process.stdin.on('error', letGo)
+setTimeout(letGo, limitMs)
+process.stdout.write('ready')

@@ -1,0 +1,141 @@
+// `leakscope snapshot --via outside` and `leakscope analyze` of a core file, as a user runs them.
+
+import { spawnSync } from 'node:child_process'
+import { chmodSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ReportSchema } from '../../src/findings/report.ts'
+import {
+  CLI,
+  filesIn,
+  heapIds,
+  NOBODY,
+  nobodyMayRun,
+  portsOf,
+  readSnapshotFile,
+  runCli,
+  spawnTarget,
+  start,
+  TARGET_NODE,
+  temporaryFolder,
+  until,
+} from '../support/target.ts'
+import { worker } from '../support/workers.ts'
+
+const onLinux = process.platform === 'linux'
+const ACCOUNTS = `class Account { constructor(i) { this.i = i; this.token = 'secret-' + i } }
+  globalThis.accounts = Array.from({ length: 321 }, (_, i) => new Account(i));`
+
+describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
+  test('writes a heap snapshot without asking the process for anything', async () => {
+    const target = await spawnTarget(ACCOUNTS)
+    const cwd = temporaryFolder()
+    const { code, stdout, stderr } = await runCli(
+      ['snapshot', target.pid, '--via', 'outside', '-o', 'a.heapsnapshot'],
+      { cwd },
+    )
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(
+      /^a\.heapsnapshot {2}[\d.]+ MB {2}[\d,]+ nodes {2}read from outside \([\d.]+ MB copied\): process/,
+    )
+    const file = join(cwd, 'a.heapsnapshot')
+    const { nodeCount, nodes } = readSnapshotFile(file)
+    expect(nodes).toBe(nodeCount)
+    expect(heapIds(file, 'Account').size).toBe(321)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(portsOf(target.pid)).toEqual([])
+    expect(await target.answers()).toBe(true)
+    expect(target.output()).not.toContain('Debugger')
+  })
+
+  test('writes it redacted and packed', async () => {
+    const target = await spawnTarget(ACCOUNTS)
+    const cwd = temporaryFolder()
+    const args = ['snapshot', target.pid, '--via', 'outside', '--redact', '-o', 'a.heapsnapshot']
+    expect(await runCli(args, { cwd })).toMatchObject({ code: 0, stderr: '' })
+    expect(readFileSync(join(cwd, 'a.heapsnapshot'), 'latin1')).not.toContain('secret-12')
+    expect(heapIds(join(cwd, 'a.heapsnapshot'), 'Account').size).toBe(321)
+    const packed = ['snapshot', target.pid, '--via', 'outside', '-o', 'b.heapsnapshot.gz']
+    expect(await runCli(packed, { cwd })).toMatchObject({ code: 0, stderr: '' })
+    expect((await runCli(['analyze', 'b.heapsnapshot.gz', '--json'], { cwd })).code).toBe(0)
+  })
+
+  test('writes the heap of a worker', async () => {
+    const target = await spawnTarget(
+      `${ACCOUNTS} ${worker(`class Reading {} globalThis.all = Array.from({ length: 77 }, () => new Reading());
+      setInterval(() => {}, 1e6); console.log('worker runs')`)}`,
+    )
+    await until(() => target.output().includes('worker runs'), 'the worker')
+    const cwd = temporaryFolder()
+    const args = ['snapshot', target.pid, '--via', 'outside', '-o', 'w.heapsnapshot', '--isolate']
+    expect(await runCli([...args, 'worker:1'], { cwd })).toMatchObject({ code: 0, stderr: '' })
+    expect(heapIds(join(cwd, 'w.heapsnapshot'), 'Reading').size).toBe(77)
+    const { code, stderr } = await runCli([...args, 'worker:9', '--force'], { cwd })
+    expect({ code, stderr }).toEqual({
+      code: 3,
+      stderr: `leakscope: process ${target.pid} has no thread 9\n  It has main, worker:1.\n`,
+    })
+  })
+
+  test.each([
+    [['--isolate', 'all'], 'writes one heap'],
+    [['--count', '2'], 'takes one snapshot'],
+    [['--dry-run'], 'has no price to be said beforehand'],
+  ])('refuses %s', async (options, problem) => {
+    const { code, stderr } = await runCli(['snapshot', process.pid, '--via', 'outside', ...options])
+    expect(code).toBe(2)
+    expect(stderr).toContain(`leakscope: --via outside ${problem}`)
+  })
+
+  test('refuses what is no process of this machine, and what is no Node', async () => {
+    const { code, stderr } = await runCli(['snapshot', 'localhost:9229', '--via', 'outside'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('reads processes of this machine by their pid, not localhost:9229')
+    const other = start('/bin/sleep', ['60'])
+    const cwd = temporaryFolder()
+    const refused = await runCli(['snapshot', other.pid!, '--via', 'outside', '-o', 'x.heapsnapshot'], { cwd })
+    expect(refused.code).toBe(3)
+    expect(refused.stderr).toContain('its binary has no v8dbg_ constants')
+    expect(filesIn(cwd)).toEqual([])
+  })
+
+  test.runIf(nobodyMayRun)('says which right is missing, and the ways to get it', async () => {
+    const target = await spawnTarget('')
+    const cwd = temporaryFolder()
+    chmodSync(cwd, 0o777)
+    const args = [CLI, 'snapshot', String(target.pid), '--via', 'outside', '-o', 'x.heapsnapshot']
+    const { status, stderr } = spawnSync(process.execPath, args, { ...NOBODY, cwd, encoding: 'utf8' })
+    expect(status).toBe(3)
+    expect(stderr).toContain(`leakscope: the system does not let us read the memory of process ${target.pid}`)
+    for (const way of ['as root', 'CAP_SYS_PTRACE', 'ptrace_scope', 'ephemeral container'])
+      expect(stderr).toContain(way)
+    expect(await target.answers()).toBe(true)
+  })
+})
+
+const writesCores = onLinux && /^core/.test(readFileSync('/proc/sys/kernel/core_pattern', 'utf8'))
+
+describe.runIf(writesCores)('leakscope analyze of a core file', () => {
+  test('tells what is big in it, and what ended the process', async () => {
+    const cwd = temporaryFolder()
+    const source = `${ACCOUNTS} process.abort()`
+    spawnSync('sh', ['-c', 'ulimit -c unlimited; exec "$0" -e "$1"', TARGET_NODE, source], { cwd })
+    const core = filesIn(cwd).find((file) => file.startsWith('core'))!
+    const { code, stdout, stderr } = await runCli(['analyze', core, '--json'], { cwd })
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/^leakscope: read from the core file of .*node.*, which SIGABRT ended\n$/)
+    const { heap, snapshots } = ReportSchema.parse(JSON.parse(stdout))
+    expect(snapshots[0]).toMatchObject({ file: core, fileBytes: statSync(join(cwd, core)).size, isolate: 'main' })
+    expect(heap!.constructors.find(({ name }) => name === 'Account')).toMatchObject({ count: 321 })
+
+    const other = await runCli(['analyze', core, '--executable', '/bin/sh'], { cwd })
+    expect(other.code).toBe(3)
+    expect(other.stderr).toMatch(/was not written by \/bin\/sh|has no v8dbg_ constants/)
+  })
+})
+
+test('--executable is for core files', async () => {
+  const { code, stderr } = await runCli(['analyze', import.meta.filename, '--executable', '/bin/sh'])
+  expect(code).toBe(2)
+  expect(stderr).toContain('--executable is for core files')
+})
