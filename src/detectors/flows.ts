@@ -10,7 +10,7 @@ import { calledBy, handedTo, type Named, namedBy, offsetOfCall, runsAgain } from
 import { isNamed, nameOfMember } from '../source/expressions.ts'
 import { type Call, startOf } from '../source/module.ts'
 import { isOwn } from '../source/origins.ts'
-import { nameOf } from '../source/reach.ts'
+import { nameOf, reachOf } from '../source/reach.ts'
 import { placeOf } from '../source/source-outline.ts'
 import { findStorage, type MethodCall, type Operation } from '../source/storage.ts'
 import {
@@ -210,14 +210,18 @@ export const findSettingOf = (flow: Flow, properties: RegExp): Culprit | undefin
 
 /** The same among those that were found by the way to it. */
 export function findKnownCall(
-  { sources, calls = [] }: Pick<Flow, 'sources' | 'calls'>,
+  { sources, urls, calls = [] }: Pick<Flow, 'sources' | 'urls' | 'calls'>,
   methods: RegExp,
   firstArgument?: string,
 ): Culprit | undefined {
   const found = calls.filter(
     ({ name, call }) => methods.test(name) && (firstArgument === undefined || isText(call.arguments[0], firstArgument)),
   )
-  const best = found.find(({ call }) => runsAgain(call)) ?? found[0]
+  const again = found.filter(({ call }) => runsAgain(call))
+  const trees = again.length > 1 ? sources.trees(urls) : undefined
+  // A function may be there to be called but once.
+  const works = trees && again.find(({ call, tree }) => reachOf(trees, tree, call).when === 'work')
+  const best = works ?? again[0] ?? found[0]
   return best && placed(sources, best.tree, best.call)
 }
 
