@@ -162,6 +162,23 @@ export function replacedSuspect(
 
 const COLLECTION = /^(Array|Map|Set)$/
 
+const collectionsOf = new WeakMap<HeapSeries['opened'], readonly number[]>()
+
+/** Arrays, Maps and Sets that were there before the first snapshot: ordinals. */
+function oldCollections(opened: HeapSeries['opened'], born: Lineage['born']): readonly number[] {
+  const known = collectionsOf.get(opened)
+  if (known) return known
+  const { classes, graph } = opened
+  const { nodeCount, nodeType } = graph.snapshot
+  const wanted = Uint8Array.from(classes.names, (name) => Number(COLLECTION.test(name)))
+  const found: number[] = []
+  for (let node = 0; node < nodeCount; node++) {
+    if (wanted[classes.of[node]!] === 1 && born[node] === 0 && nodeType[node] === NodeType.object) found.push(node)
+  }
+  collectionsOf.set(opened, found)
+  return found
+}
+
 /** Old collections that have more entries, none of which is an object: numbers, which V8 tells of as long as they are no small integers. */
 export function numberSuspects(
   { opened }: HeapSeries,
@@ -171,13 +188,11 @@ export function numberSuspects(
   references: Uint32Array,
 ): Suspect[] {
   const { graph, classes } = opened
-  const { nodeId, nodeCount, nodeType } = graph.snapshot
+  const { nodeId, nodeType } = graph.snapshot
   const span = seconds.at(-1)! - seconds[0]!
-  const wanted = classes.names.map((name) => COLLECTION.test(name))
   const suspects: Suspect[] = []
-  for (let node = 0; node < nodeCount; node++) {
-    if (references[node]! < FEW_REFERENCES || born[node]! > 0 || !wanted[classes.of[node]!]) continue
-    if (nodeType[node] !== NodeType.object) continue
+  for (const node of oldCollections(opened, born)) {
+    if (references[node]! < FEW_REFERENCES) continue
     const before = lookUp(nodeId[node]!)
     if (before.includes(undefined)) continue
     const entries = entriesOf(graph, node, (each) => nodeType[each] === NodeType.number)
@@ -215,16 +230,12 @@ const QUIET = { bytes: 512, most: 24 }
  */
 export function quietCollections({ opened, lineage }: HeapSeries): Suspect[] {
   const { graph, classes } = opened
-  const { nodeCount, nodeType, firstEdge } = graph.snapshot
   if (lineage === undefined) return []
-  const references = referenceCounts(firstEdge, graph.ownership.owner)
-  const wanted = classes.names.map((name) => COLLECTION.test(name))
-  const found: number[] = []
-  for (let node = 0; node < nodeCount; node++) {
-    if (nodeType[node] !== NodeType.object || !wanted[classes.of[node]!] || lineage.born[node]! > 0) continue
-    if (references[node]! < FEW_REFERENCES && graph.shallowSize(node) >= QUIET.bytes) found.push(node)
-  }
-  return found
+  const large = oldCollections(opened, lineage.born).filter((node) => graph.shallowSize(node) >= QUIET.bytes)
+  if (large.length === 0) return []
+  const references = referenceCounts(graph.snapshot.firstEdge, graph.ownership.owner)
+  return large
+    .filter((node) => references[node]! < FEW_REFERENCES)
     .sort((a, b) => graph.shallowSize(b) - graph.shallowSize(a))
     .slice(0, QUIET.most)
     .map((node) => ({

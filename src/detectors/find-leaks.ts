@@ -14,6 +14,7 @@ import { severityOf } from '../findings/severity.ts'
 import { describeWay, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
+import { nodeName } from '../graph/look.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
@@ -54,6 +55,8 @@ export interface Leaks {
 const LEAST = { bytes: 8192, share: 0.02 }
 /** Of entries that were counted one by one, so many are no chance, however small they are. */
 const MANY = { count: 100, bytes: 2048 }
+/** A store that was made larger in each step, as that of numbers is, tells of so many bytes as surely. */
+const STORE_BYTES = 4096
 /** Of what a lead reaches, so much must be accounted for already for it to be no news. */
 const MOSTLY = 0.7
 /** What gains less and less is set aside in words from so many bytes on, and as a part of all that grew. */
@@ -284,8 +287,10 @@ function leadsOf(of: IsolateHeap, readSource: ReadSource): Lead[] {
     .map((suspect) => leadOf(of, suspect, readSource))
 }
 
-const leastFor = ({ counted, count }: Suspect): number =>
-  counted === 'entries' && count >= MANY.count ? MANY.bytes : LEAST.bytes
+function leastFor({ kind, counted, count, trend }: Suspect): number {
+  if (counted === 'entries' && count >= MANY.count) return MANY.bytes
+  return kind === 'grown' && trend === 'steady' ? STORE_BYTES : LEAST.bytes
+}
 
 /** V8's ids of the suspended functions that the process is to be asked of, for their local variables. */
 export const framesToAskOf = (of: IsolateHeap): number[] => framesToAsk(of, (suspect) => wayTo(of, suspect))
@@ -307,8 +312,12 @@ const MOST_RETAINERS = 32
 function byOwnName(graph: HeapGraph, way: readonly number[], container: number): readonly number[] {
   const { edges, edgeNameOrIndex, nodeType, strings } = graph.snapshot
   const isFromProgram = (node: number): boolean => isOwn(graph.moduleScopes.get(node) ?? 'node:')
-  if (isFromProgram(way[0]!)) return way
-  for (let at = way.indexOf(container); at > 0; at--) {
+  const last = way.indexOf(container)
+  // Something of the program's on the way has names as well; the global object has only such.
+  if (way.slice(0, last + 1).some((node) => isOwn(urlOf(graph, node) ?? 'node:'))) return way
+  if (/^global\b/.test(nodeName(graph, way[0]!))) return way
+  if (way.some((node, at) => at >= last - 1 && /^(TimersList|PriorityQueue)$/.test(nodeName(graph, node)))) return way
+  for (let at = last; at > 0; at--) {
     const node = way[at]!
     if (nodeType[node] !== NodeType.object) continue
     for (const { node: holder, edge } of graph.retainers(node, MOST_RETAINERS)) {

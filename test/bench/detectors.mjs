@@ -1,4 +1,4 @@
-// What looking for leaks costs beside reading the snapshots and working out their heaps, in one process: node test/bench/detectors.mjs FILE FILE…
+// What looking for leaks costs, their sources read and parsed, beside reading the snapshots and working out their heaps, in one process: node test/bench/detectors.mjs FILE FILE…
 
 import { execFileSync } from 'node:child_process'
 
@@ -11,9 +11,10 @@ export function detectorCost(files, rounds) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const [{ openSeries }, { findLeaks, lookForSuspects }] = await Promise.all([
+  const [{ openSeries }, { findLeaks, lookForSuspects }, { readLocalSource }] = await Promise.all([
     import('../../dist/analysis/compare.js'),
     import('../../dist/detectors/find-leaks.js'),
+    import('../../dist/support/sources.js'),
   ])
   const files = process.argv.slice(2)
   const startMs = performance.now()
@@ -21,7 +22,7 @@ if (process.argv[1] === import.meta.filename) {
   const readMs = performance.now() - startMs
   const seconds = files.map((_, i) => 10 * i)
   const isolates = [await lookForSuspects('main', heap, seconds)]
-  const { findings } = findLeaks({ isolates, readSource: () => undefined })
+  const { findings } = findLeaks({ isolates, readSource: readLocalSource })
   const detectMs = performance.now() - startMs - readMs
   await heap.opened.close()
   console.log(JSON.stringify({ readMs, detectMs, share: detectMs / readMs, findings: findings.length }))
