@@ -132,12 +132,13 @@ export async function lookAgain(
   }
   const findings = [...sure, ...undecided]
   const handlesMs = 1000 * Math.max(0, ...findings.map(handlesLookSeconds))
+  const nodeOf = (finding: ReportFinding) => gainingNode(finding, undecided.includes(finding))
   const asked = findings
-    .filter((finding) => finding.isolate === 'main' && (gainingNode(finding) ?? socketNode(finding)) !== undefined)
+    .filter((finding) => finding.isolate === 'main' && (nodeOf(finding) ?? socketNode(finding)) !== undefined)
     .slice(0, LIVE.findings + undecided.length)
   const growthMs = 1000 * Math.max(0, ...asked.filter((each) => undecided.includes(each)).map(growthLookSeconds))
   const look = async () => ({
-    sizes: await sizesNow(session, asked.map(gainingNode)),
+    sizes: await sizesNow(session, asked.map(nodeOf)),
     sockets: await socketsNow(session, asked.map(socketNode)),
   })
   const startedMs = performance.now()
@@ -145,7 +146,7 @@ export async function lookAgain(
   const first = await look()
   const pauseMs = Math.max(LIVE.pauseMs, Math.min(LIVE.mostPauseMs, Math.max(handles ? handlesMs : 0, growthMs)))
   if (handles || asked.length > 0) await pause(pauseMs / 2, session.closed, signal)
-  const half = undecided.length > 0 ? await sizesNow(session, asked.map(gainingNode)) : []
+  const half = undecided.length > 0 ? await sizesNow(session, asked.map(nodeOf)) : []
   if (handles || asked.length > 0) await pause(pauseMs / 2, session.closed, signal)
   const second = await look()
   const handlesLater = handles && (await openHandles())

@@ -126,12 +126,20 @@ const MOST_KEYS = 100_000
 /** An array with fewer slots than this part of what came is not what holds it. */
 const PART = 0.5
 
-/** V8's id of what gains, where that is a collection whose size says how much is in it. */
-export function gainingNode({ retainingPath, evidence, growth }: ReportFinding): number | undefined {
+/**
+ * V8's id of what gains, where that is a collection whose size says how much is in it.
+ * @param withObjects whether an object counts that is used as one: how many properties it has says whether it grows, but
+ * V8 counts those that were deleted, too
+ */
+export function gainingNode(
+  { retainingPath, evidence, growth }: ReportFinding,
+  withObjects = false,
+): number | undefined {
   // What holds numbers has grown itself.
   const step =
     evidence.things === 'numbers' ? retainingPath.at(-1) : retainingPath.findLast(({ leaking }) => leaking === 'no')
   if (!step || !/^(Array\[|Map$|Set$|Object$)/.test(step.node)) return undefined
+  if (step.node === 'Object' && !withObjects) return undefined
   // The keys of an object have to be listed for that.
   if (step.node === 'Object' && countsOf({ evidence }).every((count) => count > MOST_KEYS)) return undefined
   // One of the parts of a list of lists holds less than came.

@@ -34,18 +34,20 @@ export function computeOwnership(snapshot: Snapshot): Ownership {
   return { owner, shallowSize: moveSizes(snapshot, arenaCopy(snapshot.selfSize), owner) }
 }
 
+const PASSING = ['MapIterator', 'SetIterator']
+
 type OwnerColumns = Pick<Snapshot, 'nodeCount' | 'nodeType' | 'nodeName' | 'firstEdge' | 'edges'> & {
   /** Name of the nodes that hold what external strings have outside the heap. */
   readonly externalStringData: number
-  /** Names of the iterators of Maps and Sets. */
-  readonly iterators: readonly number[]
+  /** Names of what refers to a store for a while: iterators of Maps and Sets. */
+  readonly passing: readonly number[]
 }
 
 function ownerColumns(snapshot: Snapshot): OwnerColumns {
   const { nodeCount, nodeType, nodeName, firstEdge, edges, strings } = snapshot
   const externalStringData = strings.indexOf('system / ExternalStringData')
-  const iterators = ['MapIterator', 'SetIterator'].map((name) => strings.indexOf(name)).filter((name) => name >= 0)
-  return { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData, iterators }
+  const passing = PASSING.map((name) => strings.indexOf(name)).filter((name) => name >= 0)
+  return { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData, passing }
 }
 
 /** Has {@link findOwners} called on the second thread. */
@@ -64,7 +66,7 @@ export function callMoveSizes(
 
 /** Fills {@link Ownership.owner}. */
 export function findOwners(columns: OwnerColumns, owner: Uint32Array): void {
-  const { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData, iterators } = columns
+  const { nodeCount, nodeType, nodeName, firstEdge, edges, externalStringData, passing } = columns
   if (userRoots(columns).next().done) {
     for (let node = 0; node < nodeCount; node++) owner[node] = node
     return
@@ -73,10 +75,10 @@ export function findOwners(columns: OwnerColumns, owner: Uint32Array): void {
   // Each store is visited when it gets its owner, and once more if it turns out to be shared.
   const stores = loopsFor(nodeType, nodeName, owner).findStores({ nodeType, nodeName }, externalStringData, owner)
   const worklist = arenaUint32(arenaOf(owner), 2 * stores)
-  // The table that an iterator refers to is the Map's all the same: what has no owner passes none on.
+  // The table that an iterator refers to is the Map's all the same: what is no owner passes nothing on.
   const living: number[] = []
-  for (let node = 0; iterators.length > 0 && node < nodeCount; node++) {
-    if (owner[node] === node && iterators.includes(nodeName[node]!)) living.push(node)
+  for (let node = 0; passing.length > 0 && node < nodeCount; node++) {
+    if (owner[node] === node && passing.includes(nodeName[node]!)) living.push(node)
   }
   for (const node of living) owner[node] = SHARED
   loopsFor(firstEdge, edges, owner, worklist).spreadOwners({ firstEdge, edges }, owner, worklist)
