@@ -123,6 +123,9 @@ function isLikely({ trend, candidate }: { trend: OffHeapTrend; candidate: Native
 const weightOf = (candidate: NativeCandidate): number =>
   candidate.perSecond * (knownOf(candidate)?.bytes ?? UNKNOWN[candidate.maker].bytes)
 
+/** What a thread may take, in bytes. */
+const OF_THREAD = { least: 64e3, most: 64e6 }
+
 /** Beside others that come to this part of its weight, a candidate may not be alone. */
 const BESIDE = 0.2
 
@@ -143,6 +146,17 @@ interface Known {
 export function tellOffHeap(findings: readonly ReportFinding[], known: Known): ReportFinding[] {
   const { trend, candidates } = known
   if (trend.verdict === 'still') return [...findings]
+  const threads = findings.find(({ pattern, growth }) => pattern === 'thread-growth' && growth.perSecond > 0)
+  if (threads) {
+    // Each has a heap and a stack of its own.
+    const each = trend.bytesPerSecond / threads.growth.perSecond
+    if (each >= OF_THREAD.least && each <= OF_THREAD.most) {
+      const words = `each takes about ${formatBytes(each)} of resident memory`
+      const evidence = { residentKind: 'thread', residentBytesEach: Math.round(each), ...residentEvidence(trend) }
+      const cost = { words, reason: roseBy(trend), evidence }
+      return byWeight(findings.map((finding) => (finding === threads ? withCost(finding, cost, trend) : finding)))
+    }
+  }
   const likely = candidates
     .filter((candidate) => isLikely({ trend, candidate }))
     .sort((a, b) => weightOf(b) - weightOf(a))

@@ -4,7 +4,15 @@ import type { AnyNode, CallExpression, NewExpression } from 'acorn'
 import { calledBy, isInLoop } from './calls.ts'
 import { nameOfMember, usesOf } from './expressions.ts'
 import type { Trees } from './storage.ts'
-import { type FunctionNode, functionAround, outermost, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
+import {
+  bindingOf,
+  type FunctionNode,
+  functionAround,
+  outermost,
+  parentOf,
+  plain,
+  type SyntaxTree,
+} from './syntax-tree.ts'
 
 /** A condition that holds, or does not, where a statement is run. */
 export interface Guard {
@@ -30,6 +38,8 @@ export interface Reach {
 }
 
 const ENDINGS = /^(SIG[A-Z0-9]+|exit|beforeExit|disconnect|shutdown|message:shutdown)$/
+/** Calls that hand over what is called for each event. */
+const LISTENS = /^(on|addListener|prependListener|addEventListener|subscribe)$/
 /** Calls that lead to a statement, one inside another; and ways that are followed. */
 const MOST = { depth: 6, ways: 60 }
 
@@ -55,18 +65,19 @@ export function reachOf(trees: Trees, tree: SyntaxTree, node: AnyNode): Reach {
       if (!call) end('work')
       else if (isCalled || call.type === 'NewExpression') follow(user, call, way, depth + 1, isAgain)
       else {
-        const { name: timer, root, from } = calledBy(call)
-        if (/^set(Timeout|Interval)$/.test(timer) && (root === 'global' || from === 'node:timers')) {
+        const { name: called, root, from } = calledBy(call)
+        if (/^set(Timeout|Interval)$/.test(called) && (root === 'global' || from === 'node:timers')) {
           const node = call.arguments[1]
           const timed = {
             guards: way.guards,
-            delay: way.delay ?? (node && { tree: user, node, repeats: timer === 'setInterval' }),
+            delay: way.delay ?? (node && { tree: user, node, repeats: called === 'setInterval' }),
           }
           found.add('work')
           ways.push(timed)
           if (functionAround(call)) follow(user, call, timed, depth + 1, true)
         } else if (isForEnding(call)) end('ending')
-        else if (functionAround(call)) follow(user, call, way, depth + 1, isAgain)
+        // What is called for each event is called again and again, however often it is handed over.
+        else if (functionAround(call)) follow(user, call, way, depth + 1, isAgain || LISTENS.test(called))
         else end('work')
       }
     }
@@ -101,8 +112,16 @@ function handovers(trees: Trees, tree: SyntaxTree, node: FunctionNode): Handover
   const method = parent?.type === 'MethodDefinition' ? parent : undefined
   const holder = method?.kind === 'constructor' ? parentOf(parentOf(method)!) : undefined
   if (holder?.type === 'ClassDeclaration' && holder.id) {
-    // A class is made where its name is used.
-    return usesOfNamed(trees, tree, holder.id.name).map((each) => ({ ...each, call: undefined, isCalled: false }))
+    // Its constructor runs where it is made; who gets the class itself may make it at any time.
+    const here = (bindingOf(holder.id)?.references ?? []).map((use) => ({ tree, use }))
+    return [...here, ...usesOfNamed(trees, tree, holder.id.name)]
+      .filter(({ use }) => !isExport(use))
+      .map(({ tree: there, use }) => {
+        const at = outermost(use)
+        const user = parentOf(at)
+        const isMade = user?.type === 'NewExpression' && user.callee === at
+        return { tree: there, call: isMade ? user : undefined, isCalled: isMade }
+      })
   }
   const own = usesOf(node, tree).map((use) => ({ tree, use }))
   const name = nameOf(node)?.replace(/^.*\./, '')

@@ -158,3 +158,12 @@ test('objects that no finding tells of are told with what keeps them', async () 
   expect(first!.title).toMatch(/^20 more Image in images, and each Image takes about 1\.60 MB of resident memory/)
   expect(first!.retainingPath.map(({ node }) => node)).toContain('Map')
 })
+
+test('threads that become more are told at what each costs, and nothing beside them', () => {
+  const growth = { count: 17, shallowBytes: 0, retainedBytes: 0, perSecond: 0.5, bytesPerSecond: 0, holders: 1 }
+  const threads = { pattern: 'thread-growth', title: '17 worker threads more', reason: 'r', confidence: 0.8, growth }
+  const finding = { ...threads, severity: 'error', evidence: {} } as unknown as ReportFinding
+  const [told, ...others] = tell({ findings: [finding], candidates: [] }, trend(450_000))
+  expect(others).toEqual([])
+  expect(told!.title).toBe('17 worker threads more; each takes about 900 KB of resident memory')
+})

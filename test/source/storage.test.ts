@@ -227,6 +227,11 @@ describe('a removal', () => {
       'async function stop() { await new Promise((done) => { all.clear(); done() }) }\nprocess.on("SIGINT", () => stop())',
     ],
     ['never', 'export function close() { all.clear() }'],
+    [
+      'work',
+      "class Pool {\n  constructor(w) { w.on('message', (v) => this.#done(v)) }\n  #done(v) { all.delete(v) }\n}\nnew Pool(worker)",
+    ],
+    ['once', 'class Pool {\n  constructor() { all.clear() }\n}\nnew Pool()'],
     ['once', 'all.clear()'],
   ])('is run for %s: %s', (when, line) => {
     const found = upkeep(base + line)
