@@ -6,7 +6,7 @@
 # the comparison until its store doubles. For V8 small integers are no objects, so they bring no node and no
 # reference, and a store has the size of its room. How many entries there are, even the length of an
 # array, stands nowhere in the file. `captureNumericValue` of the inspector protocol does not help: it
-# tells the numbers in properties, not those in tables and arrays.
+# tells the numbers in properties, not those in tables and in arrays of nothing but small integers.
 #
 # Versions: Node 18.20.8 (V8 10.2), 22.23.5 (V8 12.4), 24.22.3 (V8 13.6), 26.12.1 (V8 14.6).
 # Output seen, the same on all four, and before as after:
