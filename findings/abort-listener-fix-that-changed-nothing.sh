@@ -3,10 +3,10 @@
 # The listener stays on the caller's signal all the same, and holds as much as before, until 7.5.0 and 0.115.0.
 #
 # Surprising: with one signal for many requests, the release with the fix leaves one listener per request, like the
-# one before it, and no less memory. The fix moved the listener's closure into a method of its own, because "an arrow
-# function captures the surrounding scope, which includes the request body". In V8 it does not: only the
-# variables that a closure uses are kept, here the controller alone. So before the fix, too, a request of
-# 20 kB cost less than 1 kB. And `{ once: true }`, added then, takes a listener off only when the signal aborts.
+# one before it, and no less memory. The fix moved the listener's closure into a method of its own, because an arrow
+# function, says a comment there, "captures the surrounding scope, which includes the request body". In V8 it does
+# not: only the variables that a closure uses are kept, here the controller alone. So before the fix, too, a request
+# of 20 kB cost less than 1 kB. And `{ once: true }`, added then, takes a listener off only when the signal aborts.
 #
 # Versions: openai 6.17.0, 6.18.0, 7.4.0, 7.5.0; @anthropic-ai/sdk 0.72.1, 0.73.0, 0.114.0, 0.115.0; Node 24.22.3.
 # Output seen (500 requests of 20 kB with one signal, after garbage collection):
