@@ -53,6 +53,12 @@ export function findUpkeep(
       continue
     }
     removals.push(operation)
+    const distance = behindKey(operation, inserts)
+    if (distance)
+      limits.push({
+        ...{ kind: 'size', value: evaluate(tree, distance), text: textOf(tree, distance) },
+        ...{ tree, at: node.start },
+      })
     if (limit)
       limits.push({ kind: 'size', value: evaluate(tree, limit), text: textOf(tree, limit), tree, at: node.start })
     for (const { guards, delay } of reach.ways) {
@@ -74,6 +80,28 @@ export function findUpkeep(
   }
   limits.push(...boundsOfInserts(trees, inserts, sizes, evaluate))
   return { limits, removals, idle }
+}
+
+/** Of `it.set(n, …)` and `it.delete(n - 100)`: how far behind the newest key everything is taken out. */
+function behindKey({ node, tree }: Operation, inserts: readonly Operation[]): AnyNode | undefined {
+  const argument = keyOf(node)
+  const key = argument && plain(argument)
+  if (key?.type !== 'BinaryExpression' || key.operator !== '-' || key.left.type === 'PrivateIdentifier')
+    return undefined
+  const newest = textOf(tree, key.left)
+  const isOfOne = inserts.some((insert) => {
+    const put = insert.tree === tree ? keyOf(insert.node) : undefined
+    return put !== undefined && textOf(tree, put) === newest
+  })
+  return isOfOne ? key.right : undefined
+}
+
+/** What something is put under, or taken from. */
+function keyOf(node: AnyNode): AnyNode | undefined {
+  if (node.type === 'CallExpression') return node.arguments[0]
+  const member =
+    node.type === 'AssignmentExpression' ? node.left : node.type === 'UnaryExpression' ? node.argument : undefined
+  return member?.type === 'MemberExpression' && member.computed ? member.property : undefined
 }
 
 type Evaluate = (tree: SyntaxTree, node: AnyNode) => number | undefined

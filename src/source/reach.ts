@@ -38,8 +38,9 @@ export interface Reach {
 }
 
 const ENDINGS = /^(SIG[A-Z0-9]+|exit|beforeExit|disconnect|shutdown|message:shutdown)$/
-/** Calls that hand over what is called for each event. */
-const LISTENS = /^(on|addListener|prependListener|addEventListener|subscribe)$/
+/** Calls that run what they are given no more often than they are made themselves, for each element or once. */
+const RUNS_ONCE =
+  /^(forEach|map|filter|some|every|find\w*|reduce\w*|flatMap|sort|toSorted|from|replace|replaceAll|then|catch|finally|once|listen|nextTick|queueMicrotask|setImmediate|run|call|apply|Promise)$/
 /** Calls that lead to a statement, one inside another; and ways that are followed. */
 const MOST = { depth: 6, ways: 60 }
 
@@ -77,7 +78,7 @@ export function reachOf(trees: Trees, tree: SyntaxTree, node: AnyNode): Reach {
           if (functionAround(call)) follow(user, call, timed, depth + 1, true)
         } else if (isForEnding(call)) end('ending')
         // What is called for each event is called again and again, however often it is handed over.
-        else if (functionAround(call)) follow(user, call, way, depth + 1, isAgain || LISTENS.test(called))
+        else if (functionAround(call)) follow(user, call, way, depth + 1, isAgain || !RUNS_ONCE.test(called))
         else end('work')
       }
     }

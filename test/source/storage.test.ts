@@ -231,6 +231,11 @@ describe('a removal', () => {
       'work',
       "class Pool {\n  constructor(w) { w.on('message', (v) => this.#done(v)) }\n  #done(v) { all.delete(v) }\n}\nnew Pool(worker)",
     ],
+    [
+      'work',
+      "function serve() {\n  createServer((socket) => socket.once('data', () => all.delete(1))).listen(0)\n}\nserve()",
+    ],
+    ['once', 'function start() {\n  names.forEach((name) => all.delete(name))\n}\nstart()'],
     ['once', 'class Pool {\n  constructor() { all.clear() }\n}\nnew Pool()'],
     ['once', 'all.clear()'],
   ])('is run for %s: %s', (when, line) => {
@@ -243,6 +248,13 @@ describe('a removal', () => {
       upkeep('const SIZE = 64\nlet at = 0\nconst all = []\nsetInterval(() => { all[at++ % SIZE] = {} }, 5)').limits,
     ).toEqual([64])
     expect(upkeep('let all = []\nsetInterval(() => { all = [...all, {}].slice(-100) }, 5)').limits).toEqual([100])
+  })
+
+  it('has the distance from the newest key as its limit', () => {
+    const loop =
+      'const KEPT = 5000\nconst all = new Map()\nlet n = 0\nsetInterval(() => {\n  all.set(n, {})\n  LINE\n  n++\n}, 5)'
+    expect(upkeep(loop.replace('LINE', 'all.delete(n - KEPT)')).limits).toEqual([5000])
+    expect(upkeep(loop.replace('LINE', 'all.delete(other - KEPT)')).limits).toEqual([])
   })
 
   it('is bounded by constants that are worked out, also of a class that is given them', () => {
