@@ -108,7 +108,7 @@ function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   // What a function works with it may keep, as a library's must: then it is the number of functions that is wrong.
   if (needs !== false || culprit.package !== null) return undefined
   return {
-    likelihood: despiteBound(lead.likelihood),
+    likelihood: despiteBound(lead.likelihood, lead.suspect.bytes / Math.max(1, lead.suspect.count)),
     title: `${formatCount(suspect.count)} functions (${called} at ${shortPlace(culprit)}) in ${name} keep '${heaviest.name}' of the scope they were made in, ${formatBytes(average)} each, ${suspect.perSecond.toFixed(1)} more each second`,
     culprit,
     evidence: {

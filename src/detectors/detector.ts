@@ -82,6 +82,8 @@ export interface Likelihood {
   readonly reason: string
   /** A number beside it says how much it may hold, or how long. */
   readonly bounded?: true
+  /** How many it may hold, where that is known. */
+  readonly most?: number
   /** A line of the source takes things out of it. */
   readonly takenOut?: true
 }

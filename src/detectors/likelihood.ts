@@ -1,6 +1,7 @@
 // How likely growth is a leak, whatever its kind: by its trend, by a bound or a lifetime beside it, by what the source says.
 
 import type { Suspect } from '../analysis/suspect.ts'
+import { formatBytes } from '../support/format.ts'
 import { type Collection, keepingOf, placeIn } from './bounds.ts'
 import type { Likelihood } from './detector.ts'
 import { countsOver } from './surroundings.ts'
@@ -32,7 +33,7 @@ export function judgeLead(collection: Collection): Likelihood {
   const { bound, lifetime, passed, removal, idle } = keepingOf(collection)
   if (bound?.isProven && bound.value !== undefined) {
     const reason = `it is filling up to its bound: ${bound.name} is ${bound.value}`
-    return { confidence: 0.2, reason, bounded: true }
+    return { confidence: 0.2, reason, bounded: true, most: bound.value }
   }
   if (lifetime?.isProven && lifetime.value !== undefined) {
     const reason = `it holds no more than what came in the time that things stay in it: ${lifetime.name} is ${lifetime.value} ms`
@@ -90,11 +91,20 @@ function isReplaced({ of, suspect: { kind, counted, sample, count, bytes } }: Co
   return counts.at(-1)! - counts[0]! < HARDLY * count
 }
 
-/** For what keeps many times what it needs: a waste within a bound is worth a note. */
-export const despiteBound = (likelihood: Likelihood): Likelihood =>
-  likelihood.bounded
-    ? { confidence: 0.45, reason: `${likelihood.reason}; but each keeps many times what it needs, and will until then` }
-    : likelihood
+/** A waste that comes to so many bytes until the bound is reached is no small one. */
+const MUCH_BYTES = 50e6
+
+/**
+ * For what keeps many times what it needs: a waste within a bound is worth a note, and a great one more than that.
+ * @param bytesEach that each of them keeps
+ */
+export function despiteBound(likelihood: Likelihood, bytesEach: number): Likelihood {
+  if (!likelihood.bounded) return likelihood
+  const bytes = (likelihood.most ?? 0) * bytesEach
+  const [confidence, until] =
+    bytes >= MUCH_BYTES ? [0.6, `: ${formatBytes(bytes)} by then`] : [0.45, ', and will until then']
+  return { confidence, reason: `${likelihood.reason}; but each keeps many times what it needs${until}` }
+}
 
 /** So few and so small, such as a few connections more in a pool, may be chance. */
 const LITTLE = { count: 50, bytes: 32 * 1024 }

@@ -63,7 +63,7 @@ function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   return {
     title: `${formatCount(count)} pieces of strings in ${name} keep the ${formatBytes(parentBytes)} that they were cut from, ${formatBytes(parentBytes / parents.size)} each, ${perSecond.toFixed(1)} more each second`,
     culprit,
-    likelihood: despiteBound(lead.likelihood),
+    likelihood: despiteBound(lead.likelihood, lead.suspect.bytes / Math.max(1, lead.suspect.count)),
     evidence: {
       kind: 'slices',
       keptIn: name,

@@ -72,6 +72,7 @@ function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | und
       receiver: of.isolate,
       sender: posting?.isolate ?? (writer ? of.isolate : null),
       postedAt: placeIn(writer),
+      ...(posting?.to && { postedTo: posting.to }),
       readAt: placeIn(reader),
       waitingMessages: waiting,
       perSecond: Math.round(suspect.perSecond * 10) / 10,
@@ -114,9 +115,9 @@ function findPosting(
   senders: readonly IsolateHeap[],
   receiver: string,
   readSource: Captures['readSource'],
-): { readonly isolate: string; readonly place: Culprit } | undefined {
+): { readonly isolate: string; readonly place: Culprit; readonly to: string } | undefined {
   const sources = sourcesOf(readSource)
-  let best: { score: number; isolate: string; place: Culprit } | undefined
+  let best: { score: number; isolate: string; place: Culprit; to: string } | undefined
   for (const { isolate, graph } of senders) {
     const ports = namesOfPorts(graph)
     for (const url of scriptsOf(graph)) {
@@ -126,7 +127,7 @@ function findPosting(
         const toParent = to === 'parentPort' || (to === '' && call.root === 'global')
         if (toParent !== (receiver === 'main')) continue
         const score = (call.tree && call.node ? often(call.tree, call.node) : 0) + (ports.has(to) ? 2 : 0)
-        if (!best || score > best.score) best = { score, isolate, place: placeOfCall(sources, url, call) }
+        if (!best || score > best.score) best = { score, isolate, place: placeOfCall(sources, url, call), to }
       }
     }
   }

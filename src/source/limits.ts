@@ -84,16 +84,16 @@ export function findUpkeep(
 
 /** Of `it.set(n, …)` and `it.delete(n - 100)`: how far behind the newest key everything is taken out. */
 function behindKey({ node, tree }: Operation, inserts: readonly Operation[]): AnyNode | undefined {
-  const argument = keyOf(node)
-  const key = argument && plain(argument)
-  if (key?.type !== 'BinaryExpression' || key.operator !== '-' || key.left.type === 'PrivateIdentifier')
-    return undefined
-  const newest = textOf(tree, key.left)
-  const isOfOne = inserts.some((insert) => {
-    const put = insert.tree === tree ? keyOf(insert.node) : undefined
-    return put !== undefined && textOf(tree, put) === newest
-  })
-  return isOfOne ? key.right : undefined
+  const key = keyOf(node)
+  if (!key) return undefined
+  const keys = inserts.flatMap((insert) => (insert.tree === tree ? (keyOf(insert.node) ?? []) : []))
+  const text = tree.source.slice(key.start, key.end)
+  for (const part of nodesIn(key)) {
+    if (part.type !== 'BinaryExpression' || part.operator !== '-') continue
+    const newest = text.slice(0, part.start - key.start) + textOf(tree, part.left) + text.slice(part.end - key.start)
+    if (keys.some((each) => textOf(tree, each) === newest)) return part.right
+  }
+  return undefined
 }
 
 /** What something is put under, or taken from. */
