@@ -26,7 +26,10 @@ test('pieces that keep the pages they were cut from; the line is the one that cu
   })
 })
 
-test('within a bound to how many there may be, it is worth a note that each keeps a whole page', async () => {
+test.each([
+  { max: 500, severity: 'note' },
+  { max: 5000, severity: 'warning' },
+])('within a bound of $max, it is worth a $severity that each keeps a whole page', async ({ max, severity }) => {
   const source = `export class Cache {
   keep(title) {
     this.titles.push(title)
@@ -39,13 +42,13 @@ setInterval(() => seen.keep(titleOf(page)), 10)
     [
       (d, step) => {
         const titles = times(20 * (step + 1), (i) => d.piece(`title ${i}`, d.text(`page ${i}`, '<html>', 40_000)))
-        d.variable('seen', d.object('seen', 'Cache', { max: d.number(5000), titles: d.array('titles', titles) }))
+        d.variable('seen', d.object('seen', 'Cache', { max: d.number(max), titles: d.array('titles', titles) }))
       },
     ],
     source,
   )
-  expect(finding).toMatchObject({ pattern: 'string-retention', severity: 'note' })
-  expect(finding!.reason).toMatch(/its bound: this\.max at .* is 5000; but each keeps many times what it needs/)
+  expect(finding).toMatchObject({ pattern: 'string-retention', severity })
+  expect(finding!.reason).toMatch(/its bound: this\.max at .* is \d+; but each keeps many times what it needs/)
 })
 
 const pieces = (d: Drawing, step: number, perPage: number, keptBeside: boolean): void => {
