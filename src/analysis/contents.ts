@@ -2,6 +2,8 @@
 
 import { IdTable } from '../graph/id-table.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
+import { NodeType } from '../snapshot/meta.ts'
+import { edgeTarget, type Snapshot } from '../snapshot/snapshot.ts'
 import { arenaOf, arenaUint32 } from '../support/arena.ts'
 import { uint32ToGive } from '../support/shared.ts'
 
@@ -14,24 +16,47 @@ export interface Contents {
   readonly counts: Uint32Array
 }
 
+type Columns = Pick<Snapshot, 'nodeId' | 'nodeType' | 'nodeName' | 'firstEdge' | 'edges' | 'strings'>
+
 /** O(nodes): all references count, also those that never change. */
-export function countContents(ids: Uint32Array, firstEdge: Uint32Array, owner: Uint32Array): Contents {
-  const count = referenceCounts(firstEdge, owner)
+export function countContents(snapshot: Columns, owner: Uint32Array): Contents {
+  const count = referenceCounts(snapshot, owner)
   const list = arenaUint32(arenaOf(count), count.length)
   const nodes = list.subarray(0, loopsFor(count, list).listLargest(count, FEW_REFERENCES, list))
   const contents = { ids: uint32ToGive(nodes.length), counts: uint32ToGive(nodes.length) }
   for (let i = 0; i < nodes.length; i++) {
-    contents.ids[i] = ids[nodes[i]!]!
+    contents.ids[i] = snapshot.nodeId[nodes[i]!]!
     contents.counts[i] = count[nodes[i]!]!
   }
   return contents
 }
 
 /** By node ordinal: how many references it and its backing stores have. */
-export function referenceCounts(firstEdge: Uint32Array, owner: Uint32Array): Uint32Array {
+export function referenceCounts(snapshot: Columns, owner: Uint32Array): Uint32Array {
   const count = arenaUint32(arenaOf(owner), owner.length)
-  loopsFor(firstEdge, owner, count).countReferences(firstEdge, owner, count)
+  loopsFor(snapshot.firstEdge, owner, count).countReferences(snapshot.firstEdge, owner, count)
+  leaveOutHoles(snapshot, owner, count)
   return count
+}
+
+/** V8 of Node 22 and 24 writes a reference for each slot of a Map or Set whose entry was deleted. */
+function leaveOutHoles(snapshot: Columns, owner: Uint32Array, count: Uint32Array): void {
+  const { nodeType, nodeName, firstEdge, edges, strings } = snapshot
+  const hole = strings.indexOf('system / Hole')
+  if (hole < 0) return
+  const collections = ['Map', 'Set'].map((name) => strings.indexOf(name))
+  for (let node = 0; node < owner.length; node++) {
+    if (nodeType[node] !== NodeType.object || !collections.includes(nodeName[node]!)) continue
+    if (count[node]! < FEW_REFERENCES) continue
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      const table = edgeTarget(edges[edge]!)
+      if (owner[table] !== node || table === node) continue
+      for (let slot = firstEdge[table]!; slot < firstEdge[table + 1]!; slot++) {
+        const target = edgeTarget(edges[slot]!)
+        if (nodeName[target] === hole && nodeType[target] === NodeType.hidden) count[node]!--
+      }
+    }
+  }
 }
 
 /** Looks up, for each snapshot in order, how many references the object with an id had; undefined for few or none. */

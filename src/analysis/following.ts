@@ -54,7 +54,7 @@ export async function followAll(files: readonly string[]): Promise<Followed | un
 /** All that is to be known once the heap is let go. */
 export function remember(opened: OpenedSnapshot): Remembered {
   const { snapshot, ownership } = opened.graph
-  const contents = countContents(snapshot.nodeId, snapshot.firstEdge, ownership.owner)
+  const contents = countContents(snapshot, ownership.owner)
   return { ...tellTotals(opened), identity: identify(snapshot), contents }
 }
 
@@ -63,7 +63,7 @@ export function rememberOpen(opened: OpenedSnapshot): Remembered {
   const { snapshot, ownership } = opened.graph
   const known = tellTotals(opened) as Remembered
   setLazily(known, 'identity', () => identify(snapshot))
-  setLazily(known, 'contents', () => countContents(snapshot.nodeId, snapshot.firstEdge, ownership.owner))
+  setLazily(known, 'contents', () => countContents(snapshot, ownership.owner))
   return known
 }
 

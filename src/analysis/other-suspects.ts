@@ -233,7 +233,7 @@ export function quietCollections({ opened, lineage }: HeapSeries): Suspect[] {
   if (lineage === undefined) return []
   const large = oldCollections(opened, lineage.born).filter((node) => graph.shallowSize(node) >= QUIET.bytes)
   if (large.length === 0) return []
-  const references = referenceCounts(graph.snapshot.firstEdge, graph.ownership.owner)
+  const references = referenceCounts(graph.snapshot, graph.ownership.owner)
   return large
     .filter((node) => references[node]! < FEW_REFERENCES)
     .sort((a, b) => graph.shallowSize(b) - graph.shallowSize(a))

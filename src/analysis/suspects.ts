@@ -54,7 +54,7 @@ function* suspectsById(
   const reach = new Reach(graph, lineage)
   // Of the last, the heap is there.
   const lookUp = contentsById(heap.series.slice(0, -1).map(({ contents }) => contents))
-  const references = referenceCounts(graph.snapshot.firstEdge, graph.ownership.owner)
+  const references = referenceCounts(graph.snapshot, graph.ownership.owner)
   const suspects: Suspect[] = []
   for (const found of entries) {
     const anew = renewed(graph, lineage, found, newBytes)

@@ -81,9 +81,9 @@ export function findPiles(isolate: string, opened: OpenedSnapshot, sources: Scri
 
 /** Objects that hold many things by themselves, and Node's lists of timers. */
 function piles({ graph, classes }: OpenedSnapshot): { suspect: Suspect; count: number; bytes: number }[] {
-  const { nodeCount, firstEdge } = graph.snapshot
+  const { nodeCount } = graph.snapshot
   const { owner } = graph.ownership
-  const references = referenceCounts(firstEdge, owner)
+  const references = referenceCounts(graph.snapshot, owner)
   const least = Math.max(LEAST.bytes, LEAST.share * graph.retainedSize(ROOT))
   const found: { container: number; things: number[]; bytes: number }[] = []
   const list = arenaUint32(arenaOf(references), nodeCount)
