@@ -76,7 +76,7 @@ export function keepingOf(it: Collection): Keeping {
   const { of, suspect, way, readSource } = it
   const { graph } = of
   if (isNodes(it)) return {}
-  const size = sizeOf(suspect)
+  const size = sizeOf(it)
   const room = roomFor(it, size)
   const path = storagePathOf(graph, way, suspect.container)
   const trees = path && treesFor(graph, readSource, way)
@@ -152,13 +152,25 @@ function besideIt(it: Collection, size: number): Keeping {
 const isNodes = ({ of: { graph }, suspect: { container } }: Collection): boolean =>
   container === ROOT || nodeName(graph, container) === 'TimersList'
 
+/** Of what came, so much must be in the container itself for its references to say how much it has. */
+const MOSTLY = 0.9
+const MOST_REFERENCES = 200_000
+
 /** How much each holder has, as well as that can be told. */
-const sizeOf = ({ counts, counted, holders }: Suspect): number =>
-  counted === 'entries'
-    ? counts.at(-1)! / Math.max(1, Math.min(1000, holders.length))
-    : counted === 'bytes'
-      ? counts.at(-1)! / NUMBER_BYTES
-      : counts.at(-1)!
+function sizeOf({ of, suspect }: Collection): number {
+  const { counts, counted, holders, count } = suspect
+  const last = counts.at(-1)!
+  if (counted === 'entries') return last / Math.max(1, Math.min(1000, holders.length))
+  if (counted === 'bytes') return last / NUMBER_BYTES
+  // The class may have others elsewhere.
+  const { of: classOf } = of.heap.opened.classes
+  const wanted = classOf[suspect.sample]
+  const direct = new Set<number>()
+  for (const { target } of referencesOf(of.graph, suspect.container, MOST_REFERENCES)) {
+    if (classOf[target] === wanted) direct.add(target)
+  }
+  return direct.size >= MOSTLY * count ? direct.size : last
+}
 
 /** The container, the object whose property it is, and, for a private store of a library's, the one around that. */
 function beside(graph: HeapGraph, container: number, way: readonly number[]): number[] {

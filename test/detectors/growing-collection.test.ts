@@ -121,3 +121,32 @@ test('objects of a class that get larger and larger, however often they are exch
   expect(finding).toMatchObject({ pattern: 'growing-collection', evidence: { container: 'Session' } })
   expect(finding!.title).toContain('Session objects take 80.0 KB more for their own properties')
 })
+
+test('a bound is compared with what is in the collection, however many others of the class there are', async () => {
+  const source = `const KEPT = 500
+const headlines = new Map()
+let n = 0
+setInterval(() => {
+  headlines.set(n, titleOf(n))
+  headlines.delete(n - KEPT)
+  n++
+}, 90)
+`
+  const sketch = (d: Drawing, step: number): void => {
+    const titles = times(
+      100 * (step + 1),
+      (i) => [d.text(`key ${i}`, `k${i}`, 24), d.text(`title ${i}`, 't', 200)] as const,
+    )
+    d.variable('headlines', d.mapOf('headlines', titles))
+    d.variable(
+      'words',
+      d.array(
+        'words',
+        times(2000, (i) => d.text(`word ${i}`, 'w', 40)),
+      ),
+    )
+  }
+  expect(await findLeaksIn([sketch], source)).toEqual([])
+  const [leak] = await findLeaksIn([sketch], source.replace('headlines.delete(n - KEPT)', ''))
+  expect(leak).toMatchObject({ pattern: 'growing-collection' })
+})
