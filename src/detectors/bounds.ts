@@ -30,6 +30,8 @@ export interface Bound {
   readonly value: number | undefined
   /** False where nobody has seen the code that keeps to it. */
   readonly isProven: boolean
+  /** How many there are in the collection could not be told: more than it may hold, of all that are of their class. */
+  readonly isUnclear?: true
 }
 
 /** What keeps a collection small, as far as that can be told. */
@@ -76,7 +78,8 @@ export function keepingOf(it: Collection): Keeping {
   const { of, suspect, way, readSource } = it
   const { graph } = of
   if (isNodes(it)) return {}
-  const size = sizeOf(it)
+  const counted = sizeOf(it)
+  const size = counted ?? suspect.counts.at(-1)!
   const room = roomFor(it, size)
   const path = storagePathOf(graph, way, suspect.container)
   const trees = path && treesFor(graph, readSource, way)
@@ -97,11 +100,15 @@ export function keepingOf(it: Collection): Keeping {
   const asBound = (limit: Limit | undefined): Bound | undefined =>
     limit && { name: nameOf(limit), value: limit.value, isProven: true }
   const unknownSize = known.length === 0 ? bounds[0] : undefined
+  const beyond = near ? undefined : known.find((limit) => !reached(limit))
+  // Those that came are within it, and of the others nobody knows where they are.
+  const isUnclear = counted === undefined && beyond !== undefined && suspect.count <= beyond.value!
+  const unclear = isUnclear ? { ...asBound(beyond)!, value: undefined, isUnclear } : undefined
   const unknownTime = lifetimes.find(({ value }) => value === undefined)
   return {
-    bound: asBound(near) ?? room ?? asBound(unknownSize),
+    bound: asBound(near) ?? room ?? asBound(unknownSize) ?? unclear,
     lifetime: asBound(within) ?? (within || lifetimes.length > 1 ? undefined : asBound(unknownTime)),
-    passed: near ? undefined : asBound(known.find((limit) => !reached(limit))),
+    passed: isUnclear ? undefined : asBound(beyond),
     removal: removals[0],
     idle: removals[0] ? undefined : idle[0],
     isFilled: storage.operations.some(({ kind }) => kind === 'insert'),
@@ -156,20 +163,19 @@ const isNodes = ({ of: { graph }, suspect: { container } }: Collection): boolean
 const MOSTLY = 0.9
 const MOST_REFERENCES = 200_000
 
-/** How much each holder has, as well as that can be told. */
-function sizeOf({ of, suspect }: Collection): number {
+/** How much each holder has; undefined where the class has others elsewhere. */
+function sizeOf({ of, suspect }: Collection): number | undefined {
   const { counts, counted, holders, count } = suspect
   const last = counts.at(-1)!
   if (counted === 'entries') return last / Math.max(1, Math.min(1000, holders.length))
   if (counted === 'bytes') return last / NUMBER_BYTES
-  // The class may have others elsewhere.
   const { of: classOf } = of.heap.opened.classes
   const wanted = classOf[suspect.sample]
   const direct = new Set<number>()
   for (const { target } of referencesOf(of.graph, suspect.container, MOST_REFERENCES)) {
     if (classOf[target] === wanted) direct.add(target)
   }
-  return direct.size >= MOSTLY * count ? direct.size : last
+  return direct.size >= MOSTLY * count ? direct.size : undefined
 }
 
 /** The container, the object whose property it is, and, for a private store of a library's, the one around that. */

@@ -48,9 +48,11 @@ export function judgeLead(collection: Collection): Likelihood {
   }
   const hint = bound ?? lifetime
   if (hint) {
-    const why = hint.isProven
-      ? `${hint.name} bounds it, by a number that could not be worked out`
-      : `${hint.name}, which is ${hint.value}, may be its bound: the source could not be read`
+    const why = hint.isUnclear
+      ? `${hint.name} bounds it, and how many are in it could not be told`
+      : hint.isProven
+        ? `${hint.name} bounds it, by a number that could not be worked out`
+        : `${hint.name}, which is ${hint.value}, may be its bound: the source could not be read`
     return lessSure(matched, 0.5, why)
   }
   if (passed)

@@ -122,7 +122,7 @@ test('objects of a class that get larger and larger, however often they are exch
   expect(finding!.title).toContain('Session objects take 80.0 KB more for their own properties')
 })
 
-test('a bound is compared with what is in the collection, however many others of the class there are', async () => {
+test('a window behind the newest key is a bound', async () => {
   const source = `const KEPT = 500
 const headlines = new Map()
 let n = 0
