@@ -4,6 +4,7 @@ import { entriesOf } from '../analysis/collection-entries.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { findUnknownHolder } from '../node-internals/find-holder.ts'
+import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
@@ -100,6 +101,10 @@ function ofNumbers(lead: Lead): Diagnosis | undefined {
   if (slot === undefined) return ofProperties(lead)
   const isCounted = suspect.counted === 'entries'
   const count = isCounted ? suspect.count : Math.round(bytes / slot)
+  // A store of things that were there before is none of numbers, and ends with them.
+  const { nodeType } = of.graph.snapshot
+  const held = entriesOf(of.graph, sample, (each) => nodeType[each] === NodeType.number)
+  if (held && held.count - held.added > count / 2) return undefined
   return {
     ...lessSureOfLeaps(lead),
     title: `${name} holds ${formatBytes(bytes)} more of plain numbers, ${isCounted ? '' : 'some '}${formatCount(count)}, ${formatBytes(bytesPerSecond)} more each second`,
