@@ -101,12 +101,12 @@ function ofNumbers(lead: Lead): Diagnosis | undefined {
   if (slot === undefined) return ofProperties(lead)
   const isCounted = suspect.counted === 'entries'
   const count = isCounted ? suspect.count : Math.round(bytes / slot)
-  // A store of things that were there before is none of numbers, and ends with them.
+  // What it has beside numbers may be what came: things that were there before, which have an end.
   const { nodeType } = of.graph.snapshot
   const held = entriesOf(of.graph, sample, (each) => nodeType[each] === NodeType.number)
-  if (held && held.count - held.added > count / 2) return undefined
+  const isOfOthers = !isCounted && held !== undefined && held.count - held.added > count / 2
   return {
-    ...lessSureOfLeaps(lead),
+    ...(isOfOthers ? lessSureOfNumbers(lead) : lessSureOfLeaps(lead)),
     title: `${name} holds ${formatBytes(bytes)} more of plain numbers, ${isCounted ? '' : 'some '}${formatCount(count)}, ${formatBytes(bytesPerSecond)} more each second`,
     evidence: {
       container,
@@ -138,6 +138,13 @@ export function quietly(lead: Lead, readSource: ReadSource): Diagnosis | undefin
 }
 
 const OF_NUMBERS = 'Numbers that are only added up need a sum, a count or a histogram.'
+
+const lessSureOfNumbers = ({ likelihood: { confidence, reason } }: Lead): Pick<Diagnosis, 'likelihood'> => ({
+  likelihood: {
+    confidence: 0.5 * confidence,
+    reason: `${reason}; but it refers to many things that were there before, and what came may be more of these`,
+  },
+})
 
 function lessSureOfLeaps({ suspect, likelihood }: Lead): Pick<Diagnosis, 'likelihood'> {
   if (suspect.trend !== 'unknown' || likelihood.bounded) return {}

@@ -74,8 +74,11 @@ export function stoodStill(
 const WENT_ON = 0.5
 const AFTER_ALL = 0.75
 
-/** What grows where no snapshot shows it must gain so many while it is looked at, and so much of that in each half. */
-const UNSEEN = { count: 12, half: 0.25, seconds: 4 }
+/**
+ * What grows where no snapshot shows it must gain so many while it is looked at, and so much of that in each half. A look of
+ * so few seconds makes it less sure: a batch may be emptied later, by who was not seen to.
+ */
+const UNSEEN = { count: 12, half: 0.25, seconds: 4, sure: 0.65 }
 
 /** How long to look at what gained unevenly, or out of sight, for it to show whether it goes on. */
 export const growthLookSeconds = ({ growth: { perSecond }, evidence }: ReportFinding): number =>
@@ -93,7 +96,7 @@ function growsUnseen(finding: ReportFinding, { first, half, second, seconds }: L
   const grew = `${formatCount(first)} → ${formatCount(half)} → ${formatCount(second)} in ${seconds.toFixed(1)} s`
   return {
     ...finding,
-    ...asSure(AFTER_ALL),
+    ...asSure(UNSEEN.sure),
     title: `${finding.title} gains ${perSecond.toFixed(1)} numbers each second, and loses none`,
     growth: {
       ...finding.growth,

@@ -1,10 +1,10 @@
 // What a program does to keep a collection small: a bound on its size, or a lifetime of what is in it, as the source proves it.
 
 import type { AnyNode, BinaryExpression } from 'acorn'
-import { initialOf, nameOfMember, textOf } from './expressions.ts'
+import { callsTo, initialOf, nameOfMember, textOf } from './expressions.ts'
 import { type Guard, type Reach, reachOf } from './reach.ts'
 import type { Operation, Storage, Trees } from './storage.ts'
-import { bindingOf, type CallNode, nodesIn, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
+import { bindingOf, type CallNode, functionAround, nodesIn, parentOf, plain, type SyntaxTree } from './syntax-tree.ts'
 
 /** The value of a number that goes by a name near the collection, as the heap has it. */
 export type NumberNamed = (name: string) => number | undefined
@@ -91,10 +91,42 @@ function behindKey({ node, tree }: Operation, inserts: readonly Operation[]): An
   for (const part of nodesIn(key)) {
     if (part.type !== 'BinaryExpression' || part.operator !== '-') continue
     const newest = text.slice(0, part.start - key.start) + textOf(tree, part.left) + text.slice(part.end - key.start)
-    if (keys.some((each) => textOf(tree, each) === newest)) return part.right
+    // Whatever goes by another key would stay; and of moments, hardly one is met again.
+    if (
+      keys.length === inserts.length &&
+      keys.every((each) => textOf(tree, each) === newest) &&
+      isCounter(tree, part.left)
+    )
+      return part.right
   }
   return undefined
 }
+
+/** Whether a variable or property is counted up one by one, or is a parameter that is always given such. */
+function isCounter(tree: SyntaxTree, expression: AnyNode, steps = 0): boolean {
+  const node = plain(expression)
+  const binding = node.type === 'Identifier' ? bindingOf(node) : undefined
+  const name = node.type === 'MemberExpression' ? nameOfMember(node) : undefined
+  const uses = binding?.references ?? (tree.properties.get(name ?? '') ?? []).map((key) => parentOf(key)!)
+  if (uses.some((use) => isIncrement(parentOf(use)))) return true
+  const maker = binding?.kind === 'parameter' && steps < 3 ? functionAround(binding.declared) : undefined
+  const at = maker && binding ? maker.params.indexOf(binding.declared) : -1
+  const calls = maker && at >= 0 ? callsTo(maker, tree) : []
+  return (
+    calls.length > 0 &&
+    calls.every((call) => {
+      const given = call.type === 'ImportExpression' ? undefined : call.arguments[at]
+      return given !== undefined && isCounter(tree, given, steps + 1)
+    })
+  )
+}
+
+const isIncrement = (node: AnyNode | undefined): boolean =>
+  (node?.type === 'UpdateExpression' && node.operator === '++') ||
+  (node?.type === 'AssignmentExpression' &&
+    node.operator === '+=' &&
+    node.right.type === 'Literal' &&
+    node.right.value === 1)
 
 /** What something is put under, or taken from. */
 function keyOf(node: AnyNode): AnyNode | undefined {

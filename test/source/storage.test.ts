@@ -255,6 +255,9 @@ describe('a removal', () => {
       'const KEPT = 5000\nconst all = new Map()\nlet n = 0\nsetInterval(() => {\n  all.set(n, {})\n  LINE\n  n++\n}, 5)'
     expect(upkeep(loop.replace('LINE', 'all.delete(n - KEPT)')).limits).toEqual([5000])
     expect(upkeep(loop.replace('LINE', 'all.delete(other - KEPT)')).limits).toEqual([])
+    // What goes by another key stays, and hardly a moment is met again.
+    expect(upkeep(loop.replace('LINE', 'all.delete(n - KEPT); all.set(name, 1)')).limits).toEqual([])
+    expect(upkeep(loop.replace('n++', '').replace('LINE', 'n = Date.now(); all.delete(n - KEPT)')).limits).toEqual([])
     const page = (number: string) => `\`page/\${${number}}\``
     const texts = loop.replace('set(n,', `set(${page('n')},`)
     expect(upkeep(texts.replace('LINE', `all.delete(${page('n - KEPT')})`)).limits).toEqual([5000])
