@@ -10,6 +10,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { isOwn, originOf } from '../source/origins.ts'
 import type { StoragePath } from '../source/storage.ts'
+import { arenaOf, arenaUint8 } from '../support/arena.ts'
 import { packageOf } from '../support/sources.ts'
 import type { Lineage } from './lineage.ts'
 import { storagePathOf } from './storage-path.ts'
@@ -78,6 +79,8 @@ type UrlOf = (location: SourceLocation) => string
 const NAME = /^(?:\.|(?:context|local) variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 /** Of what Node holds itself, so many are looked at. */
 const SAMPLES = 6
+/** Of what a leak reaches, so many are looked at for how many there are of each class. */
+const MOST_WEIGHED = 20_000
 /** Classes that everything has. */
 const COMMON =
   /^(Object|Array|Map|Set|Function|Date|RegExp|Symbol|Generator|WeakRef|WeakMap|FinalizationRegistry|URL\w*|\w+Array|ArrayBuffer|DataView|system \/.*|\(.*)$/
@@ -247,18 +250,23 @@ function weighClasses(
   { reached, count }: Blamed['suspect'],
   classes: readonly NearClass[],
 ): Map<string, number> {
-  const { nodeName: names, nodeType } = snapshot
-  const counts = new Map<number, number>(classes.map(({ node }) => [names[node]!, 0]))
-  for (const node of reached) {
-    if (nodeType[node] !== NodeType.object && nodeType[node] !== NodeType.native) continue
-    const so = counts.get(names[node]!)
-    if (so !== undefined) counts.set(names[node]!, so + 1)
+  const { nodeName: names, nodeType, strings } = snapshot
+  const wanted = arenaUint8(arenaOf(names), strings.count)
+  for (const { node } of classes) wanted[names[node]!] = 1
+  const counts = new Map<number, number>()
+  // Only shares matter.
+  const stride = Math.ceil(reached.length / MOST_WEIGHED)
+  for (let at = 0; at < reached.length; at += stride) {
+    const node = reached[at]!
+    const name = names[node]!
+    if (wanted[name] === 0 || (nodeType[node] !== NodeType.object && nodeType[node] !== NodeType.native)) continue
+    counts.set(name, (counts.get(name) ?? 0) + stride)
   }
   const weights = new Map<string, number>()
   for (const { name: whole, distance, node } of classes) {
     const name = whole.replace(/^Node \/ /, '')
     if (COMMON.test(name)) continue
-    const share = reached.length === 0 ? 1 : counts.get(names[node]!)! / Math.max(1, count)
+    const share = reached.length === 0 ? 1 : (counts.get(names[node]!) ?? 0) / Math.max(1, count)
     const fit = share >= 0.5 && share <= 2.5 ? 1 : share < 0.02 ? 0.2 : 0.6
     weights.set(name, Math.max(weights.get(name) ?? 0, fit * Math.max(0.3, 1 - 0.04 * distance)))
   }

@@ -41,7 +41,7 @@ export function entriesOf(graph: HeapGraph, node: number, isNew: (node: number) 
     for (let slot = firstEdge[table]!; slot < firstEdge[table + 1]!; slot++) {
       const type = edgeType(edges[slot]!)
       if (type !== EdgeType.internal && type !== EdgeType.element) continue
-      const index = type === EdgeType.element ? edgeNameOrIndex[slot]! : Number(strings.get(edgeNameOrIndex[slot]!))
+      const index = type === EdgeType.element ? edgeNameOrIndex[slot]! : strings.digits(edgeNameOrIndex[slot]!)
       // Slots are numbered; what has a name is V8's own.
       if (Number.isNaN(index) || nodeType[edgeTarget(edges[slot]!)] === NodeType.hidden) continue
       const isValue = index === before + 1

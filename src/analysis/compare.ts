@@ -41,6 +41,8 @@ export interface HeapSeries {
   readonly lineage: Lineage | undefined
   /** There, as `bytesOfNew` gives it. */
   readonly newBytes: Float64Array | undefined
+  /** When {@link HeapGraph.retainers} is ready, where another thread is at it. */
+  readonly retainers?: Promise<void> | undefined
 }
 
 /** Smaller heaps are opened side by side, each by one thread; a larger one by two, and there is an index to come back to. */
@@ -129,7 +131,8 @@ async function compareById(
     const descending = second && callDescend(second, followed!.lineage, graph)
     const duplicates = callHasDuplicates(second, graph.snapshot.nodeId)
     const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
-    for (const pending of [descending, paths, duplicates]) pending?.catch(() => {})
+    const retainers = second && graph.prepareRetainers(second)
+    for (const pending of [descending, paths, duplicates, retainers]) pending?.catch(() => {})
     let holder = second && findHolders(graph)
     const descent = descending ? await unlessAborted(descending, signal) : descend(followed!.lineage, graph)
     if (!descent) return undefined
@@ -142,7 +145,7 @@ async function compareById(
     await unlessAborted(paths, signal)
     if (await duplicates) return undefined
     const series = [...followed!.series, rememberOpen(opened)]
-    found = { opened, matching: 'id', series, growths, places, placed, lineage, newBytes }
+    found = { opened, matching: 'id', series, growths, places, placed, lineage, newBytes, retainers }
     return found
   } finally {
     if (!found) await opened?.close()

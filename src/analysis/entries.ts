@@ -47,6 +47,10 @@ export const isOfV8 = (type: number): boolean =>
 /** Stands for the name of a reference from one node of a tree to another: no string has this number. */
 const BRANCH = 0xffff_ffff
 
+/** Marks of what counts as old: what Node keeps itself, and tables of a native context. */
+const BY_NODE = 1
+const OF_CONTEXT = 2
+
 /** Ways in that are looked at more closely: those with most bytes, and those with most objects. */
 const MOST = 24
 
@@ -80,7 +84,8 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
   const { owner } = graph.ownership
   const momentary = new Set(MOMENTARY.map((name) => strings.indexOf(name)))
   const tables = tablesOfContexts(graph)
-  const embedded = markEmbedded(graph)
+  const old = markEmbedded(graph)
+  for (const table of tables.keys()) old[table] = OF_CONTEXT
   const kinds = new TupleInterner(2)
   const found = new References()
   /** By kind: the topmost place of a tree, for references between its nodes. */
@@ -93,8 +98,8 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
   // Of what refers to new ones, somebody was to ask.
   const { wanted } = placed
   const list = arenaUint32(arenaOf(edges), nodeCount)
-  const entrances = loopsFor(firstEdge, edges, owner, wanted, born, list).listEntrances(
-    { firstEdge, edges, owner, wanted, born },
+  const entrances = loopsFor(firstEdge, edges, owner, wanted, born, old, list).listEntrances(
+    { firstEdge, edges, owner, wanted, born, old },
     list,
   )
   for (const node of list.subarray(0, entrances)) {
@@ -104,8 +109,10 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
     const isRoot = nodeType[from] === NodeType.synthetic
     const isV8s = isRoot ? momentary.has(names[from]!) : isOfV8(nodeType[from]!) && !isTable
     // What Node holds by itself, such as open handles, has no other holder.
-    const byNode = embedded[from] === 1
+    const byNode = old[from] === BY_NODE
     if ((born[from]! > 0 && !byNode) || isV8s) continue
+    const place = placed.of[from]!
+    const tree = places.treeOf(place)
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const packed = edges[edge]!
       const target = edgeTarget(packed)
@@ -115,11 +122,8 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
       const type = edgeType(packed)
       if (isRoot && type === EdgeType.internal && strings.get(edgeNameOrIndex[edge]!).endsWith(LOGGED)) continue
       const named = (type === EdgeType.property || type === EdgeType.context) && node === from
-      const tree = places.treeOf(placed.of[from]!)
       const isBranch = tree !== undefined && places.treeOf(placed.of[target]!) === tree
-      const kind = isBranch
-        ? kinds.intern(tree, BRANCH)
-        : kinds.intern(placed.of[from]!, named ? 1 + edgeNameOrIndex[edge]! : 0)
+      const kind = isBranch ? kinds.intern(tree, BRANCH) : kinds.intern(place, named ? 1 + edgeNameOrIndex[edge]! : 0)
       if (isBranch) trees.set(kind, tree)
       if (kind === bytes.length) {
         bytes.push(0)

@@ -1,5 +1,6 @@
 // Suspects of which less is known: old objects that became larger, what Node keeps for old ones, and files whose ids mean nothing.
 
+import { nodesNamed } from '../graph/named.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
@@ -160,21 +161,20 @@ export function replacedSuspect(
   }
 }
 
-const COLLECTION = /^(Array|Map|Set)$/
+const COLLECTIONS = ['Array', 'Map', 'Set']
 
-const collectionsOf = new WeakMap<HeapSeries['opened'], readonly number[]>()
+const collectionsOf = new WeakMap<HeapSeries['opened'], Uint32Array>()
 
 /** Arrays, Maps and Sets that were there before the first snapshot: ordinals. */
-function oldCollections(opened: HeapSeries['opened'], born: Lineage['born']): readonly number[] {
+function oldCollections(opened: HeapSeries['opened'], born: Lineage['born']): Uint32Array {
   const known = collectionsOf.get(opened)
   if (known) return known
-  const { classes, graph } = opened
-  const { nodeCount, nodeType } = graph.snapshot
-  const wanted = Uint8Array.from(classes.names, (name) => Number(COLLECTION.test(name)))
-  const found: number[] = []
-  for (let node = 0; node < nodeCount; node++) {
-    if (wanted[classes.of[node]!] === 1 && born[node] === 0 && nodeType[node] === NodeType.object) found.push(node)
-  }
+  const { snapshot } = opened.graph
+  const named = nodesNamed(
+    snapshot,
+    COLLECTIONS.map((name) => snapshot.strings.indexOf(name)),
+  )
+  const found = named.filter((node) => born[node] === 0 && snapshot.nodeType[node] === NodeType.object)
   collectionsOf.set(opened, found)
   return found
 }
@@ -195,6 +195,8 @@ export function numberSuspects(
     if (references[node]! < FEW_REFERENCES) continue
     const before = lookUp(nodeId[node]!)
     if (before.includes(undefined)) continue
+    // Entries are counted where there are more references each time.
+    if ([...before, references[node]!].some((count, i, all) => i > 0 && count! <= all[i - 1]!)) continue
     const entries = entriesOf(graph, node, (each) => nodeType[each] === NodeType.number)
     const counts = inEntries([...(before as number[]), references[node]!], entries)
     const count = counts.at(-1)! - counts[0]!
@@ -234,7 +236,7 @@ export function quietCollections({ opened, lineage }: HeapSeries): Suspect[] {
   const large = oldCollections(opened, lineage.born).filter((node) => graph.shallowSize(node) >= QUIET.bytes)
   if (large.length === 0) return []
   const references = referenceCounts(graph.snapshot, graph.ownership.owner)
-  return large
+  return Array.from(large)
     .filter((node) => references[node]! < FEW_REFERENCES)
     .sort((a, b) => graph.shallowSize(b) - graph.shallowSize(a))
     .slice(0, QUIET.most)

@@ -117,7 +117,7 @@ function addFronts(
   counting: Counting,
 ): Suspect[] {
   const mark = (marks: Uint8Array, suspects: readonly Suspect[]): Uint8Array => {
-    for (const { reached } of suspects) for (const node of reached) marks[node] = 1
+    for (const { reached } of suspects) for (let i = 0; i < reached.length; i++) marks[reached[i]!] = 1
     return marks
   }
   const growing = known.filter(({ trend }) => GROWS.has(trend))
@@ -347,7 +347,7 @@ function topOf({ placed, places }: HeapSeries, node: number, tree: number): numb
 
 function bytesOf({ ownership: { shallowSize } }: HeapGraph, nodes: Uint32Array): number {
   let bytes = 0
-  for (const node of nodes) bytes += shallowSize[node]!
+  for (let i = 0; i < nodes.length; i++) bytes += shallowSize[nodes[i]!]!
   return bytes
 }
 
@@ -374,7 +374,8 @@ function inside(
 ): { container: number; parts: number[] } | undefined {
   const { graph } = heap.opened
   const ends = new Set(targets)
-  const parts = [...reached].filter((node) => !ends.has(node) && holders.has(graph.immediateDominator(node)))
+  const parts: number[] = []
+  for (const node of reached) if (holders.has(graph.immediateDominator(node)) && !ends.has(node)) parts.push(node)
   const sum = (nodes: Iterable<number>): number => {
     let bytes = 0
     for (const node of nodes) bytes += newBytes[node]!

@@ -5,7 +5,7 @@ import type { ReadSource } from '../analysis/culprit.ts'
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isObject, nodeName, numberOf, ODDBALLS, referencesOf } from '../graph/look.ts'
+import { isObject, nodeName, numberOf, ODDBALLS, referencesOf, targetsOf } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
@@ -172,7 +172,7 @@ function sizeOf({ of, suspect }: Collection): number | undefined {
   const { of: classOf } = of.heap.opened.classes
   const wanted = classOf[suspect.sample]
   const direct = new Set<number>()
-  for (const { target } of referencesOf(of.graph, suspect.container, MOST_REFERENCES)) {
+  for (const target of targetsOf(of.graph, suspect.container, MOST_REFERENCES)) {
     if (classOf[target] === wanted) direct.add(target)
   }
   return direct.size >= MOSTLY * count ? direct.size : undefined

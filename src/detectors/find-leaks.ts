@@ -23,7 +23,7 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { OriginalNames } from '../source/original-names.ts'
 import { isOwn } from '../source/origins.ts'
 import { arenaOf, arenaUint8 } from '../support/arena.ts'
-import { breathing } from '../support/breathing.ts'
+import { breathing, unlessAborted } from '../support/breathing.ts'
 import { formatCount } from '../support/format.ts'
 import { createScriptSources, type ScriptSources } from '../support/script-sources.ts'
 import { rememberingSources } from '../support/sources.ts'
@@ -77,6 +77,8 @@ export async function lookForSuspects(
   const [first, last] = [heap.series[0]!, heap.series.at(-1)!]
   const suspects = await breathing(findSuspects(heap, seconds), signal)
   const growthBytes = last.totals.totalShallowBytes - first.totals.totalShallowBytes
+  // Almost every detector asks who refers to what.
+  if (suspects.length > 0 && heap.retainers) await unlessAborted(heap.retainers, signal)
   return { isolate, heap, graph: heap.opened.graph, seconds, suspects, allocations, growthBytes }
 }
 

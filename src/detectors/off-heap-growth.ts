@@ -11,7 +11,7 @@ import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
 import { type Called, findPut, modulesOf, placed, whereCalls } from './flows.ts'
-import { plural } from './surroundings.ts'
+import { plural, reachedOf } from './surroundings.ts'
 
 /** V8's and Node's names for what lies outside of the heap. */
 const OUTSIDE = /^(system \/ (JSArrayBufferData|ExternalStringData)|Node \/ .*)$/
@@ -30,7 +30,7 @@ export const offHeapGrowth: Detector = {
 function added(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const { of, suspect, name } = lead
   const { graph } = of
-  const pieces = suspect.reached.filter((node) => isOutside(graph, node))
+  const pieces = reachedOf(lead, (name) => OUTSIDE.test(name)).filter((node) => isOutside(graph, node))
   const bytes = pieces.reduce((sum, node) => sum + graph.shallowSize(node), 0)
   if (pieces.length === 0 || bytes < LEAST.share * suspect.bytes) return undefined
   // The bytes are in the big ones: whatever has a small piece of its own beside them changes nothing.

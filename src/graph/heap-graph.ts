@@ -12,7 +12,7 @@ import { locationAt, type SourceLocation, scriptUrls } from './locations.ts'
 import { findModuleScopes } from './modules.ts'
 import { computeOwnership, type Ownership } from './ownership.ts'
 import { callComputePaths, computePaths, type Paths } from './paths.ts'
-import { computeRetainers, edgeSource, type Retainers } from './retainers.ts'
+import { callComputeRetainers, computeRetainers, edgeSource, type Retainers } from './retainers.ts'
 import { ROOT } from './roots.ts'
 
 /** Parts of a graph that need not be worked out; each may be a getter. */
@@ -108,6 +108,12 @@ export class HeapGraph {
     this.snapshot.strings.prepareNames(second)
     const { snapshot, moduleScopes, ownership, scratch } = this
     this.#paths ??= await callComputePaths(second, snapshot, moduleScopes, ownership.owner, scratch)
+  }
+
+  /** Has another thread work out what {@link retainers} asks for. */
+  async prepareRetainers(second: SecondThread): Promise<void> {
+    const retainers = await callComputeRetainers(second, this.snapshot)
+    this.#retainers ??= retainers
   }
 
   /** Where the closure, or the constructor of the class instance, stands; undefined if V8 does not say. */

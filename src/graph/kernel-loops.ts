@@ -158,8 +158,8 @@ const loopsOf = (kernel: Kernel): Loops => ({
   listLargest(count, least, out) {
     return kernel.listLargest(...at(count, least, out, count.length)) >>> 0
   },
-  listEntrances({ firstEdge, edges, owner, wanted, born }, out) {
-    return kernel.listEntrances(...at(firstEdge, edges, owner, wanted, born, out, owner.length)) >>> 0
+  listEntrances({ firstEdge, edges, owner, wanted, born, old }, out) {
+    return kernel.listEntrances(...at(firstEdge, edges, owner, wanted, born, old, out, owner.length)) >>> 0
   },
   listInside({ order, above }, born, holders, targets, out) {
     return kernel.listInside(...at(order, above, born, holders, targets, out, order.length)) >>> 0

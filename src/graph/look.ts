@@ -11,6 +11,22 @@ export interface Reference {
   readonly target: number
 }
 
+/** Ordinals of what a node refers to, as {@link referencesOf} has it. */
+export function targetsOf(graph: HeapGraph, node: number, most = 10_000): number[] {
+  const { firstEdge, edges } = graph.snapshot
+  const { owner } = graph.ownership
+  const stores = [node]
+  const targets: number[] = []
+  for (let at = stores.pop(); at !== undefined; at = stores.pop()) {
+    for (let edge = firstEdge[at]!; edge < firstEdge[at + 1]! && targets.length < most; edge++) {
+      const target = edgeTarget(edges[edge]!)
+      if (owner[target] !== node || target === node) targets.push(target)
+      else if (stores.length < 64) stores.push(target)
+    }
+  }
+  return targets
+}
+
 /** All that a node refers to, those through its backing stores included; of one with a million elements, the first `most`. */
 export function* referencesOf(graph: HeapGraph, node: number, most = 10_000): Generator<Reference> {
   const { firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot

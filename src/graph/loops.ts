@@ -137,6 +137,8 @@ interface EntranceColumns extends Pick<Snapshot, 'firstEdge' | 'edges'> {
   readonly owner: Uint32Array
   readonly wanted: Uint8Array
   readonly born: Uint16Array
+  /** 1 for what counts as old whatever its `born` says. */
+  readonly old: Uint8Array
 }
 
 export interface ReachColumns extends Pick<Snapshot, 'firstEdge' | 'edges' | 'edgeNameOrIndex'> {
@@ -263,7 +265,7 @@ export interface Loops {
   countReferences(firstEdge: Uint32Array, owner: Uint32Array, count: Uint32Array): void
   /** Where a count is at least `least`. */
   listLargest(count: Uint32Array, least: number, out: Uint32Array): number
-  /** Nodes that refer to new ones, of those whose owners are wanted; what is in a store of the owner's does not count. */
+  /** Nodes that refer to new ones, of those whose owners are wanted and old; what is in a store of the owner's does not count. */
   listEntrances(columns: EntranceColumns, out: Uint32Array): number
   /** New nodes that are no targets, right below an old one that is a holder. */
   listInside(tops: Tops, born: Uint16Array, holders: Uint8Array, targets: Uint8Array, out: Uint32Array): number

@@ -522,11 +522,11 @@ export const plainLoops: Loops = {
     return found
   },
 
-  listEntrances({ firstEdge, edges, owner, wanted, born }, out) {
+  listEntrances({ firstEdge, edges, owner, wanted, born, old }, out) {
     let found = 0
     for (let node = 0; node < owner.length; node++) {
       const from = owner[node]! < SHARED ? owner[node]! : node
-      if (wanted[from] === 0) continue
+      if (wanted[from] === 0 || (born[from] !== 0 && old[node] === 0 && old[from] === 0)) continue
       for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
         const packed = edges[edge]!
         const target = edgeTarget(packed)

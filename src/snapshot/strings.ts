@@ -5,6 +5,9 @@ import type { SecondThread } from '../support/second-thread.ts'
 import { uint32ToGive } from '../support/shared.ts'
 
 const QUOTE = 0x22
+const ZERO = 0x30
+/** Longer numbers could not be told exactly. */
+const MAX_DIGITS = 15
 
 /** Names that are asked for before they are worth a table. */
 const MANY_ASKED = 24
@@ -80,6 +83,21 @@ export class StringTable {
     } catch (cause) {
       throw new LeakscopeError('snapshot-malformed', `string ${index} of the snapshot is not valid JSON`, { cause })
     }
+  }
+
+  /** The number that the string at `index` is in decimal digits, as V8 calls the slots of a table; NaN for other strings. */
+  digits(index: number): number {
+    const bytes = this.#bytes
+    const start = this.#starts[index]!
+    const end = this.#end(index)
+    if (start === end || end - start > MAX_DIGITS) return Number.NaN
+    let value = 0
+    for (let at = start; at < end; at++) {
+      const digit = bytes[at]! - ZERO
+      if (digit < 0 || digit > 9) return Number.NaN
+      value = 10 * value + digit
+    }
+    return value
   }
 
   /** Bytes that the string takes in the file: a cheap upper bound of its length. */

@@ -780,13 +780,13 @@ export function listLargest(count: usize, least: u32, out: usize, nodes: u32): u
 }
 
 export function listEntrances(
-  firstEdge: usize, edges: usize, owner: usize, wanted: usize, born: usize, out: usize, nodes: u32,
+  firstEdge: usize, edges: usize, owner: usize, wanted: usize, born: usize, old: usize, out: usize, nodes: u32,
 ): u32 {
   let found: u32 = 0
   for (let node: u32 = 0; node < nodes; node++) {
     const own = get(owner, node)
     const from = own < SHARED ? own : node
-    if (flag(wanted, from) == 0) continue
+    if (flag(wanted, from) == 0 || (get16(born, from) != 0 && flag(old, node) == 0 && flag(old, from) == 0)) continue
     const end = get(firstEdge, node + 1)
     for (let edge = get(firstEdge, node); edge < end; edge++) {
       const packed = get(edges, edge)
