@@ -32,8 +32,8 @@ import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
 import type { Sample } from './process-samples.ts'
 
-/** The look at living objects: of how many findings, and how long between the two. */
-const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000 }
+/** The look at living objects: of how many findings, for how long, and how often in that time. */
+const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000, looks: 8 }
 
 /** Where the time goes of those threads that are busy, and whether that is for nothing. */
 export async function findWaste(
@@ -145,9 +145,18 @@ export async function lookAgain(
   const handles = handlesMs > 0 ? await openHandles() : null
   const first = await look()
   const pauseMs = Math.max(LIVE.pauseMs, Math.min(LIVE.mostPauseMs, Math.max(handles ? handlesMs : 0, growthMs)))
-  if (handles || asked.length > 0) await pause(pauseMs / 2, session.closed, signal)
-  const half = undecided.length > 0 ? await sizesNow(session, asked.map(nodeOf)) : []
-  if (handles || asked.length > 0) await pause(pauseMs / 2, session.closed, signal)
+  // What is emptied and filled again is soon as large as before: only looks in between show it.
+  const least = [...first.sizes]
+  let half: (number | undefined)[] = []
+  for (let i = 1; i <= LIVE.looks; i++) {
+    if (handles || asked.length > 0) await pause(pauseMs / LIVE.looks, session.closed, signal)
+    if (asked.length === 0 || i === LIVE.looks) continue
+    const isHalf = i === LIVE.looks / 2
+    // An object's keys are listed no oftener than needed.
+    const sizes = await sizesNow(session, isHalf ? asked.map(nodeOf) : asked.map((finding) => gainingNode(finding)))
+    if (isHalf) half = sizes
+    for (const [at, size] of sizes.entries()) if (size !== undefined && size < (least[at] ?? 0)) least[at] = size
+  }
   const second = await look()
   const handlesLater = handles && (await openHandles())
   const seconds = (performance.now() - startedMs) / 1000
@@ -159,7 +168,7 @@ export async function lookAgain(
       return (i >= 0 && stillGrows(finding, sizes)) || []
     }
     if (i < 0) return finding
-    const sized = confirm(finding, { first: first.sizes[i], second: second.sizes[i], seconds })
+    const sized = confirm(finding, { first: first.sizes[i], second: second.sizes[i], least: least[i], seconds })
     return namePeer(sized, { first: first.sockets[i], second: second.sockets[i], seconds })
   })
 }

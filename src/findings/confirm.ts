@@ -21,6 +21,8 @@ export interface LiveSizes {
   readonly first: number | undefined
   readonly half?: number | undefined
   readonly second: number | undefined
+  /** The least that was seen in between. */
+  readonly least?: number | undefined
   readonly seconds: number
 }
 
@@ -192,10 +194,13 @@ function hasFallenBack(finding: ReportFinding, now: number): boolean {
   return after > before && now < before + EMPTIED * (after - before)
 }
 
-export function confirm(finding: ReportFinding, { first, second, seconds }: LiveSizes): ReportFinding {
+export function confirm(
+  finding: ReportFinding,
+  { first, second, least: between = first, seconds }: LiveSizes,
+): ReportFinding {
   if (first === undefined || second === undefined) return finding
   const evidence = { ...finding.evidence, liveSize: first, liveSizeLater: second, liveSeconds: seconds }
-  const least = Math.min(first, second)
+  const least = Math.min(first, second, between!)
   if (least < (EMPTIED * finding.growth.count) / Math.max(1, finding.growth.holders) || hasFallenBack(finding, least)) {
     const reason = `${finding.reason}; but looked at afterwards it held only ${formatCount(least)}: it is emptied now and then`
     return { ...finding, evidence, reason, confidence: Math.min(finding.confidence, 0.4), severity: 'note' }

@@ -35,6 +35,9 @@ describe('a look at what is alive', () => {
     const sawtooth = { ...finding, evidence } as ReportFinding
     expect(confirm(sawtooth, { first: 1447, second: 1604, seconds: 2 }).severity).toBe('note')
     expect(confirm(sawtooth, { first: 2200, second: 2300, seconds: 2 }).severity).toBe('error')
+    // As large again at the second look, and hardly anything in between.
+    expect(confirm(sawtooth, { first: 2200, least: 1010, second: 2300, seconds: 2 }).severity).toBe('note')
+    expect(confirm(sawtooth, { first: 2200, least: 2150, second: 2300, seconds: 2 }).severity).toBe('error')
   })
   it('knows that what came is spread over all that hold it', () => {
     const spread = { ...finding, growth: { ...finding.growth, holders: 10 } }
