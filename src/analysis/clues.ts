@@ -1,9 +1,9 @@
 // What a heap tells of where a leak comes from, as plain data: names and places along the path, functions and classes around the leaked object.
 
-import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { nodeName } from '../graph/look.ts'
+import { nameOfStep, type PathStep } from '../graph/retaining-path.ts'
 import { ROOT } from '../graph/roots.ts'
 import { suspendedName } from '../graph/suspended.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
@@ -76,7 +76,6 @@ export interface Via {
 
 type UrlOf = (location: SourceLocation) => string
 
-const NAME = /^(?:\.|(?:context|local) variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 /** Of what Node holds itself, so many are looked at. */
 const SAMPLES = 6
 /** Of what a leak reaches, so many are looked at for how many there are of each class. */
@@ -105,10 +104,10 @@ export function gatherClues(blamed: Blamed, urlOf: UrlOf = ({ url }) => url): Cl
     return location ? urlOf(location) : scripts[i]
   })
   // A buffer is data, whoever's class it is of.
-  path.forEach(({ node }, i) => {
-    if (/^(Buffer|FastBuffer)$/.test(node)) urls[i] = undefined
+  path.forEach(({ thing }, i) => {
+    if (/^(Buffer|FastBuffer)$/.test(thing.name)) urls[i] = undefined
   })
-  const names = path.map(({ edge }) => NAME.exec(edge)?.[1]?.replace(/^Symbol\((.*)\)$/, '$1'))
+  const names = path.map(nameOfStep)
   const at = path.findLastIndex(({ ordinal }) => ordinal === container)
   const last = at > 0 ? at : Math.max(path.length - 2, 0)
   const { own, inside, home, isOwns, isNodes } = followNames(urls, names, last)
@@ -167,7 +166,7 @@ function followNames(
   let isNodes = false
   for (let i = 0; i <= last; i++) {
     const name = names[i]
-    if (i > 0 && name !== undefined && name !== 'scope' && !/^\d+$/.test(name)) (isOwns ? own : inside).push(name)
+    if (i > 0 && name !== undefined && name !== 'scope') (isOwns ? own : inside).push(name)
     const url = urls[i]
     if (url === undefined) continue
     const was = isOwns

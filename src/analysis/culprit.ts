@@ -1,9 +1,9 @@
 // The source line to blame for growth: the program's statement that makes, hands over or puts what is too many.
 
-import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { pathTo } from '../graph/paths.ts'
+import type { PathStep } from '../graph/retaining-path.ts'
 import { type Sources, sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { blockFrom, offsetOf, placeOf } from '../source/source-outline.ts'
@@ -62,7 +62,7 @@ const MAX_SITES = 5
 /** Functions that are further from what leaks have little to do with it. */
 const NEAR = 8
 
-/** @param path as `describePath` tells it, to `node` */
+/** @param path as `retainingPath` tells it, to `node` */
 export function findCulprit(
   graph: HeapGraph,
   node: number,

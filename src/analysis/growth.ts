@@ -1,8 +1,8 @@
 // What grew, told: by class, and by the place in the program that holds it.
 
-import { describePath, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
+import { type PathStep, retainingPath } from '../graph/retaining-path.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import type { ReadSource } from '../support/sources.ts'
 import type { ClassRow } from './classes.ts'
@@ -95,7 +95,7 @@ export function tellGrowth({ opened, series, growths, matching, lineage }: HeapS
       series.map((each) => each.classes),
     ),
     clusters: steady.slice(0, options.maxClusters ?? 20).map((growth): GrowthCluster => {
-      const path = describePath(graph, growth.node)
+      const path = retainingPath(graph, growth.node)
       return {
         kind: growth.kind,
         className: names[of[growth.node]!]!,

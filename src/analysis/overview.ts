@@ -1,11 +1,12 @@
 // What is big in one snapshot: by kind, by class, by dominator, and among the strings.
 
-import { describeNode, describePath, type PathStep, stringText } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
 import { bitsOf, nodesOfTypes } from '../graph/named.ts'
 import { SHARED } from '../graph/ownership.ts'
+import { thingWords } from '../graph/path-words.ts'
+import { type PathStep, retainingPath, stringText, thingOf } from '../graph/retaining-path.ts'
 import { ROOT, userRoots } from '../graph/roots.ts'
 import { NODE_TYPES, NodeType } from '../snapshot/meta.ts'
 import { arenaFloat64, arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
@@ -66,11 +67,11 @@ export const overview = (graph: HeapGraph, rows: readonly ClassRow[], limit: num
 export function tellOverview(graph: HeapGraph, found: Found): Overview {
   const { snapshot } = graph
   const big = (node: number): BigObject => ({
-    node: describeNode(graph, node),
+    node: thingWords(thingOf(graph, node)),
     nodeId: snapshot.nodeId[node]!,
     shallowBytes: graph.shallowSize(node),
     retainedBytes: graph.retainedSize(node),
-    path: describePath(graph, node),
+    path: retainingPath(graph, node),
   })
   return {
     ...found,

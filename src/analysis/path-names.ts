@@ -1,9 +1,9 @@
 // A retaining path with the names of variables, functions and classes that the source has.
 
 import { localNames } from '../graph/block-scope.ts'
-import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName } from '../graph/look.ts'
+import type { PathReference, PathStep } from '../graph/retaining-path.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import type { OriginalNames } from '../source/original-names.ts'
@@ -35,35 +35,27 @@ export class PathNames {
       names.set(name, known === original ? original : undefined)
     }
     const named = path.map((step, i): PathStep => {
-      const [, kind, variable] = /^(context|local) variable '(.*)'$/.exec(step.edge) ?? []
       const before = path[i - 1]?.ordinal
-      const original =
-        variable === undefined || before === undefined
-          ? undefined
-          : kind === 'local'
-            ? this.#local(before, variable)
-            : this.#variable(before, variable)
-      if (original !== undefined) note(variable!, original)
-      const field = before === undefined ? undefined : this.#privateField(before, step.edge)
-      if (field) note(field.name, field.original)
-      const edge =
-        original !== undefined ? `${kind} variable '${original}'` : field ? `["${field.original}"]` : step.edge
-      const name = nodeName(this.#graph, step.ordinal)
+      const original = before === undefined ? undefined : this.#reference(before, step.reference)
+      if (original !== undefined) note(step.reference.name!, original)
+      const reference = original === undefined ? step.reference : { ...step.reference, name: original }
       const called = this.#nameOfNode(step.ordinal)
-      if (called === undefined) return { ...step, edge }
-      note(name, called)
-      const isFunction = this.#graph.snapshot.nodeType[step.ordinal] === NodeType.closure
-      return { ...step, edge, node: isFunction ? `function ${called}` : called }
+      if (called === undefined) return { ...step, reference }
+      note(nodeName(this.#graph, step.ordinal), called)
+      return { ...step, reference, thing: { ...step.thing, name: called } }
     })
     return { path: named, names: new Map([...names].flatMap(([name, to]) => (to === undefined ? [] : [[name, to]]))) }
   }
 
-  /** With the `#` that private names have. */
-  #privateField(owner: number, edge: string): { name: string; original: string } | undefined {
-    const name = /^\["#(.+)"\]$/.exec(edge)?.[1]
-    const place = name === undefined ? undefined : this.#graph.sourceLocation(owner)
-    const original = place && this.#names.privateOf(place, name!)
-    return original === undefined ? undefined : { name: `#${name}`, original: `#${original}` }
+  /** The name of a variable or of a private field, which begins with `#`. */
+  #reference(holder: number, { kind, name }: PathReference): string | undefined {
+    if (name === undefined) return undefined
+    if (kind === 'local') return this.#local(holder, name)
+    if (kind === 'variable') return this.#variable(holder, name)
+    if (kind !== 'property' || !name.startsWith('#')) return undefined
+    const place = this.#graph.sourceLocation(holder)
+    const original = place && this.#names.privateOf(place, name.slice(1))
+    return original === undefined ? undefined : `#${original}`
   }
 
   /** Of a function, or of an instance of a class. */

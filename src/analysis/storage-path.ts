@@ -1,9 +1,9 @@
 // How the program reaches a collection, by variable and property, as the heap has it: what a search of the source starts from.
 
 import { blockVariable } from '../graph/block-scope.ts'
-import { exportsOf, findEdge } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName } from '../graph/look.ts'
+import { exportsOf, findEdge } from '../graph/retaining-path.ts'
 import { calledWith, suspendedBy } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'

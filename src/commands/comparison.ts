@@ -6,11 +6,11 @@ import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import type { PathNames } from '../analysis/path-names.ts'
 import type { Captures, IsolateHeap, LiveFrame, LiveView } from '../detectors/detector.ts'
 import type { Leaks } from '../detectors/find-leaks.ts'
-
 import type { FilesSeen } from '../detectors/open-files.ts'
 import type { ShownClass } from '../detectors/shown.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { withWords } from '../graph/path-words.ts'
 import type { OriginalNames } from '../source/original-names.ts'
 import type { Progress } from '../support/progress.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
@@ -212,7 +212,9 @@ async function growthReport(
       .sort(ORDER[sort])
       .map((row) => reportClass(row, isolate, shownClass(row, names, sources))),
     clusters: growth.clusters
-      .filter(({ className, path }) => matches(className, ...path.flatMap(({ edge, node }) => [edge, node])))
+      .filter(({ className, path }) =>
+        matches(className, ...path.map(withWords).flatMap(({ edge, node }) => [edge, node])),
+      )
       .map(({ kind, className, count, countPerStep, bytes, path: asRan, culprit }) => {
         const { path, names: original } = paths.path(asRan)
         return {

@@ -2,7 +2,8 @@
 
 import { statSync } from 'node:fs'
 import type { Report, ReportPathStep } from '../findings/report.ts'
-import type { PathStep } from '../graph/describe.ts'
+import { withWords } from '../graph/path-words.ts'
+import type { PathStep } from '../graph/retaining-path.ts'
 import { toolVersion } from '../support/version.ts'
 
 /** A Report about files with everything empty that a command does not fill. */
@@ -49,5 +50,5 @@ export function reportSnapshot(
 }
 
 export function reportPath(path: readonly PathStep[]): ReportPathStep[] {
-  return path.map(({ edge, node, nodeId, times }) => ({ edge, node, nodeId, times }))
+  return path.map(withWords)
 }

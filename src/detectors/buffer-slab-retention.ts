@@ -3,6 +3,7 @@
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName, property, referencesOf } from '../graph/look.ts'
+import { nameOfStep } from '../graph/retaining-path.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, destinationsOf, isMethodOf, namedBy } from '../source/calls.ts'
@@ -12,7 +13,7 @@ import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, IsolateHeap, Lead } from './detector.ts'
 import { lineIn, modulesNear, placed } from './flows.ts'
 import { lineOf, textAt } from './functions.ts'
-import { isNew, nameOfEdge, reachedOf } from './surroundings.ts'
+import { isNew, reachedOf } from './surroundings.ts'
 
 /** Buffers that are smaller than this waste little. */
 const LARGE_BYTES = 2048
@@ -143,7 +144,7 @@ function isUntransferable(graph: HeapGraph, buffer: number): boolean {
 
 /** The statement of the program that cuts what goes into the container. */
 function findCut(lead: Lead, view: number, readSource: ReadSource): Culprit | undefined {
-  const container = nameOfEdge(lead.path.findLast(({ edge }) => nameOfEdge(edge) !== undefined)?.edge ?? '')
+  const container = nameOfStep(lead.path.findLast((step) => nameOfStep(step) !== undefined))
   const field = nameOfField(lead.of.graph, view)
   const sources = sourcesOf(readSource)
   for (const url of modulesNear(lead)) {

@@ -3,6 +3,7 @@
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
+import { nameOfStep } from '../graph/retaining-path.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { type Sources, sourcesOf } from '../source/app-modules.ts'
@@ -14,7 +15,7 @@ import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, IsolateHeap, Lead } from './detector.ts'
 import { type Called, callsIn, lineIn, modulesNear, placeOfCall, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
-import { nameOfEdge, plainName, thingsOf } from './surroundings.ts'
+import { plainName, thingsOf } from './surroundings.ts'
 
 /** What a program calls buffers that wait for their next use, and giving them back. */
 const FREE =
@@ -38,7 +39,7 @@ export const crossThreadRelease: Detector = {
     const bytesEach = sizes[0]
     if (bytesEach === undefined || bytesEach < LEAST_BYTES) return undefined
     if (sizes.filter((size) => size === bytesEach).length < 0.9 * sizes.length) return undefined
-    const last = nameOfEdge(path.findLast(({ edge }) => nameOfEdge(edge) !== undefined)?.edge ?? '')
+    const last = nameOfStep(path.findLast((step) => nameOfStep(step) !== undefined))
     if (last === undefined) return undefined
     const sources = sourcesOf(captures.readSource)
     const release = findRelease(lead, last, sources)

@@ -2,9 +2,9 @@
 
 import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
-import { stringText } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, property, referencesOf } from '../graph/look.ts'
+import { stringText } from '../graph/retaining-path.ts'
 import { findHolder } from '../node-internals/find-holder.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'

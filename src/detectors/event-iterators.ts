@@ -1,10 +1,10 @@
 // `for await` over events.on(), and iterators of it that nobody reads: events wait in them without any bound.
 
 import type { ReadSource } from '../analysis/culprit.ts'
-import { describeWay } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
+import { isProperty, nameOfStep, pathAlong } from '../graph/retaining-path.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
@@ -12,7 +12,7 @@ import type { Diagnosis, Lead } from './detector.ts'
 import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
-import { membersOf, nameOfEdge } from './surroundings.ts'
+import { membersOf } from './surroundings.ts'
 
 /** What Node keeps them in: lib/events.js, on(). */
 const WAITING = 'unconsumedEvents'
@@ -20,16 +20,16 @@ const WAITING = 'unconsumedEvents'
 export function inEventIterator(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const { of, path, suspect } = lead
   const { graph } = of
-  const i = path.findLastIndex(({ edge }) => nameOfEdge(edge) === WAITING)
+  const i = path.findLastIndex((each) => nameOfStep(each) === WAITING)
   const scope = path[i - 1]?.ordinal
   if (scope === undefined || !isOfEvents(graph, path, i)) return undefined
-  const events = path.findLastIndex(({ edge }, step) => step < i && nameOfEdge(edge) === '_events')
+  const events = path.findLastIndex((each, step) => step < i && nameOfStep(each) === '_events')
   const emitter = events < 1 ? property(graph, scope, 'emitter') : path[events - 1]!.ordinal
   const name = emitter === undefined ? undefined : nameOf(lead, emitter)
   const event = emitter === undefined ? undefined : eventOf(graph, emitter, scope)
   const calls = emitter === undefined ? [] : callsOn(lead, emitter, readSource)
   const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name, calls }
-  const next = path.findLastIndex(({ edge }, step) => step < i && edge === '.next')
+  const next = path.findLastIndex(({ reference }, step) => step < i && isProperty(reference, 'next'))
   const own = next < 1 ? undefined : nameUpTo(lead, path[next - 1]!.ordinal)
   const loop =
     (own === undefined ? undefined : findAwaitingLoop({ ...flow, name: own })) ??
@@ -66,7 +66,7 @@ export function inEventIterator(lead: Lead, readSource: ReadSource): Diagnosis |
 function nameOf(lead: Lead, ordinal: number): string | undefined {
   if (lead.path.some((step) => step.ordinal === ordinal)) return nameUpTo(lead, ordinal)
   const { graph } = lead.of
-  return nameUpTo({ path: describeWay(graph, pathTo(graph.paths, ordinal)) }, ordinal)
+  return nameUpTo({ path: pathAlong(graph, pathTo(graph.paths, ordinal)) }, ordinal)
 }
 
 /** Whether the scope on the way is one of Node's own module. */

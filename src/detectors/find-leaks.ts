@@ -11,12 +11,12 @@ import { findSuspects } from '../analysis/suspects.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding, ReportSetAside } from '../findings/report.ts'
 import { severityOf } from '../findings/severity.ts'
-import { describeWay, type PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
 import { nodeName } from '../graph/look.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
+import { isUnnamed, isVariable, nameOfStep, type PathStep, pathAlong } from '../graph/retaining-path.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { sourcesOf } from '../source/app-modules.ts'
@@ -339,7 +339,7 @@ export function leadOf(of: IsolateHeap, suspect: Suspect, readSource: ReadSource
   const way = wayTo(of, suspect)
   nameLocals(of, way, readSource)
   const isTree = suspect.isTree === true && goesRound(of, way, suspect)
-  const path = isTree ? pathToTree(graph, way, suspect) : describeWay(graph, way)
+  const path = isTree ? pathToTree(graph, way, suspect) : pathAlong(graph, way)
   const name = nameOf(path, suspect.kind, isTree)
   const likelihood = judgeLead({ of, suspect, way, readSource })
   return { suspect, of, way, path, name: name ?? withArticle(suspect.className), likelihood }
@@ -357,11 +357,11 @@ function goesRound({ heap }: IsolateHeap, way: readonly number[], { container }:
 /** The way to the tree's topmost node, and at once to one that came: which branches lead there is chance. */
 function pathToTree(graph: HeapGraph, way: readonly number[], { container, sample }: Suspect): PathStep[] {
   const top = way.indexOf(container)
-  const path = describeWay(graph, way)
+  const path = pathAlong(graph, way)
   const at = path.findIndex(({ ordinal }) => ordinal === container)
   if (top < 0 || at < 0 || at + 2 >= path.length) return path
   const last = path.at(-1)!
-  return [...path.slice(0, at + 1), { ...last, edge: path[at + 1]!.edge, times: way.indexOf(sample) - top }]
+  return [...path.slice(0, at + 1), { ...last, reference: path[at + 1]!.reference, times: way.indexOf(sample) - top }]
 }
 
 /** A value of a WeakMap's lives by its key, but it is in the WeakMap that the program keeps it. */
@@ -394,10 +394,9 @@ function tableBetween(graph: HeapGraph, key: number, value: number): number | un
   return undefined
 }
 
-const NAMED = /^(?:\.|(?:context|local) variable '|\["?|\[symbol )([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
-
 /** References by which V8 and Node hold things on their own account: names in front of them are of something else. */
-const UNNAMED = /^\((?!WeakMap|value|buffer\)|backing_store)/
+const isOfV8 = ({ reference }: PathStep): boolean =>
+  isUnnamed(reference) && !/^(value|buffer$|backing_store)/.test(reference.name ?? '')
 
 /**
  * What a path's container is called: its last name, and that with the name of what it belongs to; of a list, by what its
@@ -407,16 +406,17 @@ function nameOf(path: readonly PathStep[], kind: Suspect['kind'], isTree: boolea
   // What has grown itself is called by the last name.
   const isNamed = kind === 'grown' || (!isTree && path.length > 0 && path.at(-1)!.times > 1)
   const steps = isNamed ? path : path.slice(0, -1)
-  const from = steps.findLastIndex(({ edge }) => UNNAMED.test(edge) || /^(?:context|local) variable/.test(edge))
+  const from = steps.findLastIndex((step) => isOfV8(step) || isVariable(step.reference))
   const names = steps
     .slice(Math.max(0, from))
-    .map(({ edge, node }) => (node === 'scope' ? undefined : NAMED.exec(edge)?.[1]))
-    .filter((name) => name !== undefined && !/^(\d+|__proto__)$/.test(name))
+    .map((step) => (step.thing.kind === 'scope' ? undefined : nameOfStep(step)))
+    .filter((name) => name !== undefined && name !== '__proto__')
   // Where a list has a name, that of its links says nothing more.
   const isList = kind === 'added' && isNamed && names.length > 2
   if (names.length > 0) return (isList ? names.slice(-3, -1) : names.slice(-2)).join('.')
-  if (steps[from]?.edge !== '(local variable)') return undefined
-  const holder = steps[from - 1]!.node.replace(/^suspended function (\(anonymous\))?/, '')
+  const of = steps[from]?.reference
+  if (of?.kind !== 'local' || isVariable(of)) return undefined
+  const holder = steps[from - 1]!.thing.name
   return holder === '' ? 'a local variable' : `a local variable of ${holder}`
 }
 
@@ -436,7 +436,7 @@ export function tell(
 ): ReportFinding {
   const { readSource } = captures
   const { suspect, of } = lead
-  const asRan = diagnosis.way ? describeWay(of.graph, diagnosis.way) : lead.path
+  const asRan = diagnosis.way ? pathAlong(of.graph, diagnosis.way) : lead.path
   const { original, path, say } = inSource(lead, asRan, readSource, sources)
   const { confidence, reason } = diagnosis.likelihood ?? lead.likelihood
   const steps = markPath(of, suspect, path)
@@ -491,6 +491,6 @@ export function tell(
 
 /** What Node holds looks alike in all programs: there the file that is to blame tells leaks apart. */
 function ownFile([first]: readonly PathStep[], culprit: Culprit | null): string[] {
-  const ofProgram = first?.node.startsWith('module ') && !first.node.startsWith('module node:')
+  const ofProgram = first?.thing.kind === 'module' && !first.thing.name.startsWith('node:')
   return ofProgram || !culprit ? [] : [culprit.url.replace(/[?#].*$/, '').replace(/^.*\//, '')]
 }

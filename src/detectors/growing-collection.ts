@@ -3,6 +3,7 @@
 import { entriesOf } from '../analysis/collection-entries.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { isObject, nodeName } from '../graph/look.ts'
+import { nameOfStep } from '../graph/retaining-path.ts'
 import { findUnknownHolder } from '../node-internals/find-holder.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
@@ -12,7 +13,7 @@ import { keepingOf } from './bounds.ts'
 import type { Detector, Diagnosis, Lead } from './detector.ts'
 import { findLinking, modulesOf } from './flows.ts'
 import { nameUpTo } from './piled-up.ts'
-import { hasGained, nameOfEdge, plural } from './surroundings.ts'
+import { hasGained, plural } from './surroundings.ts'
 
 /**
  * A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. Where only
@@ -74,7 +75,7 @@ const isNodesOwn = ({ of: { graph }, suspect, way }: Lead): boolean =>
 /** Of a list or chain, what its links call the next one. */
 function linkIn({ path }: Lead): string | undefined {
   const last = path.at(-1)
-  return last !== undefined && last.times > 1 ? nameOfEdge(last.edge) : undefined
+  return last !== undefined && last.times > 1 ? nameOfStep(last) : undefined
 }
 
 /** Where Node keeps the end of a chain for the program, as AsyncLocalStorage does: what makes a link of it. */

@@ -2,11 +2,12 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName } from '../graph/look.ts'
+import { nameOfStep } from '../graph/retaining-path.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { formatCount } from '../support/format.ts'
 import type { Detector, IsolateHeap } from './detector.ts'
-import { isNew, membersOf, nameOfEdge, plainName } from './surroundings.ts'
+import { isNew, membersOf, plainName } from './surroundings.ts'
 
 /** What a record says of something that has happened. */
 const OF_LOGS =
@@ -31,7 +32,7 @@ export const growingLogArray: Detector = {
     if (fresh.length < 0.9 * suspect.count || !comesAtTheEnd(of, elements)) return undefined
     const kinds = fresh.filter((_, i) => i % Math.ceil(fresh.length / SAMPLES) === 0)
     const shape = shapeOf(graph, kinds)
-    const last = nameOfEdge(path.findLast(({ edge }) => nameOfEdge(edge) !== undefined)?.edge ?? '') ?? ''
+    const last = nameOfStep(path.findLast((step) => nameOfStep(step) !== undefined)) ?? ''
     if (!shape) return undefined
     const telling = shape.fields.filter((field) => OF_LOGS.test(plainName(field)))
     if (shape.what === 'records' && telling.length === 0 && !NAME_OF_LOGS.test(last)) return undefined

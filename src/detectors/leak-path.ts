@@ -3,8 +3,9 @@
 import { packageOf } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { ReportLeakPathStep } from '../findings/report.ts'
-import type { PathStep } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
+import { isIdentifier, referenceWords, thingWords, withWords } from '../graph/path-words.ts'
+import { isProperty, type PathStep } from '../graph/retaining-path.ts'
 import type { IsolateHeap } from './detector.ts'
 
 /** Marks each step. What was there before the first snapshot and holds what came is not leaking; what came is. */
@@ -21,11 +22,12 @@ export function markPath(
     ({ ordinal }, i) => i > passed && (ordinal === sample || sameClass(graph, ordinal, sample)),
   )
   const from = first < 0 ? path.length - 1 : first
-  return path.map(({ edge, node, nodeId, times, ordinal }, i) => {
+  return path.map((step, i) => {
+    const { ordinal } = step
     const leaking =
       kind === 'grown' ? (i === path.length - 1 ? 'yes' : 'no') : i <= passed ? 'no' : i >= from ? 'yes' : 'unknown'
     return {
-      ...{ edge, node, nodeId, times },
+      ...withWords(step),
       leaking,
       reason:
         kind === 'grown' && leaking === 'yes'
@@ -61,11 +63,14 @@ export function suspectReferences(
   const last = steps.findLastIndex(({ suspect }) => suspect)
   const first = steps.findIndex(({ suspect }) => suspect)
   const from = Math.max(0, (first < 0 ? steps.length - 1 : first) - 2)
-  return path.slice(from, (last < 0 ? steps.length - 1 : last) + 1).map(({ edge, node: words, ordinal, times }) => {
+  return path.slice(from, (last < 0 ? steps.length - 1 : last) + 1).map(({ reference, thing, ordinal, times }) => {
     const url = graph.moduleScopes.get(ordinal)
-    const node = url === undefined ? words : `module ${url.replace(/[?#].*$/, '').replace(/^.*\//, '')}`
-    // Which of two neighbours the way comes by is chance.
-    const reference = edge.replace(/"(?:[^"\\]|\\.)*"/g, '""').replace(/^\._idle(?:Next|Prev)$/, '._idleNext')
-    return `${reference} ${node.replace(/^string .*$/s, 'string')}${times > 1 ? ' …' : ''}`
+    const node = url === undefined ? thingWords(thing) : `module ${url.replace(/[?#].*$/, '').replace(/^.*\//, '')}`
+    // Keys differ from run to run, and which of two neighbours comes first is chance.
+    const { kind, name } = reference
+    const isKey = name !== undefined && (kind === 'entry' || (kind === 'property' && !isIdentifier(name)))
+    const plain = isKey ? { ...reference, name: '' } : reference
+    const edge = isProperty(reference, '_idleNext', '_idlePrev') ? '._idleNext' : referenceWords(plain)
+    return `${edge} ${node.replace(/^string .*$/s, 'string')}${times > 1 ? ' …' : ''}`
   })
 }

@@ -4,6 +4,7 @@ import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { labelOfStep } from '../graph/retaining-path.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy } from '../source/calls.ts'
@@ -12,7 +13,7 @@ import { formatBytes, formatCount } from '../support/format.ts'
 import type { Detector, Lead } from './detector.ts'
 import { type Called, mentions, modulesOf, whereGiven, whereUsed } from './flows.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
-import { edgeLabel, elementsOf, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
+import { elementsOf, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { withArticle } from './surroundings.ts'
 
@@ -111,7 +112,7 @@ function inEmitter(lead: Lead): Place | undefined {
     const between = owners.slice(i + 1, -1)
     if (!between.every((node) => nodeName(graph, node) === 'Array') || !listens(graph, owners.at(-1)!)) return undefined
     const at = lead.path.findIndex(({ ordinal }) => ordinal === table)
-    const one = edgeLabel(lead.path[at + 1]?.edge ?? '')?.replace(/^~/, '')
+    const one = labelOfStep(lead.path[at + 1])?.replace(/^~/, '')
     const many = lead.suspect.container === table && lead.suspect.count > 1
     const events = many ? newEvents(lead, table) : one === undefined ? [] : [one]
     const name = nameUpTo(lead, emitter) ?? withArticle(nodeName(graph, emitter))
@@ -142,7 +143,7 @@ function inEventTarget(lead: Lead): Place | undefined {
   if (at < 0) return undefined
   const emitter = owners[at]!
   const table = lead.path.findIndex(({ ordinal }) => ordinal === emitter) + 1
-  const event = edgeLabel(lead.path[table + 1]?.edge ?? '')
+  const event = labelOfStep(lead.path[table + 1])
   const name = nameUpTo(lead, emitter) ?? `an ${nodeName(graph, emitter)}`
   return { kind: 'event target', emitter, name, events: event === undefined ? [] : [event] }
 }
@@ -156,12 +157,12 @@ function inChain(lead: Lead): Place | undefined {
     return told !== undefined && isFunction(graph, told)
   }
   const at = path.findIndex(({ ordinal }) => listens(ordinal) && property(graph, ordinal, 'next') !== undefined)
-  const event = edgeLabel(path[at]?.edge ?? '')
+  const event = labelOfStep(path[at])
   if (at < 1 || event === undefined || event === 'next') return undefined
   const count = suspect.reached.filter(listens).length
   if (count < 3) return undefined
   const [table, target] = [path[at - 1]!, path[at - 2]]
-  const emitter = table.node === 'Map' && target ? target.ordinal : table.ordinal
+  const emitter = table.thing.name === 'Map' && target ? target.ordinal : table.ordinal
   const name = nameUpTo(lead, emitter) ?? withArticle(nodeName(graph, emitter))
   return { kind: 'event target', emitter, name, events: [event], count }
 }
@@ -175,12 +176,12 @@ function amongObservers(lead: Lead, readSource: ReadSource): Place | undefined {
   const owners = ownersOnWay(lead)
   const list = owners.at(-2)
   if (list === undefined || list !== suspect.container || !listens(graph, suspect.sample)) return undefined
-  const label = edgeLabel(path.find(({ ordinal }) => ordinal === list)?.edge ?? '')
+  const label = labelOfStep(path.find(({ ordinal }) => ordinal === list))
   if (label === undefined) return undefined
   const emitter = owners.at(-3)
   // `observers.loaded`, `handlers['message']`: those of one event.
   const above = path.find(({ ordinal }) => ordinal === emitter)
-  const isOfEvent = above !== undefined && OBSERVERS.test(edgeLabel(above.edge) ?? '')
+  const isOfEvent = OBSERVERS.test(labelOfStep(above) ?? '')
   if (!OBSERVERS.test(label) && !isOfEvent && !callsEach(lead, label, readSource)) return undefined
   const isModule = emitter === undefined || graph.moduleScopes.has(emitter)
   const name = (isModule ? undefined : nameUpTo(lead, emitter)) ?? label.replace(/#/g, '')

@@ -3,6 +3,7 @@
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
+import { labelOfStep } from '../graph/retaining-path.ts'
 import {
   type FoundHolder,
   findHolder,
@@ -17,7 +18,7 @@ import { originOf } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Captures, Detector, Diagnosis, Lead } from './detector.ts'
 import { shortPlace } from './functions.ts'
-import { edgeLabel, elementsOf } from './piled-up.ts'
+import { elementsOf } from './piled-up.ts'
 import { whereCalled } from './public-calls.ts'
 import { countClasses, hasGained, withArticle } from './surroundings.ts'
 
@@ -131,12 +132,12 @@ function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undef
 function ownerNamed({ of: { graph }, path }: Lead, owner: number): string {
   const steps = path.slice(0, path.findIndex(({ ordinal }) => ordinal === owner) + 1)
   const name = nodeName(graph, owner)
-  const key = steps.findLast(({ edge }) => edge.startsWith('entry "'))?.edge.slice('entry '.length)
+  const key = steps.findLast(({ reference: { kind, name } }) => kind === 'entry' && name !== undefined)?.reference.name
   if (graph.moduleScopes.get(steps[0]?.ordinal ?? -1)?.startsWith('node:'))
-    return key === undefined ? withArticle(name) : `${name} ${key}`
+    return key === undefined ? withArticle(name) : `${name} ${JSON.stringify(key)}`
   // Behind the first symbol begins what Node calls by names of its own.
-  const symbol = steps.findIndex(({ edge }) => edge.startsWith('[symbol '))
-  const names = steps.slice(0, symbol < 0 ? steps.length : symbol).flatMap(({ edge }) => edgeLabel(edge) ?? [])
+  const symbol = steps.findIndex(({ reference }) => reference.kind === 'symbol')
+  const names = steps.slice(0, symbol < 0 ? steps.length : symbol).flatMap((step) => labelOfStep(step) ?? [])
   return names.length === 0 ? withArticle(name) : names.slice(-2).join('.').replaceAll('#', '')
 }
 

@@ -64,7 +64,7 @@ function grown(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const { graph } = of
   const isReplaced = suspect.container !== suspect.sample
   if (!isOutside(graph, suspect.sample) || (!isReplaced && suspect.bytes < LEAST.grownBytes)) return undefined
-  const { words, kind } = lead.path.some(({ node }) => node === 'Memory') ? WASM : kindOf(graph, suspect.sample)
+  const { words, kind } = lead.path.some(({ thing }) => thing.name === 'Memory') ? WASM : kindOf(graph, suspect.sample)
   const plain = name.replace(/\.buffer$/, '')
   const named = name.startsWith('a system / ') ? `a ${words}` : `${plain} (a ${words})`
   return {

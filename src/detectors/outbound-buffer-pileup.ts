@@ -1,10 +1,10 @@
 // `outbound-buffer-pileup`: what is written waits for a reader that is too slow, in a stream's buffer or in a client's own queue.
 
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
-import { describePath } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
+import { nameOfStep, type PathStep, retainingPath } from '../graph/retaining-path.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
@@ -17,7 +17,6 @@ import { inReadable, inWebStream } from './stream-queues.ts'
 import {
   isNew,
   membersOf,
-  nameOfEdge,
   numbersOf,
   type Place,
   placesOf,
@@ -69,13 +68,13 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   if (!inQueue && !lead.path.some(({ ordinal }) => isWrite(graph, ordinal))) return undefined
   const backlogs = findBacklogs(lead)
   if (backlogs.length === 0) return undefined
-  const path = inQueue ? lead.path : describePath(graph, backlogs[0]!.state)
+  const path = inQueue ? lead.path : retainingPath(graph, backlogs[0]!.state)
   const at = path.findLastIndex(({ ordinal }) => isState(graph, ordinal))
   if (at < 1) return undefined
   const waiting = backlogs.reduce((sum, { count }) => sum + count, 0)
   const perSecond = waiting / (seconds.at(-1)! - seconds[0]!)
   const { shared, most } = sharedChunks(graph, backlogs)
-  const kind = path[at - 1]!.node
+  const kind = path[at - 1]!.thing.name
   const states = [...new Set(backlogs.map(({ state }) => state))]
   // What an objectMode stream counts are objects.
   const isObjects = backlogs[0]!.elements.every((element) => {
@@ -85,8 +84,8 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const bytes = isObjects ? undefined : sum(states.map((state) => numberAt(graph, state, 'length', 'outputSize')))
   const bounds = states.map((state) => numberAt(graph, state, 'highWaterMark')).filter((bound) => bound !== undefined)
   // A property that is called something is no entry of a collection.
-  const isField = states.length === 1 && /^\.[\p{ID_Start}$]/u.test(path[at - 1]!.edge)
-  const where = isField ? '' : collectionAbove(of, path, at)
+  const isOne = states.length === 1 && isField(path[at - 1]!)
+  const where = isOne ? '' : collectionAbove(of, path, at)
   const stream = path[at - 1]!.ordinal
   const called = where ? undefined : nameUpTo(lead, stream)
   const streams =
@@ -124,7 +123,7 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
 
 /** The program's line that writes: to what the path calls the stream, or else to anything that is no answer to a request. */
 function writingLine(lead: Lead, path: Lead['path'], at: number, readSource: ReadSource): Culprit | undefined {
-  const all = path.slice(1, at + 1).flatMap(({ edge }) => nameOfEdge(edge) ?? [])
+  const all = path.slice(1, at + 1).flatMap((step) => nameOfStep(step) ?? [])
   // What libraries call it goes behind the names of the program's.
   const names = [...all.filter((name) => name.startsWith('_')), ...all.filter((name) => !name.startsWith('_'))]
   const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead) }
@@ -261,11 +260,14 @@ function sharedChunks(graph: HeapGraph, backlogs: readonly Backlog[]): { shared:
   return { shared: all === 0 ? 0 : shared / all, most }
 }
 
+const isField = ({ reference: { kind, name = '' } }: PathStep): boolean =>
+  kind === 'property' && /^[\p{ID_Start}$][\p{ID_Continue}$]*$/u.test(name)
+
 /** What the program keeps the streams in, as it calls that. */
 function collectionAbove(of: Lead['of'], path: Lead['path'], at: number): string {
   for (let i = at - 1; i > 0; i--) {
-    const name = nameOfEdge(path[i]!.edge)
-    const isCollection = /^(Map|Set|Array\b|Object$)/.test(path[i]!.node)
+    const name = nameOfStep(path[i])
+    const isCollection = /^(Map|Set|Array|Object)$/.test(path[i]!.thing.name)
     if (name !== undefined && isCollection && !/^_events$/.test(name) && !isNew(of, path[i]!.ordinal)) return name
   }
   return ''
@@ -404,7 +406,7 @@ const IS_KEY = /^(?=.*\d)(?=.*[a-z])[\w-]{12,}$/i
 /** What the program calls whose queue it is. */
 function ownerName({ of, path }: Lead, { host }: Place): string {
   const at = path.findIndex(({ ordinal }) => ordinal === host)
-  const name = nameOfEdge(path[at]?.edge ?? '')
+  const name = nameOfStep(path[at])
   return name === undefined || IS_KEY.test(name) ? nodeName(of.graph, host) : name
 }
 

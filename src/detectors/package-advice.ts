@@ -83,7 +83,7 @@ function ofAdder(
 const plainPlace = ({ url, line }: Culprit): string =>
   `${url.replace(/[?#].*$/s, '').replace(/^.*[\\/]/s, '')}${line > 0 ? `:${line}` : ''}`
 
-const isSignal = ({ path }: Lead): boolean => path.some(({ node }) => node === 'AbortSignal')
+const isSignal = ({ path }: Lead): boolean => path.some(({ thing }) => thing.name === 'AbortSignal')
 
 function ofHolder(lead: Lead, { installed, step }: PackageBehind, readSource: ReadSource): string {
   const { of, path, name, suspect } = lead

@@ -7,6 +7,7 @@ import { lookAround } from '../analysis/surroundings.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { internal, isFunction, isObject, nodeName, property } from '../graph/look.ts'
+import { labelOfStep } from '../graph/retaining-path.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { type InstalledPackage, needs, packageAt, resolvePackage } from '../support/packages.ts'
@@ -14,7 +15,7 @@ import type { ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'
 import type { Captures, Lead } from './detector.ts'
 import { behind } from './functions.ts'
-import { edgeLabel, isNew, mostCommon, piledUp } from './piled-up.ts'
+import { isNew, mostCommon, piledUp } from './piled-up.ts'
 import { madeEach } from './public-methods.ts'
 import type { ShownCulprit } from './shown.ts'
 
@@ -149,14 +150,14 @@ function calledBy(graph: HeapGraph, node: number): number | undefined {
 function holderOf({ of: { graph }, path, suspect }: Lead): Placed | undefined {
   const at = path.findLastIndex(({ ordinal }) => ordinal === suspect.container)
   let found: { held: Placed; isObject: boolean } | undefined
-  for (const { ordinal, node } of path.slice(0, at < 0 ? path.length - 1 : at + 1).toReversed()) {
+  for (const { ordinal, thing } of path.slice(0, at < 0 ? path.length - 1 : at + 1).toReversed()) {
     const scope = graph.moduleScopes.get(ordinal)
     const location = scope === undefined ? graph.sourceLocation(ordinal) : { url: scope, line: 1, column: 1 }
     // What piles up does not hold itself.
-    if (!location || node === suspect.className) continue
+    if (!location || thing.name === suspect.className) continue
     const from = packageOf(location.url)
     if (from === null || (found && packageOf(found.held.location.url) !== from)) break
-    const held = { name: scope === undefined && !isFunction(graph, ordinal) ? node : '', location }
+    const held = { name: scope === undefined && !isFunction(graph, ordinal) ? thing.name : '', location }
     if (!found || held.name !== '' || !found.isObject) found = { held, isObject: held.name !== '' }
   }
   return found?.held
@@ -164,26 +165,26 @@ function holderOf({ of: { graph }, path, suspect }: Lead): Placed | undefined {
 
 /** The event that listeners are for. */
 function eventOf({ path }: Lead): string | undefined {
-  const at = path.findLastIndex(({ edge }) => /^(_events|kEvents|Symbol\(kEvents\))$/.test(edgeLabel(edge) ?? ''))
-  return at < 0 ? undefined : edgeLabel(path[at + 1]?.edge ?? '')
+  const at = path.findLastIndex((step) => /^(_events|kEvents|Symbol\(kEvents\))$/.test(labelOfStep(step) ?? ''))
+  return at < 0 ? undefined : labelOfStep(path[at + 1])
 }
 
 /** What the package may call that to which it adds: the names and classes at the end of the path. */
 const receiversOf = ({ path }: Lead): string[] =>
-  path.slice(-6).flatMap(({ edge, node }) => [edgeLabel(edge) ?? '', node].filter((each) => /^[\w$]+$/.test(each)))
+  path.slice(-6).flatMap((step) => [labelOfStep(step) ?? '', step.thing.name].filter((each) => /^[\w$]+$/.test(each)))
 
 /** What the program calls that which the package was handed: `shutdown.signal`. */
 function givenOf({ of: { graph }, path }: Lead): string | undefined {
   const from = path.findLastIndex(({ ordinal }) => isOwn(graph.moduleScopes.get(ordinal) ?? 'node:'))
   if (from < 0) return undefined
   const names: string[] = []
-  for (const { edge, ordinal } of path.slice(from + 1)) {
+  for (const step of path.slice(from + 1)) {
     // What a function of Node's or a package's closes over is nothing that the program has a name for.
-    if (edge === 'closed over') return undefined
-    const label = edgeLabel(edge)?.replace(/^#/, '')
+    if (step.reference.kind === 'closure') return undefined
+    const label = labelOfStep(step)?.replace(/^#/, '')
     if (label === undefined || /^(_|k[A-Z]|Symbol\()/.test(label)) break
     names.push(label)
-    const url = graph.sourceLocation(ordinal)?.url
+    const url = graph.sourceLocation(step.ordinal)?.url
     if (url !== undefined && packageOf(url) !== null) break
   }
   return names.length === 0 ? undefined : names.join('.')

@@ -2,6 +2,7 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
+import { isUnnamed, isVariable, labelOfStep } from '../graph/retaining-path.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import type { Lead } from './detector.ts'
@@ -79,12 +80,6 @@ export function elementsOf(graph: HeapGraph, node: number): number | undefined {
   return count
 }
 
-const NAMED = /^(?:\.|(?:context|local) variable '|\[symbol |\["?|entry ")(.+?)(?:'|"?\]|")?$/
-
-/** What a step of a path is called in the program: `trade` for `.trade`, `["trade"]` or `entry "trade"`. */
-export const edgeLabel = (edge: string): string | undefined =>
-  /^\[\d+\]$/.test(edge) ? undefined : NAMED.exec(edge)?.[1]
-
 /** By this symbol Node refers from a handle to the object that a program has of it. */
 const HANDLES_OBJECT = 'owner_symbol'
 
@@ -94,13 +89,13 @@ const HANDLES_OBJECT = 'owner_symbol'
  */
 export function nameUpTo({ path }: Pick<Lead, 'path'>, ordinal: number): string | undefined {
   const at = path.findIndex((step) => step.ordinal === ordinal)
-  const edges = path.slice(0, at + 1).map(({ edge }) => edge)
-  const variable = edges.findLastIndex((edge) => /^(?:context|local) variable/.test(edge))
+  const steps = path.slice(0, at + 1)
+  const variable = steps.findLastIndex(({ reference }) => isVariable(reference))
   // What V8 or Node refers to by itself has none of the names that led there.
-  const unnamed = edges.findLastIndex((edge) => /^\((?!WeakMap)/.test(edge))
-  const names = edges
+  const unnamed = steps.findLastIndex(({ reference }) => isUnnamed(reference))
+  const names = steps
     .slice(Math.max(0, variable, unnamed))
-    .map(edgeLabel)
+    .map(labelOfStep)
     .filter((name) => name !== undefined && name !== HANDLES_OBJECT && name !== '__proto__')
   return names.length === 0 ? undefined : names.slice(-3).join('.').replace(/#/g, '')
 }

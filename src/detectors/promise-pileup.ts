@@ -2,10 +2,10 @@
 
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { settleable } from '../analysis/settling.ts'
-import { describeWay } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, referencesOf } from '../graph/look.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
+import { pathAlong } from '../graph/retaining-path.ts'
 import { suspendedName } from '../graph/suspended.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget } from '../snapshot/snapshot.ts'
@@ -187,7 +187,7 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
 /** What the promise is called at which a chain is stuck, where it is a variable or a property of the program's. */
 function nameOfStuck(graph: HeapGraph, front: number): string | undefined {
   const stuck = stuckAt(graph, front)
-  const path = describeWay(graph, pathTo(graph.paths, stuck))
+  const path = pathAlong(graph, pathTo(graph.paths, stuck))
   return path.at(-1)?.ordinal === stuck ? nameUpTo({ path }, stuck) : undefined
 }
 

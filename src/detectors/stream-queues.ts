@@ -3,6 +3,7 @@
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, isOddball, nodeName, numberAt, property } from '../graph/look.ts'
+import { isProperty } from '../graph/retaining-path.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatCount } from '../support/format.ts'
@@ -19,7 +20,7 @@ export function inReadable(lead: Lead, readSource: ReadSource): Diagnosis | unde
   const { of, path, suspect } = lead
   const { graph } = of
   const i = path.findLastIndex(({ ordinal }) => nodeName(graph, ordinal) === 'ReadableState')
-  if (i < 1 || path[i + 1]?.edge !== '.buffer') return undefined
+  if (i < 1 || path[i + 1] === undefined || !isProperty(path[i + 1]!.reference, 'buffer')) return undefined
   const [stream, state] = [path[i - 1]!.ordinal, path[i]!.ordinal]
   const buffer = path[i + 1]!.ordinal
   const flow = flowOf(lead, stream, readSource)
@@ -77,7 +78,7 @@ function newLinks({ of }: Lead, buffer: number): number | undefined {
 /** V8's names for the objects of web streams, and what of them has a queue. */
 const WEB =
   /^(Internal)?(Readable|Writable|Transform)Stream(DefaultController|DefaultWriter|DefaultReader|BYOBReader)?$|^ReadableByteStreamController$/
-const FILLED = /^(queue|writeRequests)$/
+const FILLED = ['queue', 'writeRequests']
 
 /** Chunks that wait in a web stream's queue; its writers' promises wait beside them. */
 export function inWebStream(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
@@ -85,7 +86,7 @@ export function inWebStream(lead: Lead, readSource: ReadSource): Diagnosis | und
   const { graph } = of
   const isWeb = (ordinal: number): boolean => isObject(graph, ordinal) && WEB.test(nodeName(graph, ordinal))
   const last = path.findLastIndex(({ ordinal }) => isWeb(ordinal))
-  const queue = path.findIndex(({ edge }, i) => i > last && FILLED.test(edge.replace(/^\./, '')))
+  const queue = path.findIndex(({ reference }, i) => i > last && isProperty(reference, ...FILLED))
   if (last < 0 || queue < 0 || queue > last + 3) return undefined
   const holder = path[last]!.ordinal
   const kind = nodeName(graph, holder).replace(/^Internal/, '')

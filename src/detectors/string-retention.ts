@@ -1,9 +1,9 @@
 // `string-retention`: short texts that keep the long ones that they were cut from, and texts that grow by small additions.
 
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
-import { stringText } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal } from '../graph/look.ts'
+import { stringText } from '../graph/retaining-path.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { retains } from '../snapshot/snapshot.ts'
 import { sourcesOf } from '../source/app-modules.ts'

@@ -3,6 +3,7 @@
 import { type ClassCount, classesAmong, nodesAmong } from '../analysis/among.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { numberOf, type Reference, referencesOf } from '../graph/look.ts'
+import { nameOfStep } from '../graph/retaining-path.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import type { IsolateHeap, Lead } from './detector.ts'
 
@@ -16,21 +17,14 @@ export interface Place {
   readonly node: number
 }
 
-const NAMED = /^(?:\.|(?:context|local) variable '|\[symbol |\["?)([#\p{ID_Continue}$.]+)(?:'|"?\])?$/u
 /** So far above what is too many, in steps that a reader sees, something still is its container's. */
 const FAR = 8
-
-/** The name in a path's step: that of a property, a field, a symbol or a variable. */
-export function nameOfEdge(edge: string): string | undefined {
-  const name = NAMED.exec(edge)?.[1]
-  return name === undefined || /^\d+$/.test(name) ? undefined : name
-}
 
 /** The names on the way to what is too many, the innermost first, as far as they can be its container's. */
 export function placesOf({ of, path }: Lead): Place[] {
   const places: Place[] = []
   for (let i = path.length - 2; i > 0 && i >= path.length - 1 - FAR; i--) {
-    const name = nameOfEdge(path[i]!.edge)
+    const name = nameOfStep(path[i])
     if (name === undefined || !isOld(of, path[i - 1]!.ordinal)) continue
     places.push({ name, host: path[i - 1]!.ordinal, node: path[i]!.ordinal })
   }

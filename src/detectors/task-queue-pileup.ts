@@ -2,9 +2,10 @@
 
 import type { AnyNode } from 'acorn'
 import type { Culprit } from '../analysis/culprit.ts'
-import { describeNode } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberOf, property } from '../graph/look.ts'
+import { thingWords } from '../graph/path-words.ts'
+import { nameOfStep, thingOf } from '../graph/retaining-path.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { sourcesOf } from '../source/app-modules.ts'
@@ -28,7 +29,7 @@ import {
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo, onlyGains } from './piled-up.ts'
 import { promiseIn } from './promises.ts'
-import { countsOver, isNew, membersOf, nameOfEdge, type Place, placesOf, plainName, thingsOf } from './surroundings.ts'
+import { countsOver, isNew, membersOf, type Place, placesOf, plainName, thingsOf } from './surroundings.ts'
 
 /** What a program calls that which waits to be done. */
 const QUEUE =
@@ -47,11 +48,12 @@ export const taskQueuePileup: Detector = {
 /** Messages that wait in the port of a thread which is busy with others. */
 function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | undefined {
   const { suspect, of, path } = lead
-  if (!path.some(({ node }) => node === 'Node / Message' || node === 'Node / incoming_messages')) return undefined
+  if (!path.some(({ thing }) => thing.name === 'Node / Message' || thing.name === 'Node / incoming_messages'))
+    return undefined
   const messages = suspect.className === 'Node / Message'
   const senders = isolates.filter((each) => each !== of)
   const posting = messages ? findPosting(senders, of.isolate, readSource) : undefined
-  const port = path.find(({ node }) => /^(MessagePort|BroadcastChannel)$/.test(node))
+  const port = path.find(({ thing }) => /^(MessagePort|BroadcastChannel)$/.test(thing.name))
   const name = port && nameUpTo(lead, port.ordinal)
   const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
   // Both ends may be in one thread.
@@ -228,8 +230,8 @@ function itemOf({ of, suspect, path }: Lead, { node }: Place): { name: string; c
 
 function ownerOf({ of, path }: Lead, { host }: Place): string {
   const at = path.findIndex(({ ordinal }) => ordinal === host)
-  const named = path.slice(0, at + 1).findLast(({ edge }) => nameOfEdge(edge) !== undefined)
-  return nameOfEdge(named?.edge ?? '') ?? nodeName(of.graph, host)
+  const names = path.slice(0, at + 1).flatMap((step) => nameOfStep(step) ?? [])
+  return names.at(-1) ?? nodeName(of.graph, host)
 }
 
 /** Whether something is to be run, or somebody waits for it. */
@@ -260,7 +262,7 @@ function workersBeside(graph: HeapGraph, host: number): Record<string, number | 
     if (!WORKING.test(plain) || isFunction(graph, target)) continue
     const number = numberOf(graph, target)
     if (number !== undefined) found[plain] = number
-    else if (isObject(graph, target)) found[plain] = describeNode(graph, target)
+    else if (isObject(graph, target)) found[plain] = thingWords(thingOf(graph, target))
   }
   return Object.keys(found).length > 0 ? found : undefined
 }

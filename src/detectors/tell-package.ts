@@ -2,14 +2,13 @@
 
 import type { Culprit } from '../analysis/culprit.ts'
 import type { ReportFinding } from '../findings/report.ts'
-import type { PathStep } from '../graph/describe.ts'
 import { nodeName } from '../graph/look.ts'
+import { labelOfStep, type PathStep } from '../graph/retaining-path.ts'
 import { findKnownLeak, fixedIn, type Seen, type SeenPackage, urlOf } from '../known-leaks/match.ts'
 import { fileIn, packageAt } from '../support/packages.ts'
 import type { Captures, Lead } from './detector.ts'
 import { knownIssueAdvice, packageAdvice } from './package-advice.ts'
 import type { PackageBehind } from './packages.ts'
-import { edgeLabel } from './piled-up.ts'
 import { countClasses } from './surroundings.ts'
 
 /** What a package, and what is known of it, adds to a finding. */
@@ -77,9 +76,9 @@ export function seenOf(
   return {
     pattern,
     path: path
-      .flatMap(({ edge, ordinal }) => [
-        plainName(edgeLabel(edge) ?? ''),
-        graph.moduleScopes.get(ordinal) ?? nodeName(graph, ordinal),
+      .flatMap((step) => [
+        plainName(labelOfStep(step) ?? ''),
+        graph.moduleScopes.get(step.ordinal) ?? nodeName(graph, step.ordinal),
       ])
       .filter((name) => name !== ''),
     classes: new Set([lead.suspect.className, ...classes.map(({ name }) => name)]),

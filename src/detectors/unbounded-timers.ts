@@ -136,7 +136,7 @@ function isTimer(graph: HeapGraph, node: number): boolean {
 
 /** Whether it is Node's lists that they pile up in, rather than a collection of the program's. */
 export const isInTimers = ({ of: { graph }, suspect, path }: Lead): boolean =>
-  nodeName(graph, suspect.container) === 'TimersList' || path.some(({ edge }) => /'timerListMap'/.test(edge))
+  nodeName(graph, suspect.container) === 'TimersList' || path.some(({ reference }) => reference.name === 'timerListMap')
 
 function timersIn({ suspect, of: { graph } }: Lead): Timer[] {
   const timers: Timer[] = []
@@ -200,9 +200,9 @@ function ofNode(lead: Lead, group: readonly Timer[], all: number, captures: Capt
 }
 
 /** Timers that were made numbers are in one more of Node's tables. */
-const isOfTimerNumbers = ({ path }: Lead): boolean => path.some(({ edge }) => /'knownTimersById'/.test(edge))
+const isOfTimerNumbers = ({ path }: Lead): boolean => path.some(({ reference }) => reference.name === 'knownTimersById')
 /** Signals that are listened to are in one more of Node's tables. */
-const isOfSignals = ({ path }: Lead): boolean => path.some(({ edge }) => /'gcPersistentSignals'/.test(edge))
+const isOfSignals = ({ path }: Lead): boolean => path.some(({ reference }) => reference.name === 'gcPersistentSignals')
 
 function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
   const groups = new Map<string, Timer[]>()

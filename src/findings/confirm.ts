@@ -143,18 +143,22 @@ export function gainingNode(
   // What holds numbers has grown itself.
   const step =
     evidence.things === 'numbers' ? retainingPath.at(-1) : retainingPath.findLast(({ leaking }) => leaking === 'no')
-  if (!step || !/^(Array\[|Map$|Set$|Object$)/.test(step.node)) return undefined
-  if (step.node === 'Object' && !withObjects) return undefined
+  if (!step) return undefined
+  const { kind, name, length } = step.thing
+  const isPlain = kind === 'object' && name === 'Object'
+  if (kind !== 'array' && !isPlain && !(kind === 'object' && /^(Map|Set)$/.test(name))) return undefined
+  if (isPlain && !withObjects) return undefined
   // The keys of an object have to be listed for that.
-  if (step.node === 'Object' && countsOf({ evidence }).every((count) => count > MOST_KEYS)) return undefined
+  if (isPlain && countsOf({ evidence }).every((count) => count > MOST_KEYS)) return undefined
   // One of the parts of a list of lists holds less than came.
-  const slots = Number(/^Array\[([\d,]+)\]/.exec(step.node)?.[1]?.replaceAll(',', '') ?? Number.POSITIVE_INFINITY)
-  return slots < PART * (growth.count / Math.max(1, growth.holders)) ? undefined : step.nodeId
+  return (length ?? Number.POSITIVE_INFINITY) < PART * (growth.count / Math.max(1, growth.holders))
+    ? undefined
+    : step.nodeId
 }
 
 /** V8's id of the socket on the way to what gains, if there is one. */
 export const socketNode = ({ retainingPath }: ReportFinding): number | undefined =>
-  retainingPath.findLast(({ leaking, node }) => leaking === 'no' && /^(TLS)?Socket$/.test(node))?.nodeId
+  retainingPath.findLast(({ leaking, thing }) => leaking === 'no' && /^(TLS)?Socket$/.test(thing.name))?.nodeId
 
 /** What a socket said of itself at two moments; undefined where it could not be asked. */
 export interface LivePeer {

@@ -27,6 +27,26 @@ export const PathStepSchema = z.object({
   /** What the step before calls this one: `context variable 'clients'`, `.user`, `[12]`; empty at the start. */
   edge: z.string(),
   node: z.string(),
+  /** The same as `edge`, without words. */
+  reference: z.object({
+    kind: z.enum([
+      ...(['start', 'property', 'symbol', 'variable', 'local', 'element', 'entry'] as const),
+      ...(['closure', 'outer scope', 'WeakMap value', 'internal', 'hidden'] as const),
+    ]),
+    /** Of the property, symbol, variable or internal field; index of the element; key of the entry, if it is a string. */
+    name: z.string().nullable(),
+  }),
+  /** The same as `node`. */
+  thing: z.object({
+    kind: z.enum([
+      ...(['root', 'module', 'function', 'suspended function', 'scope', 'object', 'array'] as const),
+      ...(['string', 'symbol', 'regexp', 'other', 'skipped'] as const),
+    ]),
+    /** Of the class, function or symbol; URL of the module; text of the string. */
+    name: z.string(),
+    /** Elements of an array; null for anything else. */
+    length: count.nullable(),
+  }),
   /** V8's object id. */
   nodeId: z.number().int(),
   /** How many like this one follow each other here, as in a linked list. */

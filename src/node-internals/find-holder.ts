@@ -2,9 +2,9 @@
 
 import type { ClassCount } from '../analysis/among.ts'
 import type { Suspect } from '../analysis/suspect.ts'
-import { findEdge } from '../graph/describe.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property } from '../graph/look.ts'
+import { findEdge } from '../graph/retaining-path.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { gatherClues } from '../../src/analysis/clues.ts'
-import { describePath } from '../../src/graph/describe.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { pathTo } from '../../src/graph/paths.ts'
+import { retainingPath } from '../../src/graph/retaining-path.ts'
 import { buildHeap, type EdgeSketch, type HeapSketch, type NodeSketch } from '../support/heaps.ts'
 
 const APP = 'file:///app/main.mjs'
@@ -71,7 +71,7 @@ describe('clues', () => {
       graph,
       suspect: { sample, container: list, className: 'Task', count: 4, bytes: 400, survivors: [4], reached },
       way: pathTo(graph.paths, sample),
-      path: describePath(graph, sample),
+      path: retainingPath(graph, sample),
       lineage: { steps: 1, ids: none, sizes: none, firstSizes: none, grew: [], born },
     })
     expect(clues).toMatchObject({
@@ -98,7 +98,7 @@ describe('clues', () => {
       survivors: [],
       reached: new Uint32Array(0),
     }
-    const clues = gatherClues({ graph, suspect, way: pathTo(graph.paths, sample), path: describePath(graph, sample) })
+    const clues = gatherClues({ graph, suspect, way: pathTo(graph.paths, sample), path: retainingPath(graph, sample) })
     expect(clues.functions.map(({ kind }) => kind)).toEqual(['callback', 'frame'])
   })
 })

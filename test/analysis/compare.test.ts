@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { compareSnapshots } from '../../src/analysis/compare.ts'
 import type { GrowthCluster, GrowthOptions } from '../../src/analysis/growth.ts'
+import { withWords } from '../../src/graph/path-words.ts'
 import { type Service, serviceHeap } from '../support/service.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'leakscope-growth-'))
@@ -22,7 +23,10 @@ function compare(states: Service[], options?: GrowthOptions) {
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 const words = ({ kind, count, className, path }: GrowthCluster) =>
-  `${kind} ${count} ${className}: ${path.map(({ edge, node }) => `${edge} ${node}`.trim()).join(' → ')}`
+  `${kind} ${count} ${className}: ${path
+    .map(withWords)
+    .map(({ edge, node }) => `${edge} ${node}`.trim())
+    .join(' → ')}`
 
 describe('growth between two snapshots of one process', () => {
   it('is told by what was put where, not by the array that holds it', async () => {

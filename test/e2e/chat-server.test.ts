@@ -9,6 +9,7 @@ import { compareSnapshots } from '../../src/analysis/compare.ts'
 import type { Growth } from '../../src/analysis/growth.ts'
 import { captureHeapSnapshot } from '../../src/capture/heap-snapshot.ts'
 import { type Report, ReportSchema } from '../../src/findings/report.ts'
+import { withWords } from '../../src/graph/path-words.ts'
 import { readLocalSource } from '../../src/support/sources.ts'
 import { withInspector } from '../../src/target/attach.ts'
 import { runCli, start, TARGET_NODE, temporaryFolder, until } from '../support/target.ts'
@@ -64,8 +65,13 @@ describe('a chat server with a timer for each write and logs without end', () =>
     expect(marked).toHaveLength(5)
     expect(growth.clusters.slice(0, 6).map(({ culprit }) => culprit?.line)).toEqual(expect.arrayContaining(marked))
     expect(lines('Timeout').sort()).toEqual(markedLines('leaky.mjs', 'unbounded-timers').sort())
-    const logs = growth.clusters.find(({ path }) => path.some(({ edge }) => edge === '.sendLogs'))!
-    expect(logs.path.map(({ edge, node }) => `${edge} ${node.replace(/\[.*/, '')}`.trim()).slice(0, 3)).toEqual([
+    const logs = growth.clusters.find(({ path }) => path.some(({ reference }) => reference.name === 'sendLogs'))!
+    expect(
+      logs.path
+        .map(withWords)
+        .map(({ edge, node }) => `${edge} ${node.replace(/\[.*/, '')}`.trim())
+        .slice(0, 3),
+    ).toEqual([
       expect.stringMatching(/^module file:.+leaky\.mjs$/),
       "context variable 'Logging' Object",
       '.sendLogs Array',

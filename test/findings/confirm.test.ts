@@ -67,11 +67,12 @@ describe('a look at what is alive', () => {
     expect(stillGrows(quiet, { first: undefined, half: 1, second: 2, seconds: 4 })).toBeUndefined()
   })
   it('asks no array that is smaller than what came: it is one of a list of them', () => {
-    const held = (node: string) =>
-      ({ ...finding, retainingPath: [{ leaking: 'no', node, nodeId: 7 }] }) as unknown as ReportFinding
-    expect(gainingNode(held('Array[2,048]'))).toBe(7)
-    expect(gainingNode(held('Array[48]'))).toBeUndefined()
-    expect(gainingNode(held('Map'))).toBe(7)
+    const held = (thing: object) =>
+      ({ ...finding, retainingPath: [{ leaking: 'no', thing, nodeId: 7 }] }) as unknown as ReportFinding
+    expect(gainingNode(held({ kind: 'array', name: 'Array', length: 2048 }))).toBe(7)
+    expect(gainingNode(held({ kind: 'array', name: 'Array', length: 48 }))).toBeUndefined()
+    expect(gainingNode(held({ kind: 'object', name: 'Map', length: null }))).toBe(7)
+    expect(gainingNode(held({ kind: 'function', name: 'Map', length: null }))).toBeUndefined()
   })
   it('says nothing where there is nothing to see', () => {
     expect(confirm(finding, { first: undefined, second: undefined, seconds: 2 })).toBe(finding)

@@ -10,7 +10,8 @@ import { analyzeCommand } from '../../dist/commands/analyze.js'
 import { createContext } from '../../dist/commands/context.js'
 import { diffCommand } from '../../dist/commands/diff.js'
 import { DETECTORS } from '../../dist/detectors/index.js'
-import { describeNode, describePath } from '../../dist/graph/describe.js'
+import { thingWords } from '../../dist/graph/path-words.js'
+import { retainingPath, thingOf } from '../../dist/graph/retaining-path.js'
 import { NODE_TYPES, NodeType } from '../../dist/snapshot/meta.js'
 import { growingSeries } from './grow.mjs'
 
@@ -48,9 +49,9 @@ export function checkAnalysis(graph, random) {
   checkDuplicates(snapshot, duplicateStrings, limit)
   for (let i = 0; i < 10; i++) {
     const node = random.below(snapshot.nodeCount)
-    same(typeof describeNode(graph, node), 'string')
-    const steps = describePath(graph, node)
-    if (steps.length > 0) same(steps.at(-1).ordinal, node, 'a path in words ends where it was to lead')
+    same(typeof thingWords(thingOf(graph, node)), 'string')
+    const steps = retainingPath(graph, node)
+    if (steps.length > 0) same(steps.at(-1).ordinal, node, 'a path ends where it was to lead')
   }
 }
 

@@ -11,8 +11,8 @@ import { compareSnapshots } from '../../dist/analysis/compare.js'
 import { overview } from '../../dist/analysis/overview.js'
 import { analyzeCommand } from '../../dist/commands/analyze.js'
 import { diffCommand } from '../../dist/commands/diff.js'
-import { describePath } from '../../dist/graph/describe.js'
 import { HeapGraph } from '../../dist/graph/heap-graph.js'
+import { retainingPath } from '../../dist/graph/retaining-path.js'
 import { readSnapshot } from '../../dist/snapshot/read.js'
 import { runCommand, UNPRINTABLE } from './check-analysis.mjs'
 import { SHAPES, writeHeap } from './extreme-heaps.mjs'
@@ -40,7 +40,7 @@ const timed = async (name, work) => {
 /** What must come of each shape, besides that the sums are right. */
 const EXPECTED = {
   list(graph, { dominators }) {
-    const path = describePath(graph, size + 1)
+    const path = retainingPath(graph, size + 1)
     same(path.at(-1).times, size - 1, 'the list is one step of the path')
     same(graph.retainedSize(2), 24 * size)
     ok(dominators.length > 0)

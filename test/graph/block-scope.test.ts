@@ -5,8 +5,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openSnapshot } from '../../src/analysis/open-snapshot.ts'
-import { describePath } from '../../src/graph/describe.ts'
 import { nodeName } from '../../src/graph/look.ts'
+import { referenceWords } from '../../src/graph/path-words.ts'
+import { retainingPath } from '../../src/graph/retaining-path.ts'
 import { NodeType } from '../../src/snapshot/meta.ts'
 import { TARGET_NODE, temporaryFolder } from '../support/target.ts'
 
@@ -22,7 +23,7 @@ async function holders(program: string): Promise<Record<string, string[]>> {
     const name = nodeName(graph, node)
     if (!/^Held[A-Z]$/.test(name) || graph.sourceLocation(node) === undefined) continue
     if (graph.snapshot.nodeType[node] !== NodeType.object) continue
-    found[name] = [...(found[name] ?? []), describePath(graph, node).at(-2)!.edge]
+    found[name] = [...(found[name] ?? []), referenceWords(retainingPath(graph, node).at(-2)!.reference)]
   }
   await close()
   return found

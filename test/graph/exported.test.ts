@@ -5,8 +5,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openSnapshot } from '../../src/analysis/open-snapshot.ts'
-import { describePath } from '../../src/graph/describe.ts'
 import { nodeName } from '../../src/graph/look.ts'
+import { referenceWords } from '../../src/graph/path-words.ts'
+import { retainingPath } from '../../src/graph/retaining-path.ts'
 import { TARGET_NODE, temporaryFolder } from '../support/target.ts'
 
 test('an exported variable has the name that it is exported by', async () => {
@@ -24,7 +25,7 @@ test('an exported variable has the name that it is exported by', async () => {
   const tickets = Array.from({ length: graph.snapshot.nodeCount }, (_, node) => node).filter(
     (node) => nodeName(graph, node) === 'Ticket' && graph.sourceLocation(node) !== undefined,
   )
-  const paths = tickets.map((node) => describePath(graph, node).map(({ edge }) => edge))
+  const paths = tickets.map((node) => retainingPath(graph, node).map(({ reference }) => referenceWords(reference)))
   expect(paths.flat()).toContain("context variable 'openTickets'")
   await close()
 })

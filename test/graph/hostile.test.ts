@@ -1,8 +1,9 @@
 // What the fuzz run found in the graph, or a look at it with a hostile eye.
 
 import { describe, expect, it } from 'vitest'
-import { describeNode, describePath, stringText } from '../../src/graph/describe.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
+import { thingWords, withWords } from '../../src/graph/path-words.ts'
+import { retainingPath, stringText, thingOf } from '../../src/graph/retaining-path.ts'
 import { buildHeap, heapText, parseBytes } from '../support/heaps.ts'
 
 describe('a string in parts', () => {
@@ -19,7 +20,7 @@ describe('a string in parts', () => {
       }),
     )
     expect(stringText(graph, 1)).toBe('…')
-    expect(describeNode(graph, 1)).toBe('string "…"')
+    expect(thingWords(thingOf(graph, 1))).toBe('string "…"')
   })
 
   it('that doubles a hundred times has an end', async () => {
@@ -102,7 +103,7 @@ describe('a path in words', () => {
 
   it('tells thousands of different steps by those at its ends', async () => {
     const graph = new HeapGraph(await buildHeap(chain(3000, (i) => 'AB'[i % 2]!)))
-    const path = describePath(graph, 3000)
+    const path = retainingPath(graph, 3000).map((step) => ({ ...step, ...withWords(step) }))
     expect(path).toHaveLength(401)
     expect(path[200]).toMatchObject({ edge: '', node: '…', times: 2600 })
     expect(path[0]).toMatchObject({ edge: '', node: 'A', nodeId: 3 })
@@ -112,7 +113,7 @@ describe('a path in words', () => {
 
   it('tells every step where there are not that many, and equal ones as one', async () => {
     const graph = new HeapGraph(await buildHeap(chain(300, (i) => 'AABB'[i % 4]!)))
-    const path = describePath(graph, 300)
+    const path = retainingPath(graph, 300).map(withWords)
     // The first has no edge and so is not like the second.
     expect(path.map(({ node, times }) => `${node}${times}`).slice(0, 4)).toEqual(['A1', 'A1', 'B2', 'A2'])
     expect(path).toHaveLength(151)
@@ -138,9 +139,9 @@ describe('a path in words', () => {
         ],
       }),
     )
-    expect(describePath(graph, depth + 1).map(({ times }) => times)).toEqual([1, depth])
+    expect(retainingPath(graph, depth + 1).map(({ times }) => times)).toEqual([1, depth])
     const startedAt = performance.now()
-    for (let i = 0; i < 20; i++) describePath(graph, depth + 1)
+    for (let i = 0; i < 20; i++) retainingPath(graph, depth + 1)
     expect(performance.now() - startedAt).toBeLessThan(1000)
   })
 })
@@ -157,6 +158,6 @@ describe('the entry of a table', () => {
         ],
       }),
     )
-    expect(describePath(graph, 3).at(-1)?.edge).toBe('entry')
+    expect(retainingPath(graph, 3).at(-1)?.reference).toEqual({ kind: 'entry', name: undefined })
   })
 })

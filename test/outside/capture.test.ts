@@ -5,9 +5,10 @@ import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { identify, idsAgree } from '../../src/analysis/identity.ts'
 import { openColumns } from '../../src/analysis/open-snapshot.ts'
-import { describePath } from '../../src/graph/describe.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { nodesNamed } from '../../src/graph/named.ts'
+import { withWords } from '../../src/graph/path-words.ts'
+import { retainingPath } from '../../src/graph/retaining-path.ts'
 import { captureFromOutside } from '../../src/outside/open.ts'
 import { NodeType } from '../../src/snapshot/meta.ts'
 import { readSnapshot } from '../../src/snapshot/read.ts'
@@ -94,7 +95,8 @@ describe.runIf(onLinux)('a process that is read from outside', () => {
     const path = [...nodesNamed(graph.snapshot, [strings.indexOf('Order')])]
       .filter((node) => nodeType[node] === NodeType.object)
       .map((node) =>
-        describePath(graph, node)
+        retainingPath(graph, node)
+          .map(withWords)
           .map(({ edge, node: what }) => `${edge} ${what}`.trim())
           .join(' -> '),
       )

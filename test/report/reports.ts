@@ -39,11 +39,15 @@ export const FINDING: ReportFinding = {
   retainingPath: [
     {
       ...{ edge: '', node: 'module file:///srv/app/src/a%20b/chat.mjs', nodeId: 1, times: 1, package: null },
+      reference: { kind: 'start', name: null },
+      thing: { kind: 'module', name: 'file:///srv/app/src/a%20b/chat.mjs', length: null },
       ...{ leaking: 'no', reason: '', suspect: false },
     },
     {
       edge: '.sessions',
       node: 'Map',
+      reference: { kind: 'property', name: 'sessions' },
+      thing: { kind: 'object', name: 'Map', length: null },
       nodeId: 3,
       times: 1,
       leaking: 'yes',
@@ -76,7 +80,20 @@ export const EVIL_FINDING: ReportFinding = {
   },
   codeFrame: [{ line: 1, text: EVIL }],
   retainingPath: [
-    { edge: EVIL, node: EVIL, nodeId: 1, times: 2, leaking: 'unknown', reason: EVIL, suspect: true, package: EVIL },
+    {
+      ...{
+        edge: EVIL,
+        node: EVIL,
+        nodeId: 1,
+        times: 2,
+        leaking: 'unknown',
+        reason: EVIL,
+        suspect: true,
+        package: EVIL,
+      },
+      reference: { kind: 'property', name: EVIL },
+      thing: { kind: 'object', name: EVIL, length: null },
+    },
   ],
 }
 

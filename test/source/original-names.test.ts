@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openSnapshot } from '../../src/analysis/open-snapshot.ts'
 import { PathNames } from '../../src/analysis/path-names.ts'
-import { describePath } from '../../src/graph/describe.ts'
 import type { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { nodeName } from '../../src/graph/look.ts'
+import { referenceWords } from '../../src/graph/path-words.ts'
+import { retainingPath } from '../../src/graph/retaining-path.ts'
 import { NodeType } from '../../src/snapshot/meta.ts'
 import { Sources } from '../../src/source/app-modules.ts'
 import { OriginalNames } from '../../src/source/original-names.ts'
@@ -57,9 +58,9 @@ test('variables, classes and functions are called as in the source, each in its 
   const map = mapOf(RAN, [{ url: 'store.js', text: SOURCE, carried: true }], TOKENS)
   const { graph, close, names, paths } = await heapOf(withMap(RAN, map))
   const entry = find(graph, 't', NodeType.object)
-  const { path, names: changed } = paths.path(describePath(graph, entry))
-  expect(path.map(({ edge }) => edge)).toContain("context variable 'cache'")
-  expect(path.at(-1)!.node).toBe('Entry')
+  const { path, names: changed } = paths.path(retainingPath(graph, entry))
+  expect(path.map(({ reference }) => referenceWords(reference))).toContain("context variable 'cache'")
+  expect(path.at(-1)!.thing.name).toBe('Entry')
   expect(Object.fromEntries(changed)).toMatchObject({ e: 'cache', t: 'Entry', e1: 'remember' })
   const remember = graph.sourceLocation(find(graph, 'e1', NodeType.closure))!
   expect(names.nameAt(remember, 'e1')).toBe('remember')
@@ -71,14 +72,12 @@ test('variables, classes and functions are called as in the source, each in its 
 
 test('without a map, and for what it has no name of, they stay', async () => {
   const plain = await heapOf(RAN)
-  const path = describePath(plain.graph, find(plain.graph, 't', NodeType.object))
+  const path = retainingPath(plain.graph, find(plain.graph, 't', NodeType.object))
   expect(plain.paths.path(path)).toEqual({ path, names: new Map() })
   await plain.close()
   const nameless = TOKENS.map(({ name: _, ...token }) => token)
   const mapped = await heapOf(withMap(RAN, mapOf(RAN, [{ url: 'store.js', text: SOURCE }], nameless)))
-  const same = describePath(mapped.graph, find(mapped.graph, 't', NodeType.object))
-  expect(mapped.paths.path(same).path.map(({ edge, node }) => [edge, node])).toEqual(
-    same.map(({ edge, node }) => [edge, node]),
-  )
+  const same = retainingPath(mapped.graph, find(mapped.graph, 't', NodeType.object))
+  expect(mapped.paths.path(same).path).toEqual(same)
   await mapped.close()
 })

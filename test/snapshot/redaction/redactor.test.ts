@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { compareSnapshots } from '../../../src/analysis/compare.ts'
 import { HeapGraph } from '../../../src/graph/heap-graph.ts'
+import { withWords } from '../../../src/graph/path-words.ts'
 import type { NodeTypeName } from '../../../src/snapshot/meta.ts'
 import { createRedactor } from '../../../src/snapshot/redaction/redactor.ts'
 import { Tokens } from '../../../src/snapshot/redaction/tokens.ts'
@@ -226,10 +227,9 @@ describe('a real snapshot', () => {
       const told = clusters.map(({ path, culprit, ...cluster }) => ({
         ...cluster,
         place: culprit && [culprit.url, culprit.line],
-        path: path.map(({ edge, node }) => [
-          edge.replace(/"(?:[^"\\]|\\.)*"/, '"…"'),
-          node.replace(/^string .*/, 'string'),
-        ]),
+        path: path
+          .map(withWords)
+          .map(({ edge, node }) => [edge.replace(/"(?:[^"\\]|\\.)*"/, '"…"'), node.replace(/^string .*/, 'string')]),
       }))
       return { matching, told, classes }
     }

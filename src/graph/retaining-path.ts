@@ -1,35 +1,61 @@
-// Says in words what a node is and how one node holds another.
+// The retaining path to a node, step by step: what each node is, and how one refers to the next.
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
-import { formatCount } from '../support/format.ts'
 import { blockVariable } from './block-scope.ts'
 import type { HeapGraph } from './heap-graph.ts'
 import { nodesNamed } from './named.ts'
+import { isIdentifier } from './path-words.ts'
 import { pathTo } from './paths.ts'
 import { ROOT } from './roots.ts'
 import { suspendedBy, suspendedName } from './suspended.ts'
 
-/** One step of a retaining path: what the node in front calls this one, and what this one is. */
+/**
+ * How a node refers to the next one on a path. By kind:
+ * - `start`: the path begins here;
+ * - `property`: a property, or a private field, whose name begins with `#`; `symbol`: one that goes by a symbol;
+ * - `variable`: of a scope; `local`: of a suspended function;
+ * - `element`: by an index; `entry`: of a Map or Set;
+ * - `closure`: a function's scope; `outer scope`: the one around a scope;
+ * - `WeakMap value`: the reference of a key to its value;
+ * - `internal`, `hidden`: V8's and Node's own, with a name and without.
+ */
+export interface PathReference {
+  readonly kind:
+    | ('start' | 'property' | 'symbol' | 'variable' | 'local' | 'element' | 'entry')
+    | ('closure' | 'outer scope' | 'WeakMap value' | 'internal' | 'hidden')
+  /** Of the property, symbol, variable or internal field; index of the element; key of the entry, if it is a string. */
+  readonly name: string | undefined
+}
+
+/** What a node is; `skipped` stands for the middle of a path that is too long to tell. */
+export interface Thing {
+  readonly kind:
+    | ('root' | 'module' | 'function' | 'suspended function' | 'scope' | 'object' | 'array')
+    | ('string' | 'symbol' | 'regexp' | 'other' | 'skipped')
+  /** Of the class, function or symbol; URL of the module; text of the string, as much of it as is told. */
+  readonly name: string
+  /** How many elements an array has. */
+  readonly length?: number
+}
+
 export interface PathStep {
-  /** `context variable 'logs'`, `.user`, `[12]`, `entry "key"`, or empty at the start of a path. */
-  readonly edge: string
-  /** `Map`, `function onData`, `module file:///app/chat.mjs`, `Array[48,211]`, … */
-  readonly node: string
+  /** How the node of the step before refers to this one. */
+  readonly reference: PathReference
+  readonly thing: Thing
   readonly ordinal: number
   readonly nodeId: number
   /** How many steps of the same kind follow each other here, as in a linked list; 1 for a step by itself. */
   readonly times: number
 }
 
-const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
 const MAX_NAME = 80
 /** Parts of one string that are looked at without finding any text; one that was added to a million times is so deep. */
 const MAX_PARTS = 1 << 20
-/** The same where the text is only a word among others. */
-const MAX_PARTS_IN_WORDS = 10_000
+/** The same where the text only says which string it is. */
+const MAX_PARTS_ON_PATH = 10_000
 
-/** Steps of a path that are put into words at each end; between them may be ten million. */
+/** Steps of a path that are told at each end; between them may be ten million. */
 const MAX_STEPS = 200
 
 /** Some of a path's nodes in a row that look alike from afar: of one type and one name, behind edges of one type and name. */
@@ -43,39 +69,38 @@ interface Run {
 }
 
 /**
- * The retaining path to `node` in words, backing stores left out and repeated steps folded; of a path with thousands of
- * different steps, the middle is one step named `…`. Empty if nothing that retains leads there.
+ * The retaining path to `node`, backing stores left out and repeated steps folded; of a path with thousands of
+ * different steps, the middle is one step. Empty if nothing that retains leads there.
  */
-export const describePath = (graph: HeapGraph, node: number): PathStep[] =>
-  describeWay(graph, pathTo(graph.paths, node))
+export const retainingPath = (graph: HeapGraph, node: number): PathStep[] => pathAlong(graph, pathTo(graph.paths, node))
 
-/** The same for a way that is known: ordinals, each of a node that refers to the next. */
-export function describeWay(graph: HeapGraph, way: readonly number[]): PathStep[] {
-  const runs = runsOf(graph, way)
+/** The same along nodes that are known: ordinals, each of a node that refers to the next. */
+export function pathAlong(graph: HeapGraph, nodes: readonly number[]): PathStep[] {
+  const runs = runsOf(graph, nodes)
   const cut = runs.slice(MAX_STEPS, -MAX_STEPS)
-  if (cut.length < 2) return wordsOf(graph, runs)
+  if (cut.length < 2) return stepsOf(graph, runs)
   const { nodeId } = graph.snapshot
   const last = cut.at(-1)!.node
   const times = cut.reduce((sum, run) => sum + run.times, 0)
   return [
-    ...wordsOf(graph, runs.slice(0, MAX_STEPS)),
-    { edge: '', node: '…', ordinal: last, nodeId: nodeId[last]!, times },
-    ...wordsOf(graph, runs.slice(-MAX_STEPS)),
+    ...stepsOf(graph, runs.slice(0, MAX_STEPS)),
+    { reference: START, thing: { kind: 'skipped', name: '' }, ordinal: last, nodeId: nodeId[last]!, times },
+    ...stepsOf(graph, runs.slice(-MAX_STEPS)),
   ]
 }
 
-function runsOf(graph: HeapGraph, way: readonly number[]): Run[] {
+function runsOf(graph: HeapGraph, nodes: readonly number[]): Run[] {
   const { snapshot, moduleScopes } = graph
   const { nodeType, nodeName, edges, edgeNameOrIndex } = snapshot
   const { owner } = graph.ownership
   const runs: Run[] = []
   let before = ROOT
-  for (const at of way) {
+  for (const at of nodes) {
     const edge = before === ROOT ? -1 : findEdge(graph, before, at)
     const holder = before
     before = at
     // An object and its stores are one thing to the reader: the step is told where it leaves the store.
-    if (owner[at] !== at && owner[at] === owner[holder] && at !== way.at(-1)) continue
+    if (owner[at] !== at && owner[at] === owner[holder] && at !== nodes.at(-1)) continue
     const last = runs.at(-1)
     if (
       last &&
@@ -97,56 +122,57 @@ function runsOf(graph: HeapGraph, way: readonly number[]): Run[] {
   return runs
 }
 
-function wordsOf(graph: HeapGraph, runs: readonly Run[]): PathStep[] {
+function stepsOf(graph: HeapGraph, runs: readonly Run[]): PathStep[] {
   const steps: PathStep[] = []
   for (const { edge, holder, node, times } of runs) {
     const step = {
-      edge: edge < 0 ? '' : describeEdge(graph, holder, edge),
-      node: describeNode(graph, node),
+      reference: edge < 0 ? START : referenceOf(graph, holder, edge),
+      thing: thingOf(graph, node),
       ordinal: node,
       nodeId: graph.snapshot.nodeId[node]!,
       times,
     }
     const last = steps.at(-1)
-    if (last && foldable(last.edge) === foldable(step.edge) && sameKind(last.node, step.node)) {
+    if (last && areAlike(last.reference, step.reference) && areAlike(last.thing, step.thing)) {
       steps[steps.length - 1] = { ...step, times: last.times + times }
     } else steps.push(step)
   }
   return steps
 }
 
-const foldable = (edge: string): string => edge.replace(/\d+/g, '')
-const sameKind = (a: string, b: string): boolean => a.replace(/[\d,]+/g, '') === b.replace(/[\d,]+/g, '')
+const START: PathReference = { kind: 'start', name: undefined }
 
-/** What the node is, in a few words. */
-export function describeNode(graph: HeapGraph, node: number): string {
+/** Whether they differ in numbers at most, as the elements of an array do. */
+const areAlike = (a: PathReference | Thing, b: PathReference | Thing): boolean =>
+  a.kind === b.kind && a.name?.replace(/\d+/g, '') === b.name?.replace(/\d+/g, '')
+
+export function thingOf(graph: HeapGraph, node: number): Thing {
   const { snapshot, moduleScopes } = graph
   const { nodeType, nodeName, strings } = snapshot
-  if (node === ROOT) return '(GC root)'
+  if (node === ROOT) return { kind: 'root', name: '' }
   const url = moduleScopes.get(node)
-  if (url !== undefined) return `module ${url}`
-  const name = strings.get(nodeName[node]!).trim()
-  const short = name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 1)}…` : name
+  if (url !== undefined) return { kind: 'module', name: url }
+  const whole = strings.get(nodeName[node]!).trim()
+  const name = whole.length > MAX_NAME ? `${whole.slice(0, MAX_NAME - 1)}…` : whole
   switch (nodeType[node]) {
     case NodeType.closure:
-      return `function ${short || '(anonymous)'}`
+      return { kind: 'function', name }
     case NodeType.string:
     case NodeType.consString:
     case NodeType.slicedString:
-      return `string ${JSON.stringify(stringText(graph, node, MAX_NAME, MAX_PARTS_IN_WORDS))}`
+      return { kind: 'string', name: stringText(graph, node, MAX_NAME, MAX_PARTS_ON_PATH) }
     case NodeType.object: {
-      if (name.startsWith('system / Context')) return 'scope'
+      if (whole.startsWith('system / Context')) return { kind: 'scope', name: '' }
       const suspended = suspendedName(graph, node)
-      if (suspended !== undefined) return `suspended function ${suspended || '(anonymous)'}`
-      if (name === 'Array') return `Array[${formatCount(elementCount(graph, node))}]`
-      return short
+      if (suspended !== undefined) return { kind: 'suspended function', name: suspended }
+      return whole === 'Array' ? { kind: 'array', name, length: elementCount(graph, node) } : { kind: 'object', name }
     }
     case NodeType.symbol:
-      return `symbol ${short}`
+      return { kind: 'symbol', name }
     case NodeType.regexp:
-      return `RegExp ${short}`
+      return { kind: 'regexp', name }
     default:
-      return short
+      return { kind: 'other', name }
   }
 }
 
@@ -182,41 +208,39 @@ export function stringText({ snapshot }: HeapGraph, node: number, max = 1024, ma
 }
 
 /** How `holder` (or the store of its that the edge leaves) refers to the edge's target. */
-function describeEdge(graph: HeapGraph, holder: number, edge: number): string {
+function referenceOf(graph: HeapGraph, holder: number, edge: number): PathReference {
   const { edges, edgeNameOrIndex, strings } = graph.snapshot
-  const name = edgeNameOrIndex[edge]!
-  switch (edgeType(edges[edge]!)) {
-    case EdgeType.element: {
-      const local = graph.locals.get(edge)
-      return local === undefined ? `[${name}]` : `local variable '${local}'`
-    }
+  const index = edgeNameOrIndex[edge]!
+  const type = edgeType(edges[edge]!)
+  const local = type === EdgeType.element || type === EdgeType.internal ? graph.locals.get(edge) : undefined
+  if (local !== undefined) return { kind: 'local', name: local }
+  switch (type) {
+    case EdgeType.element:
+      return { kind: 'element', name: String(index) }
     case EdgeType.hidden: {
       const variable = blockVariable(graph.snapshot, holder, edge)
-      return variable === undefined ? '(hidden)' : `context variable '${variable}'`
+      return variable === undefined ? { kind: 'hidden', name: undefined } : { kind: 'variable', name: variable }
     }
     case EdgeType.context:
-      return `context variable '${strings.get(name)}'`
+      return { kind: 'variable', name: strings.get(index) }
     case EdgeType.property:
     case EdgeType.shortcut: {
-      const property = strings.get(name)
-      if (IDENTIFIER.test(property)) return `.${property}`
-      return property.startsWith('<symbol')
-        ? `[${property.slice(1, -1)}]`
-        : `[${JSON.stringify(property.slice(0, MAX_NAME))}]`
+      const name = strings.get(index)
+      if (name.startsWith('<symbol')) return { kind: 'symbol', name: name.slice('<symbol '.length, -1) }
+      return { kind: 'property', name: isIdentifier(name) ? name : name.slice(0, MAX_NAME) }
     }
     default: {
-      const internal = strings.get(name)
-      const local = graph.locals.get(edge)
-      if (local !== undefined) return `local variable '${local}'`
-      if (/^\d+$/.test(internal))
-        return suspendedBy(graph, holder) === undefined ? entryKey(graph, holder, edge) : '(local variable)'
-      if (internal === 'context') return 'closed over'
-      if (internal === 'previous') return 'outer scope'
-      if (internal === 'value') {
-        const exported = exportsOf(graph).get(holder)
-        if (exported !== undefined) return `context variable '${exported}'`
-      }
-      return /^\d+ \/ part of key /.test(internal) ? '(WeakMap value)' : `(${internal})`
+      const name = strings.get(index)
+      if (/^\d+$/.test(name))
+        return suspendedBy(graph, holder) === undefined
+          ? { kind: 'entry', name: entryKey(graph, holder, edge) }
+          : { kind: 'local', name: undefined }
+      if (name === 'context') return { kind: 'closure', name: undefined }
+      if (name === 'previous') return { kind: 'outer scope', name: undefined }
+      const exported = name === 'value' ? exportsOf(graph).get(holder) : undefined
+      if (exported !== undefined) return { kind: 'variable', name: exported }
+      const isValue = /^\d+ \/ part of key /.test(name)
+      return isValue ? { kind: 'WeakMap value', name: undefined } : { kind: 'internal', name }
     }
   }
 }
@@ -247,8 +271,8 @@ export function exportsOf(graph: HeapGraph): ReadonlyMap<number, string> {
   return names
 }
 
-/** The slot of a Map's or Set's hash table: its key, if that is a string; the key stands in the slot in front. */
-function entryKey(graph: HeapGraph, table: number, edge: number): string {
+/** The key of a slot of a Map's or Set's hash table, if that is a string; it stands in the slot in front. */
+function entryKey(graph: HeapGraph, table: number, edge: number): string | undefined {
   const { firstEdge, edges, edgeNameOrIndex, strings, nodeType, nodeName } = graph.snapshot
   const slot = Number(strings.get(edgeNameOrIndex[edge]!))
   for (let other = Math.max(firstEdge[table]!, edge - 2); other < edge; other++) {
@@ -256,10 +280,10 @@ function entryKey(graph: HeapGraph, table: number, edge: number): string {
     if (edgeType(edges[other]!) !== EdgeType.internal) continue
     const target = edgeTarget(edges[other]!)
     if (Number(strings.get(edgeNameOrIndex[other]!)) === slot - 1 && nodeType[target] === NodeType.string) {
-      return `entry ${JSON.stringify(strings.get(nodeName[target]!).slice(0, MAX_NAME))}`
+      return strings.get(nodeName[target]!).slice(0, MAX_NAME)
     }
   }
-  return 'entry'
+  return undefined
 }
 
 /** The edge by which `holder` retains `target`; the one that a person would name, if there are several; -1 if none. */
@@ -288,3 +312,33 @@ function elementCount({ snapshot: { firstEdge, edges } }: HeapGraph, node: numbe
   }
   return count
 }
+
+type Step = Pick<PathStep, 'reference'> | undefined
+
+/** What the program calls a step: a property, field, symbol or variable. Keys that are no identifiers are no names. */
+export function nameOfStep(step: Step): string | undefined {
+  const name = step && HAVE_NAMES.has(step.reference.kind) ? step.reference.name : undefined
+  return name !== undefined && NAME.test(name) && !/^\d+$/.test(name) ? name : undefined
+}
+
+/** The same with keys: of entries, and those that are any text. */
+export function labelOfStep(step: Step): string | undefined {
+  if (!step) return undefined
+  const { kind, name } = step.reference
+  return name !== '' && (HAVE_NAMES.has(kind) || kind === 'entry') ? name : undefined
+}
+
+const HAVE_NAMES = new Set<PathReference['kind']>(['property', 'symbol', 'variable', 'local'])
+const NAME = /^[#\p{ID_Continue}$.]+$/u
+
+/** Whether a property goes by a name, one of several where more are given. */
+export const isProperty = ({ kind, name }: PathReference, ...names: readonly string[]): boolean =>
+  kind === 'property' && name !== undefined && names.includes(name)
+
+/** Whether it is a variable that has a name; names in front of it belong to something else. */
+export const isVariable = ({ kind, name }: PathReference): boolean =>
+  kind === 'variable' || (kind === 'local' && name !== undefined)
+
+/** Whether V8 or Node refers to it on their own account: names in front of it are of something else. */
+export const isUnnamed = ({ kind, name }: PathReference): boolean =>
+  kind === 'hidden' || kind === 'internal' || (kind === 'local' && name === undefined)
