@@ -1,16 +1,15 @@
 // What `import … from 'leakscope'` gives: opening heap snapshots, comparing them, taking them, and judging a series.
 
 export type { Classes, ClassRow } from './analysis/classes.ts'
-export { compareSnapshots as diff } from './analysis/compare.ts'
 export type { Culprit } from './analysis/culprit.ts'
+export type { Matching, SnapshotTotals } from './analysis/following.ts'
 export type {
   ClassGrowth,
   Growth,
   GrowthCluster,
   GrowthOptions,
-  Matching,
-  SnapshotTotals,
 } from './analysis/growth.ts'
+export { compareSnapshots as diff } from './analysis/growth.ts'
 export { type OpenedSnapshot, type OpenOptions, openSnapshot } from './analysis/open-snapshot.ts'
 export {
   type BigClass,

@@ -2,8 +2,8 @@
 
 import { writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { type Engine, openEngine } from './engine.cts'
-import { DESCRIBE, type Description, type Done, type Event, type Request, WIRE_VERSION } from './wire.cts'
+import { openEngine } from './engine.cts'
+import { DESCRIBE, type Description, type Done, type Engine, type Event, type Request, WIRE_VERSION } from './wire.cts'
 
 /** More than any request is; whoever sends more is no leakscope. */
 const LONGEST_REQUEST = 64 << 20

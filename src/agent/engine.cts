@@ -3,15 +3,7 @@
 import type { InspectorNotification, Session } from 'node:inspector'
 import { createProfiler } from './profiler.cts'
 import { createSubstitute } from './substitute.cts'
-import type { Done, Event } from './wire.cts'
-
-export interface Engine {
-  /** Whether it is the inspector. */
-  readonly inspector: boolean
-  /** Never throws. */
-  post(method: string, params: object, done: Done): void
-  close(): void
-}
+import type { Engine, Event } from './wire.cts'
 
 /** Nothing of it is loaded before somebody asks. */
 export function openEngine(onEvent: (event: Event) => void): Engine {

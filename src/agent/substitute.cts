@@ -1,9 +1,8 @@
 // What the agent can do where there is no inspector, because Node was built without it or `--permission` forbids it:
 // the same requests, answered by what Node offers to every program, and by the compiled profiler where it is installed.
 
-import type { Engine } from './engine.cts'
 import type { Profiler } from './profiler.cts'
-import type { Done, Event } from './wire.cts'
+import type { Done, Engine, Event } from './wire.cts'
 
 export function createSubstitute(profiler: Profiler, onEvent: (event: Event) => void): Engine {
   return {

@@ -32,3 +32,12 @@ export interface Event {
 
 /** The answer to a request is an object, or an error with a reason. */
 export type Done = (error: Error | null, result?: object) => void
+
+/** What answers requests. */
+export interface Engine {
+  /** Whether it is the inspector. */
+  readonly inspector: boolean
+  /** Never throws. */
+  post(method: string, params: object, done: Done): void
+  close(): void
+}

@@ -17,7 +17,7 @@ import { storagePathOf } from './storage-path.ts'
 import { lookAround, type NearClass, type NearFunction } from './surroundings.ts'
 import type { Suspect } from './suspect.ts'
 
-/** A leak as it is seen in the heap; a lead is one. */
+/** A leak as it is seen in the heap; a candidate is one. */
 export interface Blamed {
   readonly graph: HeapGraph
   readonly suspect: Pick<Suspect, 'sample' | 'container' | 'count' | 'className' | 'bytes' | 'survivors' | 'reached'>

@@ -10,11 +10,11 @@ import {
   callFollowAll,
   type Followed,
   follow,
+  type Matching,
   type Remembered,
   remember,
   rememberOpen,
 } from './following.ts'
-import { type Growth, type GrowthOptions, type Matching, tellGrowth } from './growth.ts'
 import { idsAgree } from './identity.ts'
 import { callHasDuplicates, type Lineage, standAlone } from './lineage.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
@@ -27,6 +27,11 @@ import {
   totalPlaces,
 } from './place-growth.ts'
 import { findHolders, type PlacedNodes, Places } from './places.ts'
+
+export interface SeriesOptions extends OpenOptions {
+  /** Compare snapshots of different processes by class and place instead of refusing to. */
+  readonly acrossProcesses?: boolean
+}
 
 /** The last heap of a series, and what is remembered of those before. */
 export interface HeapSeries {
@@ -49,23 +54,14 @@ export interface HeapSeries {
 const SMALL_BYTES = 128e6
 const WORTH_A_THREAD_BYTES = 8e6
 /**
- * Compares snapshots in the order given, which is taken to be the order of time.
+ * Opens snapshots in the order given, which is taken to be the order of time, and finds what is new in the last; whoever
+ * asks closes `opened`.
  *
  * Only one large heap is in memory at a time; of all others together, some 20 bytes a node are kept.
  * @param files two or more
  * @throws LeakscopeError as `readSnapshot` does, or `snapshot-mismatch` for snapshots of different processes
  */
-export async function compareSnapshots(files: readonly string[], options: GrowthOptions = {}): Promise<Growth> {
-  const heap = await openSeries(files, options)
-  try {
-    return tellGrowth(heap, options)
-  } finally {
-    await heap.opened.close()
-  }
-}
-
-/** The same without telling it; whoever asks closes `opened`. */
-export async function openSeries(files: readonly string[], options: GrowthOptions = {}): Promise<HeapSeries> {
+export async function openSeries(files: readonly string[], options: SeriesOptions = {}): Promise<HeapSeries> {
   if (files.length < 2) throw new LeakscopeError('usage-invalid', 'a comparison needs two snapshots or more')
   const sizes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0)
   const aside = sizes.every((size) => size < SMALL_BYTES) && sizes.some((size) => size > WORTH_A_THREAD_BYTES)
@@ -85,7 +81,7 @@ export async function openSeries(files: readonly string[], options: GrowthOption
 }
 
 const openOptions = (
-  { onProgress, signal, index = true }: GrowthOptions,
+  { onProgress, signal, index = true }: SeriesOptions,
   part: number,
   parts: number,
 ): OpenOptions => ({
@@ -97,7 +93,7 @@ const openOptions = (
 /** Undefined where ids turn out not to mean the same objects. */
 async function compareById(
   files: readonly string[],
-  options: GrowthOptions,
+  options: SeriesOptions,
   second: SecondThread | undefined,
 ): Promise<HeapSeries | undefined> {
   const { signal } = options
@@ -153,7 +149,7 @@ async function compareById(
 }
 
 /** What is where in one snapshot is compared with what is where in another. */
-async function compareByPlace(files: readonly string[], options: GrowthOptions): Promise<HeapSeries> {
+async function compareByPlace(files: readonly string[], options: SeriesOptions): Promise<HeapSeries> {
   const { signal } = options
   const series: Remembered[] = []
   const totals: PlaceTotals[] = []

@@ -5,10 +5,24 @@ import { setLazily } from '../support/lazily.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import type { ClassRow } from './classes.ts'
 import { type Contents, countContents } from './contents.ts'
-import type { SnapshotTotals } from './growth.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
 import { extendLineage, type Lineage, startLineage } from './lineage.ts'
 import { type OpenedSnapshot, openWorth } from './open-snapshot.ts'
+
+/** How objects of one snapshot were found in another. */
+export type Matching =
+  /** By V8's object ids: which objects are new is known one by one. */
+  | 'id'
+  /** By class and place, because the ids do not mean the same objects: how many are new is known, not which. */
+  | 'place'
+
+export interface SnapshotTotals {
+  readonly file: string
+  readonly fileBytes: number
+  readonly nodeCount: number
+  readonly edgeCount: number
+  readonly totalShallowBytes: number
+}
 
 /** What is kept of every snapshot; the heap itself is let go. */
 export interface Remembered {

@@ -6,25 +6,10 @@ import { type PathStep, retainingPath } from '../graph/retaining-path.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import type { ReadSource } from '../support/sources.ts'
 import type { ClassRow } from './classes.ts'
-import type { HeapSeries } from './compare.ts'
+import { type HeapSeries, openSeries, type SeriesOptions } from './compare.ts'
 import { type Culprit, findCulprit, type MapPosition } from './culprit.ts'
-import type { OpenOptions } from './open-snapshot.ts'
+import type { Matching, SnapshotTotals } from './following.ts'
 import type { PlaceGrowth } from './place-growth.ts'
-
-/** How objects of one snapshot were found in another. */
-export type Matching =
-  /** By V8's object ids: which objects are new is known one by one. */
-  | 'id'
-  /** By class and place, because the ids do not mean the same objects: how many are new is known, not which. */
-  | 'place'
-
-export interface SnapshotTotals {
-  readonly file: string
-  readonly fileBytes: number
-  readonly nodeCount: number
-  readonly edgeCount: number
-  readonly totalShallowBytes: number
-}
 
 export interface ClassGrowth {
   readonly name: string
@@ -62,11 +47,9 @@ export interface Growth {
   readonly clusters: readonly GrowthCluster[]
 }
 
-export interface GrowthOptions extends OpenOptions {
+export interface GrowthOptions extends SeriesOptions {
   /** Clusters that are told with path and culprit; the biggest. Default 20. */
   readonly maxClusters?: number
-  /** Compare snapshots of different processes by class and place instead of refusing to. */
-  readonly acrossProcesses?: boolean
   /** Reads a source file by URL, for finding lines; without it, only what V8 says is known. */
   readonly readSource?: ReadSource
   /** Tells what of a bundle is a package's; without it, all of it is the program's. */
@@ -77,6 +60,22 @@ export interface GrowthOptions extends OpenOptions {
 const NUMBERS = '(number)'
 
 const V8_TYPES = new Set<number>([NodeType.code, NodeType.hidden, NodeType.objectShape])
+
+/**
+ * Compares snapshots in the order given, which is taken to be the order of time.
+ *
+ * Only one large heap is in memory at a time; of all others together, some 20 bytes a node are kept.
+ * @param files two or more
+ * @throws LeakscopeError as `readSnapshot` does, or `snapshot-mismatch` for snapshots of different processes
+ */
+export async function compareSnapshots(files: readonly string[], options: GrowthOptions = {}): Promise<Growth> {
+  const heap = await openSeries(files, options)
+  try {
+    return tellGrowth(heap, options)
+  } finally {
+    await heap.opened.close()
+  }
+}
 
 export function tellGrowth({ opened, series, growths, matching, lineage }: HeapSeries, options: GrowthOptions): Growth {
   const { graph } = opened

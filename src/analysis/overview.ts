@@ -130,14 +130,14 @@ function accumulationPoints(graph: HeapGraph, limit: number): number[] {
   while (points.length < limit && waiting.length > 0) {
     const node = waiting.shift()!
     const below = biggest(children(node), limit, bySize)
-    const leads =
+    const candidates =
       node === ROOT ||
       nodeType[node] === NodeType.synthetic ||
       graph.moduleScopes.has(node) ||
       globals.has(node) ||
       (below.length > 0 && graph.retainedSize(below[0]!) >= graph.retainedSize(node) * PASS_THROUGH)
     // Bytes of a backing store are its owner's.
-    if (!leads) points.push(owner[node]! < SHARED ? owner[node]! : node)
+    if (!candidates) points.push(owner[node]! < SHARED ? owner[node]! : node)
     else for (const each of below) waiting.push(each)
     waiting.sort(bySize)
     waiting.length = Math.min(waiting.length, limit)

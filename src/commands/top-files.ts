@@ -5,8 +5,7 @@ import { LeakscopeError } from '../errors.ts'
 import { breathing } from '../support/breathing.ts'
 import { packers } from '../support/compression.ts'
 import { createPartialFile, requireWritable } from '../support/files.ts'
-import type { TopOptions } from './top.ts'
-import type { TopView } from './top-view.ts'
+import type { TopOptions, TopView } from './top-view.ts'
 
 interface Output {
   readonly path: string

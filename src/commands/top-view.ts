@@ -2,12 +2,29 @@
 
 import { LeakscopeError } from '../errors.ts'
 import type { CallTree, SampleType } from '../profile/call-tree.ts'
-import { type Grouped, group } from '../profile/group.ts'
+import { type Grouped, type Grouping, group } from '../profile/group.ts'
 import type { ReadProfile } from '../profile/read.ts'
 import { type Row, tableOf } from '../profile/table.ts'
 import { restrict, sampleTypeIndex, type Weighed, weigh } from '../profile/weigh.ts'
 import { readLocalSource } from '../support/sources.ts'
-import type { TopOptions } from './top.ts'
+
+export interface TopOptions {
+  readonly base?: string
+  readonly cum?: true
+  readonly focus?: RegExp
+  readonly ignore?: RegExp
+  readonly by: Grouping
+  readonly limit?: number
+  readonly sample?: string
+  readonly peek?: string
+  readonly list?: string
+  readonly output?: string
+  readonly flame?: string
+  readonly force?: true
+  readonly sourceMaps: boolean
+  readonly json?: true
+  readonly quiet?: true
+}
 
 export interface TopView {
   readonly profile: ReadProfile

@@ -7,25 +7,7 @@ import type { ReadProfile } from '../profile/read.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Context } from './context.ts'
 import { positiveInteger } from './options.ts'
-import type { TopView } from './top-view.ts'
-
-export interface TopOptions {
-  readonly base?: string
-  readonly cum?: true
-  readonly focus?: RegExp
-  readonly ignore?: RegExp
-  readonly by: Grouping
-  readonly limit?: number
-  readonly sample?: string
-  readonly peek?: string
-  readonly list?: string
-  readonly output?: string
-  readonly flame?: string
-  readonly force?: true
-  readonly sourceMaps: boolean
-  readonly json?: true
-  readonly quiet?: true
-}
+import type { TopOptions, TopView } from './top-view.ts'
 
 const DEFAULT_LIMIT = 20
 const BY: readonly Grouping[] = ['function', 'line', 'file', 'package']

@@ -1,5 +1,6 @@
 // `allocator-retention`: a burst is over, nothing leaks, and the allocator keeps the memory instead of giving it back.
 
+import { judgedBy } from '../findings/confidence.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import { formatBytes, formatDuration } from '../support/format.ts'
@@ -39,9 +40,10 @@ export function findIdleMemory(
       pattern: 'allocator-retention',
       fingerprint: fingerprint(['allocator-retention', name]),
       wastes: 'memory',
+      ...judgedBy([
+        { effect: 'start', weight: 0.8, sentence: `it was there all the while (${span}), neither used nor given back` },
+      ]),
       severity: 'note',
-      confidence: 0.8,
-      reason: `it was there all the while (${span}), neither used nor given back`,
       title: `${formatBytes(least)} of ${formatBytes(rssBytes)} lie idle in ${name}'s ${arenas} arenas: a burst has gone, and its memory did not come back`,
       isolate: 'main',
       growth: { count: 0, shallowBytes: 0, retainedBytes: 0, perSecond: 0, bytesPerSecond: 0, holders: 0 },

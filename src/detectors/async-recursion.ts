@@ -7,7 +7,7 @@ import { suspendedName } from '../graph/suspended.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { findOwnCall } from './awaits.ts'
-import type { Detector, Lead } from './detector.ts'
+import type { Candidate, Detector } from './detector.ts'
 import { functionsFrom, isWaiting, placeIn, placeOf, shortPlace } from './functions.ts'
 import { isNew, mostCommon } from './piled-up.ts'
 import { isPromise } from './promises.ts'
@@ -20,7 +20,7 @@ const MOST = 200
  * Whether the promises of a chain are older the further they are from its front: each waits for one that was made after
  * it. In a queue it is the other way round.
  */
-export function isNewestFirst({ of, suspect }: Lead, promises: readonly number[]): boolean {
+export function isNewestFirst({ of, suspect }: Candidate, promises: readonly number[]): boolean {
   const born = of.heap.lineage?.born
   const [first, last] = [promises[0], promises.at(-1)]
   if (!born || first === undefined || last === undefined) return false
@@ -51,29 +51,29 @@ function leadsToOld(graph: HeapGraph, born: Uint16Array, from: number): boolean 
  * @param promises those on it that are new
  */
 export function recursion(
-  lead: Lead,
+  candidate: Candidate,
   way: readonly number[],
   promises: readonly number[],
   readSource: ReadSource,
 ): ReturnType<Detector['diagnose']> {
-  const { suspect, of } = lead
+  const { suspect, of } = candidate
   const { graph } = of
-  const inReach = reachedOf(lead, (name) => name === 'Promise').filter((node) => isPromise(graph, node)).length
-  const waiting = way.filter((node) => isNew(lead, node) && isWaiting(graph, node)).slice(0, MOST)
+  const inReach = reachedOf(candidate, (name) => name === 'Promise').filter((node) => isPromise(graph, node)).length
+  const waiting = way.filter((node) => isNew(candidate, node) && isWaiting(graph, node)).slice(0, MOST)
   const frames = waiting.flatMap((node) => {
     const place = placeOf(graph, node)
     return place ? [{ ...place, function: suspendedName(graph, node) ?? null, node }] : []
   })
   const common = mostCommon(frames, keyOf)
-  const callback = common ? undefined : functionsFrom(lead, [promises[0]!], { waiting: true })[0]
+  const callback = common ? undefined : functionsFrom(candidate, [promises[0]!], { waiting: true })[0]
   const caller: Culprit | undefined = common ?? callback
   // One call may have more promises than one: what it awaits is one as well.
-  const calls = common ? callsOf(lead, common) : 0
+  const calls = common ? callsOf(candidate, common) : 0
   const count = calls >= 0.2 * inReach ? calls : inReach
   const perSecond = (suspect.perSecond * count) / Math.max(1, suspect.count)
   const name = caller?.function ?? ''
   const culprit =
-    caller && (waitsAt(lead, frames, caller) ?? findOwnCall(sourcesOf(readSource), caller, name) ?? caller)
+    caller && (waitsAt(candidate, frames, caller) ?? findOwnCall(sourcesOf(readSource), caller, name) ?? caller)
   const bytesEach = Math.round(suspect.bytes / Math.max(1, count))
   const called = name === '' ? 'an async function' : `${name}()`
   const at = culprit ? ` (${shortPlace(culprit)})` : ''
@@ -101,10 +101,10 @@ export function recursion(
 
 const keyOf = ({ url, line, column }: Culprit): string => `${url}:${line}:${column}`
 
-function callsOf(lead: Lead, place: Culprit): number {
-  const { graph } = lead.of
+function callsOf(candidate: Candidate, place: Culprit): number {
+  const { graph } = candidate.of
   let count = 0
-  for (const node of lead.suspect.reached) {
+  for (const node of candidate.suspect.reached) {
     if (!isWaiting(graph, node)) continue
     const own = placeOf(graph, node)
     if (own && keyOf(own) === keyOf(place)) count++
@@ -114,7 +114,7 @@ function callsOf(lead: Lead, place: Culprit): number {
 
 /** Where calls that wait for the next one were seen to wait, by the living process; the first waits for something else. */
 function waitsAt(
-  { of }: Lead,
+  { of }: Candidate,
   frames: readonly (Culprit & { readonly node: number })[],
   caller: Culprit,
 ): Culprit | undefined {

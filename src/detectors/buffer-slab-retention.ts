@@ -1,6 +1,7 @@
 // `buffer-slab-retention`: small views are kept, and each keeps all of the large buffer that it was cut from.
 
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import { ground, remark } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName, property, referencesOf } from '../graph/look.ts'
 import { nameOfStep } from '../graph/retaining-path.ts'
@@ -10,7 +11,7 @@ import { calledBy, destinationsOf, isMethodOf, namedBy } from '../source/calls.t
 import { isNamed } from '../source/expressions.ts'
 import { type CallNode, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, IsolateHeap, Lead } from './detector.ts'
+import type { Candidate, Detector, IsolateHeap } from './detector.ts'
 import { lineIn, modulesNear, placed } from './flows.ts'
 import { lineOf, textAt } from './functions.ts'
 import { isNew, reachedOf } from './surroundings.ts'
@@ -21,27 +22,33 @@ const VIEWS = /^(Buffer|FastBuffer|DataView|(Ui|I)nt(8|16|32)Array|Uint8ClampedA
 
 export const bufferSlabRetention: Detector = {
   pattern: 'buffer-slab-retention',
-  diagnose(lead, { readSource }) {
-    const { of, suspect, name } = lead
+  diagnose(candidate, { readSource }) {
+    const { of, suspect, name } = candidate
     const { graph } = of
-    const slabs = slabsOf(lead)
+    const slabs = slabsOf(candidate)
     if (!slabs || slabs.bytes < 0.6 * suspect.bytes || slabs.count === 0) return undefined
     const bytesEach = slabs.bytes / slabs.count
     if (bytesEach < LARGE_BYTES) return undefined
     const viewsEach = slabs.views / slabs.count
-    const shown = shownShare(lead, slabs, viewsEach)
+    const shown = shownShare(candidate, slabs, viewsEach)
     if (shown && shown.share > MOST_SHOWN) return undefined
-    const cut = findCut(lead, slabs.view, readSource)
+    const cut = findCut(candidate, slabs.view, readSource)
     // A pool's slab is made to be shared by many: few views of it are what is left of them.
     const isPool = slabs.pooled > 0.8 * slabs.count && viewsEach <= 4
     if (!shown && !cut && !isPool) return undefined
     const perSecond = slabs.count / (of.seconds.at(-1)! - of.seconds[0]!)
-    const { confidence } = lead.likelihood
     return {
       title: `${formatCount(slabs.views)} views kept in ${name} hold ${formatCount(slabs.count)} buffers of ${formatBytes(bytesEach)} each, ${perSecond.toFixed(1)} more each second${cut ? `, cut out at ${lineOf(cut)}` : ''}`,
       likelihood: {
-        confidence: shown ? Math.max(confidence, 0.9) : Math.max(confidence, 0.8) * (cut && !isPool ? 0.95 : 1),
-        reason: `${lead.likelihood.reason}; nearly all of it is buffers that few views each keep${shown ? `, of which ${shown.views} that were asked show ${formatBytes(shown.bytesEach)} each` : ''}${cut ? `, and ${lineOf(cut)} cuts views: ${textAt(cut)}` : ''}`,
+        grounds: [
+          ...candidate.likelihood.grounds,
+          ground(
+            shown ? 'shownViews' : 'fewViews',
+            `nearly all of it is buffers that few views each keep${shown ? `, of which ${shown.views} that were asked show ${formatBytes(shown.bytesEach)} each` : ''}`,
+          ),
+          ...(cut ? [remark(`${lineOf(cut)} cuts views: ${textAt(cut)}`)] : []),
+          ...(cut && !shown && !isPool ? [ground('cutNotAsked')] : []),
+        ],
       },
       ...(cut ? { culprit: cut } : {}),
       evidence: {
@@ -81,7 +88,7 @@ export function viewsToAsk(of: IsolateHeap): number[] {
 
 /** How much of their buffers the views show that the process was asked of; undefined where it was not asked. */
 function shownShare(
-  { of }: Lead,
+  { of }: Candidate,
   { sample }: Slabs,
   viewsEach: number,
 ): { views: number; share: number; bytesEach: number } | undefined {
@@ -111,7 +118,7 @@ interface Slabs {
 }
 
 /** The buffers among what is new, with the views of them. */
-function slabsOf({ of, suspect }: Pick<Lead, 'of' | 'suspect'>): Slabs | undefined {
+function slabsOf({ of, suspect }: Pick<Candidate, 'of' | 'suspect'>): Slabs | undefined {
   const { graph } = of
   const { nodeType } = graph.snapshot
   const seen = new Map<number, number>()
@@ -143,11 +150,11 @@ function isUntransferable(graph: HeapGraph, buffer: number): boolean {
 }
 
 /** The statement of the program that cuts what goes into the container. */
-function findCut(lead: Lead, view: number, readSource: ReadSource): Culprit | undefined {
-  const container = nameOfStep(lead.path.findLast((step) => nameOfStep(step) !== undefined))
-  const field = nameOfField(lead.of.graph, view)
+function findCut(candidate: Candidate, view: number, readSource: ReadSource): Culprit | undefined {
+  const container = nameOfStep(candidate.path.findLast((step) => nameOfStep(step) !== undefined))
+  const field = nameOfField(candidate.of.graph, view)
   const sources = sourcesOf(readSource)
-  for (const url of modulesNear(lead)) {
+  for (const url of modulesNear(candidate)) {
     const tree = sources.tree(url)
     const cut = tree?.calls.find((call) => cuts(call) && isKept(tree, call, { container, field }))
     if (tree && cut) return placed(sources, tree, cut)

@@ -8,7 +8,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { bindingOf, nodesIn, parentOf, type Scope } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, Lead } from './detector.ts'
+import type { Candidate, Detector } from './detector.ts'
 import { functionNear } from './flows.ts'
 import { behind, placeOf, shortPlace } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
@@ -26,7 +26,7 @@ const QUEUES = /(queue|jobs?|tasks?|backlog|pending|waiting|todo)s?$/i
 
 export const closureRetention: Detector = {
   pattern: 'closure-retention',
-  diagnose: (lead, { readSource }) => chain(lead, readSource) ?? scopes(lead, readSource),
+  diagnose: (candidate, { readSource }) => chain(candidate, readSource) ?? scopes(candidate, readSource),
 }
 
 interface Kept {
@@ -35,12 +35,12 @@ interface Kept {
 }
 
 /** Each function's scope has what leads to the one before: none of them is ever the last. */
-function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
-  const { suspect, of } = lead
+function chain(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = candidate
   const { graph } = of
-  const way = ownersOnWay(lead)
+  const way = ownersOnWay(candidate)
   const links = way.filter((node, i) => {
-    const scope = isFunction(graph, node) && isNew(lead, node) ? internal(graph, node, 'context') : undefined
+    const scope = isFunction(graph, node) && isNew(candidate, node) ? internal(graph, node, 'context') : undefined
     return scope !== undefined && scope === way[i + 1]
   })
   const places = links.map((node) => placeOf(graph, behind(graph, node)))
@@ -79,18 +79,18 @@ function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnos
 const keyOf = (place: Culprit | undefined): string | undefined => place && `${place.url}:${place.line}:${place.column}`
 
 /** Functions that are kept, and with each the scope that it was made in. */
-function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
-  const { suspect, of } = lead
+function scopes(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = candidate
   const { graph } = of
-  if (!onlyGains(lead)) return undefined
-  if (ownersOnWay(lead).at(-2) !== suspect.container) return undefined
-  const name = nameUpTo(lead, suspect.container) ?? lead.name
+  if (!onlyGains(candidate)) return undefined
+  if (ownersOnWay(candidate).at(-2) !== suspect.container) return undefined
+  const name = nameUpTo(candidate, suspect.container) ?? candidate.name
   if (QUEUES.test(name)) return undefined
-  const looked = piledUp(lead, 50)
+  const looked = piledUp(candidate, 50)
   const made = looked.map((node) => ({ node, closure: closureOf(graph, node) }))
   const kept = made.flatMap(({ node, closure }) => {
     const scope = closure === undefined ? undefined : internal(graph, closure, 'context')
-    if (closure === undefined || scope === undefined || !isNew(lead, scope)) return []
+    if (closure === undefined || scope === undefined || !isNew(candidate, scope)) return []
     const bytes = graph.retainedSize(scope)
     return bytes >= MOSTLY * graph.retainedSize(node) ? [{ closure, scope, bytes }] : []
   })
@@ -108,7 +108,7 @@ function scopes(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
   // What a function works with it may keep, as a library's must: then it is the number of functions that is wrong.
   if (needs !== false || culprit.package !== null) return undefined
   return {
-    likelihood: despiteBound(lead.likelihood, lead.suspect.bytes / Math.max(1, lead.suspect.count)),
+    likelihood: despiteBound(candidate.likelihood, candidate.suspect.bytes / Math.max(1, candidate.suspect.count)),
     title: `${formatCount(suspect.count)} functions (${called} at ${shortPlace(culprit)}) in ${name} keep '${heaviest.name}' of the scope they were made in, ${formatBytes(average)} each, ${suspect.perSecond.toFixed(1)} more each second`,
     culprit,
     evidence: {

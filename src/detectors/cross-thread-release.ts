@@ -12,7 +12,7 @@ import { isNamed } from '../source/expressions.ts'
 import { nameOf } from '../source/reach.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Captures, Detector, IsolateHeap, Lead } from './detector.ts'
+import type { Candidate, Captures, Detector, IsolateHeap } from './detector.ts'
 import { type Called, callsIn, lineIn, modulesNear, placeOfCall, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
 import { plainName, thingsOf } from './surroundings.ts'
@@ -30,11 +30,11 @@ const LEAST_BYTES = 512
 
 export const crossThreadRelease: Detector = {
   pattern: 'cross-thread-release',
-  diagnose(lead, captures) {
-    const { of, suspect, path, name } = lead
+  diagnose(candidate, captures) {
+    const { of, suspect, path, name } = candidate
     const { graph } = of
     if (captures.isolates.length < 2 || !/^(Array|Set)$/.test(nodeName(graph, suspect.container))) return undefined
-    const buffers = thingsOf(lead, 200)
+    const buffers = thingsOf(candidate, 200)
     const sizes = buffers.map((buffer) => bytesOf(graph, buffer))
     const bytesEach = sizes[0]
     if (bytesEach === undefined || bytesEach < LEAST_BYTES) return undefined
@@ -42,9 +42,9 @@ export const crossThreadRelease: Detector = {
     const last = nameOfStep(path.findLast((step) => nameOfStep(step) !== undefined))
     if (last === undefined) return undefined
     const sources = sourcesOf(captures.readSource)
-    const release = findRelease(lead, last, sources)
+    const release = findRelease(candidate, last, sources)
     if (!FREE.test(plainName(last)) && !release?.isRelease) return undefined
-    const owner = findOwner(lead, last, captures)
+    const owner = findOwner(candidate, last, captures)
     if (!owner) return undefined
     const { allocation } = owner
     return {
@@ -90,8 +90,12 @@ function bytesOf(graph: HeapGraph, node: number): number | undefined {
 }
 
 /** Where the free list is put to, and whether that is done by what releases, by its name or by those of what it calls. */
-function findRelease(lead: Lead, name: string, sources: Sources): { place: Culprit; isRelease: boolean } | undefined {
-  for (const url of modulesNear(lead)) {
+function findRelease(
+  candidate: Candidate,
+  name: string,
+  sources: Sources,
+): { place: Culprit; isRelease: boolean } | undefined {
+  for (const url of modulesNear(candidate)) {
     const calls = callsIn(sources, url)
     const put = calls.find((each) => /^(push|unshift|add)$/.test(each.name) && each.node && isMethodOf(each.node, name))
     if (!put) continue
@@ -115,15 +119,15 @@ function isTransfer({ name, names, node }: Called): boolean {
 
 /** The thread that hands its buffers over: it transfers, it allocates, and its own free list gains nothing. */
 function findOwner(
-  lead: Lead,
+  candidate: Candidate,
   name: string,
   { isolates, readSource }: Captures,
 ): { isolate: string; free: number | undefined; allocation: Culprit | undefined } | undefined {
   const sources = sourcesOf(readSource)
   for (const other of isolates) {
-    if (other === lead.of || gains(other)) continue
+    if (other === candidate.of || gains(other)) continue
     const free = lengthOf(other, name)
-    if (free !== undefined && free > 0.2 * lead.suspect.count) continue
+    if (free !== undefined && free > 0.2 * candidate.suspect.count) continue
     const scripts = scriptsOf(other.graph)
     const transfer = whereCalls(sources, scripts, isTransfer)
     const allocation = whereCalls(sources, scripts, isAllocation)

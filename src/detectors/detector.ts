@@ -5,6 +5,7 @@ import type { HeapSeries } from '../analysis/compare.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
+import type { Ground } from '../findings/confidence.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { PathStep } from '../graph/retaining-path.ts'
 import type { Sources } from '../source/app-modules.ts'
@@ -63,7 +64,7 @@ export interface Captures {
 }
 
 /** A suspect that may be a leak by its trend, with how it is held. */
-export interface Lead {
+export interface Candidate {
   readonly suspect: Suspect
   readonly of: IsolateHeap
   /** Ordinals, from where the program keeps it to one of the objects. */
@@ -77,9 +78,7 @@ export interface Lead {
 }
 
 export interface Likelihood {
-  /** From 0 to 1. */
-  readonly confidence: number
-  readonly reason: string
+  readonly grounds: readonly Ground[]
   /** A number beside it says how much it may hold, or how long. */
   readonly bounded?: true
   /** How many it may hold, where that is known. */
@@ -88,22 +87,22 @@ export interface Likelihood {
   readonly takenOut?: true
 }
 
-/** What a detector makes of a lead. */
+/** What a detector makes of a candidate. */
 export interface Diagnosis {
   readonly title: string
-  /** Instead of the lead's own likelihood, where the pattern makes it more or less sure. */
+  /** Instead of the candidate's own likelihood, where the pattern makes it more or less sure. */
   readonly likelihood?: Likelihood
   /** Where the detector knows better than a look along the path. */
   readonly culprit?: Culprit | undefined
-  /** The way to tell instead of the lead's own: ordinals, to one of the objects. */
+  /** The way to tell instead of the candidate's own: ordinals, to one of the objects. */
   readonly way?: readonly number[] | undefined
   /** Numbers and names that the judgement rests on; specific to the pattern. */
   readonly evidence: Readonly<Record<string, unknown>>
   /** One or two sentences on what to change, in the words of this program. */
   readonly advice: string
-  /** Other leads that are of the same cause although they do not hold the same objects. */
-  readonly covers?: (other: Lead) => boolean
-  /** Leads that a detector says this of alike have one cause, and make one finding; left out, its fingerprint tells. */
+  /** Other candidates that are of the same cause although they do not hold the same objects. */
+  readonly covers?: (other: Candidate) => boolean
+  /** Candidates that a detector says this of alike have one cause, and make one finding; left out, its fingerprint tells. */
   readonly cause?: string
   /** Where it is in another isolate that the fault is. */
   readonly isolate?: string
@@ -111,8 +110,8 @@ export interface Diagnosis {
 
 export interface Detector {
   readonly pattern: string
-  /** Judges one lead; undefined where it is not of this pattern. Pure. */
-  readonly diagnose: (lead: Lead, captures: Captures) => Diagnosis | undefined
+  /** Judges one candidate; undefined where it is not of this pattern. Pure. */
+  readonly diagnose: (candidate: Candidate, captures: Captures) => Diagnosis | undefined
 }
 
 /** What one isolate was seen doing with its CPU time, in some seconds. */

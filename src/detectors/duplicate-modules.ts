@@ -11,7 +11,7 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart, namedBy, textIn } from '../source/calls.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, Lead } from './detector.ts'
+import type { Candidate, Detector } from './detector.ts'
 import { type Called, callsIn, modulesOf, placed, placeOfCall, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { ownersOnWay, piledUp } from './piled-up.ts'
@@ -37,17 +37,17 @@ const LEAST_FILES = 20
 
 export const duplicateModules: Detector = {
   pattern: 'duplicate-modules',
-  diagnose(lead, { readSource }) {
-    const { suspect } = lead
-    const copies = importedCopies(lead) ?? requiredCopies(lead)
+  diagnose(candidate, { readSource }) {
+    const { suspect } = candidate
+    const copies = importedCopies(candidate) ?? requiredCopies(candidate)
     if (!copies || copies.share < MOSTLY) return undefined
     const { loader, module, examples } = copies
-    const perCopy = loader === 'import()' ? keysPerModule(lead) : 1
+    const perCopy = loader === 'import()' ? keysPerModule(candidate) : 1
     const count = Math.round(suspect.count / perCopy)
     const perSecond = suspect.perSecond / perCopy
     const isData = module?.startsWith('data:') ?? false
     const name = isData ? 'a data: URL' : fileOf(module ?? '')
-    const culprit = whereLoaded(lead, loader, isData || module === null ? undefined : name, readSource)
+    const culprit = whereLoaded(candidate, loader, isData || module === null ? undefined : name, readSource)
     const bytesEach = Math.round(suspect.bytes / count)
     const at = culprit ? ` (${shortPlace(culprit)})` : ''
     const kept = `Node keeps each for ever (${formatBytes(bytesEach)})`
@@ -80,25 +80,26 @@ export const duplicateModules: Detector = {
 
 const isCache = (graph: HeapGraph, node: number): boolean => ESM_CACHES.has(nodeName(graph, node))
 
-const isOfLoader = (lead: Lead): boolean => ownersOnWay(lead).some((node) => isCache(lead.of.graph, node))
+const isOfLoader = (candidate: Candidate): boolean =>
+  ownersOnWay(candidate).some((node) => isCache(candidate.of.graph, node))
 
 /** The paths of modules are kept beside them. */
-const isOfPaths = ({ of, suspect, way }: Lead): boolean =>
+const isOfPaths = ({ of, suspect, way }: Candidate): boolean =>
   findHolder({ graph: of.graph, suspect, way, classes: [] }, () => false)?.row.id === 'module-paths'
 
 const fileOf = (url: string): string => url.replace(/^.*[\\/]/, '')
 
 /** Copies in the ES module loader's map: URLs that differ in their query only. */
-function importedCopies(lead: Lead): Copies | undefined {
-  const { graph } = lead.of
-  const cache = ownersOnWay(lead).find((node) => isCache(graph, node))
+function importedCopies(candidate: Candidate): Copies | undefined {
+  const { graph } = candidate.of
+  const cache = ownersOnWay(candidate).find((node) => isCache(graph, node))
   if (cache === undefined || nodeName(graph, cache) === 'ResolveCache') return undefined
-  const urls = newKeys(lead, cache)
+  const urls = newKeys(candidate, cache)
   return copiesAmong('import()', urls)
 }
 
 /** New keys of a Map, or of an object that is used as one. */
-function newKeys({ suspect, of: { graph } }: Lead, map: number): string[] {
+function newKeys({ suspect, of: { graph } }: Candidate, map: number): string[] {
   const reached = new Set(suspect.reached)
   const { nodeType } = graph.snapshot
   const keys = new Set<string>()
@@ -112,17 +113,17 @@ function newKeys({ suspect, of: { graph } }: Lead, map: number): string[] {
 }
 
 /** A URL is a key for each new module, and is counted with it. */
-function keysPerModule(lead: Lead): number {
-  const { graph } = lead.of
-  const cache = ownersOnWay(lead).find((node) => isCache(graph, node))!
-  const keys = newKeys(lead, cache).length
-  return Math.max(1, lead.suspect.count / Math.max(1, keys))
+function keysPerModule(candidate: Candidate): number {
+  const { graph } = candidate.of
+  const cache = ownersOnWay(candidate).find((node) => isCache(graph, node))!
+  const keys = newKeys(candidate, cache).length
+  return Math.max(1, candidate.suspect.count / Math.max(1, keys))
 }
 
 /** CommonJS modules of one file, which their parent, or a cache of the program's, keeps. */
-function requiredCopies(lead: Lead): Copies | undefined {
-  const { graph } = lead.of
-  const modules = piledUp(lead).filter((node) => isObject(graph, node) && nodeName(graph, node) === 'Module')
+function requiredCopies(candidate: Candidate): Copies | undefined {
+  const { graph } = candidate.of
+  const modules = piledUp(candidate).filter((node) => isObject(graph, node) && nodeName(graph, node) === 'Module')
   const files = modules.map((node) => property(graph, node, 'filename', 'id')).filter((file) => file !== undefined)
   if (files.length < LEAST_COPIES) return undefined
   return copiesAmong(
@@ -154,13 +155,13 @@ function copiesAmong(loader: Copies['loader'], names: readonly string[]): Copies
 
 /** The statement that loads it: the second `require` of a file, behind where it is taken out of the cache. */
 function whereLoaded(
-  lead: Lead,
+  candidate: Candidate,
   loader: Copies['loader'],
   name: string | undefined,
   readSource: ReadSource,
 ): Culprit | undefined {
   const sources = sourcesOf(readSource)
-  const urls = modulesOf(lead)
+  const urls = modulesOf(candidate)
   const loads = (call: Called): boolean => call.name === (loader === 'import()' ? 'import' : 'require')
   // What is loaded under one name is there once; what is loaded under ever new names is not written down.
   const varies = (call: Called): boolean => loads(call) && !/^[^?#]*$/.test(textIn(specifierOf(call)) ?? '?')

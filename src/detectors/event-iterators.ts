@@ -8,7 +8,7 @@ import { isProperty, nameOfStep, pathAlong } from '../graph/retaining-path.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Diagnosis, Lead } from './detector.ts'
+import type { Candidate, Diagnosis } from './detector.ts'
 import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
@@ -17,20 +17,20 @@ import { membersOf } from './surroundings.ts'
 /** What Node keeps them in: lib/events.js, on(). */
 const WAITING = 'unconsumedEvents'
 
-export function inEventIterator(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { of, path, suspect } = lead
+export function inEventIterator(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+  const { of, path, suspect } = candidate
   const { graph } = of
   const i = path.findLastIndex((each) => nameOfStep(each) === WAITING)
   const scope = path[i - 1]?.ordinal
   if (scope === undefined || !isOfEvents(graph, path, i)) return undefined
   const events = path.findLastIndex((each, step) => step < i && nameOfStep(each) === '_events')
   const emitter = events < 1 ? property(graph, scope, 'emitter') : path[events - 1]!.ordinal
-  const name = emitter === undefined ? undefined : nameOf(lead, emitter)
+  const name = emitter === undefined ? undefined : nameOf(candidate, emitter)
   const event = emitter === undefined ? undefined : eventOf(graph, emitter, scope)
-  const calls = emitter === undefined ? [] : callsOn(lead, emitter, readSource)
-  const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name, calls }
+  const calls = emitter === undefined ? [] : callsOn(candidate, emitter, readSource)
+  const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(candidate), name, calls }
   const next = path.findLastIndex(({ reference }, step) => step < i && isProperty(reference, 'next'))
-  const own = next < 1 ? undefined : nameUpTo(lead, path[next - 1]!.ordinal)
+  const own = next < 1 ? undefined : nameUpTo(candidate, path[next - 1]!.ordinal)
   const loop =
     (own === undefined ? undefined : findAwaitingLoop({ ...flow, name: own })) ??
     (name === undefined ? undefined : findAwaitingLoop(flow))
@@ -63,14 +63,14 @@ export function inEventIterator(lead: Lead, readSource: ReadSource): Diagnosis |
 }
 
 /** What the program calls an object, on the way to the leak or on one of its own. */
-function nameOf(lead: Lead, ordinal: number): string | undefined {
-  if (lead.path.some((step) => step.ordinal === ordinal)) return nameUpTo(lead, ordinal)
-  const { graph } = lead.of
+function nameOf(candidate: Candidate, ordinal: number): string | undefined {
+  if (candidate.path.some((step) => step.ordinal === ordinal)) return nameUpTo(candidate, ordinal)
+  const { graph } = candidate.of
   return nameUpTo({ path: pathAlong(graph, pathTo(graph.paths, ordinal)) }, ordinal)
 }
 
 /** Whether the scope on the way is one of Node's own module. */
-function isOfEvents(graph: HeapGraph, path: Lead['path'], at: number): boolean {
+function isOfEvents(graph: HeapGraph, path: Candidate['path'], at: number): boolean {
   const made = path.slice(0, at).findLast(({ ordinal }) => graph.snapshot.nodeType[ordinal] === NodeType.closure)
   return made === undefined || (graph.sourceLocation(made.ordinal)?.url ?? 'node:').startsWith('node:')
 }

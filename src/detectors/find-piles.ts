@@ -7,7 +7,9 @@ import { rememberOpen } from '../analysis/following.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import { Places } from '../analysis/places.ts'
 import type { Suspect } from '../analysis/suspect.ts'
+import { confidenceBy, judgedBy } from '../findings/confidence.ts'
 import type { ReportFinding } from '../findings/report.ts'
+import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
 import { isObject } from '../graph/look.ts'
@@ -17,9 +19,10 @@ import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
 import { rememberingSources } from '../support/sources.ts'
+import { candidateOf } from './candidates.ts'
 import type { Captures, IsolateHeap } from './detector.ts'
-import { leadOf, tell } from './find-leaks.ts'
 import { DETECTORS } from './index.ts'
+import { makeFinding } from './make-finding.ts'
 
 /** Smaller piles are in every program. */
 const LEAST = { count: 300, share: 0.01, bytes: 200_000 }
@@ -54,22 +57,25 @@ export function findPiles(isolate: string, opened: OpenedSnapshot, sources: Scri
   return piles(opened).flatMap(({ suspect, count, bytes }): ReportFinding[] => {
     const of = heapWith(suspect)
     const captures: Captures = { isolates: [of], readSource }
-    const lead = leadOf(of, suspect, readSource)
-    if (lead.likelihood.confidence < CONFIDENCE) return []
+    const candidate = candidateOf(of, suspect, readSource)
+    if (confidenceBy(candidate.likelihood.grounds) < CONFIDENCE) return []
     for (const detector of DETECTORS) {
-      const diagnosis = GENERIC.has(detector.pattern) ? undefined : detector.diagnose(lead, captures)
+      const diagnosis = GENERIC.has(detector.pattern) ? undefined : detector.diagnose(candidate, captures)
       if (!diagnosis) continue
-      const finding = tell(detector.pattern, lead, diagnosis, captures, sources)
+      const finding = makeFinding(detector.pattern, candidate, diagnosis, captures, sources)
       const cause = `${detector.pattern} ${diagnosis.cause ?? finding.fingerprint}`
       if (told.has(cause)) return []
       told.add(cause)
       return [
         {
           ...finding,
-          title: `${formatCount(count)} ${suspect.className} in ${lead.name}, ${formatBytes(bytes)} with all that they hold`,
-          severity: 'note',
-          confidence: CONFIDENCE,
-          reason: 'there is one snapshot, which shows that there are many, and not whether they become more',
+          title: `${formatCount(count)} ${suspect.className} in ${candidate.name}, ${formatBytes(bytes)} with all that they hold`,
+          ...judgedBy([
+            ground(
+              'onePicture',
+              'there is one snapshot, which shows that there are many, and not whether they become more',
+            ),
+          ]),
           evidence: { count, retainedBytes: bytes },
           growth: { ...finding.growth, count, retainedBytes: bytes, perSecond: 0, bytesPerSecond: 0 },
         },

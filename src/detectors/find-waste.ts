@@ -1,6 +1,7 @@
 // From what isolates were seen doing with their CPU time to findings that are no leaks: nothing grows by them.
 
 import type { Culprit } from '../analysis/culprit.ts'
+import { judgedBy } from '../findings/confidence.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import { Sources } from '../source/app-modules.ts'
@@ -55,9 +56,8 @@ function tell(
     fingerprint: fingerprint([pattern, ...nameOf(culprit, isolate)]),
     wastes: 'cpu',
     // It kills nobody.
+    ...judgedBy([{ effect: 'start', weight: confidence, sentence: say(reason) }]),
     severity: confidence >= 0.5 ? 'warning' : 'note',
-    confidence,
-    reason: say(reason),
     title: say(title),
     isolate,
     growth: NO_GROWTH,

@@ -22,7 +22,7 @@ import {
   plain,
   type SyntaxTree,
 } from '../source/syntax-tree.ts'
-import type { Lead } from './detector.ts'
+import type { Candidate } from './detector.ts'
 
 /** Modules that are read at most. */
 const MOST_MODULES = 300
@@ -33,12 +33,13 @@ const ownOf = (urls: Iterable<string>): string[] =>
 
 export const scriptsOf = (graph: HeapGraph): string[] => ownOf(graph.moduleScopes.values())
 
-/** The program's modules on the path of a lead, the nearest to what leaks ahead. */
-export const modulesNear = ({ of: { graph }, way }: Lead): string[] =>
+/** The program's modules on the path of a candidate, the nearest to what leaks ahead. */
+export const modulesNear = ({ of: { graph }, way }: Candidate): string[] =>
   ownOf(way.toReversed().flatMap((node) => graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url ?? []))
 
 /** Those, then all others. */
-export const modulesOf = (lead: Lead): string[] => ownOf([...modulesNear(lead), ...scriptsOf(lead.of.graph)])
+export const modulesOf = (candidate: Candidate): string[] =>
+  ownOf([...modulesNear(candidate), ...scriptsOf(candidate.of.graph)])
 
 /** A call with what it calls. */
 export interface Called extends Named {
@@ -142,9 +143,9 @@ export function functionNear(
 
 const PUTS = /^(push|unshift|set|add|append|enqueue)$/
 
-/** The program's statement that puts something into the collection of a lead, or into what is called so. */
-export function findPut(lead: Lead, readSource: ReadSource, name: string): Found | undefined {
-  const { of, way, suspect } = lead
+/** The program's statement that puts something into the collection of a candidate, or into what is called so. */
+export function findPut(candidate: Candidate, readSource: ReadSource, name: string): Found | undefined {
+  const { of, way, suspect } = candidate
   const path = storagePathOf(of.graph, way, suspect.container)
   const { operations = [] } = path ? findStorage(treesFor(of.graph, readSource, way), path) : {}
   const rank = ({ node, depth }: Operation) => Math.abs(depth - path!.depth) + 2 * Number(!runsAgain(node))
@@ -152,12 +153,12 @@ export function findPut(lead: Lead, readSource: ReadSource, name: string): Found
     .filter(({ kind, tree }) => kind === 'insert' && isOwn(tree.url))
     .sort((a, b) => rank(a) - rank(b))
   if (put) return put
-  const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
+  const flow = { sources: sourcesOf(readSource), urls: modulesOf(candidate), name }
   return find(flow, (node) => isCallOn(node, flow, PUTS)) ?? find(flow, (node) => isEntryOf(node, flow))
 }
 
-export function wherePut(lead: Lead, readSource: ReadSource, name: string): Culprit | undefined {
-  const put = findPut(lead, readSource, name)
+export function wherePut(candidate: Candidate, readSource: ReadSource, name: string): Culprit | undefined {
+  const put = findPut(candidate, readSource, name)
   return put && placed(sourcesOf(readSource), put.tree, put.node)
 }
 
@@ -175,9 +176,9 @@ export interface Flow {
 }
 
 /** Calls of the methods of an object on the way to a leak. */
-export function callsOn(lead: Lead, ordinal: number, readSource: ReadSource): readonly MethodCall[] {
-  const { graph } = lead.of
-  const way = lead.way.includes(ordinal) ? lead.way : pathTo(graph.paths, ordinal)
+export function callsOn(candidate: Candidate, ordinal: number, readSource: ReadSource): readonly MethodCall[] {
+  const { graph } = candidate.of
+  const way = candidate.way.includes(ordinal) ? candidate.way : pathTo(graph.paths, ordinal)
   const path = storagePathOf(graph, way, ordinal)
   return path === undefined ? [] : findStorage(treesFor(graph, readSource, way), path).calls
 }

@@ -6,7 +6,7 @@ import { internal, isFunction, nodeName, property } from '../graph/look.ts'
 import { registersOf } from '../graph/suspended.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, retains } from '../snapshot/snapshot.ts'
-import type { Lead } from './detector.ts'
+import type { Candidate } from './detector.ts'
 import { isNew } from './piled-up.ts'
 import { placeMark } from './shown.ts'
 
@@ -40,11 +40,11 @@ const MOST_LOOKED_AT = 3000
  * with `waiting`; classes come last.
  */
 export function functionsFrom(
-  lead: Lead,
+  candidate: Candidate,
   from: readonly number[],
   { most = 12, waiting = false }: { most?: number; waiting?: boolean } = {},
 ): Culprit[] {
-  const { graph } = lead.of
+  const { graph } = candidate.of
   const { firstEdge, edges, edgeNameOrIndex, nodeType, strings } = graph.snapshot
   const names = graph.snapshot.nodeName
   const neighbours = new Set(NEIGHBOURS.map((name) => strings.indexOf(name)))
@@ -65,7 +65,7 @@ export function functionsFrom(
       if (neighbours.has(edgeNameOrIndex[edge]!) && names[target] === names[node]) continue
       if (nodeType[target] === NodeType.code || nodeType[target] === NodeType.objectShape) continue
       // What a bound function calls is old, and says more than anything new.
-      if (!isNew(lead, target) && strings.get(edgeNameOrIndex[edge]!) !== 'bound_function') continue
+      if (!isNew(candidate, target) && strings.get(edgeNameOrIndex[edge]!) !== 'bound_function') continue
       seen.add(target)
       queue.push(target)
     }

@@ -2,6 +2,7 @@
 
 import { entriesOf } from '../analysis/collection-entries.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import { ground } from '../findings/weights.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { nameOfStep } from '../graph/retaining-path.ts'
 import { findUnknownHolder } from '../node-internals/find-holder.ts'
@@ -10,8 +11,9 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { keepingOf } from './bounds.ts'
-import type { Detector, Diagnosis, Lead } from './detector.ts'
+import type { Candidate, Detector, Diagnosis } from './detector.ts'
 import { findLinking, modulesOf } from './flows.ts'
+import { but } from './likelihood.ts'
 import { nameUpTo } from './piled-up.ts'
 import { hasGained, plural } from './surroundings.ts'
 
@@ -19,16 +21,16 @@ import { hasGained, plural } from './surroundings.ts'
  * A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. Where only
  * places are known, objects that are held another way now look like new ones.
  */
-const isFew = (lead: Lead): boolean => {
-  const { count, counted, bytesPerSecond } = lead.suspect
-  return count < (counted === 'place' ? 100 : 20) && bytesPerSecond < 8000 && entriesIn(lead) < MANY
+const isFew = (candidate: Candidate): boolean => {
+  const { count, counted, bytesPerSecond } = candidate.suspect
+  return count < (counted === 'place' ? 100 : 20) && bytesPerSecond < 8000 && entriesIn(candidate) < MANY
 }
 
 /** So many entries are not few, in however few collections they came. */
 const MANY = 100
 
 /** Of collections that came, how many entries they have. */
-function entriesIn({ of: { graph, heap }, suspect: { className, reached } }: Lead): number {
+function entriesIn({ of: { graph, heap }, suspect: { className, reached } }: Candidate): number {
   if (!/^(Array|Map|Set)$/.test(className)) return 0
   const { of, names } = heap.opened.classes
   let entries = 0
@@ -41,19 +43,19 @@ function entriesIn({ of: { graph, heap }, suspect: { className, reached } }: Lea
 
 export const growingCollection: Detector = {
   pattern: 'growing-collection',
-  diagnose(lead, { readSource }) {
-    const { suspect, name, likelihood } = lead
+  diagnose(candidate, { readSource }) {
+    const { suspect, name, likelihood } = candidate
     const { survivors, counts, bytes, count, perSecond } = suspect
-    if (suspect.kind === 'grown') return isNodesOwn(lead) ? undefined : ofNumbers(lead)
-    if (isFew(lead)) return undefined
-    const link = linkIn(lead)
-    const container = link === undefined ? containerOf(lead) : 'list'
+    if (suspect.kind === 'grown') return isNodesOwn(candidate) ? undefined : ofNumbers(candidate)
+    if (isFew(candidate)) return undefined
+    const link = linkIn(candidate)
+    const container = link === undefined ? containerOf(candidate) : 'list'
     const what = thingsIn(suspect.className, count)
     const bytesEach = Math.round(bytes / Math.max(1, count))
     const loses = likelihood.takenOut || suspect.trend === 'turning'
     return {
       title: `${name} gained ${formatCount(count)} ${what}, ${perSecond.toFixed(1)} more each second${loses ? ' than go' : ', and loses none'}`,
-      culprit: link === undefined ? undefined : whereLinked(lead, link, readSource),
+      culprit: link === undefined ? undefined : whereLinked(candidate, link, readSource),
       evidence: {
         container,
         things: suspect.className,
@@ -69,37 +71,37 @@ export const growingCollection: Detector = {
   },
 }
 
-const isNodesOwn = ({ of: { graph }, suspect, way }: Lead): boolean =>
+const isNodesOwn = ({ of: { graph }, suspect, way }: Candidate): boolean =>
   findUnknownHolder({ graph, suspect, way }) !== undefined
 
 /** Of a list or chain, what its links call the next one. */
-function linkIn({ path }: Lead): string | undefined {
+function linkIn({ path }: Candidate): string | undefined {
   const last = path.at(-1)
   return last !== undefined && last.times > 1 ? nameOfStep(last) : undefined
 }
 
 /** Where Node keeps the end of a chain for the program, as AsyncLocalStorage does: what makes a link of it. */
-function whereLinked(lead: Lead, link: string, readSource: ReadSource): Culprit | undefined {
-  const { path, of } = lead
+function whereLinked(candidate: Candidate, link: string, readSource: ReadSource): Culprit | undefined {
+  const { path, of } = candidate
   const { graph } = of
   const isPrograms = path.some(({ ordinal }) => {
     const url = graph.moduleScopes.get(ordinal) ?? graph.sourceLocation(ordinal)?.url
     return url !== undefined && isOwn(url)
   })
-  return isPrograms ? undefined : findLinking({ sources: sourcesOf(readSource), urls: modulesOf(lead) }, link)
+  return isPrograms ? undefined : findLinking({ sources: sourcesOf(readSource), urls: modulesOf(candidate) }, link)
 }
 
 /** Bytes of V8's store for each small integer or double. */
 const SLOT: Readonly<Record<string, number>> = { Array: 8, Map: 24, Set: 16 }
 
 /** Small integers and doubles are part of the store, and no objects: only the store's size tells of them. */
-function ofNumbers(lead: Lead): Diagnosis | undefined {
-  const { suspect, of } = lead
+function ofNumbers(candidate: Candidate): Diagnosis | undefined {
+  const { suspect, of } = candidate
   const { bytes, bytesPerSecond, counts, sample } = suspect
-  const name = nameUpTo(lead, sample) ?? lead.name
+  const name = nameUpTo(candidate, sample) ?? candidate.name
   const container = nodeName(of.graph, sample)
   const slot = isObject(of.graph, sample) ? SLOT[container] : undefined
-  if (slot === undefined) return ofProperties(lead)
+  if (slot === undefined) return ofProperties(candidate)
   const isCounted = suspect.counted === 'entries'
   const count = isCounted ? suspect.count : Math.round(bytes / slot)
   // What it has beside numbers may be what came: things that were there before, which have an end.
@@ -107,7 +109,7 @@ function ofNumbers(lead: Lead): Diagnosis | undefined {
   const held = entriesOf(of.graph, sample, (each) => nodeType[each] === NodeType.number)
   const isOfOthers = !isCounted && held !== undefined && held.count - held.added > count / 2
   return {
-    ...(isOfOthers ? lessSureOfNumbers(lead) : lessSureOfLeaps(lead)),
+    ...(isOfOthers ? lessSureOfNumbers(candidate) : lessSureOfLeaps(candidate)),
     title: `${name} holds ${formatBytes(bytes)} more of plain numbers, ${isCounted ? '' : 'some '}${formatCount(count)}, ${formatBytes(bytesPerSecond)} more each second`,
     evidence: {
       container,
@@ -125,12 +127,12 @@ function ofNumbers(lead: Lead): Diagnosis | undefined {
  * What to say of a collection of plain numbers that grows while it is looked at; its numbers are still to come. Undefined
  * unless the program puts things in, and nothing is seen that takes any out.
  */
-export function quietly(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { isFilled, bound, lifetime, removal } = keepingOf({ ...lead, readSource })
-  if (!isFilled || bound || lifetime || removal || isNodesOwn(lead)) return undefined
-  const { graph } = lead.of
-  const container = nodeName(graph, lead.suspect.sample)
-  const name = nameUpTo(lead, lead.suspect.sample) ?? lead.name
+export function quietly(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+  const { isFilled, bound, lifetime, removal } = keepingOf({ ...candidate, readSource })
+  if (!isFilled || bound || lifetime || removal || isNodesOwn(candidate)) return undefined
+  const { graph } = candidate.of
+  const container = nodeName(graph, candidate.suspect.sample)
+  const name = nameUpTo(candidate, candidate.suspect.sample) ?? candidate.name
   return {
     title: name,
     evidence: { container, things: 'numbers', bytesEach: SLOT[container], isSeenAliveOnly: true },
@@ -140,19 +142,20 @@ export function quietly(lead: Lead, readSource: ReadSource): Diagnosis | undefin
 
 const OF_NUMBERS = 'Numbers that are only added up need a sum, a count or a histogram.'
 
-const lessSureOfNumbers = ({ likelihood: { confidence, reason } }: Lead): Pick<Diagnosis, 'likelihood'> => ({
-  likelihood: {
-    confidence: 0.5 * confidence,
-    reason: `${reason}; but it refers to many things that were there before, and what came may be more of these`,
-  },
+const lessSureOfNumbers = ({ likelihood }: Candidate): Pick<Diagnosis, 'likelihood'> => ({
+  likelihood: but(
+    likelihood,
+    ground('refersToOld', 'but it refers to many things that were there before, and what came may be more of these'),
+  ),
 })
 
-function lessSureOfLeaps({ suspect, likelihood }: Lead): Pick<Diagnosis, 'likelihood'> {
+function lessSureOfLeaps({ suspect, likelihood }: Candidate): Pick<Diagnosis, 'likelihood'> {
   if (suspect.trend !== 'unknown' || likelihood.bounded) return {}
   return {
     likelihood: {
-      confidence: 0.8 * likelihood.confidence,
-      reason: 'its store became larger, but not in every interval, as the store of one that fills up does',
+      grounds: [
+        ground('leaps', 'its store became larger, but not in every interval, as the store of one that fills up does'),
+      ],
     },
   }
 }
@@ -161,17 +164,18 @@ function lessSureOfLeaps({ suspect, likelihood }: Lead): Pick<Diagnosis, 'likeli
 const PROPERTY = 24
 
 /** An object that is used as a dictionary of numbers, or gets a property more for each piece of work. */
-function ofProperties(lead: Lead): Diagnosis | undefined {
-  const { suspect, name, of } = lead
+function ofProperties(candidate: Candidate): Diagnosis | undefined {
+  const { suspect, name, of } = candidate
   const { bytes, bytesPerSecond, className, count, counts, sample } = suspect
   const { graph } = of
   // What Node's own objects get is not the program's, and the table of a WeakMap is emptied now and then.
   const isNodes = graph.sourceLocation(sample)?.url.startsWith('node:')
-  if (!isObject(graph, sample) || isNodes || /^Weak/.test(nodeName(graph, sample)) || hasGained(lead)) return undefined
+  if (!isObject(graph, sample) || isNodes || /^Weak/.test(nodeName(graph, sample)) || hasGained(candidate))
+    return undefined
   const isOne = count === 1
-  const what = isOne ? (nameUpTo(lead, sample) ?? name) : `${className} objects`
+  const what = isOne ? (nameUpTo(candidate, sample) ?? name) : `${className} objects`
   return {
-    ...lessSureOfLeaps(lead),
+    ...lessSureOfLeaps(candidate),
     title: `${what} ${isOne ? 'takes' : 'take'} ${formatBytes(bytes)} more for ${isOne ? 'its' : 'their'} own properties, some ${formatCount(Math.round(bytes / PROPERTY))}, ${formatBytes(bytesPerSecond)} more each second`,
     evidence: {
       container: className,
@@ -198,7 +202,7 @@ const ADVICE: Readonly<Record<string, string>> & { list: string } = {
 }
 
 /** What kind of collection it is, as far as that has a name. */
-function containerOf({ of: { graph }, suspect: { container } }: Lead): string {
+function containerOf({ of: { graph }, suspect: { container } }: Candidate): string {
   const name = nodeName(graph, container)
   return isObject(graph, container) || Object.hasOwn(ADVICE, name) ? name : 'collection'
 }

@@ -1,6 +1,7 @@
 // `handle-leak`: sockets, watchers, child processes, compression streams and the like are opened, and not closed.
 
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
+import { byNumber, ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, numberAt, property } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
@@ -9,9 +10,10 @@ import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
+import type { Candidate, Captures, Detector, Diagnosis, Likelihood } from './detector.ts'
 import { type Called, scriptsOf, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
+import { but } from './likelihood.ts'
 import { whereCalled } from './public-calls.ts'
 import { countClasses, countsOver, isNew, ratesOf, thingsOf } from './surroundings.ts'
 import { handlesIn, isInTimers } from './unbounded-timers.ts'
@@ -126,23 +128,26 @@ const LEAST = { count: 6, step: 2 }
 
 export const handleLeak: Detector = {
   pattern: 'handle-leak',
-  diagnose: (lead, captures) => openHandles(lead, captures) ?? heldHandles(lead, captures) ?? watchers(lead, captures),
+  diagnose: (candidate, captures) =>
+    openHandles(candidate, captures) ?? heldHandles(candidate, captures) ?? watchers(candidate, captures),
 }
 
 /** What nobody holds but Node, for as long as it is open. */
-function openHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
-  const { suspect, of } = lead
+function openHandles(candidate: Candidate, captures: Captures): Diagnosis | undefined {
+  const { suspect, of } = candidate
   const { graph } = of
-  if (!isHeldByNode(lead) || internal(graph, suspect.sample, 'javascript_to_native') === undefined) return undefined
-  const kind = kindOf(lead, nodeName(graph, suspect.sample), thingsOf(lead, 1000).length)
-  if (isWaitingFor(lead)) return undefined
+  if (!isHeldByNode(candidate) || internal(graph, suspect.sample, 'javascript_to_native') === undefined)
+    return undefined
+  const kind = kindOf(candidate, nodeName(graph, suspect.sample), thingsOf(candidate, 1000).length)
+  if (isWaitingFor(candidate)) return undefined
   return (
-    kind && tell(lead, captures, kind, { count: suspect.count, node: suspect.sample, isHeld: false }, steadily(lead))
+    kind &&
+    tell(candidate, captures, kind, { count: suspect.count, node: suspect.sample, isHeld: false }, steadily(candidate))
   )
 }
 
 /** By its list of what is open, and by nothing of the program's. */
-const isHeldByNode = ({ of: { graph }, suspect: { container } }: Lead): boolean => isNodes(graph, container)
+const isHeldByNode = ({ of: { graph }, suspect: { container } }: Candidate): boolean => isNodes(graph, container)
 
 const isNodes = ({ snapshot }: HeapGraph, container: number): boolean =>
   container === ROOT || snapshot.nodeType[container] === NodeType.synthetic
@@ -157,8 +162,10 @@ function isOfProgram(graph: HeapGraph, node: number): boolean {
 const WITH = 0.25
 
 /** What has come: its handle's kind, or that of what the handles are for, as a child process has three pipes. */
-function kindOf(lead: Lead, own: string, handles: number): Kind | undefined {
-  const classes = countClasses(lead).filter(({ count, one }) => count >= WITH * handles && isNodesOwn(lead, one))
+function kindOf(candidate: Candidate, own: string, handles: number): Kind | undefined {
+  const classes = countClasses(candidate).filter(
+    ({ count, one }) => count >= WITH * handles && isNodesOwn(candidate, one),
+  )
   return (
     KINDS.find(({ names, of }) => of?.test(own) && classes.some(({ name }) => names.test(name))) ??
     KINDS.find(({ names }) => names.test(own))
@@ -166,18 +173,18 @@ function kindOf(lead: Lead, own: string, handles: number): Kind | undefined {
 }
 
 /** Whether it is of a class of Node's, as far as V8 says: programs and packages have servers and sessions, too. */
-function isNodesOwn({ of: { graph } }: Lead, node: number): boolean {
+function isNodesOwn({ of: { graph } }: Candidate, node: number): boolean {
   const url = graph.sourceLocation(node)?.url
   return url === undefined || url.startsWith('node:')
 }
 
 /** What the program keeps, each with a handle that is open. */
-function heldHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
-  const { suspect, of } = lead
+function heldHandles(candidate: Candidate, captures: Captures): Diagnosis | undefined {
+  const { suspect, of } = candidate
   const { graph } = of
-  if (isHeldByNode(lead)) return undefined
+  if (isHeldByNode(candidate)) return undefined
   let best: { kind: Kind; count: number; node: number } | undefined
-  for (const { name, count, one } of countClasses(lead)) {
+  for (const { name, count, one } of countClasses(candidate)) {
     const kind = KINDS.find(({ names }) => names.test(name))
     if (!kind || count < 0.6 * suspect.count || count > 1.6 * suspect.count) continue
     if (internal(graph, one, 'javascript_to_native') === undefined) continue
@@ -185,41 +192,41 @@ function heldHandles(lead: Lead, captures: Captures): Diagnosis | undefined {
   }
   // The connection of a request that waits for something else is not what is held.
   if (!best || isAccepted(graph, best.node)) return undefined
-  const kind = kindOf(lead, nodeName(graph, best.node), best.count) ?? best.kind
-  return tell(lead, captures, kind, { ...best, isHeld: true }, fewer(lead, best.count))
+  const kind = kindOf(candidate, nodeName(graph, best.node), best.count) ?? best.kind
+  return tell(candidate, captures, kind, { ...best, isHeld: true }, fewer(candidate, best.count))
 }
 
 /** Watchers that share one handle for each path: what a library makes of them grows all the same. */
-function watchers(lead: Lead, captures: Captures): Diagnosis | undefined {
-  const { suspect, of } = lead
+function watchers(candidate: Candidate, captures: Captures): Diagnosis | undefined {
+  const { suspect, of } = candidate
   const { graph } = of
-  for (const { name, count, one } of countClasses(lead)) {
+  for (const { name, count, one } of countClasses(candidate)) {
     if (!WATCHER.test(name) || !isObject(graph, one) || property(graph, one, '_events') === undefined) continue
     if (count < LEAST.count || count * 10 < suspect.count) continue
     const counts = countsOver(of, one)
     if (counts.slice(1).some((each, step) => each <= counts[step]!)) return undefined
     const kind = KINDS.find(({ one: said }) => said === 'file watcher')!
-    return tell(lead, captures, kind, { count, node: one, isHeld: false }, fewer(lead, count))
+    return tell(candidate, captures, kind, { count, node: one, isHeld: false }, fewer(candidate, count))
   }
   return undefined
 }
 
 function tell(
-  lead: Lead,
+  candidate: Candidate,
   captures: Captures,
   kind: Kind,
   { count, node, isHeld: isHeldByAny }: { count: number; node: number; isHeld: boolean },
   likelihood: Likelihood,
 ): Diagnosis {
-  const { suspect, of, name } = lead
+  const { suspect, of, name } = candidate
   const { graph, seconds } = of
   const perSecond = count / (seconds.at(-1)! - seconds[0]!)
   // From a place of Node's own nobody takes anything out.
-  const isHeld = isHeldByAny && !isInsideOfNode({ graph, suspect, way: lead.way })
-  const things = countOf(lead, kind) || count
-  const owner = ownersOf(lead, kind.one === 'child process' ? things : count)
+  const isHeld = isHeldByAny && !isInsideOfNode({ graph, suspect, way: candidate.way })
+  const things = countOf(candidate, kind) || count
+  const owner = ownersOf(candidate, kind.one === 'child process' ? things : count)
   const rate = (perSecond * things) / count
-  const pooled = pooledIn(lead, count)
+  const pooled = pooledIn(candidate, count)
   const said = pooled
     ? `, each for ${article(pooled.name)} more in ${article(pooled.pool)}`
     : owner
@@ -228,11 +235,11 @@ function tell(
         ? `, kept in ${name}`
         : ''
   const child = kind.one === 'child process'
-  const peers = tally((child ? childrenOf(lead) : thingsOf(lead)).map((thing) => peerOf(graph, thing)))
+  const peers = tally((child ? childrenOf(candidate) : thingsOf(candidate)).map((thing) => peerOf(graph, thing)))
   const to = peers[0] ? ` (${peers.length > 1 ? 'most: ' : ''}${peers[0]})` : ''
-  const opened = whereOpened(lead, kind, owner?.name, captures)
+  const opened = whereOpened(candidate, kind, owner?.name, captures)
   const at = opened && shortPlace(opened)
-  const native = nativeBytes(lead)
+  const native = nativeBytes(candidate)
   return {
     title: `${formatCount(things)} more ${things === 1 ? kind.one : kind.many} ${child ? 'started and not ended' : 'opened and not closed'}, ${rate.toFixed(1)} each second${said}${to}`,
     likelihood,
@@ -265,19 +272,19 @@ function tell(
 }
 
 /** How many of what the handles are for have come: of a session's two ends in one process, those that were opened. */
-function countOf(lead: Lead, { names, of }: Kind): number {
+function countOf(candidate: Candidate, { names, of }: Kind): number {
   if (!of) return 0
-  const rows = countClasses(lead).filter(
-    ({ name, one }) => names.test(name) && isObject(lead.of.graph, one) && isNodesOwn(lead, one),
+  const rows = countClasses(candidate).filter(
+    ({ name, one }) => names.test(name) && isObject(candidate.of.graph, one) && isNodesOwn(candidate, one),
   )
   return (rows.find(({ name }) => name.startsWith('Client')) ?? rows[0])?.count ?? 0
 }
 
-/** Of a lead, so many must be of one kind for it to be about that. */
+/** Of a candidate, so many must be of one kind for it to be about that. */
 const MOSTLY = 0.3
 
-/** Whether another lead is about the same handles: by itself, or by the timers that Node has set for them. */
-function isOfKind(other: Lead, { names, of }: Kind): boolean {
+/** Whether another candidate is about the same handles: by itself, or by the timers that Node has set for them. */
+function isOfKind(other: Candidate, { names, of }: Kind): boolean {
   if (isInTimers(other)) return handlesIn(other) >= MOSTLY * other.suspect.count
   if (!of) return false
   const { count } = other.suspect
@@ -287,8 +294,13 @@ function isOfKind(other: Lead, { names, of }: Kind): boolean {
 }
 
 /** The statement that opens them: by what each comes from, by Node's own functions, by words that libraries use. */
-function whereOpened(lead: Lead, kind: Kind, owner: string | undefined, captures: Captures): Culprit | undefined {
-  const { graph } = lead.of
+function whereOpened(
+  candidate: Candidate,
+  kind: Kind,
+  owner: string | undefined,
+  captures: Captures,
+): Culprit | undefined {
+  const { graph } = candidate.of
   const sources = sourcesOf(captures.readSource)
   const maker =
     owner &&
@@ -299,30 +311,27 @@ function whereOpened(lead: Lead, kind: Kind, owner: string | undefined, captures
       ({ name }) => /^create(Transport|Client|Pool|Connection|Agent|Session|Producer|Consumer)/.test(name),
     )
   if (maker) return maker
-  const called = whereCalled(lead, kind.calls, captures)
+  const called = whereCalled(candidate, kind.calls, captures)
   if (called?.package === null || !kind.opening) return called
   return whereCalls(sources, scriptsOf(graph), kind.opening) ?? called
 }
 
 /** Busy services have now more and now fewer of them: few that came, or that came all at once, tell nothing. */
-function steadily(lead: Lead): Likelihood {
-  const { suspect, of } = lead
+function steadily(candidate: Candidate): Likelihood {
+  const { suspect, of } = candidate
   const rates = ratesOf(suspect.counts, of.seconds)
   const average = (suspect.counts.at(-1)! - suspect.counts[0]!) / (of.seconds.at(-1)! - of.seconds[0]!)
-  const silent = (reason: string): Likelihood => ({ confidence: 0.1, reason })
+  const silent = (reason: string): Likelihood => ({ grounds: [ground('chance', reason)] })
   if (rates.length > 1 && rates.some((rate) => rate < 0.5 * average)) {
     return silent('they did not come evenly, as they do where they come and go')
   }
   if (suspect.survivors.some((count) => count < LEAST.step)) return silent('too few stayed to tell from chance')
-  const accepted = thingsOf(lead, 100).filter((handle) => isAccepted(of.graph, handle)).length
+  const accepted = thingsOf(candidate, 100).filter((handle) => isAccepted(of.graph, handle)).length
   const isOfClients = accepted > 0.8 * Math.min(100, suspect.count)
-  const likelihood = fewer(lead, suspect.count, isOfClients ? FEW.ofClients : FEW.own)
+  const likelihood = fewer(candidate, suspect.count, isOfClients ? FEW.ofClients : FEW.own)
   // How many clients there are is not the server's doing: a slow machine has more of them at a time.
   return isOfClients
-    ? {
-        confidence: likelihood.confidence * 0.75,
-        reason: `${likelihood.reason}; they are connections of clients, who may be more now`,
-      }
+    ? but(likelihood, ground('clients', 'they are connections of clients, who may be more now'))
     : likelihood
 }
 
@@ -330,15 +339,15 @@ function steadily(lead: Lead): Likelihood {
 const FEW = { own: 3, ofClients: 20 }
 
 /** The fewer they are, the likelier they are chance. */
-function fewer({ likelihood }: Lead, count: number, few = FEW.own): Likelihood {
-  if (count < LEAST.count) return { confidence: 0.1, reason: 'too few came to tell from chance' }
-  return { confidence: likelihood.confidence * (count / (count + few)), reason: likelihood.reason }
+function fewer({ likelihood }: Candidate, count: number, few = FEW.own): Likelihood {
+  if (count < LEAST.count) return { grounds: [ground('chance', 'too few came to tell from chance')] }
+  return but(likelihood, byNumber(count, few))
 }
 
 /** Whether they are clients' connections that stay open as the program keeps as many of something that they wait for. */
-function isWaitingFor(lead: Lead): boolean {
-  const { suspect, of } = lead
-  const handles = thingsOf(lead, 100)
+function isWaitingFor(candidate: Candidate): boolean {
+  const { suspect, of } = candidate
+  const handles = thingsOf(candidate, 100)
   if (handles.filter((handle) => isAccepted(of.graph, handle)).length < 0.8 * handles.length) return false
   return of.suspects.some(({ trend, container, count, reached }) => {
     if ((trend !== 'steady' && trend !== 'turning') || isNodes(of.graph, container)) return false
@@ -354,18 +363,18 @@ function isAccepted(graph: HeapGraph, handle: number): boolean {
   return server !== undefined && isObject(graph, server) && property(graph, server, '_events') !== undefined
 }
 
-const childrenOf = ({ of: { graph }, suspect }: Lead): number[] =>
+const childrenOf = ({ of: { graph }, suspect }: Candidate): number[] =>
   [...suspect.reached].filter((node) => nodeName(graph, node) === 'ChildProcess' && isObject(graph, node))
 
 /** What there is one of for each handle, where one for all would do. */
-function ownersOf(lead: Lead, handles: number): { name: string; from: string } | undefined {
-  const { graph } = lead.of
-  const fitting = countClasses(lead).filter(
+function ownersOf(candidate: Candidate, handles: number): { name: string; from: string } | undefined {
+  const { graph } = candidate.of
+  const fitting = countClasses(candidate).filter(
     ({ name, count, one }) =>
       OWNER.test(name) &&
       !/Http2Session$/.test(name) &&
       isObject(graph, one) &&
-      isNew(lead.of, one) &&
+      isNew(candidate.of, one) &&
       count >= 0.7 * handles &&
       count <= 1.4 * handles,
   )
@@ -386,16 +395,16 @@ const POOL = /(Pool|Agent|Cluster)$/
 const POOLED = 0.3
 
 /** What connections are made of, and the pool, there before, that has taken them in. */
-function pooledIn(lead: Lead, handles: number): { name: string; pool: string } | undefined {
-  for (const { name, count, one } of countClasses(lead)) {
-    if (!OWNER.test(name) || POOL.test(name) || count < POOLED * handles || !isNew(lead.of, one)) continue
-    const pool = poolOf(lead, one)
+function pooledIn(candidate: Candidate, handles: number): { name: string; pool: string } | undefined {
+  for (const { name, count, one } of countClasses(candidate)) {
+    if (!OWNER.test(name) || POOL.test(name) || count < POOLED * handles || !isNew(candidate.of, one)) continue
+    const pool = poolOf(candidate, one)
     if (pool !== undefined) return { name, pool }
   }
   return undefined
 }
 
-function poolOf({ of }: Lead, node: number): string | undefined {
+function poolOf({ of }: Candidate, node: number): string | undefined {
   const { graph, heap } = of
   if (heap.lineage === undefined) return undefined
   const isList = (at: number): boolean => !isObject(graph, at) || /^(Array|Set|Map)$/.test(nodeName(graph, at))
@@ -431,7 +440,7 @@ function tally(words: readonly (string | undefined)[]): string[] {
 }
 
 /** Bytes that libraries such as zlib have outside the JavaScript heap. */
-function nativeBytes({ of, suspect }: Lead): number {
+function nativeBytes({ of, suspect }: Candidate): number {
   const { graph } = of
   let bytes = 0
   for (const node of suspect.reached) {

@@ -1,4 +1,4 @@
-// All detectors, the most specific first: the first that knows a lead has it.
+// All detectors, the most specific first: the first that knows a candidate has it.
 
 import { bufferSlabRetention } from './buffer-slab-retention.ts'
 import { closureRetention } from './closure-retention.ts'

@@ -4,8 +4,8 @@ import { packageOf } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { ReportLeakPathStep } from '../findings/report.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isIdentifier, referenceWords, thingWords, withWords } from '../graph/path-words.ts'
-import { isProperty, type PathStep } from '../graph/retaining-path.ts'
+import { referenceWords, thingWords, withWords } from '../graph/path-words.ts'
+import { isIdentifier, isProperty, type PathStep } from '../graph/retaining-path.ts'
 import type { IsolateHeap } from './detector.ts'
 
 /** Marks each step. What was there before the first snapshot and holds what came is not leaking; what came is. */

@@ -1,88 +1,76 @@
 // How likely growth is a leak, whatever its kind: by its trend, by a bound or a lifetime beside it, by what the source says.
 
 import type { Suspect } from '../analysis/suspect.ts'
+import type { Ground } from '../findings/confidence.ts'
+import { ground, remark } from '../findings/weights.ts'
 import { formatBytes } from '../support/format.ts'
-import { type Collection, keepingOf, placeIn } from './bounds.ts'
+import { type Bound, type Collection, type Keeping, keepingOf, placeIn } from './bounds.ts'
 import type { Likelihood } from './detector.ts'
 import { countsOver } from './surroundings.ts'
 
 /** Below so many bytes a second something with a way out is let alone: it has hours before it matters. */
 const SLOW_BYTES_PER_SECOND = 8000
 
-const BY_TREND: Readonly<Record<Suspect['trend'], Likelihood>> = {
-  steady: {
-    confidence: 0.9,
-    reason: 'it grew at a steady rate in every interval, and nothing that came was released',
-  },
-  turning: {
-    confidence: 0.75,
-    reason: 'it grew in every interval although some of it is released: more comes than goes',
-  },
-  unknown: {
-    confidence: 0.55,
-    reason: 'two snapshots cannot distinguish a leak from a cache that is still filling',
-  },
-  slowing: { confidence: 0.1, reason: 'it gains less and less' },
-  swinging: { confidence: 0.1, reason: 'it rises and falls' },
-  level: { confidence: 0, reason: 'there are no more than before' },
+const BY_TREND: Readonly<Record<Suspect['trend'], Ground>> = {
+  steady: ground('steady', 'it grew at a steady rate in every interval, and nothing that came was released'),
+  turning: ground('turning', 'it grew in every interval although some of it is released: more comes than goes'),
+  unknown: ground('unknown', 'two snapshots cannot distinguish a leak from a cache that is still filling'),
+  slowing: ground('notGrowing', 'it gains less and less'),
+  swinging: ground('notGrowing', 'it rises and falls'),
+  level: ground('level', 'there are no more than before'),
 }
 
-export function judgeLead(collection: Collection): Likelihood {
+export function judgeCandidate(collection: Collection): Likelihood {
   const { of, suspect } = collection
-  const base = BY_TREND[suspect.trend]
   const { bound, lifetime, passed, removal, idle } = keepingOf(collection)
   if (bound?.isProven && bound.value !== undefined) {
     const reason = `it is filling up to its bound: ${bound.name} is ${bound.value}`
-    return { confidence: 0.2, reason, bounded: true, most: bound.value }
+    return { grounds: [ground('filling', reason)], bounded: true, most: bound.value }
   }
   if (lifetime?.isProven && lifetime.value !== undefined) {
     const reason = `it holds no more than what came in the time that things stay in it: ${lifetime.name} is ${lifetime.value} ms`
-    return { confidence: 0.25, reason, bounded: true }
+    return { grounds: [ground('withinLifetime', reason)], bounded: true }
   }
-  const told = of.heap.matching === 'id' ? base : lessSure(base, 0.75, 'objects could not be told apart one by one')
-  const isLittle = suspect.kind === 'added' && suspect.count < LITTLE.count && suspect.bytes < LITTLE.bytes
-  const matched = isLittle ? lessSure(told, 0.5, 'it is little yet, and a longer look would tell') : told
+  const grounds = [BY_TREND[suspect.trend]]
+  if (of.heap.matching !== 'id') grounds.push(ground('matchedByPlace', 'objects could not be told apart one by one'))
+  if (suspect.kind === 'added' && suspect.count < LITTLE.count && suspect.bytes < LITTLE.bytes)
+    grounds.push(ground('little', 'it is little yet, and a longer look would tell'))
   if (isReplaced(collection)) {
     const why = `the heap is no larger than before, and there are no more ${suspect.className} in it: as much was released`
-    return lessSure(matched, REPLACED, why)
+    return { grounds: [...grounds, ground('replaced', why)] }
   }
   const hint = bound ?? lifetime
-  if (hint) {
-    const why = hint.isUnclear
-      ? `${hint.name} bounds it, and how many are in it could not be told`
-      : hint.isProven
-        ? `${hint.name} bounds it, by a number that could not be worked out`
-        : `${hint.name}, which is ${hint.value}, may be its bound: the source could not be read`
-    return lessSure(matched, 0.5, why)
-  }
-  if (passed)
-    return { ...matched, reason: `${matched.reason}; it is past its bound: ${passed.name} is ${passed.value}` }
+  if (hint) return { grounds: [...grounds, ground('maybeBounded', aboutHint(hint))] }
+  if (passed) return { grounds: [...grounds, remark(`it is past its bound: ${passed.name} is ${passed.value}`)] }
   if (removal) {
     const { tree, node } = removal
     const text = tree.source.slice(node.start, node.end).replace(/\s+/g, ' ').slice(0, 80)
     const line = `${placeIn(tree, node.start)} takes things out of it (${text})`
     const isSlow = suspect.bytesPerSecond < SLOW_BYTES_PER_SECOND
-    return {
-      ...lessSure(matched, isSlow ? 0.75 : 0.9, `${line}, but ${isSlow ? 'more come' : 'not enough'}`),
-      takenOut: true,
-    }
+    const against = isSlow
+      ? ground('takenOutSlowly', `${line}, but more come`)
+      : ground('takenOut', `${line}, but not enough`)
+    return { grounds: [...grounds, against], takenOut: true }
   }
-  if (idle) {
-    const { operation, when } = idle
-    const place = placeIn(operation.tree, operation.node.start)
-    const why =
-      when === 'ending'
-        ? `${place} takes things out of it only when the program ends`
-        : when === 'once'
-          ? `${place} takes things out of it only when its module is loaded`
-          : `${place} would take things out of it, but nothing in the program was seen to call it`
-    return { ...matched, reason: `${matched.reason}; ${why}` }
-  }
-  return matched
+  return { grounds: idle ? [...grounds, remark(aboutIdle(idle))] : grounds }
 }
 
-/** What came by V8's ids, and shows in no number of the heap as a whole, makes a finding less sure by so much. */
-const REPLACED = 0.3
+function aboutHint({ name, value, isUnclear, isProven }: Bound): string {
+  if (isUnclear) return `${name} bounds it, and how many are in it could not be told`
+  return isProven
+    ? `${name} bounds it, by a number that could not be worked out`
+    : `${name}, which is ${value}, may be its bound: the source could not be read`
+}
+
+/** Of what takes things out, and is not run while the program works. */
+function aboutIdle({ operation, when }: NonNullable<Keeping['idle']>): string {
+  const place = placeIn(operation.tree, operation.node.start)
+  if (when === 'ending') return `${place} takes things out of it only when the program ends`
+  return when === 'once'
+    ? `${place} takes things out of it only when its module is loaded`
+    : `${place} would take things out of it, but nothing in the program was seen to call it`
+}
+
 /** So little of what came shows. */
 const HARDLY = 0.1
 
@@ -103,15 +91,17 @@ const MUCH_BYTES = 50e6
 export function despiteBound(likelihood: Likelihood, bytesEach: number): Likelihood {
   if (!likelihood.bounded) return likelihood
   const bytes = (likelihood.most ?? 0) * bytesEach
-  const [confidence, until] =
-    bytes >= MUCH_BYTES ? [0.6, `: ${formatBytes(bytes)} by then`] : [0.45, ', and will until then']
-  return { confidence, reason: `${likelihood.reason}; but each keeps many times what it needs${until}` }
+  const waste = 'but each keeps many times what it needs'
+  return but(
+    likelihood,
+    bytes >= MUCH_BYTES
+      ? ground('wasteGreat', `${waste}: ${formatBytes(bytes)} by then`)
+      : ground('wasteBounded', `${waste}, and will until then`),
+  )
 }
+
+/** The same with one more piece of evidence. */
+export const but = ({ grounds }: Likelihood, more: Ground): Likelihood => ({ grounds: [...grounds, more] })
 
 /** So few and so small, such as a few connections more in a pool, may be chance. */
 const LITTLE = { count: 50, bytes: 32 * 1024 }
-
-const lessSure = ({ confidence, reason }: Likelihood, by: number, why: string): Likelihood => ({
-  confidence: confidence * by,
-  reason: `${reason}; ${why}`,
-})

@@ -10,7 +10,7 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy } from '../source/calls.ts'
 import { bindingOf, isFunctionNode, nodesIn, outermost, parentOf, plain } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, Lead } from './detector.ts'
+import type { Candidate, Detector } from './detector.ts'
 import { type Called, mentions, modulesOf, whereGiven, whereUsed } from './flows.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
 import { elementsOf, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
@@ -24,7 +24,7 @@ interface Place {
   readonly name: string
   /** Names of the events; empty for observers, which are told everything. */
   readonly events: readonly string[]
-  /** How many came, where the lead is about more than them. */
+  /** How many came, where the candidate is about more than them. */
   readonly count?: number
 }
 
@@ -54,15 +54,16 @@ const TELLS = [
 
 export const listenerLeak: Detector = {
   pattern: 'listener-leak',
-  diagnose(lead, { readSource }) {
-    const { suspect, of } = lead
-    const place = inEmitter(lead) ?? inEventTarget(lead) ?? inChain(lead) ?? amongObservers(lead, readSource)
+  diagnose(candidate, { readSource }) {
+    const { suspect, of } = candidate
+    const place =
+      inEmitter(candidate) ?? inEventTarget(candidate) ?? inChain(candidate) ?? amongObservers(candidate, readSource)
     if (!place) return undefined
     const { graph } = of
     const count = place.count ?? suspect.count
     const perSecond = (suspect.perSecond * count) / suspect.count
     const { kind, emitter, name, events } = place
-    const culprit = findAdder(lead, readSource)
+    const culprit = findAdder(candidate, readSource)
     const most = numberAt(graph, emitter, '_maxListeners', 'events.maxEventTargetListeners')
     const now = elementsOf(graph, suspect.container)
     const bytesEach = Math.round(suspect.bytes / count)
@@ -80,7 +81,7 @@ export const listenerLeak: Detector = {
         : ''
     return {
       title: `${formatCount(count)} ${what}${forWhat} on ${name}, ${perSecond.toFixed(1)} more each second${
-        onlyGains(lead) ? ', none removed' : ''
+        onlyGains(candidate) ? ', none removed' : ''
       }`,
       culprit,
       evidence: {
@@ -102,27 +103,27 @@ export const listenerLeak: Detector = {
 }
 
 /** EventEmitters, Node's and those of libraries that are made like it: they keep functions by event in `_events`. */
-function inEmitter(lead: Lead): Place | undefined {
-  const { graph } = lead.of
-  const owners = ownersOnWay(lead)
+function inEmitter(candidate: Candidate): Place | undefined {
+  const { graph } = candidate.of
+  const owners = ownersOnWay(candidate)
   for (let i = owners.length - 2; i > 0 && i >= owners.length - 3; i--) {
     const table = owners[i]!
     const emitter = owners[i - 1]!
     if (property(graph, emitter, '_events') !== table) continue
     const between = owners.slice(i + 1, -1)
     if (!between.every((node) => nodeName(graph, node) === 'Array') || !listens(graph, owners.at(-1)!)) return undefined
-    const at = lead.path.findIndex(({ ordinal }) => ordinal === table)
-    const one = labelOfStep(lead.path[at + 1])?.replace(/^~/, '')
-    const many = lead.suspect.container === table && lead.suspect.count > 1
-    const events = many ? newEvents(lead, table) : one === undefined ? [] : [one]
-    const name = nameUpTo(lead, emitter) ?? withArticle(nodeName(graph, emitter))
+    const at = candidate.path.findIndex(({ ordinal }) => ordinal === table)
+    const one = labelOfStep(candidate.path[at + 1])?.replace(/^~/, '')
+    const many = candidate.suspect.container === table && candidate.suspect.count > 1
+    const events = many ? newEvents(candidate, table) : one === undefined ? [] : [one]
+    const name = nameUpTo(candidate, emitter) ?? withArticle(nodeName(graph, emitter))
     return { kind: 'emitter', emitter, name, events }
   }
   return undefined
 }
 
 /** Names of the events that the new listeners are for. */
-function newEvents({ of: { graph }, suspect }: Lead, table: number): string[] {
+function newEvents({ of: { graph }, suspect }: Candidate, table: number): string[] {
   const piled = new Set(suspect.reached.subarray(0, 2 * suspect.count))
   const events: string[] = []
   for (const { name, target, type } of referencesOf(graph, table, 100_000)) {
@@ -133,24 +134,24 @@ function newEvents({ of: { graph }, suspect }: Lead, table: number): string[] {
 }
 
 /** EventTargets, AbortSignals among them: they keep a chain of Listeners for each event. */
-function inEventTarget(lead: Lead): Place | undefined {
-  const { graph } = lead.of
-  const { sample } = lead.suspect
+function inEventTarget(candidate: Candidate): Place | undefined {
+  const { graph } = candidate.of
+  const { sample } = candidate.suspect
   if (nodeName(graph, sample) !== 'Listener' || property(graph, sample, 'callback', 'listener') === undefined)
     return undefined
-  const owners = ownersOnWay(lead)
+  const owners = ownersOnWay(candidate)
   const at = owners.findIndex((node) => property(graph, node, 'kEvents') !== undefined)
   if (at < 0) return undefined
   const emitter = owners[at]!
-  const table = lead.path.findIndex(({ ordinal }) => ordinal === emitter) + 1
-  const event = labelOfStep(lead.path[table + 1])
-  const name = nameUpTo(lead, emitter) ?? `an ${nodeName(graph, emitter)}`
+  const table = candidate.path.findIndex(({ ordinal }) => ordinal === emitter) + 1
+  const event = labelOfStep(candidate.path[table + 1])
+  const name = nameUpTo(candidate, emitter) ?? `an ${nodeName(graph, emitter)}`
   return { kind: 'event target', emitter, name, events: event === undefined ? [] : [event] }
 }
 
 /** Event targets that are no Node's: for each event a chain of objects, each with a listener and the next. */
-function inChain(lead: Lead): Place | undefined {
-  const { of, suspect, path } = lead
+function inChain(candidate: Candidate): Place | undefined {
+  const { of, suspect, path } = candidate
   const { graph } = of
   const listens = (node: number): boolean => {
     const told = isObject(graph, node) ? property(graph, node, 'listener') : undefined
@@ -163,17 +164,17 @@ function inChain(lead: Lead): Place | undefined {
   if (count < 3) return undefined
   const [table, target] = [path[at - 1]!, path[at - 2]]
   const emitter = table.thing.name === 'Map' && target ? target.ordinal : table.ordinal
-  const name = nameUpTo(lead, emitter) ?? withArticle(nodeName(graph, emitter))
+  const name = nameUpTo(candidate, emitter) ?? withArticle(nodeName(graph, emitter))
   return { kind: 'event target', emitter, name, events: [event], count }
 }
 
 /** Lists of functions, or of objects with one, that are called so, or that the source goes through to call each. */
-function amongObservers(lead: Lead, readSource: ReadSource): Place | undefined {
-  const { suspect, of, path } = lead
+function amongObservers(candidate: Candidate, readSource: ReadSource): Place | undefined {
+  const { suspect, of, path } = candidate
   const { graph } = of
   // What is taken out again is a queue.
-  if (!onlyGains(lead)) return undefined
-  const owners = ownersOnWay(lead)
+  if (!onlyGains(candidate)) return undefined
+  const owners = ownersOnWay(candidate)
   const list = owners.at(-2)
   if (list === undefined || list !== suspect.container || !listens(graph, suspect.sample)) return undefined
   const label = labelOfStep(path.find(({ ordinal }) => ordinal === list))
@@ -182,9 +183,9 @@ function amongObservers(lead: Lead, readSource: ReadSource): Place | undefined {
   // `observers.loaded`, `handlers['message']`: those of one event.
   const above = path.find(({ ordinal }) => ordinal === emitter)
   const isOfEvent = OBSERVERS.test(labelOfStep(above) ?? '')
-  if (!OBSERVERS.test(label) && !isOfEvent && !callsEach(lead, label, readSource)) return undefined
+  if (!OBSERVERS.test(label) && !isOfEvent && !callsEach(candidate, label, readSource)) return undefined
   const isModule = emitter === undefined || graph.moduleScopes.has(emitter)
-  const name = (isModule ? undefined : nameUpTo(lead, emitter)) ?? label.replace(/#/g, '')
+  const name = (isModule ? undefined : nameUpTo(candidate, emitter)) ?? label.replace(/#/g, '')
   return { kind: 'observers', emitter: emitter ?? list, name, events: isOfEvent ? [label] : [] }
 }
 
@@ -199,9 +200,9 @@ function listens(graph: HeapGraph, node: number): boolean {
 }
 
 /** Whether the program goes through a list to call each in it, or a method of each. */
-function callsEach(lead: Lead, label: string, readSource: ReadSource): boolean {
+function callsEach(candidate: Candidate, label: string, readSource: ReadSource): boolean {
   const sources = sourcesOf(readSource)
-  return modulesOf(lead)
+  return modulesOf(candidate)
     .slice(0, 10)
     .some((url) => {
       const tree = sources.tree(url)
@@ -231,22 +232,22 @@ const isCalled = (pattern: AnyNode, orMethod: boolean): boolean =>
   )
 
 /** Where the listener is added: its function tells, or the function of the program's that it leads to. */
-function findAdder(lead: Lead, readSource: ReadSource): Culprit | undefined {
-  const { graph } = lead.of
+function findAdder(candidate: Candidate, readSource: ReadSource): Culprit | undefined {
+  const { graph } = candidate.of
   const sources = sourcesOf(readSource)
   const adds = ({ name }: Called): boolean => ADDS.test(name)
-  const piled = piledUp(lead, 200)
+  const piled = piledUp(candidate, 200)
   const places = piled.map((node) => placeOf(graph, functionOf(graph, node)))
   const place = mostCommon(places, (each) => each && `${each.url}:${each.line}:${each.column}`)
   if (place?.package === null) return whereGiven(sources, place, adds)
   // A package adds it: which of the program's calls leads there is asked of all that packages do.
   if (place) return place
-  const functions = functionsFrom(lead, [lead.suspect.sample])
+  const functions = functionsFrom(candidate, [candidate.suspect.sample])
   const own = functions.filter((each) => each.package === null)
   const adding = own.map((each) => whereGiven(sources, each, adds)).find((each, i) => each !== own[i])
   if (adding) return adding
   const name = functions[0]?.package
-  return own[0] ?? (name == null ? undefined : whereUsed(sources, modulesOf(lead), name))
+  return own[0] ?? (name == null ? undefined : whereUsed(sources, modulesOf(candidate), name))
 }
 
 function functionOf(graph: HeapGraph, node: number): number {

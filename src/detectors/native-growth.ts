@@ -4,11 +4,15 @@
 import { type NativeSide, nativeSides } from '../analysis/native-sides.ts'
 import type { OffHeapTrend } from '../analysis/off-heap.ts'
 import type { Suspect } from '../analysis/suspect.ts'
+import { judgedBy } from '../findings/confidence.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
+import { ground, remark } from '../findings/weights.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
+import { candidateOf } from './candidates.ts'
 import type { Captures, IsolateHeap } from './detector.ts'
-import { leadOf, sourcesFor, tell } from './find-leaks.ts'
+import { sourcesFor } from './find-leaks.ts'
+import { makeFinding } from './make-finding.ts'
 import { countsOver, plural, ratesOf } from './surroundings.ts'
 
 const PATTERN = 'off-heap-growth'
@@ -34,12 +38,12 @@ export function nativeCandidates(captures: Captures, toldBy: ReadonlyMap<Suspect
   return captures.isolates.flatMap((of) =>
     of.suspects
       .slice(0, MOST.suspects)
-      .flatMap((suspect) => candidateOf(of, suspect, captures, toldBy.get(suspect)) ?? [])
+      .flatMap((suspect) => nativeCandidateOf(of, suspect, captures, toldBy.get(suspect)) ?? [])
       .slice(0, MOST.candidates),
   )
 }
 
-function candidateOf(
+function nativeCandidateOf(
   of: IsolateHeap,
   suspect: Suspect,
   captures: Captures,
@@ -48,15 +52,15 @@ function candidateOf(
   if (suspect.kind === 'grown' || suspect.reached.length === 0) return undefined
   const [side] = nativeSides(of.graph, of.heap.opened.classes, suspect.reached, suspect.sample)
   if (!side || side.count < LEAST.count || !risesEvenly(of, side)) return undefined
-  const lead = leadOf(of, suspect, captures.readSource)
-  const advice = adviceFor(side, lead.name)
-  const evidence = { keptIn: lead.name, kind: side.className, pieces: side.count }
+  const candidate = candidateOf(of, suspect, captures.readSource)
+  const advice = adviceFor(side, candidate.name)
+  const evidence = { keptIn: candidate.name, kind: side.className, pieces: side.count }
   return {
     ...{ className: side.className, maker: side.maker, count: side.count },
     perSecond: side.count / (of.seconds.at(-1)! - of.seconds[0]!),
     snapshotBytesEach: suspect.bytes / side.count,
     toldBy,
-    draft: tell(PATTERN, lead, { title: lead.name, evidence, advice }, captures, sourcesFor(captures)),
+    draft: makeFinding(PATTERN, candidate, { title: candidate.name, evidence, advice }, captures, sourcesFor(captures)),
   }
 }
 
@@ -218,43 +222,34 @@ function withCost(finding: ReportFinding, { words, reason, evidence }: Cost, { v
   const isLifted = verdict === 'rose' && finding.severity === 'note'
   return {
     ...finding,
-    ...(isLifted && { confidence: LIFTED, severity: 'warning' }),
+    ...judgedBy([...finding.grounds, isLifted ? ground('resident', reason) : remark(reason)]),
     title: `${finding.title}; ${words}`,
-    reason: `${finding.reason}; ${reason}`,
     evidence: { ...finding.evidence, ...evidence },
   }
 }
 
-const LIFTED = 0.6
+type Sureness = Pick<ReportFinding, 'confidence' | 'severity' | 'reason' | 'grounds'>
 
-/** By the trend alone: in each part of the time alike, or not. */
-const SURE = { rose: 0.8, uneven: 0.4 }
-/** With a class of objects that became more at the same time. */
-const SURER = { rose: 0.85, uneven: 0.45 }
-/** Where idle memory was counted as well, which a program that warms up has more and more of. */
-const WITH_IDLE = 0.7
-
-type Sureness = Pick<ReportFinding, 'confidence' | 'severity' | 'reason'>
-
-function sureness({ verdict, leavesOutIdle }: OffHeapTrend, sure: typeof SURE, reason: string): Sureness {
-  const confidence = sure[verdict === 'rose' ? 'rose' : 'uneven'] * (leavesOutIdle ? 1 : WITH_IDLE)
-  const how =
-    verdict === 'rose'
-      ? 'in each part of the time alike'
-      : 'not in each part of the time alike, as what fills up or warms up'
-  const idle = leavesOutIdle ? '' : '; what lies idle in the allocator could not be told from it'
-  return {
-    confidence: Math.round(100 * confidence) / 100,
-    severity: confidence >= 0.5 ? 'warning' : 'note',
-    reason: `${reason}, ${how}${idle}`,
-  }
+/** By the trend, alone or with a class of objects that became more at the same time. It kills nobody: never an error. */
+function sureness({ verdict, leavesOutIdle }: OffHeapTrend, hasClass: boolean, reason: string): Sureness {
+  const rose = verdict === 'rose'
+  const how = rose
+    ? 'in each part of the time alike'
+    : 'not in each part of the time alike, as what fills up or warms up'
+  const said = `${reason}, ${how}`
+  const trend = hasClass
+    ? ground(rose ? 'residentRoseWithClass' : 'residentUnevenWithClass', said)
+    : ground(rose ? 'residentRose' : 'residentUneven', said)
+  const idle = leavesOutIdle ? [] : [ground('withIdle', 'what lies idle in the allocator could not be told from it')]
+  const judged = judgedBy([trend, ...idle])
+  return { ...judged, severity: judged.severity === 'error' ? 'warning' : judged.severity }
 }
 
 function tellCandidate({ trend }: Known, candidate: NativeCandidate, cost: Cost): ReportFinding {
   const { draft, className, count } = candidate
   return {
     ...draft,
-    ...sureness(trend, SURER, cost.reason),
+    ...sureness(trend, true, cost.reason),
     title: `${formatCount(count)} more ${className} in ${draft.title}, and ${cost.words}: ${formatBytes(trend.bytesPerSecond)} more each second, outside the JavaScript heap`,
     evidence: { ...draft.evidence, ...cost.evidence },
   }
@@ -279,7 +274,7 @@ function tellAlone({ trend, addons, pid }: Known): ReportFinding {
   return {
     pattern: PATTERN,
     fingerprint: fingerprint([PATTERN, 'resident', ...(addons ?? []).map(({ file, package: from }) => from ?? file)]),
-    ...sureness(trend, SURE, roseBy(trend)),
+    ...sureness(trend, false, roseBy(trend)),
     title: `Resident memory grows by ${formatBytes(bytesPerSecond)} a second (${formatBytes(bytes)} in ${formatDuration(1000 * seconds)}) that neither the JavaScript heap nor ArrayBuffers account for: native memory${suspects}`,
     isolate: 'main',
     growth: {

@@ -1,5 +1,6 @@
 // What Node and V8 keep in places of their own, such as `storageList` or the symbol registry: told by its cause and by the public call that ends it.
 
+import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
@@ -16,8 +17,9 @@ import type { NodeInternal } from '../node-internals/holders.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { originOf } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Captures, Detector, Diagnosis, Lead } from './detector.ts'
+import type { Candidate, Captures, Detector, Diagnosis } from './detector.ts'
 import { shortPlace } from './functions.ts'
+import { but } from './likelihood.ts'
 import { elementsOf } from './piled-up.ts'
 import { whereCalled } from './public-calls.ts'
 import { countClasses, hasGained, withArticle } from './surroundings.ts'
@@ -25,18 +27,18 @@ import { countClasses, hasGained, withArticle } from './surroundings.ts'
 /** What is in the table and of that pattern. */
 export const nodeInternals = (pattern: string): Detector => ({
   pattern,
-  diagnose(lead, captures) {
-    const found = keeperOf(lead, captures)
-    return found?.row.pattern === pattern ? tell(lead, found, captures) : undefined
+  diagnose(candidate, captures) {
+    const found = keeperOf(candidate, captures)
+    return found?.row.pattern === pattern ? tell(candidate, found, captures) : undefined
   },
 })
 
 /** What piles up in a variable of Node's own that nothing more is known of: its insides are no advice. */
 export const unknownInternals: Detector = {
   pattern: 'growing-collection',
-  diagnose(lead) {
-    const found = lead.suspect.kind === 'added' ? findUnknownHolder(heldOf(lead)) : undefined
-    return found && tellUnknown(lead, found)
+  diagnose(candidate) {
+    const found = candidate.suspect.kind === 'added' ? findUnknownHolder(heldOf(candidate)) : undefined
+    return found && tellUnknown(candidate, found)
   },
 }
 
@@ -45,29 +47,29 @@ interface Keeper extends FoundHolder {
   readonly byMarks: boolean
 }
 
-const keepers = new WeakMap<Lead, Keeper | null>()
+const keepers = new WeakMap<Candidate, Keeper | null>()
 
-/** The row of the table that a lead is of; asked once for the detectors of all patterns. */
-function keeperOf(lead: Lead, captures: Captures): Keeper | undefined {
-  const known = keepers.get(lead)
+/** The row of the table that a candidate is of; asked once for the detectors of all patterns. */
+function keeperOf(candidate: Candidate, captures: Captures): Keeper | undefined {
+  const known = keepers.get(candidate)
   if (known !== undefined) return known ?? undefined
-  const held = heldOf(lead)
+  const held = heldOf(candidate)
   const marks = findMarks(held)
   const found = marks
     ? { row: marks, name: undefined }
-    : findHolder(held, (row) => whereCalled(lead, row.calls, captures) !== undefined)
+    : findHolder(held, (row) => whereCalled(candidate, row.calls, captures) !== undefined)
   const keeper = found ? { ...found, byMarks: marks !== undefined } : undefined
-  keepers.set(lead, keeper ?? null)
+  keepers.set(candidate, keeper ?? null)
   return keeper
 }
 
-const heldOf = (lead: Lead): Held => {
-  const { of, suspect, way } = lead
-  return { graph: of.graph, suspect, way, classes: countClasses(lead) }
+const heldOf = (candidate: Candidate): Held => {
+  const { of, suspect, way } = candidate
+  return { graph: of.graph, suspect, way, classes: countClasses(candidate) }
 }
 
 /** As many as came are of a part of what Node keeps natively, if nothing of JavaScript is on the way to it. */
-const isBeside = ({ of, suspect }: Lead, other: Lead): boolean =>
+const isBeside = ({ of, suspect }: Candidate, other: Candidate): boolean =>
   other.of === of &&
   other.way.every((node) => isNative(of.graph, node)) &&
   Math.abs(other.suspect.count - suspect.count) <= AS_MANY * suspect.count
@@ -77,26 +79,26 @@ const AS_MANY = 0.05
 const isNative = ({ snapshot: { nodeType } }: HeapGraph, node: number): boolean =>
   nodeType[node] === NodeType.native || nodeType[node] === NodeType.synthetic
 
-function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undefined {
-  const { suspect, likelihood } = lead
+function tell(candidate: Candidate, keeper: Keeper, captures: Captures): Diagnosis | undefined {
+  const { suspect, likelihood } = candidate
   const { row, byMarks, bound } = keeper
   const { bytes, bytesPerSecond, className, counts, counted, survivors, kind } = suspect
   // The store of a collection is told with what came into it.
-  if (kind === 'grown' && !byMarks && hasGained(lead)) return undefined
-  const counting = countClasses(lead).find(({ name }) => name === row.counted)
+  if (kind === 'grown' && !byMarks && hasGained(candidate)) return undefined
+  const counting = countClasses(candidate).find(({ name }) => name === row.counted)
   const count = keeper.count ?? counting?.count ?? suspect.count
   const perSecond = (suspect.perSecond * count) / suspect.count
   const holder = keeper.name ?? holderNamed(row)
-  const at = whereCalled(lead, row.calls, captures)
+  const at = whereCalled(candidate, row.calls, captures)
   const where = at ? ` (${at.package === null ? '' : `${at.package}, `}${shortPlace(at)})` : ''
   const bytesEach = Math.round(bytes / Math.max(1, count))
   const by = row.holders.some((each) => 'slot' in each && each.slot === keeper.name) ? 'by V8' : 'by Node'
-  const owner = keeper.owner === undefined ? undefined : ownerNamed(lead, keeper.owner)
+  const owner = keeper.owner === undefined ? undefined : ownerNamed(candidate, keeper.owner)
   const kept =
     owner !== undefined ? `kept by ${owner}` : holder === undefined ? 'kept by Node' : `kept ${by} in ${holder}`
-  const list = byMarks ? holderOf(lead, row) : undefined
-  const way = list === undefined ? wayOver(lead, keeper) : wayInto(lead, list)
-  const many = list === undefined ? undefined : elementsOf(lead.of.graph, list)
+  const list = byMarks ? holderOf(candidate, row) : undefined
+  const way = list === undefined ? wayOver(candidate, keeper) : wayInto(candidate, list)
+  const many = list === undefined ? undefined : elementsOf(candidate.of.graph, list)
   const isBound = bound !== undefined && bound < MOST_BOUND && counts.at(-1)! <= bound
   return {
     title: byMarks
@@ -107,7 +109,7 @@ function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undef
     culprit: at,
     ...(way && { way }),
     ...(isBound && {
-      likelihood: { confidence: 0.2, reason: `${likelihood.reason}; but it keeps ${formatCount(bound)} at the most` },
+      likelihood: but(likelihood, ground('boundByNode', `but it keeps ${formatCount(bound)} at the most`)),
     }),
     evidence: {
       node: { id: row.id, holder: holder ?? null, calls: [...row.calls], majors: [...(row.majors ?? [])] },
@@ -122,14 +124,14 @@ function tell(lead: Lead, keeper: Keeper, captures: Captures): Diagnosis | undef
     advice: `${row.cause} ${row.advice.replace('{at}', where)}${byMarks || kind === 'grown' ? '' : ` Each takes ${formatBytes(bytesEach)}.`}`,
     covers: (other) => {
       const id = keeperOf(other, captures)?.row.id
-      return id === undefined ? isBeside(lead, other) : id === row.id || row.also?.includes(id) === true
+      return id === undefined ? isBeside(candidate, other) : id === row.id || row.also?.includes(id) === true
     },
     cause: row.id,
   }
 }
 
 /** What the program calls the object of Node's that things are kept by: `agent`, or `a Channel`, `Channel "app:request"`. */
-function ownerNamed({ of: { graph }, path }: Lead, owner: number): string {
+function ownerNamed({ of: { graph }, path }: Candidate, owner: number): string {
   const steps = path.slice(0, path.findIndex(({ ordinal }) => ordinal === owner) + 1)
   const name = nodeName(graph, owner)
   const key = steps.findLast(({ reference: { kind, name } }) => kind === 'entry' && name !== undefined)?.reference.name
@@ -142,7 +144,7 @@ function ownerNamed({ of: { graph }, path }: Lead, owner: number): string {
 }
 
 /** By the table that holds things for good, where the way shows another holder of the same. */
-const wayOver = ({ of: { graph }, suspect }: Lead, { table }: Keeper): readonly number[] | undefined =>
+const wayOver = ({ of: { graph }, suspect }: Candidate, { table }: Keeper): readonly number[] | undefined =>
   table === undefined ? undefined : [...pathTo(graph.paths, table), suspect.sample]
 
 /** Node keeps hundreds of some things; a bound of more is none that the program would live to see. */
@@ -158,7 +160,7 @@ function holderNamed({ holders }: NodeInternal): string | undefined {
 }
 
 /** The value of the variable that a row names. */
-function holderOf({ of: { graph } }: Lead, { holders }: NodeInternal): number | undefined {
+function holderOf({ of: { graph } }: Candidate, { holders }: NodeInternal): number | undefined {
   const names = holders.flatMap((holder) => ('variable' in holder ? [holder.variable] : []))
   for (const [scope, url] of graph.moduleScopes) {
     const value = url.startsWith('node:') ? property(graph, scope, ...names) : undefined
@@ -168,18 +170,18 @@ function holderOf({ of: { graph } }: Lead, { holders }: NodeInternal): number | 
 }
 
 /** To the last of what a list has. */
-function wayInto({ of: { graph } }: Lead, list: number): readonly number[] {
+function wayInto({ of: { graph } }: Candidate, list: number): readonly number[] {
   const last = [...referencesOf(graph, list, 100_000)].findLast(({ type }) => type === EdgeType.element)
   return [...pathTo(graph.paths, list), ...(last ? [last.target] : [])]
 }
 
-function tellUnknown(lead: Lead, { url, name, owner }: UnknownHolder): Diagnosis {
-  const { suspect } = lead
+function tellUnknown(candidate: Candidate, { url, name, owner }: UnknownHolder): Diagnosis {
+  const { suspect } = candidate
   const { count, perSecond, bytes, className, counts, counted, survivors } = suspect
   const bytesEach = Math.round(bytes / Math.max(1, count))
-  const whose = owner === undefined ? `Node's own ${url}` : ownerNamed(lead, owner)
+  const whose = owner === undefined ? `Node's own ${url}` : ownerNamed(candidate, owner)
   const by =
-    owner === undefined ? `a call of ${originOf(url)}` : `a call of its class (${nodeName(lead.of.graph, owner)})`
+    owner === undefined ? `a call of ${originOf(url)}` : `a call of its class (${nodeName(candidate.of.graph, owner)})`
   return {
     title: `${formatCount(count)} ${className} more in ${name} of ${whose}, ${perSecond.toFixed(1)} more each second`,
     evidence: {

@@ -2,6 +2,7 @@
 
 import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
@@ -9,28 +10,27 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart, isMethodOf } from '../source/calls.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, Diagnosis, Lead } from './detector.ts'
+import type { Candidate, Detector, Diagnosis } from './detector.ts'
 import { type Called, findPut, modulesOf, placed, whereCalls } from './flows.ts'
+import { but } from './likelihood.ts'
 import { plural, reachedOf } from './surroundings.ts'
 
 /** V8's and Node's names for what lies outside of the heap. */
 const OUTSIDE = /^(system \/ (JSArrayBufferData|ExternalStringData)|Node \/ .*)$/
-/** So much of a lead must be outside, in pieces of so many bytes. */
+/** So much of a candidate must be outside, in pieces of so many bytes. */
 const LEAST = { share: 0.8, bytesEach: 4096, grownBytes: 262_144 }
-/** A memory may grow for a while before it has the size that it needs. */
-const GROWN = 0.85
 
 export const offHeapGrowth: Detector = {
   pattern: 'off-heap-growth',
-  diagnose: (lead, { readSource }) =>
-    lead.suspect.kind === 'grown' ? grown(lead, readSource) : added(lead, readSource),
+  diagnose: (candidate, { readSource }) =>
+    candidate.suspect.kind === 'grown' ? grown(candidate, readSource) : added(candidate, readSource),
 }
 
 /** More and more pieces. */
-function added(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { of, suspect, name } = lead
+function added(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+  const { of, suspect, name } = candidate
   const { graph } = of
-  const pieces = reachedOf(lead, (name) => OUTSIDE.test(name)).filter((node) => isOutside(graph, node))
+  const pieces = reachedOf(candidate, (name) => OUTSIDE.test(name)).filter((node) => isOutside(graph, node))
   const bytes = pieces.reduce((sum, node) => sum + graph.shallowSize(node), 0)
   if (pieces.length === 0 || bytes < LEAST.share * suspect.bytes) return undefined
   // The bytes are in the big ones: whatever has a small piece of its own beside them changes nothing.
@@ -42,7 +42,7 @@ function added(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const perSecond = (suspect.perSecond * big.length) / suspect.count
   return {
     title: `${formatCount(big.length)} more ${plural(big.length, words, words === WASM.words ? 'WebAssembly memories' : undefined)} of ${formatBytes(bytesEach)} each in ${name}, outside the JavaScript heap: ${formatBytes(suspect.bytesPerSecond)} more each second`,
-    culprit: whereAllocated(lead, readSource),
+    culprit: whereAllocated(candidate, readSource),
     evidence: {
       keptIn: name,
       kind,
@@ -59,18 +59,20 @@ function added(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
 }
 
 /** One piece that is made bigger and bigger. */
-function grown(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { of, suspect, name, likelihood } = lead
+function grown(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+  const { of, suspect, name, likelihood } = candidate
   const { graph } = of
   const isReplaced = suspect.container !== suspect.sample
   if (!isOutside(graph, suspect.sample) || (!isReplaced && suspect.bytes < LEAST.grownBytes)) return undefined
-  const { words, kind } = lead.path.some(({ thing }) => thing.name === 'Memory') ? WASM : kindOf(graph, suspect.sample)
+  const { words, kind } = candidate.path.some(({ thing }) => thing.name === 'Memory')
+    ? WASM
+    : kindOf(graph, suspect.sample)
   const plain = name.replace(/\.buffer$/, '')
   const named = name.startsWith('a system / ') ? `a ${words}` : `${plain} (a ${words})`
   return {
     title: `${named} grew by ${formatBytes(suspect.bytes)} to ${formatBytes(graph.shallowSize(suspect.sample))}, ${formatBytes(suspect.bytesPerSecond)} more each second, outside the JavaScript heap`,
-    likelihood: { ...likelihood, confidence: likelihood.confidence * GROWN },
-    culprit: isReplaced ? undefined : whereGrown(lead, readSource),
+    likelihood: { ...likelihood, ...but(likelihood, ground('storeGrew')) },
+    culprit: isReplaced ? undefined : whereGrown(candidate, readSource),
     evidence: {
       keptIn: plain,
       kind,
@@ -114,8 +116,8 @@ function allocates(node: AnyNode): boolean {
 }
 
 /** The statement that allocates what is put into the container: part of it, or the last before it in its function. */
-function whereAllocated(lead: Lead, readSource: ReadSource): Culprit | undefined {
-  const put = findPut(lead, readSource, lead.name)
+function whereAllocated(candidate: Candidate, readSource: ReadSource): Culprit | undefined {
+  const put = findPut(candidate, readSource, candidate.name)
   if (!put) return undefined
   const { tree, node } = put
   const maker = functionAround(node)
@@ -125,12 +127,12 @@ function whereAllocated(lead: Lead, readSource: ReadSource): Culprit | undefined
 }
 
 /** The statement that makes it bigger: by its own name, then by any. */
-function whereGrown(lead: Lead, readSource: ReadSource): Culprit | undefined {
-  const own = lead.name.replace(/^.*\./, '')
+function whereGrown(candidate: Candidate, readSource: ReadSource): Culprit | undefined {
+  const own = candidate.name.replace(/^.*\./, '')
   const grows = ({ name }: Called): boolean => /^(grow|resize)$/.test(name)
   return whereCalls(
     sourcesOf(readSource),
-    modulesOf(lead),
+    modulesOf(candidate),
     (call) => grows(call) && call.node !== undefined && isMethodOf(call.node, own),
     (call) => grows(call) && call.names.at(-2) === 'memory',
     ({ name, names }) => /alloc/.test(name) && /^(exports|instance|wasm)/.test(names.at(-2) ?? ''),

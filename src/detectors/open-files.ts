@@ -1,9 +1,10 @@
 // `handle-leak` from the system's side: open files that get more where no object on the heap stands for them, as those of
 // fs.openSync(), which are mere numbers.
 
+import { judgedBy } from '../findings/confidence.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
-import { severityOf } from '../findings/severity.ts'
+import { byNumber, ground } from '../findings/weights.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount, formatDuration } from '../support/format.ts'
 import { createScriptSources } from '../support/script-sources.ts'
@@ -38,7 +39,7 @@ const PARTS = 3
 /** What fills up, such as a cache of open files, slows down: the last part must bring this much of the first. */
 const LASTING = 0.7
 /** Files that are open once each may be such a cache all the same: more must have come, and it is said less surely. */
-const ONCE_EACH = { count: 20, confidence: 0.6 }
+const ONCE_EACH = { count: 20 }
 /** Each part must bring this much of its share. Nobody means to have the same files open many times, however they came. */
 const EVEN = { onceEach: 0.5, again: 0.2 }
 /** Of what came, no more may have gone again in between: who opens and closes has now more and now fewer. */
@@ -69,11 +70,10 @@ export function findOpenFiles(
     const perSecond = opened / seconds
     const line = graph && whereCalls(sourcesOf(readSource), scriptsOf(graph), ...OPENING)
     const { culprit, codeFrame } = line ? shown(line, sources) : { culprit: null, codeFrame: [] }
-    const surest = isOnceEach ? ONCE_EACH.confidence : 0.9
-    const confidence = Math.round(100 * surest * (opened / (opened + 3))) / 100
-    const doubt = isOnceEach
-      ? '; each is open once, as in a cache of open files that fills up'
-      : '; the same files are open several times'
+    const seen = `the system counted more of them in each third of ${formatDuration(seconds * 1000)}, and nothing on the heap stands for them`
+    const how = isOnceEach
+      ? ground('filesOnceEach', `${seen}; each is open once, as in a cache of open files that fills up`)
+      : ground('files', `${seen}; the same files are open several times`)
     const total = last.files.reduce((sum, each) => sum + each.count, 0)
     const secondsLeft = limit === undefined ? null : Math.max(0, Math.round((limit - total) / perSecond))
     const end =
@@ -84,9 +84,7 @@ export function findOpenFiles(
         pattern: 'handle-leak',
         // A folder may have another name each time.
         fingerprint: fingerprint(['handle-leak', kind, culprit?.url.replace(/^.*\//, '') ?? peer]),
-        severity: severityOf(confidence),
-        confidence,
-        reason: `the system counted more of them in each third of ${formatDuration(seconds * 1000)}, and nothing on the heap stands for them${doubt}`,
+        ...judgedBy([how, byNumber(opened, 3)]),
         title: `${formatCount(opened)} more open ${things}, ${perSecond.toFixed(1)} each second, and they stay open${end}`,
         isolate: 'main',
         growth: {

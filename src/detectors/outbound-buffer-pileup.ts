@@ -9,7 +9,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, Diagnosis, IsolateHeap, Lead } from './detector.ts'
+import type { Candidate, Detector, Diagnosis, IsolateHeap } from './detector.ts'
 import { callsOn, findAnyCall, findCallOn, findKnownCall, modulesOf, whereCalls } from './flows.ts'
 import { placeIn, placeOf, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
@@ -42,12 +42,12 @@ const MANY = 5000
 
 export const outboundBufferPileup: Detector = {
   pattern: 'outbound-buffer-pileup',
-  diagnose: (lead, { readSource }) =>
-    inStreams(lead, readSource) ??
-    inReadable(lead, readSource) ??
-    inWebStream(lead, readSource) ??
-    inChannel(lead, readSource) ??
-    inClient(lead),
+  diagnose: (candidate, { readSource }) =>
+    inStreams(candidate, readSource) ??
+    inReadable(candidate, readSource) ??
+    inWebStream(candidate, readSource) ??
+    inChannel(candidate, readSource) ??
+    inClient(candidate),
 }
 
 /** A stream of which something waits. */
@@ -60,15 +60,15 @@ interface Backlog {
 }
 
 /** Writes that wait in Node's own streams. */
-function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { of, suspect } = lead
+function inStreams(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+  const { of, suspect } = candidate
   const { graph, seconds } = of
-  const inQueue = lead.path.some(({ ordinal }) => isState(graph, ordinal) && !isNew(of, ordinal))
+  const inQueue = candidate.path.some(({ ordinal }) => isState(graph, ordinal) && !isNew(of, ordinal))
   // What the system has been given, and has not taken yet, hangs on the request for it.
-  if (!inQueue && !lead.path.some(({ ordinal }) => isWrite(graph, ordinal))) return undefined
-  const backlogs = findBacklogs(lead)
+  if (!inQueue && !candidate.path.some(({ ordinal }) => isWrite(graph, ordinal))) return undefined
+  const backlogs = findBacklogs(candidate)
   if (backlogs.length === 0) return undefined
-  const path = inQueue ? lead.path : retainingPath(graph, backlogs[0]!.state)
+  const path = inQueue ? candidate.path : retainingPath(graph, backlogs[0]!.state)
   const at = path.findLastIndex(({ ordinal }) => isState(graph, ordinal))
   if (at < 1) return undefined
   const waiting = backlogs.reduce((sum, { count }) => sum + count, 0)
@@ -87,12 +87,12 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
   const isOne = states.length === 1 && isField(path[at - 1]!)
   const where = isOne ? '' : collectionAbove(of, path, at)
   const stream = path[at - 1]!.ordinal
-  const called = where ? undefined : nameUpTo(lead, stream)
+  const called = where ? undefined : nameUpTo(candidate, stream)
   const streams =
     states.length === 1 && called !== undefined
       ? `${called} (${withArticle(kind)})`
       : `${formatCount(states.length)} ${plural(states.length, kind)}`
-  const writer = writingLine(lead, path, at, readSource)
+  const writer = writingLine(candidate, path, at, readSource)
   const taker = takerOf(graph, stream)
   const isFull = isReadableFull(graph, stream)
   const isBroadcast = most > 1 && shared > 0.5
@@ -122,12 +122,20 @@ function inStreams(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
 }
 
 /** The program's line that writes: to what the path calls the stream, or else to anything that is no answer to a request. */
-function writingLine(lead: Lead, path: Lead['path'], at: number, readSource: ReadSource): Culprit | undefined {
+function writingLine(
+  candidate: Candidate,
+  path: Candidate['path'],
+  at: number,
+  readSource: ReadSource,
+): Culprit | undefined {
   const all = path.slice(1, at + 1).flatMap((step) => nameOfStep(step) ?? [])
   // What libraries call it goes behind the names of the program's.
   const names = [...all.filter((name) => name.startsWith('_')), ...all.filter((name) => !name.startsWith('_'))]
-  const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead) }
-  const known = findKnownCall({ ...flow, calls: callsOn(lead, path[at - 1]!.ordinal, readSource) }, /^(write|send)$/)
+  const flow = { sources: sourcesOf(readSource), urls: modulesOf(candidate) }
+  const known = findKnownCall(
+    { ...flow, calls: callsOn(candidate, path[at - 1]!.ordinal, readSource) },
+    /^(write|send)$/,
+  )
   if (known) return known
   for (const name of names.toReversed()) {
     const found = findCallOn({ ...flow, name }, /^(write|send)$/)
@@ -180,8 +188,8 @@ const isState = (graph: HeapGraph, node: number): boolean =>
 const isWrite = (graph: HeapGraph, node: number): boolean =>
   isObject(graph, node) && nodeName(graph, node) === 'WriteWrap'
 
-/** All streams in which something new waits, the fullest first: those that one lead is about are a part of them. */
-function findBacklogs({ of, suspect }: Lead): Backlog[] {
+/** All streams in which something new waits, the fullest first: those that one candidate is about are a part of them. */
+function findBacklogs({ of, suspect }: Candidate): Backlog[] {
   const { graph } = of
   const { nodeCount, nodeType, strings } = graph.snapshot
   const names = graph.snapshot.nodeName
@@ -264,7 +272,7 @@ const isField = ({ reference: { kind, name = '' } }: PathStep): boolean =>
   kind === 'property' && /^[\p{ID_Start}$][\p{ID_Continue}$]*$/u.test(name)
 
 /** What the program keeps the streams in, as it calls that. */
-function collectionAbove(of: Lead['of'], path: Lead['path'], at: number): string {
+function collectionAbove(of: Candidate['of'], path: Candidate['path'], at: number): string {
   for (let i = at - 1; i > 0; i--) {
     const name = nameOfStep(path[i])
     const isCollection = /^(Map|Set|Array|Object)$/.test(path[i]!.thing.name)
@@ -273,7 +281,7 @@ function collectionAbove(of: Lead['of'], path: Lead['path'], at: number): string
   return ''
 }
 
-function remoteOf(graph: HeapGraph, path: Lead['path'], state: number): string | undefined {
+function remoteOf(graph: HeapGraph, path: Candidate['path'], state: number): string | undefined {
   const stream = path.find(({ ordinal }) => property(graph, ordinal, '_writableState') === state)?.ordinal
   const peer = stream === undefined ? undefined : property(graph, stream, '_peername')
   const port = peer === undefined ? undefined : numberAt(graph, peer, 'port')
@@ -282,13 +290,13 @@ function remoteOf(graph: HeapGraph, path: Lead['path'], state: number): string |
 }
 
 /** Messages to another process, by send(): each is a request to write that only Node holds. */
-function inChannel(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { suspect, of } = lead
+function inChannel(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+  const { suspect, of } = candidate
   const { graph } = of
   if (!isWrite(graph, suspect.sample)) return undefined
   const done = property(graph, suspect.sample, 'oncomplete')
   if (done === undefined || graph.sourceLocation(done)?.url !== 'node:internal/child_process') return undefined
-  const writer = findAnyCall({ sources: sourcesOf(readSource), urls: modulesOf(lead) }, /^send$/)
+  const writer = findAnyCall({ sources: sourcesOf(readSource), urls: modulesOf(candidate) }, /^send$/)
   const { count, perSecond } = suspect
   return {
     title: `${formatCount(count)} messages more wait in the channel to another process, ${perSecond.toFixed(1)} more each second than it takes`,
@@ -306,13 +314,13 @@ function inChannel(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
 }
 
 /** The queue of a client of a server, of a log's destination and the like: a list beside a stream, socket or file. */
-function inClient(lead: Lead): Diagnosis | undefined {
-  const { of, suspect, likelihood } = lead
+function inClient(candidate: Candidate): Diagnosis | undefined {
+  const { of, suspect, likelihood } = candidate
   const { graph } = of
-  const place = placesOf(lead).find(({ name, host }) => OUTBOUND.test(plainName(name)) && linkOf(graph, host))
+  const place = placesOf(candidate).find(({ name, host }) => OUTBOUND.test(plainName(name)) && linkOf(graph, host))
   if (!place) return undefined
   const link = linkOf(graph, place.host)!
-  const things = thingsOf(lead, 20)
+  const things = thingsOf(candidate, 20)
   const replies = things.some((thing) => hasMember(graph, thing, REPLY))
   const payload = things.some(
     (thing) => isText(graph, thing) || isBytes(graph, thing) || hasMember(graph, thing, PAYLOAD),
@@ -322,7 +330,7 @@ function inClient(lead: Lead): Diagnosis | undefined {
   // What the program finds by an id when its answer comes has been sent: it is the answers that do not come.
   if (replies && isKeyed(graph, place.node) && isOwn(graph.sourceLocation(place.host)?.url ?? 'node:')) return undefined
   if (!replies && sends.length === 0 && !likelihood.takenOut) return undefined
-  const owner = ownerName(lead, place)
+  const owner = ownerName(candidate, place)
   const numbers = numbersOf(
     graph,
     place.host,
@@ -404,7 +412,7 @@ const isBytes = (graph: HeapGraph, node: number): boolean =>
 const IS_KEY = /^(?=.*\d)(?=.*[a-z])[\w-]{12,}$/i
 
 /** What the program calls whose queue it is. */
-function ownerName({ of, path }: Lead, { host }: Place): string {
+function ownerName({ of, path }: Candidate, { host }: Place): string {
   const at = path.findIndex(({ ordinal }) => ordinal === host)
   const name = nameOfStep(path[at])
   return name === undefined || IS_KEY.test(name) ? nodeName(of.graph, host) : name

@@ -9,7 +9,7 @@ import { namedBy } from '../source/calls.ts'
 import { nameOfMember } from '../source/expressions.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { nameWithVersion } from '../support/packages.ts'
-import type { Lead } from './detector.ts'
+import type { Candidate } from './detector.ts'
 import { shortPlace } from './functions.ts'
 import type { PackageBehind } from './packages.ts'
 import { ENDS, madeAt, methodsOf } from './public-methods.ts'
@@ -33,9 +33,14 @@ export interface Ways {
 }
 
 /** @returns undefined where the detector's own advice is as good */
-export function packageAdvice(lead: Lead, pattern: string, behind: PackageBehind, ways: Ways): string | undefined {
-  if (behind.role === 'adds') return ofAdder(lead, pattern, behind, ways)
-  return DETECTORS_THAT_TAKE_OUT.has(pattern) ? ofHolder(lead, behind, ways.readSource) : undefined
+export function packageAdvice(
+  candidate: Candidate,
+  pattern: string,
+  behind: PackageBehind,
+  ways: Ways,
+): string | undefined {
+  if (behind.role === 'adds') return ofAdder(candidate, pattern, behind, ways)
+  return DETECTORS_THAT_TAKE_OUT.has(pattern) ? ofHolder(candidate, behind, ways.readSource) : undefined
 }
 
 /** Their advice is to take things out by hand, which nobody should do inside of a package. */
@@ -47,7 +52,7 @@ const DETECTORS_THAT_TAKE_OUT = new Set([
 ])
 
 function ofAdder(
-  lead: Lead,
+  candidate: Candidate,
   pattern: string,
   { installed, step, via }: PackageBehind,
   { culprit: { shown, asRan }, readSource, isFixed }: Ways,
@@ -63,13 +68,13 @@ function ofAdder(
         : `adds them ${inside}`
   const it = /^(listener-leak|unbounded-timers)$/.test(pattern) ? 'it' : 'them'
   const first = `${by} ${what}${called}, and does not take ${it} away when the work is done.`
-  const made = madeAt(lead.of.graph, asRan ?? null, readSource)
+  const made = madeAt(candidate.of.graph, asRan ?? null, readSource)
   if (made) {
     const end = made.end === undefined ? '' : `call ${made.end}() on each ${made.name} when it is done with, or `
     return `${first} ${sentence(`${end}make one ${made.name} and use it for all`)}.`
   }
   const until = isFixed ? 'Until then ' : ''
-  if (pattern === 'listener-leak' && via.given !== undefined && isSignal(lead)) {
+  if (pattern === 'listener-leak' && via.given !== undefined && isSignal(candidate)) {
     const instead = `give each call a signal of its own, of an AbortController that is dropped with it, instead of ${via.given}, which lives on`
     return `${first} ${sentence(`${until}${instead}`)}${isFixed ? '' : `; or look for a newer ${installed.name}`}.`
   }
@@ -83,10 +88,10 @@ function ofAdder(
 const plainPlace = ({ url, line }: Culprit): string =>
   `${url.replace(/[?#].*$/s, '').replace(/^.*[\\/]/s, '')}${line > 0 ? `:${line}` : ''}`
 
-const isSignal = ({ path }: Lead): boolean => path.some(({ thing }) => thing.name === 'AbortSignal')
+const isSignal = ({ path }: Candidate): boolean => path.some(({ thing }) => thing.name === 'AbortSignal')
 
-function ofHolder(lead: Lead, { installed, step }: PackageBehind, readSource: ReadSource): string {
-  const { of, path, name, suspect } = lead
+function ofHolder(candidate: Candidate, { installed, step }: PackageBehind, readSource: ReadSource): string {
+  const { of, path, name, suspect } = candidate
   const { graph } = of
   const by = nameWithVersion(installed)
   const holder = path.find(

@@ -13,7 +13,7 @@ import { isOwn } from '../source/origins.ts'
 import { type InstalledPackage, needs, packageAt, resolvePackage } from '../support/packages.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'
-import type { Captures, Lead } from './detector.ts'
+import type { Candidate, Captures } from './detector.ts'
 import { behind } from './functions.ts'
 import { isNew, mostCommon, piledUp } from './piled-up.ts'
 import { madeEach } from './public-methods.ts'
@@ -27,9 +27,9 @@ export interface PackageBehind {
   readonly via: Via
 }
 
-/** The package that adds what a lead is about, or else the one inside of which it piles up; undefined where there is none. */
+/** The package that adds what a candidate is about, or else the one inside of which it piles up; undefined where there is none. */
 export function packageBehind(
-  lead: Lead,
+  candidate: Candidate,
   pattern: string,
   captures: Captures,
   { mapPosition }: ScriptSources,
@@ -43,34 +43,34 @@ export function packageBehind(
     return { url, line, column }
   }
   // What Node's timers hold is reached by way of whoever has one of them.
-  const holder = pattern === 'unbounded-timers' ? undefined : holderOf(lead)
-  const adder = adderOf(lead)
+  const holder = pattern === 'unbounded-timers' ? undefined : holderOf(candidate)
+  const adder = adderOf(candidate)
   const at = adder && mapped(adder.location)
   const by = at && packageOf(at.url)
   // What a package adds to what is its own, it holds: the program hands it things.
   const holds = holder && packageOf(mapped(holder.location).url)
   if (at && by != null && by !== holds) {
-    const wanted = { verbs: VERBS[pattern] ?? ANY, event: eventOf(lead), receivers: receiversOf(lead) }
-    return behindOf('adds', findHandover(sources, at, adder.name, wanted), lead, captures)
+    const wanted = { verbs: VERBS[pattern] ?? ANY, event: eventOf(candidate), receivers: receiversOf(candidate) }
+    return behindOf('adds', findHandover(sources, at, adder.name, wanted), candidate, captures)
   }
   if (!holder || holds == null) return undefined
-  return behindOf('holds', classAt(sources, mapped(holder.location), holder.name), lead, captures)
+  return behindOf('holds', classAt(sources, mapped(holder.location), holder.name), candidate, captures)
 }
 
 function behindOf(
   role: PackageBehind['role'],
   step: Handover,
-  lead: Lead,
+  candidate: Candidate,
   captures: Captures,
 ): PackageBehind | undefined {
   const { readSource } = captures
   const installed = packageAt(readSource, step.place.url)
   if (!installed) return undefined
   const via: Via = {
-    packages: new Map([[installed.specifier, 1], ...dependents(lead, installed, captures)]),
+    packages: new Map([[installed.specifier, 1], ...dependents(candidate, installed, captures)]),
     functions: step.callers,
-    given: givenOf(lead),
-    makesOne: madeEach(lead) !== undefined,
+    given: givenOf(candidate),
+    makesOne: madeEach(candidate) !== undefined,
   }
   return { role, installed, step, via }
 }
@@ -112,9 +112,9 @@ const CALLS = ['callback', 'listener', '_onTimeout', 'fn', 'handler', 'handle', 
 const REACTIONS = ['fulfill_handler', 'reject_handler']
 
 /** The function that most of what piles up is, or calls; undefined where that is none, or the program's own. */
-function adderOf(lead: Lead): Placed | undefined {
-  const { graph } = lead.of
-  const functions = piledUp(lead, 200).map((node) => calledBy(graph, node))
+function adderOf(candidate: Candidate): Placed | undefined {
+  const { graph } = candidate.of
+  const functions = piledUp(candidate, 200).map((node) => calledBy(graph, node))
   if (functions.every((each) => each === undefined)) return undefined
   const placed = functions.map((each): Placed | undefined => {
     const location = each === undefined ? undefined : graph.sourceLocation(each)
@@ -126,7 +126,7 @@ function adderOf(lead: Lead): Placed | undefined {
   )
   if (most && !most.location.url.startsWith('node:')) return isOwn(most.location.url) ? undefined : most
   // Node's own, such as that of a socket's timeout: the nearest function tells for whom it is.
-  const { functions: near } = lookAround(graph, [lead.suspect.sample], (node) => isNew(lead, node))
+  const { functions: near } = lookAround(graph, [candidate.suspect.sample], (node) => isNew(candidate, node))
   const nearest = near.find(({ location, kind }) => kind !== 'class' && !location.url.startsWith('node:'))
   return nearest && !isOwn(nearest.location.url) ? nearest : undefined
 }
@@ -147,7 +147,7 @@ function calledBy(graph: HeapGraph, node: number): number | undefined {
  * What the things pile up in, if that is inside of an object or a module of a package: of several of the same package
  * one in the other, the outermost, which is the one that the program knows.
  */
-function holderOf({ of: { graph }, path, suspect }: Lead): Placed | undefined {
+function holderOf({ of: { graph }, path, suspect }: Candidate): Placed | undefined {
   const at = path.findLastIndex(({ ordinal }) => ordinal === suspect.container)
   let found: { held: Placed; isObject: boolean } | undefined
   for (const { ordinal, thing } of path.slice(0, at < 0 ? path.length - 1 : at + 1).toReversed()) {
@@ -164,17 +164,17 @@ function holderOf({ of: { graph }, path, suspect }: Lead): Placed | undefined {
 }
 
 /** The event that listeners are for. */
-function eventOf({ path }: Lead): string | undefined {
+function eventOf({ path }: Candidate): string | undefined {
   const at = path.findLastIndex((step) => /^(_events|kEvents|Symbol\(kEvents\))$/.test(labelOfStep(step) ?? ''))
   return at < 0 ? undefined : labelOfStep(path[at + 1])
 }
 
 /** What the package may call that to which it adds: the names and classes at the end of the path. */
-const receiversOf = ({ path }: Lead): string[] =>
+const receiversOf = ({ path }: Candidate): string[] =>
   path.slice(-6).flatMap((step) => [labelOfStep(step) ?? '', step.thing.name].filter((each) => /^[\w$]+$/.test(each)))
 
 /** What the program calls that which the package was handed: `shutdown.signal`. */
-function givenOf({ of: { graph }, path }: Lead): string | undefined {
+function givenOf({ of: { graph }, path }: Candidate): string | undefined {
   const from = path.findLastIndex(({ ordinal }) => isOwn(graph.moduleScopes.get(ordinal) ?? 'node:'))
   if (from < 0) return undefined
   const names: string[] = []
@@ -195,7 +195,7 @@ const NEEDS_IT = 0.6
 
 /** Packages that the program imports and that need this one, where it imports this one nowhere itself. */
 function dependents(
-  { of: { graph } }: Lead,
+  { of: { graph } }: Candidate,
   installed: InstalledPackage,
   { readSource }: Captures,
 ): [string, number][] {

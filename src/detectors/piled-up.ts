@@ -1,14 +1,14 @@
-// What a lead's objects are, looked at one by one.
+// What a candidate's objects are, looked at one by one.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
 import { isUnnamed, isVariable, labelOfStep } from '../graph/retaining-path.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
-import type { Lead } from './detector.ts'
+import type { Candidate } from './detector.ts'
 
 /** The new objects of the class that piles up, `most` at most; the one that stands for them where no more is known. */
-export function piledUp({ suspect, of }: Lead, most = 500): number[] {
+export function piledUp({ suspect, of }: Candidate, most = 500): number[] {
   const { classes } = of.heap.opened
   const nodes: number[] = []
   for (const node of suspect.reached) {
@@ -20,13 +20,13 @@ export function piledUp({ suspect, of }: Lead, most = 500): number[] {
 }
 
 /** The objects on the way to what leaks, without their stores. */
-export function ownersOnWay({ way, of }: Lead): number[] {
+export function ownersOnWay({ way, of }: Candidate): number[] {
   const { owner } = of.graph.ownership
   return way.filter((node) => owner[node] === node)
 }
 
 /** Whether the object came after the first snapshot, as far as that can be told. */
-export const isNew = ({ of }: Lead, node: number): boolean => (of.heap.lineage?.born[node] ?? 1) > 0
+export const isNew = ({ of }: Candidate, node: number): boolean => (of.heap.lineage?.born[node] ?? 1) > 0
 
 /** Of a sample, the group that most are of. */
 export function mostCommon<T>(items: readonly T[], key: (item: T) => string | undefined): T | undefined {
@@ -61,7 +61,7 @@ export function* held(graph: HeapGraph, node: number): Generator<{ edge: number;
 }
 
 /** Whether nothing is taken out again, as far as can be seen: from a queue it is. */
-export function onlyGains({ suspect }: Lead): boolean {
+export function onlyGains({ suspect }: Candidate): boolean {
   const { trend, counted, counts, count } = suspect
   if (trend === 'steady' || trend === 'unknown') return true
   if (trend !== 'turning' || counted !== 'entries') return false
@@ -87,7 +87,7 @@ const HANDLES_OBJECT = 'owner_symbol'
  * What a step of a path is called, as the program would write it: `shutdown.signal`, from the last variable on;
  * undefined if it has no name.
  */
-export function nameUpTo({ path }: Pick<Lead, 'path'>, ordinal: number): string | undefined {
+export function nameUpTo({ path }: Pick<Candidate, 'path'>, ordinal: number): string | undefined {
   const at = path.findIndex((step) => step.ordinal === ordinal)
   const steps = path.slice(0, at + 1)
   const variable = steps.findLastIndex(({ reference }) => isVariable(reference))

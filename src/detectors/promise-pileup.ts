@@ -2,6 +2,7 @@
 
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { settleable } from '../analysis/settling.ts'
+import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, referencesOf } from '../graph/look.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
@@ -13,9 +14,10 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { isNewestFirst, recursion } from './async-recursion.ts'
 import { findWait } from './awaits.ts'
-import type { Detector, Lead, Likelihood } from './detector.ts'
+import type { Candidate, Detector, Likelihood } from './detector.ts'
 import { findCallOn, modulesOf, whereGiven, wherePut } from './flows.ts'
 import { functionsFrom, isWaiting, placeOf, shortPlace } from './functions.ts'
+import { but } from './likelihood.ts'
 import { isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { isAwaited, isPromise, promiseIn, stuckAt } from './promises.ts'
 import { reachedOf } from './surroundings.ts'
@@ -29,59 +31,59 @@ const CHAIN = 8
 
 export const promisePileup: Detector = {
   pattern: 'promise-pileup',
-  diagnose(lead, { readSource }) {
-    const { suspect, of } = lead
+  diagnose(candidate, { readSource }) {
+    const { suspect, of } = candidate
     const { graph } = of
-    const way = ownersOnWay(lead)
+    const way = ownersOnWay(candidate)
     const promises = way.filter((node) => isPromise(graph, node))
-    const fresh = promises.filter((node) => isNew(lead, node))
+    const fresh = promises.filter((node) => isNew(candidate, node))
     if (fresh.length >= CHAIN) {
-      return isNewestFirst(lead, fresh) ? recursion(lead, way, fresh, readSource) : chain(lead, readSource)
+      return isNewestFirst(candidate, fresh)
+        ? recursion(candidate, way, fresh, readSource)
+        : chain(candidate, readSource)
     }
-    const old = promises.findLast((node) => !isNew(lead, node) && suspect.holders.includes(node))
-    const reacting = old === undefined ? 0 : newReactions(lead)
+    const old = promises.findLast((node) => !isNew(candidate, node) && suspect.holders.includes(node))
+    const reacting = old === undefined ? 0 : newReactions(candidate)
     if (old !== undefined && reacting >= 3 * suspect.holders.length && isPromise(graph, suspect.container))
-      return reactions(lead, old, reacting, readSource)
+      return reactions(candidate, old, reacting, readSource)
     // The last of the old promises has one reaction more, and all that is new hangs on that.
     if (reacting === 1 && suspect.counted === 'class' && isPromise(graph, suspect.holders[0]!))
-      return chain(lead, readSource)
-    if (suspect.kind === 'added' && hasRequests(graph, suspect.container)) return requests(lead, readSource)
-    if (suspect.counted !== 'class') return unsettled(lead, readSource)
+      return chain(candidate, readSource)
+    if (suspect.kind === 'added' && hasRequests(graph, suspect.container)) return requests(candidate, readSource)
+    if (suspect.counted !== 'class') return unsettled(candidate, readSource)
     return isPromise(graph, suspect.sample) && chainFrom(graph, suspect.sample) >= CHAIN
-      ? chain(lead, readSource)
+      ? chain(candidate, readSource)
       : undefined
   },
 }
 
-/** How sure it is of promises for which nothing is left that could settle them. */
-const PROVEN = 0.97
-
-function proven({ confidence, reason, bounded }: Likelihood, what: string): { likelihood: Likelihood } | undefined {
-  if (bounded) return undefined
+/** Of promises for which nothing is left that could settle them. */
+function proven(likelihood: Likelihood, what: string): { likelihood: Likelihood } | undefined {
+  if (likelihood.bounded) return undefined
   const why = `${what} can never be settled: neither resolve nor reject is left in the heap, nor anything else that could do it`
-  return { likelihood: { confidence: Math.max(PROVEN, confidence), reason: `${reason}; ${why}` } }
+  return { likelihood: but(likelihood, ground('proven', why)) }
 }
 
 /** Much is waiting for one old promise: each `Promise.race` with it, each `then`, leaves something on it. */
 function reactions(
-  lead: Lead,
+  candidate: Candidate,
   promise: number,
   count: number,
   readSource: ReadSource,
 ): ReturnType<Detector['diagnose']> {
-  const { suspect } = lead
+  const { suspect } = candidate
   const perSecond = (suspect.perSecond * count) / suspect.count
-  const name = nameUpTo(lead, promise)
+  const name = nameUpTo(candidate, promise)
   const others = suspect.holders.length - 1
   const it = name === undefined ? 'one promise' : `the promise ${name}`
   const all = others > 0 ? `${it}, and ${formatCount(others)} more like it` : it
-  const culprit = whereAwaited(lead, promise, name, readSource)
+  const culprit = whereAwaited(candidate, promise, name, readSource)
   const bytesEach = Math.round(suspect.bytes / count)
-  const canSettle = settleable(lead.of.graph)(promise)
+  const canSettle = settleable(candidate.of.graph)(promise)
   const settled = canSettle ? 'it has not been settled' : 'nothing can settle it any more'
   return {
     title: `${formatCount(count)} reactions wait on ${all}, ${perSecond.toFixed(1)} more each second: ${settled}`,
-    ...(!canSettle && proven(lead.likelihood, 'the promise')),
+    ...(!canSettle && proven(candidate.likelihood, 'the promise')),
     culprit,
     evidence: {
       kind: 'reactions on one promise',
@@ -90,7 +92,7 @@ function reactions(
       resolversReachable: canSettle,
       perSecond: Math.round(perSecond * 10) / 10,
       bytesEach,
-      keeps: keeps(lead),
+      keeps: keeps(candidate),
     },
     advice: `${canSettle ? '' : `Nobody has kept what would settle ${name ?? 'the promise'}. `}Do not race or await ${name ?? 'a promise that lives as long as the process'} again and again${
       culprit ? ` (${shortPlace(culprit)})` : ''
@@ -99,15 +101,15 @@ function reactions(
 }
 
 /** Of all promises that gained something. */
-function newReactions(lead: Lead): number {
-  const { graph } = lead.of
-  const promises = new Set(lead.suspect.holders.filter((node) => isPromise(graph, node)))
+function newReactions(candidate: Candidate): number {
+  const { graph } = candidate.of
+  const promises = new Set(candidate.suspect.holders.filter((node) => isPromise(graph, node)))
   const { nodeCount, nodeName: names, strings } = graph.snapshot
   const name = strings.indexOf(REACTION)
   const { owner } = graph.ownership
   let count = 0
   for (let node = 0; node < nodeCount && name >= 0; node++) {
-    if (names[node] === name && promises.has(owner[node]!) && isNew(lead, node)) count++
+    if (names[node] === name && promises.has(owner[node]!) && isNew(candidate, node)) count++
   }
   return count
 }
@@ -128,7 +130,7 @@ function chainFrom(graph: HeapGraph, promise: number): number {
 }
 
 /** The end of a chain is what the program has hold of; its front only hangs on what it waits for. */
-function wayToEnd({ suspect, of }: Lead): number[] | undefined {
+function wayToEnd({ suspect, of }: Candidate): number[] | undefined {
   const { graph } = of
   const end = suspect.reached.find((node) => {
     const holder = graph.paths.via[node]!
@@ -145,35 +147,35 @@ function wayToEnd({ suspect, of }: Lead): number[] | undefined {
 }
 
 /** Each promise waits for the one before. */
-function chain(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
-  const { suspect, of } = lead
+function chain(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = candidate
   const { graph } = of
   let count = 0
-  for (const node of reachedOf(lead, (name) => name === 'Promise')) if (isPromise(graph, node)) count++
+  for (const node of reachedOf(candidate, (name) => name === 'Promise')) if (isPromise(graph, node)) count++
   if (count < Math.max(CHAIN, 0.3 * suspect.count)) return undefined
   const perSecond = (suspect.perSecond * count) / suspect.count
-  const places = functionsFrom(lead, [suspect.sample])
+  const places = functionsFrom(candidate, [suspect.sample])
   const links = places.map((place) =>
     whereGiven(sourcesOf(readSource), place, ({ name }) => /^(then|finally)$/.test(name)),
   )
   const culprit = links.find((each, i) => each !== places[i]) ?? places[0]
   const bytesEach = Math.round(suspect.bytes / count)
   // The path ends at the promise that settles next, which may be held elsewhere than the chain's end.
-  const front = ownersOnWay(lead).find((node) => isPromise(graph, node))
+  const front = ownersOnWay(candidate).find((node) => isPromise(graph, node))
   const canSettle = front === undefined || settleable(graph)(front)
   const stuckOn = canSettle ? undefined : nameOfStuck(graph, front)
   const appendedBy = culprit && readSource(culprit.url)?.split('\n')[culprit.line - 1]?.trim().slice(0, 160)
   return {
     title: `A chain of promises grew by ${formatCount(count)}, ${perSecond.toFixed(1)} more each second: ${canSettle ? 'what they wait for comes more slowly' : 'what they wait for can never come'}`,
-    ...(!canSettle && proven(lead.likelihood, 'what they wait for')),
+    ...(!canSettle && proven(candidate.likelihood, 'what they wait for')),
     culprit,
-    way: wayToEnd(lead),
+    way: wayToEnd(candidate),
     evidence: {
       kind: 'chain',
       promises: count,
       perSecond: Math.round(perSecond * 10) / 10,
       bytesEach,
-      keeps: keeps(lead),
+      keeps: keeps(candidate),
       resolversReachable: canSettle,
       ...(canSettle ? {} : { stuckOn: stuckOn ?? null }),
       ...(appendedBy ? { appendedBy } : {}),
@@ -192,26 +194,26 @@ function nameOfStuck(graph: HeapGraph, front: number): string | undefined {
 }
 
 /** Promises, or what would settle them, that are kept somewhere and never settled. */
-function unsettled(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
-  const { suspect, of } = lead
+function unsettled(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = candidate
   const { graph } = of
-  const name = nameUpTo(lead, suspect.container) ?? lead.name
+  const name = nameUpTo(candidate, suspect.container) ?? candidate.name
   // What is taken out again is a queue.
-  if (!onlyGains(lead)) return undefined
-  const piled = piledUp(lead, 200)
+  if (!onlyGains(candidate)) return undefined
+  const piled = piledUp(candidate, 200)
   const promises = piled.map((node) => promiseIn(graph, node))
   const asked = promises.filter((promise) => promise !== undefined && isAwaited(graph, promise))
   const waiting = asked.length
   if (waiting < 0.8 * piled.length) return undefined
   const lost = asked.filter((promise) => !settleable(graph)(promise!)).length
   const isLost = lost >= LOST * asked.length
-  const awaits = functionsFrom(lead, [promises.find((promise) => promise !== undefined)!])[0]
+  const awaits = functionsFrom(candidate, [promises.find((promise) => promise !== undefined)!])[0]
   const { count, perSecond } = suspect
   const bytesEach = Math.round(suspect.bytes / count)
-  const culprit = wherePut(lead, readSource, name) ?? awaits
+  const culprit = wherePut(candidate, readSource, name) ?? awaits
   return {
     title: `${formatCount(count)} promises in ${name} ${isLost ? 'can never be' : 'were never'} settled, ${perSecond.toFixed(1)} more each second`,
-    ...(isLost && proven(lead.likelihood, 'they')),
+    ...(isLost && proven(candidate.likelihood, 'they')),
     culprit,
     evidence: {
       kind: 'never settled',
@@ -222,7 +224,7 @@ function unsettled(lead: Lead, readSource: ReadSource): ReturnType<Detector['dia
       awaitedShare: Math.round((100 * waiting) / piled.length) / 100,
       awaitedAt: awaits ? shortPlace(awaits) : null,
       bytesEach,
-      keeps: keeps(lead),
+      keeps: keeps(candidate),
     },
     advice: isLost
       ? `Whoever makes these promises lets go of resolve and reject without calling them: call one of the two on every way out${awaits ? ` (they are awaited at ${shortPlace(awaits)})` : ''}, and take what was given up out of ${name}: each keeps ${formatBytes(bytesEach)} of the function that awaits it.`
@@ -240,13 +242,13 @@ function hasRequests(graph: HeapGraph, node: number): boolean {
 }
 
 /** next() is called more often than an async generator yields. */
-function requests(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
-  const { suspect, of } = lead
+function requests(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = candidate
   const { graph } = of
   const { count, perSecond } = suspect
-  const name = nameUpTo(lead, suspect.container) ?? 'an async generator'
+  const name = nameUpTo(candidate, suspect.container) ?? 'an async generator'
   const called = suspendedName(graph, suspect.container)
-  const flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
+  const flow = { sources: sourcesOf(readSource), urls: modulesOf(candidate), name }
   const culprit = findCallOn(flow, /^(next|return|throw)$/)
   const place = placeOf(graph, suspect.container)
   const bytesEach = Math.round(suspect.bytes / count)
@@ -271,7 +273,7 @@ const MACHINERY =
   /^(Promise|Function|Generator|AsyncGenerator|Context|system \/.*|\(.*\)|smi number|heap number|native_bind|)$/
 
 /** Bytes by class of what is kept beside the promises themselves. */
-function keeps({ suspect, of }: Lead): Record<string, number> {
+function keeps({ suspect, of }: Candidate): Record<string, number> {
   const { classes } = of.heap.opened
   const bytes = new Map<string, number>()
   for (const node of suspect.reached) {
@@ -286,18 +288,18 @@ function keeps({ suspect, of }: Lead): Record<string, number> {
  * or, where it has a name, anywhere in the program.
  */
 function whereAwaited(
-  lead: Lead,
+  candidate: Candidate,
   promise: number,
   name: string | undefined,
   readSource: ReadSource,
 ): Culprit | undefined {
-  const { of, way, suspect } = lead
+  const { of, way, suspect } = candidate
   const frames = way
     .slice(0, way.indexOf(promise))
     .filter((node) => isWaiting(of.graph, node))
     .flatMap((node) => placeOf(of.graph, node) ?? [])
-  const functions = functionsFrom(lead, [suspect.sample])
+  const functions = functionsFrom(candidate, [suspect.sample])
   const places = [...frames.toReversed(), ...functions]
-  const urls = [...new Set([...places.map(({ url }) => url), ...modulesOf(lead)])]
+  const urls = [...new Set([...places.map(({ url }) => url), ...modulesOf(candidate)])]
   return findWait(sourcesOf(readSource), places, urls, name) ?? functions[0] ?? frames.at(-1)
 }

@@ -5,18 +5,22 @@ import type { SourceLocation } from '../graph/locations.ts'
 import { findCall, findPackagesCall, modulesWith } from '../node-internals/find-call.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
-import type { Captures, Lead } from './detector.ts'
+import type { Candidate, Captures } from './detector.ts'
 import { functionsFrom } from './functions.ts'
 
 /**
  * The program's, or else a package's.
  * @param calls as `find-call.ts` reads them, the likeliest first
  */
-export function whereCalled(lead: Lead, calls: readonly string[], { readSource }: Captures): Culprit | undefined {
+export function whereCalled(
+  candidate: Candidate,
+  calls: readonly string[],
+  { readSource }: Captures,
+): Culprit | undefined {
   if (calls.length === 0) return undefined
-  const { graph, allocations } = lead.of
+  const { graph, allocations } = candidate.of
   const sources = sourcesOf(readSource)
-  const wanted = { calls, near: functionsFrom(lead, [lead.suspect.sample]), allocations }
+  const wanted = { calls, near: functionsFrom(candidate, [candidate.suspect.sample]), allocations }
   const scripts = new Set([...graph.moduleScopes.values(), ...graph.scriptUrls.values()])
   const own = findCall(sources.modules(scripts), wanted)
   if (own) return asCulprit(own)

@@ -8,7 +8,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { packageOf } from '../support/sources.ts'
-import type { Lead } from './detector.ts'
+import type { Candidate } from './detector.ts'
 import { callsIn, placeOfCall } from './flows.ts'
 import { countClasses } from './surroundings.ts'
 
@@ -85,9 +85,9 @@ function prototypeOf(graph: HeapGraph, url: string, name: string): number | unde
 }
 
 /** The class of a package's of which one came for each thing that leaks, and the method that ends it; one without is none. */
-export function madeEach(lead: Lead): { name: string; end: string } | undefined {
-  const { suspect, of } = lead
-  for (const { name, count, one } of countClasses(lead)) {
+export function madeEach(candidate: Candidate): { name: string; end: string } | undefined {
+  const { suspect, of } = candidate
+  for (const { name, count, one } of countClasses(candidate)) {
     if (count < 0.8 * suspect.count || count > 1.25 * suspect.count) continue
     const url = isObject(of.graph, one) ? of.graph.sourceLocation(one)?.url : undefined
     if (url === undefined || packageOf(url) === null) continue

@@ -7,7 +7,7 @@ import { isProperty } from '../graph/retaining-path.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatCount } from '../support/format.ts'
-import type { Diagnosis, Lead } from './detector.ts'
+import type { Candidate, Diagnosis } from './detector.ts'
 import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
@@ -16,14 +16,14 @@ import { isNew, membersOf, plural } from './surroundings.ts'
 const at = (place: Culprit | undefined): string => (place ? ` (${shortPlace(place)})` : '')
 
 /** Chunks that wait in a readable stream. Node keeps them in an array, before 20 in a list of its own. */
-export function inReadable(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { of, path, suspect } = lead
+export function inReadable(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+  const { of, path, suspect } = candidate
   const { graph } = of
   const i = path.findLastIndex(({ ordinal }) => nodeName(graph, ordinal) === 'ReadableState')
   if (i < 1 || path[i + 1] === undefined || !isProperty(path[i + 1]!.reference, 'buffer')) return undefined
   const [stream, state] = [path[i - 1]!.ordinal, path[i]!.ordinal]
   const buffer = path[i + 1]!.ordinal
-  const flow = flowOf(lead, stream, readSource)
+  const flow = flowOf(candidate, stream, readSource)
   const writer = findCallOn(flow, /^(push|unshift)$/)
   const reader = readerOf(flow)
   const isRead = reader !== undefined || listensTo(graph, stream)
@@ -31,7 +31,7 @@ export function inReadable(lead: Lead, readSource: ReadSource): Diagnosis | unde
   const name = flow.name ?? `a ${kind}`
   const bound = numberAt(graph, state, 'highWaterMark')
   const streams = suspect.holders.length
-  const count = (streams > 1 ? undefined : newLinks(lead, buffer)) ?? suspect.count
+  const count = (streams > 1 ? undefined : newLinks(candidate, buffer)) ?? suspect.count
   const perSecond = (suspect.perSecond * count) / suspect.count
   const more = streams > 1 ? `${formatCount(streams)} ${plural(streams, 'stream')} such as ${name}` : name
   return {
@@ -61,7 +61,7 @@ export function inReadable(lead: Lead, readSource: ReadSource): Diagnosis | unde
 }
 
 /** In a list of Node's own, how many links are new: what hangs on them may be of the same class. */
-function newLinks({ of }: Lead, buffer: number): number | undefined {
+function newLinks({ of }: Candidate, buffer: number): number | undefined {
   const { graph } = of
   let link = property(graph, buffer, 'head')
   if (link === undefined) return undefined
@@ -81,8 +81,8 @@ const WEB =
 const FILLED = ['queue', 'writeRequests']
 
 /** Chunks that wait in a web stream's queue; its writers' promises wait beside them. */
-export function inWebStream(lead: Lead, readSource: ReadSource): Diagnosis | undefined {
-  const { of, path, suspect } = lead
+export function inWebStream(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+  const { of, path, suspect } = candidate
   const { graph } = of
   const isWeb = (ordinal: number): boolean => isObject(graph, ordinal) && WEB.test(nodeName(graph, ordinal))
   const last = path.findLastIndex(({ ordinal }) => isWeb(ordinal))
@@ -92,7 +92,7 @@ export function inWebStream(lead: Lead, readSource: ReadSource): Diagnosis | und
   const kind = nodeName(graph, holder).replace(/^Internal/, '')
   const isWritten = kind.startsWith('Writable')
   const first = path.findIndex(({ ordinal }) => isWeb(ordinal))
-  const flow = flowOf(lead, path[first]!.ordinal, readSource)
+  const flow = flowOf(candidate, path[first]!.ordinal, readSource)
   const tee = isWritten ? undefined : findMaking(flow, /^(tee|clone)$/)
   const writer = tee ?? findCallOn(flow, isWritten ? /^(write)$/ : /^(enqueue)$/)
   const reader = readerOf(flow)
@@ -129,13 +129,13 @@ export function inWebStream(lead: Lead, readSource: ReadSource): Diagnosis | und
   }
 }
 
-function flowOf(lead: Lead, stream: number, readSource: ReadSource): Flow {
-  const { graph } = lead.of
-  const name = nameUpTo(lead, stream)
+function flowOf(candidate: Candidate, stream: number, readSource: ReadSource): Flow {
+  const { graph } = candidate.of
+  const name = nameUpTo(candidate, stream)
   const isPrograms = isOwn(graph.sourceLocation(stream)?.url ?? 'node:')
   const className = isPrograms ? nodeName(graph, stream) : undefined
-  const calls = callsOn(lead, stream, readSource)
-  return { sources: sourcesOf(readSource), urls: modulesOf(lead), name, className, calls }
+  const calls = callsOn(candidate, stream, readSource)
+  return { sources: sourcesOf(readSource), urls: modulesOf(candidate), name, className, calls }
 }
 
 /** The statement that takes things out. */

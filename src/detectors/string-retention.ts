@@ -11,7 +11,7 @@ import { calledBy, findPart } from '../source/calls.ts'
 import { nameOf } from '../source/reach.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Detector, Lead } from './detector.ts'
+import type { Candidate, Detector } from './detector.ts'
 import { findLengthening, findPut, modulesOf, placed } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
@@ -27,18 +27,18 @@ const LEAST_PARTS = 200
 
 export const stringRetention: Detector = {
   pattern: 'string-retention',
-  diagnose: (lead, { readSource }) => slices(lead, readSource) ?? rope(lead, readSource),
+  diagnose: (candidate, { readSource }) => slices(candidate, readSource) ?? rope(candidate, readSource),
 }
 
-function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
-  const { suspect, of } = lead
+function slices(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = candidate
   const { graph } = of
   const { nodeType } = graph.snapshot
   // What Node cuts, and keeps itself, is none of the program's to copy.
-  if (isKeptByNode(lead)) return undefined
+  if (isKeptByNode(candidate)) return undefined
   /** By parent: how many slices. */
   const parents = new Map<number, number>()
-  for (const node of reachedOf(lead, (name) => name === '(sliced string)')) {
+  for (const node of reachedOf(candidate, (name) => name === '(sliced string)')) {
     const parent = nodeType[node] === NodeType.slicedString ? internal(graph, node, 'parent') : undefined
     if (parent !== undefined) parents.set(parent, (parents.get(parent) ?? 0) + 1)
   }
@@ -55,15 +55,15 @@ function slices(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagno
     if (longest < 0 || graph.shallowSize(parent) > graph.shallowSize(longest)) longest = parent
   }
   if (count < 3 || parentBytes < MOSTLY * suspect.bytes || parentBytes / count < LEAST_BYTES_PER_SLICE) return undefined
-  const name = nameUpTo(lead, suspect.container) ?? lead.name
+  const name = nameUpTo(candidate, suspect.container) ?? candidate.name
   const bytesEach = Math.round(parentBytes / count)
   const perSecond = (suspect.perSecond * count) / suspect.count
-  const { place: culprit, isCut } = whereCut(lead, name, readSource)
+  const { place: culprit, isCut } = whereCut(candidate, name, readSource)
   const at = culprit ? ` (${isCut ? 'cut' : 'put there'} at ${shortPlace(culprit)})` : ''
   return {
     title: `${formatCount(count)} pieces of strings in ${name} keep the ${formatBytes(parentBytes)} that they were cut from, ${formatBytes(parentBytes / parents.size)} each, ${perSecond.toFixed(1)} more each second`,
     culprit,
-    likelihood: despiteBound(lead.likelihood, lead.suspect.bytes / Math.max(1, lead.suspect.count)),
+    likelihood: despiteBound(candidate.likelihood, candidate.suspect.bytes / Math.max(1, candidate.suspect.count)),
     evidence: {
       kind: 'slices',
       keptIn: name,
@@ -92,11 +92,11 @@ function isHeldBySlicesOnly(graph: HeapGraph, parent: number): boolean {
 
 /** The statement that cuts: beside what puts it there, or in the function that is called there; else what puts it there. */
 function whereCut(
-  lead: Lead,
+  candidate: Candidate,
   name: string,
   readSource: ReadSource,
 ): { readonly place: Culprit | undefined; readonly isCut: boolean } {
-  const put = findPut(lead, readSource, name)
+  const put = findPut(candidate, readSource, name)
   if (!put) return { place: undefined, isCut: false }
   const { tree, node } = put
   const sources = sourcesOf(readSource)
@@ -110,11 +110,11 @@ function whereCut(
 const CUTS = /^(slice|substring|substr|split|match|matchAll|exec|trim|trimStart|trimEnd)$/
 
 /** A text that was added to again and again is a tree of its pieces until somebody reads it. */
-function rope(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose']> {
-  const { suspect, of } = lead
+function rope(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+  const { suspect, of } = candidate
   const { graph } = of
   const { nodeType } = graph.snapshot
-  const way = ownersOnWay(lead)
+  const way = ownersOnWay(candidate)
   const at = way.findIndex((node) => nodeType[node] === NodeType.consString)
   // An array of short texts that were put together is not that.
   if (at < 0 || nodeType[suspect.container] !== NodeType.consString) return undefined
@@ -128,8 +128,8 @@ function rope(lead: Lead, readSource: ReadSource): ReturnType<Detector['diagnose
   }
   if (parts < LEAST_PARTS || bytes < MOSTLY * suspect.bytes) return undefined
   const texts = suspect.holders.length
-  const name = nameUpTo(lead, way[at]!) ?? lead.name
-  const culprit = findLengthening({ sources: sourcesOf(readSource), urls: modulesOf(lead), name })
+  const name = nameUpTo(candidate, way[at]!) ?? candidate.name
+  const culprit = findLengthening({ sources: sourcesOf(readSource), urls: modulesOf(candidate), name })
   const perSecond = (suspect.perSecond * parts) / suspect.count
   return {
     title: `${name} is added to without end: ${formatCount(parts)} pieces more in ${formatCount(texts)} string${texts === 1 ? '' : 's'}, ${perSecond.toFixed(0)} more each second`,

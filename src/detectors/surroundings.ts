@@ -1,11 +1,11 @@
-// What stands around the container of a lead: the names on the way to it, the objects that it belongs to, and what is in it.
+// What stands around the container of a candidate: the names on the way to it, the objects that it belongs to, and what is in it.
 
 import { type ClassCount, classesAmong, nodesAmong } from '../analysis/among.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { numberOf, type Reference, referencesOf } from '../graph/look.ts'
 import { nameOfStep } from '../graph/retaining-path.ts'
 import { EdgeType } from '../snapshot/meta.ts'
-import type { IsolateHeap, Lead } from './detector.ts'
+import type { Candidate, IsolateHeap } from './detector.ts'
 
 /** A name by which something is kept, and whose it is. */
 export interface Place {
@@ -21,7 +21,7 @@ export interface Place {
 const FAR = 8
 
 /** The names on the way to what is too many, the innermost first, as far as they can be its container's. */
-export function placesOf({ of, path }: Lead): Place[] {
+export function placesOf({ of, path }: Candidate): Place[] {
   const places: Place[] = []
   for (let i = path.length - 2; i > 0 && i >= path.length - 1 - FAR; i--) {
     const name = nameOfStep(path[i])
@@ -31,8 +31,8 @@ export function placesOf({ of, path }: Lead): Place[] {
   return places
 }
 
-/** Whether what a lead piles up in is one of Node's own collections, rather than one that the program has made. */
-export function isKeptByNode({ of: { graph }, path, suspect: { container } }: Lead): boolean {
+/** Whether what a candidate piles up in is one of Node's own collections, rather than one that the program has made. */
+export function isKeptByNode({ of: { graph }, path, suspect: { container } }: Candidate): boolean {
   const at = path.findLastIndex(({ ordinal }) => ordinal === container)
   const urls = path
     .slice(0, at < 0 ? path.length - 1 : at + 1)
@@ -70,7 +70,7 @@ export function numbersOf(graph: HeapGraph, node: number, names: RegExp): Record
 }
 
 /** Those that are too many: what came and is of the sample's class; `most` of them. */
-export function thingsOf({ of, suspect }: Lead, most = 300): number[] {
+export function thingsOf({ of, suspect }: Candidate, most = 300): number[] {
   const { classes } = of.heap.opened
   const things = [suspect.sample]
   for (const node of suspect.reached) {
@@ -80,18 +80,18 @@ export function thingsOf({ of, suspect }: Lead, most = 300): number[] {
   return things
 }
 
-/** How many of those that came with a lead are of each class, by ordinal of one of them; classes of V8's own left out. */
-export const countClasses = ({ of, suspect }: Lead): readonly ClassCount[] =>
+/** How many of those that came with a candidate are of each class, by ordinal of one of them; classes of V8's own left out. */
+export const countClasses = ({ of, suspect }: Candidate): readonly ClassCount[] =>
   classesAmong(of.heap.opened.classes, suspect.reached)
 
-/** Those that came with a lead and whose class has such a name. */
+/** Those that came with a candidate and whose class has such a name. */
 export const reachedOf = (
-  { of, suspect }: Pick<Lead, 'of' | 'suspect'>,
+  { of, suspect }: Pick<Candidate, 'of' | 'suspect'>,
   isWanted: (name: string) => boolean,
 ): Uint32Array => nodesAmong(of.heap.opened.classes, suspect.reached, isWanted)
 
-/** Whether it is known what came into what a lead says has a larger store, so that the store is told with that. */
-export const hasGained = ({ of, suspect }: Lead): boolean =>
+/** Whether it is known what came into what a candidate says has a larger store, so that the store is told with that. */
+export const hasGained = ({ of, suspect }: Candidate): boolean =>
   of.suspects.some(
     ({ kind, container, holders }) =>
       kind === 'added' && (container === suspect.container || holders.includes(suspect.container)),

@@ -2,6 +2,7 @@
 
 import type { AnyNode } from 'acorn'
 import type { Culprit } from '../analysis/culprit.ts'
+import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberOf, property } from '../graph/look.ts'
 import { thingWords } from '../graph/path-words.ts'
@@ -14,7 +15,7 @@ import { callsTo } from '../source/expressions.ts'
 import { nameOf } from '../source/reach.ts'
 import { functionAround, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatCount } from '../support/format.ts'
-import type { Captures, Detector, Diagnosis, IsolateHeap, Lead, Likelihood } from './detector.ts'
+import type { Candidate, Captures, Detector, Diagnosis, IsolateHeap, Likelihood } from './detector.ts'
 import { inEventIterator } from './event-iterators.ts'
 import {
   callsIn,
@@ -42,20 +43,21 @@ const TASK = /^(run|fn|task|job|callback|cb|resolve|reject|done|promise|deferred
 
 export const taskQueuePileup: Detector = {
   pattern: 'task-queue-pileup',
-  diagnose: (lead, captures) => inPort(lead, captures) ?? inEventIterator(lead, captures.readSource) ?? inQueue(lead),
+  diagnose: (candidate, captures) =>
+    inPort(candidate, captures) ?? inEventIterator(candidate, captures.readSource) ?? inQueue(candidate),
 }
 
 /** Messages that wait in the port of a thread which is busy with others. */
-function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | undefined {
-  const { suspect, of, path } = lead
+function inPort(candidate: Candidate, { isolates, readSource }: Captures): Diagnosis | undefined {
+  const { suspect, of, path } = candidate
   if (!path.some(({ thing }) => thing.name === 'Node / Message' || thing.name === 'Node / incoming_messages'))
     return undefined
   const messages = suspect.className === 'Node / Message'
   const senders = isolates.filter((each) => each !== of)
   const posting = messages ? findPosting(senders, of.isolate, readSource) : undefined
   const port = path.find(({ thing }) => /^(MessagePort|BroadcastChannel)$/.test(thing.name))
-  const name = port && nameUpTo(lead, port.ordinal)
-  const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(lead), name }
+  const name = port && nameUpTo(candidate, port.ordinal)
+  const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(candidate), name }
   // Both ends may be in one thread.
   const writer = posting ? posting.place : messages ? findAnyCall(flow, /^postMessage$/) : undefined
   const reader =
@@ -67,7 +69,7 @@ function inPort(lead: Lead, { isolates, readSource }: Captures): Diagnosis | und
   const where = name === undefined ? `a port of ${of.isolate}` : `${name} of ${of.isolate}`
   return {
     title: `${formatCount(waiting)} messages wait in ${where}, ${suspect.perSecond.toFixed(1)} more each second than it takes${said}`,
-    likelihood: steadily(lead, senders.length === 0),
+    likelihood: steadily(candidate, senders.length === 0),
     culprit: writer,
     cause: `port of ${of.isolate}`,
     evidence: {
@@ -96,19 +98,19 @@ const AS_MANY = 1.5
  * Few messages that happen to wait at the last look are no pile, nor are those that the look itself has held up, unless the
  * thread posts them itself.
  */
-function steadily({ suspect: { counts }, likelihood, of: { pausedMs } }: Lead, isOwn: boolean): Likelihood {
+function steadily({ suspect: { counts }, likelihood, of: { pausedMs } }: Candidate, isOwn: boolean): Likelihood {
   const rates = counts.map((count, i) => count / Math.max(1, pausedMs?.[i] ?? 0))
   const isMoreThanBefore = rates.some((rate, i) => rates.some((later, j) => j > i && later > AS_MANY * rate))
   if (pausedMs && !isOwn && !isMoreThanBefore) {
     const stood = pausedMs.map((ms) => (ms / 1000).toFixed(1)).join(', ')
     const reason = `they came while the thread stood still for its snapshots (for ${stood} s): no more wait for each second of that than before`
-    return { confidence: 0.2, reason }
+    return { grounds: [ground('heldUp', reason)] }
   }
-  if (counts.at(-1)! < FEW_MESSAGES) return { confidence: 0.2, reason: 'few messages wait, as in any busy thread' }
+  if (counts.at(-1)! < FEW_MESSAGES) return { grounds: [ground('chance', 'few messages wait, as in any busy thread')] }
   const gains = counts.slice(1).map((count, step) => count - counts[step]!)
   const average = gains.reduce((sum, gain) => sum + gain, 0) / gains.length
   return gains.length > 1 && gains.some((gain) => gain < 0.4 * average)
-    ? { confidence: 0.2, reason: 'most of the messages came in one step: they may be taken in the next' }
+    ? { grounds: [ground('chance', 'most of the messages came in one step: they may be taken in the next')] }
     : likelihood
 }
 
@@ -174,26 +176,27 @@ function namesOfPorts(graph: HeapGraph): Set<string> {
 }
 
 /** Tasks that wait in a list beside those who do them. */
-function inQueue(lead: Lead): Diagnosis | undefined {
-  const { of, suspect, path, likelihood } = lead
+function inQueue(candidate: Candidate): Diagnosis | undefined {
+  const { of, suspect, path, likelihood } = candidate
   const { graph } = of
-  const places = placesOf(lead).filter(({ name }) => QUEUE.test(plainName(name)))
+  const places = placesOf(candidate).filter(({ name }) => QUEUE.test(plainName(name)))
   const place = places.find(({ host }) => workersBeside(graph, host)) ?? places[0]
   if (!place) return undefined
   const beside = workersBeside(graph, place.host)
   const consumed = suspect.trend === 'turning' || likelihood.takenOut
   const isList = nodeName(graph, place.node) !== 'Map'
-  const things = thingsOf(lead, 20)
+  const things = thingsOf(candidate, 20)
   // What is found by its id when its answer comes, and stays, was done long ago: the answer never comes.
-  if (!isList && onlyGains(lead) && things.every((thing) => promiseIn(graph, thing) !== undefined)) return undefined
+  if (!isList && onlyGains(candidate) && things.every((thing) => promiseIn(graph, thing) !== undefined))
+    return undefined
   const tasks =
     things.some((thing) => isTask(graph, thing) || linksTask(graph, thing)) ||
     path.slice(-4).some(({ ordinal }) => isNew(of, ordinal) && isTask(graph, ordinal))
   const clear = isList && /queue|backlog|wait|tasks|jobs|inbox|mailbox/i.test(place.name)
   if (!(beside ? tasks || consumed : clear && consumed)) return undefined
-  const item = itemOf(lead, place)
+  const item = itemOf(candidate, place)
   const perSecond = item.count / (of.seconds.at(-1)! - of.seconds[0]!)
-  const queue = `${ownerOf(lead, place)}.${place.name}`
+  const queue = `${ownerOf(candidate, place)}.${place.name}`
   return {
     title: `${formatCount(item.count)} tasks more wait in ${queue}, ${perSecond.toFixed(1)} more each second than are done`,
     cause: `${of.isolate} ${graph.snapshot.nodeId[place.host]} ${place.name}`,
@@ -212,7 +215,7 @@ function inQueue(lead: Lead): Diagnosis | undefined {
 }
 
 /** The first thing on the way that is new and of a class of its own, rather than what a list or a promise is made of. */
-function itemOf({ of, suspect, path }: Lead, { node }: Place): { name: string; count: number } {
+function itemOf({ of, suspect, path }: Candidate, { node }: Place): { name: string; count: number } {
   const { classes } = of.heap.opened
   const from = path.findIndex(({ ordinal }) => ordinal === node)
   for (const { ordinal } of path.slice(from + 1, -1)) {
@@ -228,7 +231,7 @@ function itemOf({ of, suspect, path }: Lead, { node }: Place): { name: string; c
   return { name: suspect.className, count: suspect.count }
 }
 
-function ownerOf({ of, path }: Lead, { host }: Place): string {
+function ownerOf({ of, path }: Candidate, { host }: Place): string {
   const at = path.findIndex(({ ordinal }) => ordinal === host)
   const names = path.slice(0, at + 1).flatMap((step) => nameOfStep(step) ?? [])
   return names.at(-1) ?? nodeName(of.graph, host)

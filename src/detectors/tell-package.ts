@@ -6,7 +6,7 @@ import { nodeName } from '../graph/look.ts'
 import { labelOfStep, type PathStep } from '../graph/retaining-path.ts'
 import { findKnownLeak, fixedIn, type Seen, type SeenPackage, urlOf } from '../known-leaks/match.ts'
 import { fileIn, packageAt } from '../support/packages.ts'
-import type { Captures, Lead } from './detector.ts'
+import type { Candidate, Captures } from './detector.ts'
 import { knownIssueAdvice, packageAdvice } from './package-advice.ts'
 import type { PackageBehind } from './packages.ts'
 import { countClasses } from './surroundings.ts'
@@ -15,7 +15,7 @@ import { countClasses } from './surroundings.ts'
 export type PackagePart = Pick<ReportFinding, 'package' | 'knownIssue' | 'advice'>
 
 export interface Told {
-  readonly lead: Lead
+  readonly candidate: Candidate
   /** As it ran. */
   readonly path: readonly PathStep[]
   readonly behind: PackageBehind | undefined
@@ -27,14 +27,14 @@ export interface Told {
 /** @param culprit as it is shown, and the program's as it ran */
 export function tellPackage(
   { pattern, advice }: Pick<ReportFinding, 'pattern' | 'advice'>,
-  { lead, path, behind, captures, say }: Told,
+  { candidate, path, behind, captures, say }: Told,
   culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
 ): PackagePart {
-  const seen = seenOf(lead, pattern, path, behind, captures)
+  const seen = seenOf(candidate, pattern, path, behind, captures)
   const leak = findKnownLeak(seen)
   const isFixed = leak !== undefined && leak.fixedIn.length > 0
   const ways = { culprit, readSource: captures.readSource, isFixed }
-  const own = say((behind && packageAdvice(lead, pattern, behind, ways)) ?? advice)
+  const own = say((behind && packageAdvice(candidate, pattern, behind, ways)) ?? advice)
   const part: PackagePart = { ...(behind && { package: packageOfFinding(behind) }), advice: own }
   if (!leak) return part
   const { id, title } = leak
@@ -48,15 +48,15 @@ const packageOfFinding = ({ role, installed, step }: PackageBehind): NonNullable
   ...{ file: step.place.url, line: step.place.line, function: step.function },
 })
 
-/** What of a lead published leaks are known by. */
+/** What of a candidate published leaks are known by. */
 export function seenOf(
-  lead: Lead,
+  candidate: Candidate,
   pattern: string,
   path: readonly PathStep[],
   behind: PackageBehind | undefined,
   { readSource, nodeVersion }: Captures,
 ): Seen {
-  const { graph } = lead.of
+  const { graph } = candidate.of
   const packages = new Map<string, { name: string; version: string; files: Set<string>; functions: Set<string> }>()
   const add = (url: string | undefined, functions: readonly string[] = []): void => {
     const installed = url === undefined ? undefined : packageAt(readSource, url)
@@ -69,7 +69,7 @@ export function seenOf(
   }
   if (behind) add(behind.step.place.url, behind.step.callers)
   for (const { ordinal } of path) add(graph.moduleScopes.get(ordinal) ?? graph.sourceLocation(ordinal)?.url)
-  const classes = countClasses(lead)
+  const classes = countClasses(candidate)
   for (const { one } of classes.slice(0, MOST_CLASSES)) add(graph.sourceLocation(one)?.url)
   const node: SeenPackage[] =
     nodeVersion === undefined ? [] : [{ name: 'node', version: nodeVersion, files: [], functions: [] }]
@@ -81,7 +81,7 @@ export function seenOf(
         graph.moduleScopes.get(step.ordinal) ?? nodeName(graph, step.ordinal),
       ])
       .filter((name) => name !== ''),
-    classes: new Set([lead.suspect.className, ...classes.map(({ name }) => name)]),
+    classes: new Set([candidate.suspect.className, ...classes.map(({ name }) => name)]),
     packages: [
       ...[...packages.values()].map(({ files, functions, ...rest }) => ({
         ...{ ...rest, files: [...files], functions: [...functions] },

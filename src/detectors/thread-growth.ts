@@ -1,12 +1,14 @@
 // `thread-growth`: worker threads are started for one task each, and do not end.
 
+import { byNumber } from '../findings/weights.ts'
 import { property } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount } from '../support/format.ts'
-import type { Detector, Lead } from './detector.ts'
+import type { Candidate, Detector } from './detector.ts'
 import { type Called, lineIn, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
+import { but } from './likelihood.ts'
 import { countsOver, ratesOf, reachedOf } from './surroundings.ts'
 
 /** Fewer threads than these more are a pool that is getting to its size. */
@@ -16,9 +18,9 @@ const MOST_EACH = 6
 
 export const threadGrowth: Detector = {
   pattern: 'thread-growth',
-  diagnose(lead, { isolates, readSource }) {
-    const { of, likelihood } = lead
-    const worker = findWorker(lead)
+  diagnose(candidate, { isolates, readSource }) {
+    const { of, likelihood } = candidate
+    const worker = findWorker(candidate)
     if (worker === undefined) return undefined
     const counts = countsOver(of, worker)
     const started = counts.at(-1)! - counts[0]!
@@ -34,7 +36,7 @@ export const threadGrowth: Detector = {
     )
     return {
       title: `${formatCount(started)} worker threads more than at first, ${perSecond.toFixed(1)} more each second, and none of them ends`,
-      likelihood: { confidence: likelihood.confidence * (started / (started + 3)), reason: likelihood.reason },
+      likelihood: but(likelihood, byNumber(started, 3)),
       culprit: line,
       cause: 'threads',
       covers: (other) => other.of === of && /^(MessagePort|MessageChannel|Worker)$/.test(other.suspect.className),
@@ -50,8 +52,8 @@ export const threadGrowth: Detector = {
   },
 }
 
-/** One of the Worker objects that came, where there are about as many of them as of what the lead is about. */
-function findWorker({ of, suspect }: Lead): number | undefined {
+/** One of the Worker objects that came, where there are about as many of them as of what the candidate is about. */
+function findWorker({ of, suspect }: Candidate): number | undefined {
   const { graph } = of
   const { nodeType, nodeName, strings } = graph.snapshot
   const name = strings.indexOf('Worker')

@@ -2,6 +2,7 @@
 
 import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import { remark } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, nodeName, referencesOf } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
@@ -13,6 +14,7 @@ import { formatCount } from '../support/format.ts'
 import type { Detector, IsolateHeap } from './detector.ts'
 import { type Called, callsIn, functionNear, placed, placeOfCall, whereGiven } from './flows.ts'
 import { isWaiting, placeOf, shortPlace } from './functions.ts'
+import { but } from './likelihood.ts'
 import { isNew, plural } from './surroundings.ts'
 
 /** Node's objects for one piece of work each that a thread of the pool is to do; c-ares and sockets need none. */
@@ -29,8 +31,8 @@ const MOST = { requests: 600, nodes: 600 }
 
 export const threadPoolSaturation: Detector = {
   pattern: 'thread-pool-saturation',
-  diagnose(lead, { readSource }) {
-    const { of, suspect, way, likelihood } = lead
+  diagnose(candidate, { readSource }) {
+    const { of, suspect, way, likelihood } = candidate
     const { graph } = of
     if (!way.some((node) => isNew(of, node) && isRequest(graph, node))) return undefined
     const requests = requestsOf(of)
@@ -55,10 +57,10 @@ export const threadPoolSaturation: Detector = {
     return {
       title: `${formatCount(requests.length)} requests wait for libuv's thread pool, ${perSecond.toFixed(1)} more each second than it answers${who}`,
       culprit: blocks ?? submits,
-      likelihood: {
-        confidence: likelihood.confidence,
-        reason: `${likelihood.reason}; requests that the pool has not answered: ${counts.map((count) => formatCount(count)).join(', ')}`,
-      },
+      likelihood: but(
+        likelihood,
+        remark(`requests that the pool has not answered: ${counts.map((count) => formatCount(count)).join(', ')}`),
+      ),
       cause: of.isolate,
       evidence: {
         waiting: requests.length,

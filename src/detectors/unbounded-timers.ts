@@ -1,6 +1,7 @@
 // `unbounded-timers`: timers that are set for each piece of work, hours ahead or again and again, and cleared by nobody.
 
 import type { Culprit } from '../analysis/culprit.ts'
+import { ground, remark } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { type Sources, sourcesOf } from '../source/app-modules.ts'
@@ -8,9 +9,10 @@ import { calledBy } from '../source/calls.ts'
 import { contains } from '../source/expressions.ts'
 import { nodesIn, parentOf } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
-import type { Captures, Detector, Diagnosis, Lead, Likelihood } from './detector.ts'
+import type { Candidate, Captures, Detector, Diagnosis, Likelihood } from './detector.ts'
 import { type Called, callsIn, functionNear, placeOfCall, whereGiven } from './flows.ts'
 import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
+import { but } from './likelihood.ts'
 import { mostCommon } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { whereCalled } from './public-calls.ts'
@@ -40,16 +42,16 @@ const SETS = /(setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setI
 
 export const unboundedTimers: Detector = {
   pattern: 'unbounded-timers',
-  diagnose(lead, captures) {
+  diagnose(candidate, captures) {
     const { readSource } = captures
-    const { suspect, of } = lead
+    const { suspect, of } = candidate
     const { graph } = of
-    if (suspect.kind === 'grown' || !isTimer(graph, suspect.sample) || !isInTimers(lead)) return undefined
-    const timers = timersIn(lead)
+    if (suspect.kind === 'grown' || !isTimer(graph, suspect.sample) || !isInTimers(candidate)) return undefined
+    const timers = timersIn(candidate)
     const groups = groupsOf(timers)
     const [source, group] = groups[0]!
-    if (source === '') return ofNode(lead, group, timers.length, captures)
-    if (handlesIn(lead) >= HANDLES_PER_TIMER * timers.length) return undefined
+    if (source === '') return ofNode(candidate, group, timers.length, captures)
+    if (handlesIn(candidate) >= HANDLES_PER_TIMER * timers.length) return undefined
 
     const { callback } = group[0]!
     const renews = suspect.renewed === true
@@ -60,10 +62,10 @@ export const unboundedTimers: Detector = {
     const count = Math.round((suspect.count * group.length) / timers.length)
     const perSecond = (suspect.perSecond * group.length) / timers.length
     const culprit =
-      (source === 'signal' ? whereCalled(lead, ['AbortSignal.timeout'], captures) : undefined) ??
-      findSetter(lead, group, sourcesOf(readSource))
+      (source === 'signal' ? whereCalled(candidate, ['AbortSignal.timeout'], captures) : undefined) ??
+      findSetter(candidate, group, sourcesOf(readSource))
     const at = culprit ? shortPlace(culprit) : undefined
-    const firstInMs = repeats ? undefined : firesInMs(lead, group)
+    const firstInMs = repeats ? undefined : firesInMs(candidate, group)
     const own = placeOf(graph, callback)
     const clears = own?.package === null && removes(sourcesOf(readSource), own)
     const delay =
@@ -94,7 +96,7 @@ export const unboundedTimers: Detector = {
       title: `${formatCount(count)} ${what}${delay}${at ? ` set at ${at}` : ''}, ${perSecond.toFixed(1)} more each second${others.length > 0 ? ` (and ${others.join(', ')})` : ''}${
         firstInMs === undefined ? ', none cleared' : `; the first fires in ${formatDuration(firstInMs)}`
       }`,
-      likelihood: judge(lead, repeats ? undefined : delayMs, clears),
+      likelihood: judge(candidate, repeats ? undefined : delayMs, clears),
       culprit,
       evidence: {
         timers: count,
@@ -135,10 +137,10 @@ function isTimer(graph: HeapGraph, node: number): boolean {
 }
 
 /** Whether it is Node's lists that they pile up in, rather than a collection of the program's. */
-export const isInTimers = ({ of: { graph }, suspect, path }: Lead): boolean =>
+export const isInTimers = ({ of: { graph }, suspect, path }: Candidate): boolean =>
   nodeName(graph, suspect.container) === 'TimersList' || path.some(({ reference }) => reference.name === 'timerListMap')
 
-function timersIn({ suspect, of: { graph } }: Lead): Timer[] {
+function timersIn({ suspect, of: { graph } }: Candidate): Timer[] {
   const timers: Timer[] = []
   for (const node of suspect.reached.length > 0 ? suspect.reached : [suspect.sample]) {
     if (!isTimer(graph, node)) continue
@@ -166,25 +168,25 @@ function sourceOf(graph: HeapGraph, callback: number): string {
 const shortOf = (place: string): string => place.replace(/^.*\//, '').replace(/:\d+$/, '')
 
 /** Timers whose callback is Node's: what has a setTimeout() of its own, such as a socket or an HTTP/2 session, sets them. */
-function ofNode(lead: Lead, group: readonly Timer[], all: number, captures: Captures): Diagnosis | undefined {
-  const { suspect, likelihood } = lead
+function ofNode(candidate: Candidate, group: readonly Timer[], all: number, captures: Captures): Diagnosis | undefined {
+  const { suspect, likelihood } = candidate
   const owner = mostCommon(group, (timer) => timer.owner)?.owner
   const delays = group.map(({ delayMs }) => delayMs).filter((ms) => ms !== undefined)
   const delayMs = delays.length > 0 ? Math.max(...delays) : undefined
   const count = Math.round((suspect.count * group.length) / all)
   const perSecond = (suspect.perSecond * group.length) / all
-  const isOpen = handlesIn(lead) >= HANDLES_PER_TIMER * all
-  const culprit = isOpen ? undefined : whereCalled(lead, ['*.setTimeout'], captures)
+  const isOpen = handlesIn(candidate) >= HANDLES_PER_TIMER * all
+  const culprit = isOpen ? undefined : whereCalled(candidate, ['*.setTimeout'], captures)
   const at = culprit && `${culprit.package === null ? '' : `${culprit.package}, `}${shortPlace(culprit)}`
   const whose = owner === undefined ? "of Node's own" : `of ${owner} objects`
-  const firstInMs = firesInMs(lead, group)
+  const firstInMs = firesInMs(candidate, group)
   const bytesEach = Math.round(suspect.bytes / suspect.count)
   const until = delayMs === undefined ? '' : `, until it fires after ${formatDuration(delayMs)}`
   return {
     title: `${formatCount(count)} pending timers${delayMs === undefined ? '' : ` of ${formatDuration(delayMs)}`} ${whose}${at ? `, set by setTimeout() at ${at}` : ''}, ${perSecond.toFixed(1)} more each second${firstInMs === undefined ? '' : `; the first fires in ${formatDuration(firstInMs)}`}`,
     likelihood: isOpen
-      ? { confidence: 0.2, reason: `${likelihood.reason}; but they are the timers of connections that are open` }
-      : judge(lead, delayMs, false),
+      ? but(likelihood, ground('openConnections', 'but they are the timers of connections that are open'))
+      : judge(candidate, delayMs, false),
     culprit,
     evidence: {
       timers: count,
@@ -200,9 +202,11 @@ function ofNode(lead: Lead, group: readonly Timer[], all: number, captures: Capt
 }
 
 /** Timers that were made numbers are in one more of Node's tables. */
-const isOfTimerNumbers = ({ path }: Lead): boolean => path.some(({ reference }) => reference.name === 'knownTimersById')
+const isOfTimerNumbers = ({ path }: Candidate): boolean =>
+  path.some(({ reference }) => reference.name === 'knownTimersById')
 /** Signals that are listened to are in one more of Node's tables. */
-const isOfSignals = ({ path }: Lead): boolean => path.some(({ reference }) => reference.name === 'gcPersistentSignals')
+const isOfSignals = ({ path }: Candidate): boolean =>
+  path.some(({ reference }) => reference.name === 'gcPersistentSignals')
 
 function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
   const groups = new Map<string, Timer[]>()
@@ -214,8 +218,8 @@ function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
   return [...groups].sort((a, b) => b[1].length - a[1].length)
 }
 
-export const handlesIn = (lead: Lead): number =>
-  reachedOf(lead, (name) => HANDLES.has(name)).filter((node) => isObject(lead.of.graph, node)).length
+export const handlesIn = (candidate: Candidate): number =>
+  reachedOf(candidate, (name) => HANDLES.has(name)).filter((node) => isObject(candidate.of.graph, node)).length
 
 /** Whether a function takes something out of something. */
 function removes(sources: Sources, place: Culprit): boolean {
@@ -230,15 +234,15 @@ function removes(sources: Sources, place: Culprit): boolean {
   )
 }
 
-function findSetter(lead: Lead, group: readonly Timer[], sources: Sources): Culprit | undefined {
-  const own = placeOf(lead.of.graph, group[0]!.callback)
+function findSetter(candidate: Candidate, group: readonly Timer[], sources: Sources): Culprit | undefined {
+  const own = placeOf(candidate.of.graph, group[0]!.callback)
   const sets = ({ name }: Called): boolean => SETS.test(name)
   if (own?.package === null) return whereGiven(sources, own, sets)
   // A package sets it: which of the program's calls leads there is asked of all that packages do.
   if (own) return own
   const sleeps = group[0]!.source === 'sleep'
   const from = functionsFrom(
-    lead,
+    candidate,
     group.slice(0, 1).map(({ node }) => node),
     { waiting: sleeps },
   )
@@ -255,7 +259,7 @@ function findSetter(lead: Lead, group: readonly Timer[], sources: Sources): Culp
 }
 
 /** How long until the first one fires. What was set last was set about when the snapshot was taken. */
-function firesInMs({ of: { graph }, suspect }: Lead, timers: readonly Timer[]): number | undefined {
+function firesInMs({ of: { graph }, suspect }: Candidate, timers: readonly Timer[]): number | undefined {
   const now = Math.max(...timers.map(({ setAtMs }) => setAtMs ?? 0))
   const due = timers.map(({ setAtMs, delayMs }) => (setAtMs ?? Number.NaN) + (delayMs ?? Number.NaN))
   // Those that were set before the first snapshot fire earlier; a list begins with the oldest.
@@ -271,18 +275,15 @@ function firesInMs({ of: { graph }, suspect }: Lead, timers: readonly Timer[]): 
   return known.length === 0 ? undefined : Math.max(0, Math.min(...known) - now)
 }
 
-function judge({ likelihood, suspect }: Lead, delayMs: number | undefined, clears: boolean): Likelihood {
-  let { confidence, reason } = likelihood
+function judge({ likelihood, suspect }: Candidate, delayMs: number | undefined, clears: boolean): Likelihood {
+  const grounds = [...likelihood.grounds]
   if (delayMs !== undefined) {
     const bytes = (suspect.bytesPerSecond * delayMs) / 1000
-    reason += `; levels off at ${formatBytes(bytes)}, when timers fire as fast as they are set`
-    if (bytes < LITTLE_BYTES) confidence *= 0.5
+    const level = `levels off at ${formatBytes(bytes)}, when timers fire as fast as they are set`
+    grounds.push(bytes < LITTLE_BYTES ? ground('levelsOffLow', level) : remark(level))
   }
-  if (clears) {
-    confidence *= 0.8
-    reason += '; the callback removes something, so they may be expiry timers'
-  }
-  return { confidence, reason }
+  if (clears) grounds.push(ground('clears', 'the callback removes something, so they may be expiry timers'))
+  return { grounds }
 }
 
 /** Whether the timer keeps what AsyncLocalStorage had when it was set. */

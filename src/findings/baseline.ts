@@ -1,49 +1,7 @@
 // The leaks that a project knows of and lives with for now, by fingerprint: so that only a new one is a reason to fail.
 
-import { z } from 'zod'
+import type { Baseline, BaselineOutcome } from './baseline-schema.ts'
 import type { ReportFinding } from './report.ts'
-
-const fingerprint = z.string().regex(/^[0-9a-f]{16}$/, 'a fingerprint is 16 hex digits, as findings have it')
-const day = z.iso.date('a date such as 2026-12-31')
-
-export const KnownFindingSchema = z.object({
-  fingerprint,
-  pattern: z.string(),
-  title: z.string(),
-  /** When it came into the baseline. */
-  since: day,
-})
-
-export const SuppressionSchema = z.object({
-  fingerprint,
-  /** Why it may stay: for who reads it in a year. */
-  reason: z.string().trim().min(1, 'a suppression needs a reason'),
-  /** The last day on which it holds. */
-  until: day,
-})
-
-/** `leakscope.baseline.json`, schema version 1. */
-export const BaselineSchema = z.object({
-  schemaVersion: z.literal(1),
-  findings: z.array(KnownFindingSchema),
-  /** Written by hand; kept when the baseline is brought up to date. */
-  suppressions: z.array(SuppressionSchema).default([]),
-})
-
-/** What a baseline says beyond the status of each finding. */
-export const BaselineOutcomeSchema = z.object({
-  file: z.string(),
-  new: z.number().int(),
-  known: z.number().int(),
-  suppressed: z.number().int(),
-  /** Known ones that are not there any more. */
-  fixed: z.array(KnownFindingSchema),
-  /** Suppressions that do nothing: they have expired, or nothing matches them. */
-  stale: z.array(SuppressionSchema.extend({ why: z.enum(['expired', 'unmatched']) })),
-})
-
-export type Baseline = z.infer<typeof BaselineSchema>
-export type BaselineOutcome = z.infer<typeof BaselineOutcomeSchema>
 
 export interface Judged {
   readonly findings: ReportFinding[]

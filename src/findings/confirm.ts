@@ -1,19 +1,18 @@
 // What a look at the living objects says of findings: they went on growing, stand still, or were emptied meanwhile.
 
 import { formatBytes, formatCount } from '../support/format.ts'
+import { type Ground, judgedBy } from './confidence.ts'
 import type { ReportFinding } from './report.ts'
-import { severityOf } from './severity.ts'
+import { ground, remark } from './weights.ts'
 
-/** Less than this part of what was due in the meantime is none; and how much less sure that makes a finding. */
+/** Less than this part of what was due in the meantime is none. */
 const STOOD = 0.1
-const STILL = 0.75
-/** How sure it is of numbers that were seen to become more; less sure ones have a bound. */
-const SEEN = 0.8
+/** Numbers that were seen to become more are surer than that; less sure ones have a bound. */
 const LEAST_OF_NUMBERS = 0.4
 
-const asSure = (confidence: number): Pick<ReportFinding, 'confidence' | 'severity'> => ({
-  confidence: Math.round(confidence * 100) / 100,
-  severity: severityOf(confidence),
+const withGround = (finding: ReportFinding, more: Ground): ReportFinding => ({
+  ...finding,
+  ...judgedBy([...finding.grounds, more]),
 })
 
 /** What a container held at two moments after the last snapshot, and half-way between; undefined where it could not be had. */
@@ -72,15 +71,14 @@ export function stoodStill(
   return counted && due >= DUE && open(second) - open(first) < CAME * due
 }
 
-/** So much of what is due must have come for uneven growth to have gone on; and how sure that makes it. */
+/** So much of what is due must have come for uneven growth to have gone on. */
 const WENT_ON = 0.5
-const AFTER_ALL = 0.75
 
 /**
  * What grows where no snapshot shows it must gain so many while it is looked at, and so much of that in each half. A look of
  * so few seconds makes it less sure: a batch may be emptied later, by who was not seen to.
  */
-const UNSEEN = { count: 12, half: 0.25, seconds: 4, sure: 0.65 }
+const UNSEEN = { count: 12, half: 0.25, seconds: 4 }
 
 /** How long to look at what gained unevenly, or out of sight, for it to show whether it goes on. */
 export const growthLookSeconds = ({ growth: { perSecond }, evidence }: ReportFinding): number =>
@@ -98,7 +96,12 @@ function growsUnseen(finding: ReportFinding, { first, half, second, seconds }: L
   const grew = `${formatCount(first)} → ${formatCount(half)} → ${formatCount(second)} in ${seconds.toFixed(1)} s`
   return {
     ...finding,
-    ...asSure(UNSEEN.sure),
+    ...judgedBy([
+      ground(
+        'seenAlive',
+        `looked at alive it grew all the while (${grew}), and nothing in the source takes numbers out of it; snapshots show nothing of that, as its store has room for more`,
+      ),
+    ]),
     title: `${finding.title} gains ${perSecond.toFixed(1)} numbers each second, and loses none`,
     growth: {
       ...finding.growth,
@@ -106,7 +109,6 @@ function growsUnseen(finding: ReportFinding, { first, half, second, seconds }: L
       ...{ perSecond, bytesPerSecond: Math.round(bytes / seconds) },
     },
     evidence: { ...evidence, gained, perSecond, liveSize: first, liveSizeLater: second, liveSeconds: seconds },
-    reason: `looked at alive it grew all the while (${grew}), and nothing in the source takes numbers out of it; snapshots show nothing of that, as its store has room for more`,
   }
 }
 
@@ -120,9 +122,10 @@ export function stillGrows(finding: ReportFinding, sizes: LiveSizes): ReportFind
   const grew = `${formatCount(first)} → ${formatCount(second)} in ${seconds.toFixed(1)} s`
   return {
     ...finding,
-    ...asSure(AFTER_ALL),
+    ...judgedBy([
+      ground('wentOn', `it grew in every interval, though unevenly; looked at alive it went on growing (${grew})`),
+    ]),
     evidence: { ...finding.evidence, liveSize: first, liveSizeLater: second, liveSeconds: seconds },
-    reason: `it grew in every interval, though unevenly; looked at alive it went on growing (${grew})`,
   }
 }
 
@@ -180,9 +183,8 @@ export function namePeer(finding: ReportFinding, { first, second, seconds }: Liv
   const took = Math.max(0, second.bytesWritten - first.bytesWritten)
   const said = took === 0 ? 'nothing' : formatBytes(took)
   return {
-    ...finding,
+    ...withGround(finding, remark(`one of the readers, ${peer}, took ${said} in ${seconds.toFixed(1)} s`)),
     evidence: { ...finding.evidence, peer, peerTookBytes: took, peerSeconds: seconds },
-    reason: `${finding.reason}; one of the readers, ${peer}, took ${said} in ${seconds.toFixed(1)} s`,
   }
 }
 
@@ -203,22 +205,24 @@ export function confirm(
   { first, second, least: between = first, seconds }: LiveSizes,
 ): ReportFinding {
   if (first === undefined || second === undefined) return finding
-  const evidence = { ...finding.evidence, liveSize: first, liveSizeLater: second, liveSeconds: seconds }
+  const looked = {
+    ...finding,
+    evidence: { ...finding.evidence, liveSize: first, liveSizeLater: second, liveSeconds: seconds },
+  }
   const least = Math.min(first, second, between!)
   if (least < (EMPTIED * finding.growth.count) / Math.max(1, finding.growth.holders) || hasFallenBack(finding, least)) {
-    const reason = `${finding.reason}; but looked at afterwards it held only ${formatCount(least)}: it is emptied now and then`
-    return { ...finding, evidence, reason, confidence: Math.min(finding.confidence, 0.4), severity: 'note' }
+    const emptied = `but looked at afterwards it held only ${formatCount(least)}: it is emptied now and then`
+    return withGround(looked, ground('emptied', emptied))
   }
   const due = Number(finding.evidence.perSecond ?? finding.growth.perSecond) * seconds
   const last = countsOf(finding).at(-1)
   if (second - first < STOOD * due && due >= DUE && last !== undefined && second <= last) {
-    const reason = `${finding.reason}; but it did not grow while it was looked at for ${seconds.toFixed(1)} s, when ${formatCount(Math.round(due))} more were due`
-    return { ...finding, evidence, reason, ...asSure(finding.confidence * STILL) }
+    const stood = `but it did not grow while it was looked at for ${seconds.toFixed(1)} s, when ${formatCount(Math.round(due))} more were due`
+    return withGround(looked, ground('stoodStill', stood))
   }
-  if (second <= first) return { ...finding, evidence }
-  const grew = `${formatCount(first)} → ${formatCount(second)} in ${seconds.toFixed(1)} s`
-  const reason = `${finding.reason}; looked at alive it went on growing (${grew})`
+  if (second <= first) return looked
+  const grew = `looked at alive it went on growing (${formatCount(first)} → ${formatCount(second)} in ${seconds.toFixed(1)} s)`
   // The store of numbers grows in leaps, but not their number.
   const isOfNumbers = finding.evidence.things === 'numbers' && finding.confidence > LEAST_OF_NUMBERS
-  return { ...finding, evidence, reason, ...(isOfNumbers && asSure(Math.max(finding.confidence, SEEN))) }
+  return withGround(looked, isOfNumbers ? ground('numbersSeen', grew) : remark(grew))
 }

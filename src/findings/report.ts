@@ -1,8 +1,9 @@
 // The Report: the public JSON of every command that analyses, schema version 1; fields are only ever added.
 
 import { z } from 'zod'
-import { BaselineOutcomeSchema } from './baseline.ts'
+import { BaselineOutcomeSchema } from './baseline-schema.ts'
 import { CheckSchema } from './check.ts'
+import { GroundSchema } from './confidence.ts'
 
 const bytes = z.number()
 const count = z.number().int()
@@ -260,8 +261,10 @@ export const FindingSchema = z.object({
   wastes: z.enum(['cpu', 'memory']).optional(),
   severity: z.enum(['note', 'warning', 'error']),
   confidence: z.number().min(0).max(1),
-  /** Why it is so sure, or not surer. */
+  /** Why it is so sure, or not surer: the sentences of `grounds`. */
   reason: z.string(),
+  /** What the confidence is made of. */
+  grounds: z.array(GroundSchema),
   title: z.string(),
   isolate: z.string(),
   growth: z.object({

@@ -1,10 +1,7 @@
 // A retaining path in words: `context variable 'logs'`, `Array[48,211]`.
 
 import { formatCount } from '../support/format.ts'
-import type { PathReference, PathStep, Thing } from './retaining-path.ts'
-
-/** Whether a property of this name may be written as `.name`. */
-export const isIdentifier = (name: string): boolean => /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u.test(name)
+import { isIdentifier, type PathReference, type PathStep, type Thing } from './retaining-path.ts'
 
 /** `.user`, `[12]`, `entry "key"`, …; empty at the start of a path. */
 export function referenceWords({ kind, name }: PathReference): string {

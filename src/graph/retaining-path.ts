@@ -5,7 +5,6 @@ import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import { blockVariable } from './block-scope.ts'
 import type { HeapGraph } from './heap-graph.ts'
 import { nodesNamed } from './named.ts'
-import { isIdentifier } from './path-words.ts'
 import { pathTo } from './paths.ts'
 import { ROOT } from './roots.ts'
 import { suspendedBy, suspendedName } from './suspended.ts'
@@ -48,6 +47,9 @@ export interface PathStep {
   /** How many steps of the same kind follow each other here, as in a linked list; 1 for a step by itself. */
   readonly times: number
 }
+
+/** Whether a property of this name may be written as `.name`. */
+export const isIdentifier = (name: string): boolean => /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u.test(name)
 
 const MAX_NAME = 80
 /** Parts of one string that are looked at without finding any text; one that was added to a million times is so deep. */

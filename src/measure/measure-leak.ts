@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url'
 import type { Driver } from '../check/driver.ts'
 import { type Measured, measureRounds } from '../check/rounds.ts'
 import { checkOf } from '../commands/check-report.ts'
-import { DEFAULT_BUDGET, growthBudget, type NamedBudget } from '../commands/growth-budget.ts'
+import { DEFAULT_BUDGET, growthBudget } from '../commands/growth-budget.ts'
 import { emptyReport } from '../commands/report.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
 import { diagnose } from './diagnose.ts'
 import { type Here, openHere } from './here.ts'
-import { checkScenario } from './scenario.ts'
+import { checkScenario, type Wish } from './scenario.ts'
 import { textOf } from './text.ts'
 
 export interface MeasureOptions {
@@ -92,14 +92,6 @@ async function measure(subject: Work | URL | string, options: MeasureOptions): P
   }
   const path = typeof subject === 'string' && !subject.startsWith('file:') ? resolve(subject) : fileURLToPath(subject)
   return measurementOf(await checkScenario(path, wish))
-}
-
-export interface Wish {
-  readonly iterations: number | undefined
-  readonly budget: NamedBudget
-  readonly maxDurationMs: number
-  readonly diagnose: boolean
-  readonly signal: AbortSignal
 }
 
 function wishOf({

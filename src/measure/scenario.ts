@@ -2,10 +2,18 @@
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { DEFAULT_BUDGET } from '../commands/growth-budget.ts'
+import { DEFAULT_BUDGET, type NamedBudget } from '../commands/growth-budget.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { Report } from '../findings/report.ts'
-import type { Wish } from './measure-leak.ts'
+
+/** What is asked for. */
+export interface Wish {
+  readonly iterations: number | undefined
+  readonly budget: NamedBudget
+  readonly maxDurationMs: number
+  readonly diagnose: boolean
+  readonly signal: AbortSignal
+}
 
 const CLI = fileURLToPath(new URL('../../bin/leakscope.js', import.meta.url))
 

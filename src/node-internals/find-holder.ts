@@ -10,7 +10,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'
 import { type Holder, NODE_INTERNALS, type NodeInternal } from './holders.ts'
 
-/** A leak as it is held; a lead is one. */
+/** A leak as it is held; a candidate is one. */
 export interface Held {
   readonly graph: HeapGraph
   readonly suspect: Pick<Suspect, 'kind' | 'container' | 'holders' | 'sample' | 'count' | 'bytes' | 'reached'>

@@ -1,6 +1,6 @@
 // What a baseline says, in a few lines for people.
 
-import type { BaselineOutcome } from '../findings/baseline.ts'
+import type { BaselineOutcome } from '../findings/baseline-schema.ts'
 import { formatCount, printable } from '../support/format.ts'
 
 export function baselineLines({ file, known, suppressed, fixed, stale, ...all }: BaselineOutcome): string[] {

@@ -1,4 +1,6 @@
-// Where an inspector listens.
+// Where an inspector listens, and what connects to it.
+
+import type { Socket } from 'node:net'
 
 export interface InspectorAddress {
   /** A name or an IP address, without brackets. */
@@ -15,4 +17,17 @@ export function reachable(host: string): string {
 /** `localhost:9229`, `[::1]:9229` */
 export function showAddress({ host, port }: InspectorAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+export interface ConnectOptions {
+  readonly signal: AbortSignal
+  /** Is given every piece that arrives, which is only valid during the call; else the socket is read as any other. */
+  readonly receive?: (bytes: Buffer) => void
+}
+
+export interface Route {
+  /** A connection that is open. Rejects with the system's own error, or the signal's reason. */
+  connect(address: InspectorAddress, options: ConnectOptions): Promise<Socket>
+  /** Ends what the way needs, not the connections over it. */
+  close(): void
 }

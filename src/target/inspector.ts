@@ -3,12 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
+import type { Route } from './address.ts'
 import { type InspectorAddress, showAddress } from './address.ts'
 import { DEFAULT_INSPECTOR_PORT } from './node-arguments.ts'
 import type { Listener, Platform, PortHolder } from './platform.ts'
 import { inspectorUrl, isInspector } from './probe.ts'
 import { refusesSignal } from './refusals.ts'
-import type { Route } from './route.ts'
 import { evaluate, openSession, type ProtocolClient, type SendOptions } from './session.ts'
 import { LIST } from './visitors.ts'
 

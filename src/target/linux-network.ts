@@ -7,7 +7,7 @@ import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
-import type { Route } from './route.ts'
+import type { Route } from './address.ts'
 
 const ANSWER = z.object({ id: z.number(), code: z.string().optional() })
 const START_MS = 10_000

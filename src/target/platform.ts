@@ -1,8 +1,8 @@
 // What leakscope needs to know from an operating system about other processes, and who answers it here.
 
 import { LeakscopeError } from '../errors.ts'
+import type { Route } from './address.ts'
 import type { NodeBinary } from './node-binary.ts'
-import type { Route } from './route.ts'
 
 /** Where a process is in its life, as far as it matters to someone who wants an answer from it. */
 export type ProcessState = 'running' | 'stopped' | 'zombie'

@@ -3,8 +3,9 @@
 import { get } from 'node:http'
 import { z } from 'zod'
 import { LeakscopeError } from '../errors.ts'
+import type { Route } from './address.ts'
 import { type InspectorAddress, reachable, showAddress } from './address.ts'
-import { direct, type Route } from './route.ts'
+import { direct } from './route.ts'
 
 const VERSION_ANSWER = z.object({ Browser: z.string().startsWith('node.js/'), 'Protocol-Version': z.string() })
 const LIST_ANSWER = z.array(

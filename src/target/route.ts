@@ -1,21 +1,8 @@
 // Ways to a port: straight from here, or (see namespace.ts) from inside a network that is not ours.
 
-import { connect, type Socket } from 'node:net'
-import { type InspectorAddress, reachable } from './address.ts'
+import { connect } from 'node:net'
+import { type Route, reachable } from './address.ts'
 import type { Platform } from './platform.ts'
-
-export interface ConnectOptions {
-  readonly signal: AbortSignal
-  /** Is given every piece that arrives, which is only valid during the call; else the socket is read as any other. */
-  readonly receive?: (bytes: Buffer) => void
-}
-
-export interface Route {
-  /** A connection that is open. Rejects with the system's own error, or the signal's reason. */
-  connect(address: InspectorAddress, options: ConnectOptions): Promise<Socket>
-  /** Ends what the way needs, not the connections over it. */
-  close(): void
-}
 
 const READ_BYTES = 256 * 1024
 /** A network that is gone says nothing; after this long without a word the system asks, ten times in ten seconds. */

@@ -2,10 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LeakscopeError } from '../errors.ts'
-import type { InspectorAddress } from './address.ts'
+import type { InspectorAddress, Route } from './address.ts'
 import { shutInspector } from './inspector.ts'
 import type { Platform, ProcessState } from './platform.ts'
-import type { Route } from './route.ts'
 import { type InspectorSession, openSession } from './session.ts'
 import { type Identity, isRunning, signIn, signOut, type Visitor } from './visitors.ts'
 import { attachWorkers, type WorkerThread } from './workers.ts'

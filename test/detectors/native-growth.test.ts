@@ -136,7 +136,7 @@ test('objects that are too few for what rose are not blamed for it', async () =>
 })
 
 test('objects that no finding tells of are told with what keeps them', async () => {
-  // So little on the heap that it is no lead.
+  // So little on the heap that it is no candidate.
   const looked = await look((d, step) => {
     const rows = times(20 * (step + 1), (i) => d.object(`row ${i}`, 'Row', {}, { size: 50_000 }))
     d.variable('rows', d.array('rows', rows))
@@ -161,7 +161,14 @@ test('objects that no finding tells of are told with what keeps them', async () 
 
 test('threads that become more are told at what each costs, and nothing beside them', () => {
   const growth = { count: 17, shallowBytes: 0, retainedBytes: 0, perSecond: 0.5, bytesPerSecond: 0, holders: 1 }
-  const threads = { pattern: 'thread-growth', title: '17 worker threads more', reason: 'r', confidence: 0.8, growth }
+  const threads = {
+    pattern: 'thread-growth',
+    title: '17 worker threads more',
+    reason: 'r',
+    grounds: [],
+    confidence: 0.8,
+    growth,
+  }
   const finding = { ...threads, severity: 'error', evidence: {} } as unknown as ReportFinding
   const [told, ...others] = tell({ findings: [finding], candidates: [] }, trend(450_000))
   expect(others).toEqual([])

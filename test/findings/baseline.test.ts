@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type Baseline,
-  BaselineSchema,
-  judgeByBaseline,
-  NO_BASELINE,
-  updatedBaseline,
-} from '../../src/findings/baseline.ts'
+import { judgeByBaseline, NO_BASELINE, updatedBaseline } from '../../src/findings/baseline.ts'
+import { type Baseline, BaselineSchema } from '../../src/findings/baseline-schema.ts'
 import { FINDING, NOWHERE } from '../report/reports.ts'
 
 const known = (fingerprint: string, since = '2026-01-01') => ({ fingerprint, pattern: 'p', title: 't', since })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { classify, classRows } from '../../src/analysis/classes.ts'
-import { compareSnapshots } from '../../src/analysis/compare.ts'
+import { compareSnapshots } from '../../src/analysis/growth.ts'
 import { HeapGraph } from '../../src/graph/heap-graph.ts'
 import { buildHeap, type HeapSketch, heapText } from '../support/heaps.ts'
 

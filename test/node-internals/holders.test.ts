@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it, test } from 'vitest'
 import { openSeries } from '../../src/analysis/compare.ts'
 import { readLocalSource } from '../../src/analysis/culprit.ts'
+import { candidateOf } from '../../src/detectors/candidates.ts'
 import type { Diagnosis } from '../../src/detectors/detector.ts'
-import { leadOf, lookForSuspects } from '../../src/detectors/find-leaks.ts'
+import { lookForSuspects } from '../../src/detectors/find-leaks.ts'
 import { DETECTORS } from '../../src/detectors/index.ts'
 import { NODE_INTERNALS } from '../../src/node-internals/holders.ts'
 import { rememberingSources } from '../../src/support/sources.ts'
@@ -39,9 +40,9 @@ async function tellOf(places: readonly string[]): Promise<Told[]> {
     const isolate = await lookForSuspects('main', heap, [0, 5, 10])
     const captures = { isolates: [isolate], readSource: rememberingSources(readLocalSource) }
     return isolate.suspects.flatMap((suspect) => {
-      const lead = leadOf(isolate, suspect, captures.readSource)
+      const candidate = candidateOf(isolate, suspect, captures.readSource)
       for (const { pattern, diagnose } of DETECTORS) {
-        const diagnosis = diagnose(lead, captures)
+        const diagnosis = diagnose(candidate, captures)
         if (diagnosis) return [{ ...diagnosis, pattern }]
       }
       return []

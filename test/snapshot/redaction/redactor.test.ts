@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { compareSnapshots } from '../../../src/analysis/compare.ts'
+import { compareSnapshots } from '../../../src/analysis/growth.ts'
 import { HeapGraph } from '../../../src/graph/heap-graph.ts'
 import { withWords } from '../../../src/graph/path-words.ts'
 import type { NodeTypeName } from '../../../src/snapshot/meta.ts'
