@@ -16,9 +16,12 @@ import { Scopes } from './scopes.ts'
 import { Shapes } from './shapes.ts'
 import { StringColumn } from './string-column.ts'
 import { Texts } from './texts.ts'
+import { type Traces, traceObjects } from './traces.ts'
 
 export interface IsolateSnapshot {
   readonly snapshot: Snapshot
+  /** By which a later picture knows its objects again. */
+  readonly traces: Traces
   readonly sweep: SweepCounts
   /** Living objects on pages that V8 was moving objects away from. */
   readonly onFromPages: number
@@ -29,6 +32,7 @@ export interface IsolateSnapshot {
 /** Bytes that columns, and all that will be worked out from them, may take: of a node, of an edge, beside. */
 const ROOM = { node: 320, edge: 24, more: 1 << 25 }
 const GC_ROOTS = 1
+const FIRST_IDS = { from: 1e9, span: 1e9 }
 
 /**
  * @param source for texts that are not a part of the copy
@@ -62,8 +66,9 @@ export function snapshotIsolate(
     name[GC_ROOTS] = strings.intern('(GC roots)')
     for (const [i, group] of groups.entries()) name[GC_ROOTS + 1 + i] = strings.intern(group.name)
 
-    // The ids of two captures have nothing to do with each other, and so must not be alike by chance.
-    const firstId = 2 * Math.floor(Math.random() * (2 ** 31 - type.length)) + 1
+    // The ids of two captures have nothing to do with each other, and so must not be alike by chance. All have ten digits,
+    // so that they can be replaced where they stand in names.
+    const firstId = FIRST_IDS.from + 2 * Math.floor((Math.random() * FIRST_IDS.span) / 2) + 1
     const idOf = (node: number): number => firstId + 2 * node
     const element = (node: number, index: number) => ({ type: EdgeType.element as number, name: index, node })
     const rootEdges = [
@@ -158,6 +163,7 @@ export function snapshotIsolate(
         locations: places.finish(),
         strings: table,
       },
+      traces: traceObjects(heap, reached, nodeOf, firstId),
       sweep,
       onFromPages: reached.onFromPages,
       threadId: findThreadId(heap, reached, shapes),

@@ -10,11 +10,14 @@ import { type Layout, layoutOf } from './layout.ts'
 import { openLiveMemory } from './live-memory.ts'
 import type { MemorySource } from './memory-source.ts'
 import { isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
+import type { Traces } from './traces.ts'
 
 export interface OutsideHeap {
   /** `main`, or `worker:` and the thread's id. */
   readonly isolate: string
   readonly snapshot: Snapshot
+  /** By which a later picture knows its objects again. */
+  readonly traces: Traces
 }
 
 export interface OutsideCapture {
@@ -184,9 +187,9 @@ function heapsIn(
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
   const heaps = found
-    .map(({ snapshot }, i) => ({ threadId: isUnique ? ids[i]! : i, snapshot }))
+    .map(({ snapshot, traces }, i) => ({ threadId: isUnique ? ids[i]! : i, snapshot, traces }))
     .sort((a, b) => a.threadId - b.threadId)
-    .map(({ threadId, snapshot }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, snapshot }))
+    .map(({ threadId, ...heap }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, ...heap }))
   return { heaps, copiedBytes: image.bytes.length }
 }
 
