@@ -3,11 +3,12 @@
 // https://github.com/v8/v8/blob/main/src/profiler/heap-snapshot-generator.cc (V8HeapExplorer::ExtractReferences)
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { packEdge } from '../snapshot/snapshot.ts'
+import { edgeTarget, edgeType, packEdge } from '../snapshot/snapshot.ts'
 import { type Heap, NOWHERE } from './heap.ts'
 import type { TypeName } from './layout.ts'
 import type { NativeSides } from './native-sides.ts'
 import { Essence, type NodeColumns } from './nodes.ts'
+import { type NumberNodes, settledNode } from './numbers.ts'
 import { ephemeronsIn, FIRST_OWN_FIELD, isWeakField, type Reached, taggedWords } from './reach.ts'
 import type { Scope, Scopes } from './scopes.ts'
 import type { Shape, Shapes } from './shapes.ts'
@@ -19,6 +20,7 @@ interface Parts {
   readonly scopes: Scopes
   readonly texts: Texts
   readonly natives: NativeSides
+  readonly numbers: NumberNodes
 }
 
 /** A buffer's memory outside of the heap. */
@@ -29,8 +31,8 @@ export interface BackingStore {
 
 export interface EdgeColumns {
   readonly count: number
-  /** Moves the edges to the columns of a snapshot. */
-  moveTo(edges: Uint32Array, nameOrIndex: Uint32Array): void
+  /** Moves the edges to the columns of a snapshot, in which nodes of numbers begin with `firstNumber`. */
+  moveTo(edges: Uint32Array, nameOrIndex: Uint32Array, firstNumber: number): void
   readonly stores: readonly BackingStore[]
 }
 
@@ -96,7 +98,7 @@ export function connectNodes(
   }
   const stores = visitor.stores
   for (let i = 0; i < stores.length; i++) firstEdge[++node] = out.count
-  return { count: out.count, moveTo: (edges, names) => out.moveTo(edges, names), stores }
+  return { count: out.count, moveTo: (edges, names, firstNumber) => out.moveTo(edges, names, firstNumber), stores }
 }
 
 /** Edges of one piece: they are kept in pieces, as how many there will be shows only at the end. */
@@ -122,11 +124,14 @@ class EdgeWriter {
   }
 
   /** Moves all edges to columns of that length, and gives up each piece on the way. */
-  moveTo(edges: Uint32Array, names: Uint32Array): void {
+  moveTo(edges: Uint32Array, names: Uint32Array, firstNumber: number): void {
     for (let at = 0; at < this.count; at += PIECE_EDGES) {
       const piece = this.#pieces.shift()!
       const length = Math.min(PIECE_EDGES, this.count - at)
-      edges.set(piece.edges.subarray(0, length), at)
+      for (let i = 0; i < length; i++) {
+        const packed = piece.edges[i]!
+        edges[at + i] = packEdge(settledNode(edgeTarget(packed), firstNumber), edgeType(packed))
+      }
       names.set(piece.names.subarray(0, length), at)
     }
   }
@@ -141,6 +146,7 @@ class Visitor {
   readonly #scopes: Scopes
   readonly #texts: Texts
   readonly #natives: NativeSides
+  readonly #numbers: NumberNodes
   readonly #out: EdgeWriter
   readonly #idOf: (node: number) => number
   readonly #text: (value: string) => number
@@ -163,7 +169,7 @@ class Visitor {
     heap: Heap,
     reached: Reached,
     columns: NodeColumns,
-    { shapes, scopes, texts, natives }: Parts,
+    { shapes, scopes, texts, natives, numbers }: Parts,
     out: EdgeWriter,
     idOf: (node: number) => number,
   ) {
@@ -174,6 +180,7 @@ class Visitor {
     this.#scopes = scopes
     this.#texts = texts
     this.#natives = natives
+    this.#numbers = numbers
     this.#out = out
     this.#idOf = idOf
     this.#text = (value) => texts.strings.intern(value)
@@ -209,6 +216,7 @@ class Visitor {
       ...{ constructor: text('constructor'), backPointer: text('back_pointer'), descriptors: text('descriptors') },
       ...{ dependentCode: text('dependent_code'), transitions: text('transitions'), transition: text('transition') },
       ...{ prototypeInfo: text('prototype_info'), enumCache: text('enum_cache'), lineEnds: text('line_ends') },
+      value: text('value'),
       ...{ contextData: text('context_data'), toNative: text('javascript_to_native') },
     }
     this.#fieldNames = this.#numbered(NAMED_FIELDS)
@@ -275,6 +283,9 @@ class Visitor {
     else {
       if (type === types.BYTECODE_ARRAY) {
         for (const [field, tag] of this.#bytecodeTags) this.#tag(word + field, tag, NodeType.code)
+      }
+      if (type === types.HEAP_NUMBER) {
+        this.#out.push(EdgeType.internal, this.#labels.value, this.#numbers.digitsOf(heap.f64[word + 1]!))
       }
       for (const [field, label] of this.#fieldNames.get(type) ?? []) this.#internal(label, word + field)
       this.#internal(this.#labels.map, word)
@@ -503,8 +514,7 @@ class Visitor {
     const { fields, types } = heap.layout
     const outside = heap.target(word + fields.properties)
     if (!shape.isDictionary) {
-      for (const { name, key, inObject, outside: place, isNumber, isAccessor } of shape.fields) {
-        if (isNumber) continue
+      for (const { name, key, inObject, outside: place, isAccessor } of shape.fields) {
         if (inObject >= 0) this.#property(name, key, word + inObject, isAccessor)
         else if (outside >= 0) this.#property(name, key, outside + 2 + place, isAccessor)
       }
@@ -636,6 +646,11 @@ class Visitor {
   /** An edge that the program has made, to whatever it may be. */
   #named(type: number, name: number, at: number): void {
     this.#tell(at)
+    if (this.#heap.isSmi(at)) {
+      // All that ends in a zero bit looks like one, but only the upper half counts.
+      if (this.#heap.u32[2 * at] === 0) this.#out.push(type, name, this.#numbers.ofInteger(this.#heap.smi(at)))
+      return
+    }
     const target = this.#heap.referent(at)
     if (target >= 0 && this.#columns.essence[target] !== Essence.none) this.#push(type, name, target)
   }

@@ -267,8 +267,8 @@ class Matcher {
         if (type === EdgeType.internal && !isLasting && nodeType[b] !== NodeType.array) continue
         if (name === after.proto) continue
         const to = edgeTarget(packed)
-        // true, null and such are everywhere.
-        if (nodeType[to] === NodeType.hidden && !isLasting) continue
+        // true, null and such are everywhere, and numbers change.
+        if ((nodeType[to] === NodeType.hidden || nodeType[to] === NodeType.number) && !isLasting) continue
         const was = this.#counterpart(a, b, edge)
         if (was >= 0 && this.#maySame(was, to)) same++
         else if (was >= 0 && isLasting) {

@@ -1,8 +1,9 @@
 // The heap of one isolate as columns, from a copy of its memory.
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { MAX_NODES, type Snapshot } from '../snapshot/snapshot.ts'
+import { MAX_NODES, packEdge, type Snapshot } from '../snapshot/snapshot.ts'
 import { arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
+import { sharedFloat64 } from '../support/shared.ts'
 import { connectNodes } from './edges.ts'
 import { checkFailed, Heap, type SweepCounts, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
@@ -10,6 +11,7 @@ import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
 import { findNativeSides } from './native-sides.ts'
 import { describeNodes } from './nodes.ts'
+import { MOST_OBJECTS, NumberNodes } from './numbers.ts'
 import { Places } from './places.ts'
 import { type Reached, reach } from './reach.ts'
 import { Scopes } from './scopes.ts'
@@ -47,7 +49,7 @@ export function snapshotIsolate(
   const heap = new Heap(image, layout, isolate.heap)
   const sweep = sweepChecked(heap)
   const reached = reach(heap, isolate, image.stacks.values())
-  if (reached.count >= MAX_NODES)
+  if (reached.count >= MOST_OBJECTS)
     throw checkFailed(heap, `it has ${reached.count} objects, more than leakscope can number`)
   const strings = new StringColumn()
   const texts = new Texts(heap, source, strings)
@@ -89,18 +91,24 @@ export function snapshotIsolate(
       groups.map((_, i) => element(GC_ROOTS + 1 + i, i + 1)),
       ...groups.map(({ objects }) => objects.map((object, i) => element(nodeOf[object]!, i + 1))),
     ]
+    const numbers = new NumberNodes(strings)
     const firstEdge = new Uint32Array(type.length + 1)
     const connected = connectNodes(
       heap,
       reached,
       columns,
-      { shapes, scopes, texts, natives },
+      { shapes, scopes, texts, natives, numbers },
       groupEdges,
       firstEdge,
       idOf,
     )
-    const { stores, count: edgeCount } = connected
-    const nodeCount = columns.end + natives.objects.length + stores.length
+    const { stores } = connected
+    const firstNumber = columns.end + natives.objects.length + stores.length
+    numbers.finish()
+    const nodeCount = firstNumber + numbers.count
+    if (nodeCount >= MAX_NODES) throw checkFailed(heap, `it has ${nodeCount} nodes, more than leakscope can number`)
+    let edgeCount = connected.count
+    for (let i = 0; i < numbers.count; i++) if (!numbers.isDigits(i)) edgeCount++
     for (const [i, object] of natives.objects.entries()) {
       type[columns.end + i] = NodeType.native
       name[columns.end + i] = strings.intern(`Node / ${strings.get(name[nodeOf[object]!]!)}`)
@@ -132,17 +140,29 @@ export function snapshotIsolate(
     const arena = makeArena(nodeCount * ROOM.node + edgeCount * ROOM.edge + ROOM.more)
     const both = arenaUint32(arena, 2 * nodeCount)
     const [nodeName, narrowSize] = [both.subarray(0, nodeCount), both.subarray(nodeCount)]
-    nodeName.set(name.subarray(0, nodeCount))
-    if (size instanceof Uint32Array) narrowSize.set(size.subarray(0, nodeCount))
+    nodeName.set(name.subarray(0, firstNumber))
+    if (size instanceof Uint32Array) narrowSize.set(size.subarray(0, firstNumber))
     const nodeType = arenaUint8(arena, nodeCount)
-    nodeType.set(type.subarray(0, nodeCount))
+    nodeType.set(type.subarray(0, firstNumber))
     const nodeId = arenaUint32(arena, nodeCount)
     for (let node = 0; node < nodeCount; node++) nodeId[node] = idOf(node)
     const edges = arenaUint32(arena, edgeCount)
     const edgeNameOrIndex = arenaUint32(arena, edgeCount)
-    connected.moveTo(edges, edgeNameOrIndex)
+    connected.moveTo(edges, edgeNameOrIndex, firstNumber)
     const first = arenaUint32(arena, nodeCount + 1)
-    first.set(firstEdge.subarray(0, nodeCount + 1))
+    first.set(firstEdge.subarray(0, firstNumber + 1))
+    const integer = strings.intern('smi number')
+    const value = strings.intern('value')
+    for (let i = 0, edge = connected.count; i < numbers.count; i++) {
+      const isDigits = numbers.isDigits(i)
+      nodeType[firstNumber + i] = isDigits ? NodeType.string : NodeType.number
+      nodeName[firstNumber + i] = isDigits ? numbers.textOf(i) : integer
+      if (!isDigits) {
+        edges[edge] = packEdge(firstNumber + numbers.digitsOfNode(i), EdgeType.internal)
+        edgeNameOrIndex[edge++] = value
+      }
+      first[firstNumber + i + 1] = edge
+    }
     const table = strings.finish()
     return {
       snapshot: {
@@ -156,7 +176,7 @@ export function snapshotIsolate(
         nodeType,
         nodeName,
         nodeId,
-        selfSize: size instanceof Uint32Array ? narrowSize : size.subarray(0, nodeCount),
+        selfSize: size instanceof Uint32Array ? narrowSize : lengthened(size.subarray(0, firstNumber), nodeCount),
         firstEdge: first,
         edges,
         edgeNameOrIndex,
@@ -189,6 +209,12 @@ function findThreadId(heap: Heap, { alive }: Reached, shapes: Shapes): number | 
     if (at >= 0 && heap.isSmi(at)) return heap.smi(at)
   }
   return undefined
+}
+
+function lengthened(values: Float64Array, length: number): Float64Array {
+  const more = sharedFloat64(length)
+  more.set(values)
+  return more
 }
 
 /** How many buffers there are, dead ones too. */
