@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { BundleCapture } from '../capture/bundle.ts'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
@@ -34,7 +34,10 @@ import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
 import type { WatchedFiles } from './side-looks.ts'
 
+type Way = 'inspector' | 'outside'
+
 interface Options {
+  readonly via?: Way
   readonly duration?: number
   readonly snapshots: number
   readonly light?: true
@@ -56,6 +59,7 @@ interface Options {
 
 const DEFAULT_DURATION_MS = 30_000
 const DEFAULT_MAX_PAUSE_MS = 30_000
+const DEFAULT_MAX_PAUSE_OUTSIDE_MS = 1000
 const DEFAULT_WAIT_MS = 600_000
 const DEFAULT_LIMIT = 5
 /** The look that costs nothing: so many samples, so far apart. */
@@ -89,6 +93,12 @@ export function diagnoseCommand(context: Context): Command {
       '--light',
       'take no snapshot: only what costs the process next to nothing, and, if it is busy, a CPU profile of 1.5s',
     )
+    .addOption(
+      new Option(
+        '--via <way>',
+        'have V8 write its heap, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
+      ).choices(['inspector', 'outside']),
+    )
     .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
     .option('--force', 'replace the folder of an earlier capture')
     .option(
@@ -98,7 +108,7 @@ export function diagnoseCommand(context: Context): Command {
     )
     .option(
       '--max-pause <time>',
-      'refuse when a thread may stand still for longer (default: 30s)',
+      'refuse when a thread may stand still for longer (default: 30s; 1s from outside)',
       duration('--max-pause'),
     )
     .option(
@@ -136,7 +146,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { visited, vitals, samples, waste, compared, offHeap } = await visit(
+    const { visited, vitals, samples, waste, compared, offHeap } = await visitByWay(
       context,
       progress,
       target,
@@ -145,7 +155,8 @@ async function run(context: Context, target: TargetName, options: Options): Prom
       outputs,
     )
     const { reportProcess } = await import('./process-samples.ts')
-    const memory = reportProcess(samples, target.kind === 'process' ? visited.pid : undefined)
+    const memory =
+      samples.length > 0 ? reportProcess(samples, target.kind === 'process' ? visited.pid : undefined) : null
     progress.end()
     const report: Report = {
       ...emptyReport('diagnose'),
@@ -156,7 +167,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
         ...rest,
         activeResources: activeResources && { ...activeResources },
       })),
-      process: light ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
+      process: light || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
       offHeap,
     }
     const limit = options.limit ?? DEFAULT_LIMIT
@@ -171,7 +182,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
 interface Visited {
   readonly visited: Target
   readonly vitals: readonly Vitals[]
-  /** At least one, from before the first snapshot. */
+  /** At least one, from before the first snapshot; none where the heap was read from outside. */
   readonly samples: readonly Sample[]
   /** What is no leak. */
   readonly waste: readonly ReportFinding[]
@@ -179,6 +190,79 @@ interface Visited {
   readonly compared: Compared | undefined
   /** Null where no snapshots were taken. */
   readonly offHeap: ReportOffHeap | null
+}
+
+async function visitByWay(
+  context: Context,
+  progress: Progress,
+  target: TargetName,
+  options: Options,
+  folder: string,
+  outputs: Outputs,
+): Promise<Visited> {
+  const outside = (pid: number) => visitFromOutside(context, progress, pid, options, folder, outputs)
+  if (options.via === 'outside') {
+    if (target.kind !== 'process' || options.light) {
+      throw new LeakscopeError(
+        'usage-invalid',
+        options.light
+          ? '--via outside says how the heap is read, and --light reads none'
+          : `--via outside reads processes of this machine by their pid, not ${showTarget(target)}`,
+      )
+    }
+    return outside(target.pid)
+  }
+  try {
+    return await visit(context, progress, target, options, folder, outputs)
+  } catch (error) {
+    // What V8's own snapshot costs need not be paid where the memory can be read.
+    const isTooDear = error instanceof LeakscopeError && error.code === 'price-too-high'
+    if (!isTooDear || options.via !== undefined || target.kind !== 'process' || process.platform !== 'linux')
+      throw error
+    noteBeside(context, progress)(`${error.message}; its heap is read from outside instead, which needs none of that`)
+    try {
+      return await outside(target.pid)
+    } catch (refused) {
+      if (!(refused instanceof LeakscopeError) || context.signal.aborted) throw refused
+      throw new LeakscopeError(error.code, `${error.message}; and from outside: ${refused.message}`, {
+        cause: refused,
+        hint: [refused.hint, error.hint].filter((hint) => hint !== undefined).join(' '),
+      })
+    }
+  }
+}
+
+/** Who asks for it is told what it has cost. */
+async function visitFromOutside(
+  context: Context,
+  progress: Progress,
+  pid: number,
+  options: Options,
+  folder: string,
+  outputs: Outputs,
+): Promise<Visited> {
+  const [{ visitOutside }, { pausesText }] = await Promise.all([
+    import('./diagnose-outside.ts'),
+    import('./snapshot-outside.ts'),
+  ])
+  const { quiet = false, force = false, snapshots } = options
+  if (!quiet) noteBeside(context, progress)(`the heap is read from outside: process ${pid} does nothing for it`)
+  const { pausesMs, ...found } = await visitOutside(context, progress, pid, folder, {
+    ...{ durationMs: options.duration ?? DEFAULT_DURATION_MS, snapshots, force },
+    maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_OUTSIDE_MS,
+    limit: options.limit ?? (outputs.detailed ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT),
+    detailed: outputs.detailed,
+  })
+  if (!quiet) noteBeside(context, progress)(`process ${pid} ${pausesText(pausesMs)}`)
+  return { ...found, samples: [], waste: [], offHeap: NOT_WATCHED }
+}
+
+/** What is in use beside the heap shows between full garbage collections, which only V8 itself can be asked for. */
+const NOT_WATCHED: ReportOffHeap = {
+  verdict: 'unknown',
+  reason:
+    'that takes full garbage collections, and from outside nothing is asked of the process; --via inspector looks',
+  ...{ bytes: null, bytesPerSecond: null, seconds: null, marginBytes: null, lines: {} },
 }
 
 async function visit(

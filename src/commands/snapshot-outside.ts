@@ -38,7 +38,7 @@ export async function runOutside(context: Context, name: TargetName, wanted: Wan
     const { fileBytes } = writeSnapshot(heap.snapshot, path, { force, encoders })
     progress.clear()
     const whose = isolate === 'main' ? `process ${name.pid}` : `worker ${isolate} of process ${name.pid}`
-    const price = pausedMs === 0 ? 'was idle and did not stand still' : `stood still for ${formatDuration(pausedMs)}`
+    const price = pausesText([pausedMs])
     context.out(
       `${path}  ${formatBytes(fileBytes)}  ${formatCount(heap.snapshot.nodeCount)} nodes  ` +
         `read from outside (${formatBytes(copiedBytes)} copied): ${whose} ${price}`,
@@ -46,6 +46,14 @@ export async function runOutside(context: Context, name: TargetName, wanted: Wan
   } finally {
     progress.end()
   }
+}
+
+/** `was idle and did not stand still`, `stood still for 12 ms, 0 and 8 ms`. */
+export function pausesText(pausesMs: readonly number[]): string {
+  if (pausesMs.every((ms) => ms === 0)) return 'was idle and did not stand still'
+  const times = pausesMs.map((ms) => (ms === 0 ? '0' : formatDuration(ms)))
+  const last = times.pop()!
+  return `stood still for ${times.length > 0 ? `${times.join(', ')} and ${last}` : last}`
 }
 
 /** What this way cannot do. */

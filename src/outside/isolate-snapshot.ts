@@ -3,7 +3,9 @@
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { MAX_NODES, packEdge, type Snapshot } from '../snapshot/snapshot.ts'
 import { arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
+import type { RunningScript } from '../support/script-sources.ts'
 import { sharedFloat64 } from '../support/shared.ts'
+import { Contents } from './contents.ts'
 import { connectNodes } from './edges.ts'
 import { checkFailed, Heap, type SweepCounts, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
@@ -15,6 +17,7 @@ import { MOST_OBJECTS, NumberNodes } from './numbers.ts'
 import { Places } from './places.ts'
 import { type Reached, reach } from './reach.ts'
 import { Scopes } from './scopes.ts'
+import { readScriptTexts } from './script-texts.ts'
 import { Shapes } from './shapes.ts'
 import { StringColumn } from './string-column.ts'
 import { Texts } from './texts.ts'
@@ -24,6 +27,10 @@ export interface IsolateSnapshot {
   readonly snapshot: Snapshot
   /** By which a later picture knows its objects again. */
   readonly traces: Traces
+  /** Keeps the copy of the memory as long as it is kept itself. */
+  readonly contents: Contents
+  /** The program's scripts; the text of those that no file has. */
+  readonly scripts: readonly RunningScript[]
   readonly sweep: SweepCounts
   /** Living objects on pages that V8 was moving objects away from. */
   readonly onFromPages: number
@@ -164,26 +171,30 @@ export function snapshotIsolate(
       first[firstNumber + i + 1] = edge
     }
     const table = strings.finish()
+    const traces = traceObjects(heap, reached, nodeOf, firstId)
+    const snapshot: Snapshot = {
+      file: source.name,
+      fileBytes: source.fileBytes,
+      packed: false,
+      stringBytesAt: 0,
+      nodeCount,
+      edgeCount,
+      extraNativeBytes: 0,
+      nodeType,
+      nodeName,
+      nodeId,
+      selfSize: size instanceof Uint32Array ? narrowSize : lengthened(size.subarray(0, firstNumber), nodeCount),
+      firstEdge: first,
+      edges,
+      edgeNameOrIndex,
+      locations: places.finish(),
+      strings: table,
+    }
     return {
-      snapshot: {
-        file: source.name,
-        fileBytes: source.fileBytes,
-        packed: false,
-        stringBytesAt: 0,
-        nodeCount,
-        edgeCount,
-        extraNativeBytes: 0,
-        nodeType,
-        nodeName,
-        nodeId,
-        selfSize: size instanceof Uint32Array ? narrowSize : lengthened(size.subarray(0, firstNumber), nodeCount),
-        firstEdge: first,
-        edges,
-        edgeNameOrIndex,
-        locations: places.finish(),
-        strings: table,
-      },
-      traces: traceObjects(heap, reached, nodeOf, firstId),
+      snapshot,
+      traces,
+      contents: new Contents(heap, traces, snapshot),
+      scripts: readScriptTexts(heap, reached, texts),
       sweep,
       onFromPages: reached.onFromPages,
       threadId: findThreadId(heap, reached, shapes),

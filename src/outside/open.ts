@@ -2,6 +2,8 @@
 
 import { LeakscopeError } from '../errors.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import type { RunningScript } from '../support/script-sources.ts'
+import type { Contents } from './contents.ts'
 import { openCoreMemory } from './core-memory.ts'
 import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
 import { copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
@@ -18,6 +20,10 @@ export interface OutsideHeap {
   readonly snapshot: Snapshot
   /** By which a later picture knows its objects again. */
   readonly traces: Traces
+  /** Keeps the copy of the memory as long as it is kept itself. */
+  readonly contents: Contents
+  /** The program's scripts; the text of those that no file has. */
+  readonly scripts: readonly RunningScript[]
 }
 
 export interface OutsideCapture {
@@ -187,7 +193,10 @@ function heapsIn(
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
   const heaps = found
-    .map(({ snapshot, traces }, i) => ({ threadId: isUnique ? ids[i]! : i, snapshot, traces }))
+    .map(({ snapshot, traces, contents, scripts }, i) => ({
+      threadId: isUnique ? ids[i]! : i,
+      ...{ snapshot, traces, contents, scripts },
+    }))
     .sort((a, b) => a.threadId - b.threadId)
     .map(({ threadId, ...heap }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, ...heap }))
   return { heaps, copiedBytes: image.bytes.length }
