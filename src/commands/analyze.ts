@@ -4,7 +4,6 @@ import { Command } from 'commander'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { Report } from '../findings/report.ts'
-import { printable } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Context } from './context.ts'
 import type { KnownScripts, Series } from './inputs.ts'
@@ -131,23 +130,22 @@ async function openedCore(
   { executable, quiet }: Options,
   progress: Progress,
 ): Promise<Inputs> {
-  const [{ openCore }, { openColumns }, { constants }] = await Promise.all([
+  const [{ openCore }, { openColumns }, { coreSentence }] = await Promise.all([
     import('../outside/open.ts'),
     import('../analysis/open-snapshot.ts'),
-    import('node:os'),
+    import('./cores.ts'),
   ])
   progress.stage('rebuilding the heap')
-  const { heaps, endedBy, executable: program } = openCore(path, executable)
+  const capture = openCore(path, executable)
+  const { heaps } = capture
   progress.clear()
-  const signal = Object.entries(constants.signals).find(([, number]) => number === endedBy)?.[0]
-  const end = endedBy === 0 ? '' : `, which ${signal ?? `signal ${endedBy}`} ended`
-  if (!quiet) context.note(`leakscope: read from the core file of ${printable(program)}${end}`)
+  if (!quiet) context.note(`leakscope: ${coreSentence(path, capture)}`)
   const series = heaps.map(({ isolate, snapshot }) => ({
     isolate,
     takenAt: undefined,
     open: () => openColumns(snapshot, { signal: context.signal }),
   }))
-  return { series, known: { scripts: [], cwd: null } }
+  return { series, known: { scripts: heaps.flatMap(({ scripts }) => scripts), cwd: null } }
 }
 
 interface How {

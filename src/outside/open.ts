@@ -15,6 +15,8 @@ import { isStopped, runCounts, startWatchdog, statOf, whileStopped } from './sto
 import type { Traces } from './traces.ts'
 
 export interface OutsideHeap {
+  /** Of V8's `Heap` in the process. */
+  readonly address: number
   /** `main`, or `worker:` and the thread's id. */
   readonly isolate: string
   readonly snapshot: Snapshot
@@ -187,15 +189,15 @@ function heapsIn(
 ): Pick<OutsideCapture, 'heaps' | 'copiedBytes'> {
   const found = isolatesByThread(image).map((heap) => {
     const regions = image.isolates.find((it) => it.heap === heap)!
-    return snapshotIsolate(image, layout, regions, source)
+    return { ...snapshotIsolate(image, layout, regions, source), address: heap }
   })
   // Where Node does not say, by the order of the threads.
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
   const heaps = found
-    .map(({ snapshot, traces, contents, scripts }, i) => ({
+    .map(({ address, snapshot, traces, contents, scripts }, i) => ({
       threadId: isUnique ? ids[i]! : i,
-      ...{ snapshot, traces, contents, scripts },
+      ...{ address, snapshot, traces, contents, scripts },
     }))
     .sort((a, b) => a.threadId - b.threadId)
     .map(({ threadId, ...heap }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, ...heap }))
