@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import { LeakscopeError } from '../errors.ts'
+import type { FailOn } from '../findings/fail-on.ts'
 import type { Report } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Context } from './context.ts'
@@ -12,6 +13,7 @@ import { type FormatWish, formatOption, positiveInteger } from './options.ts'
 interface Options {
   readonly limit?: number
   readonly index: boolean
+  readonly failOn?: FailOn
   readonly executable?: string
   readonly format: readonly FormatWish[]
   readonly json?: true
@@ -37,10 +39,11 @@ export function analyzeCommand(context: Context): Command {
     .addOption(formatOption())
     .option('--json', 'short for --format json')
     .option('-q, --quiet', 'show no progress')
-    .action((file: string, options: Options) => run(context, file, options))
+    .action((file: string, options: Options) => analyzeFile(context, file, options, 'analyze'))
 }
 
-async function run(context: Context, path: string, options: Options): Promise<void> {
+/** @param command as which it is reported */
+export async function analyzeFile(context: Context, path: string, options: Options, command: string): Promise<void> {
   const [{ inputsOf }, { emptyReport }, { outputsOf, printReport }] = await Promise.all([
     import('./inputs.ts'),
     import('./report.ts'),
@@ -68,7 +71,7 @@ async function run(context: Context, path: string, options: Options): Promise<vo
     progress.end()
     const heaps = parts.map(({ heap }) => heap)
     const report = {
-      ...emptyReport('analyze'),
+      ...emptyReport(command),
       findings: parts.flatMap(({ findings }) => findings),
       snapshots: parts.map(({ snapshot }) => snapshot),
       heap: {
@@ -79,7 +82,11 @@ async function run(context: Context, path: string, options: Options): Promise<vo
         duplicateStrings: heaps.flatMap(({ duplicateStrings }) => duplicateStrings),
       },
     }
-    await printReport(context, report, { outputs, limit: options.limit ?? DEFAULT_LIMIT })
+    await printReport(context, report, {
+      outputs,
+      limit: options.limit ?? DEFAULT_LIMIT,
+      ...(options.failOn && { failOn: options.failOn }),
+    })
   } finally {
     progress.end()
   }

@@ -29,7 +29,9 @@ export interface OutsideBundleOptions {
   /** Before each picture, and before the wait for it. */
   readonly onBegin?: (round: number, isWaiting: boolean) => void
   readonly onPicture?: (capture: OutsideCapture, round: number) => void | Promise<void>
-  /** Rejects or resolves early when waiting makes no sense any more. */
+  /** Waited for before each picture but the first, beside the time. */
+  readonly until?: () => Promise<void>
+  /** Resolves when waiting makes no sense any more. */
   readonly closed?: Promise<void>
 }
 
@@ -58,6 +60,7 @@ export async function captureOutsideBundle(
       if (round > 1) {
         options.onBegin?.(round, true)
         await pause(Math.max(0, started.getTime() + (round - 1) * everyMs - Date.now()), closed, signal)
+        await options.until?.()
       }
       options.onBegin?.(round, false)
       const startedAt = new Date()

@@ -95,6 +95,10 @@ export async function visitOutside(
   }
 }
 
+/** As the system has it. */
+export const readCommand = async (pid: number): Promise<readonly string[]> =>
+  (await (await currentPlatform()).describe(pid))?.command ?? []
+
 /** Looks at the collections in the memory of the process while it runs: some words of each, three times. */
 async function lookAgain(
   pid: number,

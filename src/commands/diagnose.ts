@@ -1,6 +1,6 @@
 // `leakscope diagnose`: from a running process to named leaks, in one command.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
@@ -43,6 +43,7 @@ interface Options {
   readonly light?: true
   readonly output?: string
   readonly force?: true
+  readonly executable?: string
   readonly wait?: number | true
   readonly maxPause?: number
   readonly memoryLimit?: number
@@ -75,8 +76,8 @@ export function diagnoseCommand(context: Context): Command {
   const command = new Command('diagnose')
     .argument(
       '<target>',
-      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
-      parseTarget,
+      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, unix:<socket of an agent>, or a core file',
+      targetOrCore,
     )
     .option(
       '--duration <time>',
@@ -122,13 +123,40 @@ export function diagnoseCommand(context: Context): Command {
     .addOption(formatOption())
     .option('--json', 'short for --format json')
     .option('-q, --quiet', 'show no progress, and no price')
-    .action((target: TargetName, options: Options) => run(context, target, options))
+    .option('--executable <file>', 'of a core file: the program that left it (default: what the core names)')
+    .action((target: TargetName | CoreName, options: Options) =>
+      target.kind === 'core' ? runCore(context, target.path, options) : run(context, target, options),
+    )
   for (const option of baselineOptions()) command.addOption(option)
   return withConfig(command)
 }
 
+interface CoreName {
+  readonly kind: 'core'
+  readonly path: string
+}
+
+/** Whoever names a file that is there means that. */
+function targetOrCore(text: string): TargetName | CoreName {
+  return /^\d+$/.test(text) || !existsSync(text) ? parseTarget(text) : { kind: 'core', path: text }
+}
+
+/** A process that has ended left one picture of its heap: that shows what is piled up, not what grows. */
+async function runCore(context: Context, path: string, options: Options): Promise<void> {
+  const [{ isCore }, { analyzeFile }] = await Promise.all([import('../outside/core-memory.ts'), import('./analyze.ts')])
+  if (!isCore(path)) {
+    throw new LeakscopeError('usage-invalid', `${path} is neither a process nor a core file`, {
+      hint: '`leakscope analyze` tells what is in a heap snapshot, `leakscope diff` what grew between several.',
+    })
+  }
+  await analyzeFile(context, path, { ...options, index: false }, 'diagnose')
+}
+
 async function run(context: Context, target: TargetName, options: Options): Promise<void> {
   const { snapshots, light = false, quiet = false } = options
+  if (options.executable !== undefined) {
+    throw new LeakscopeError('usage-invalid', `--executable is for core files, and ${showTarget(target)} is none`)
+  }
   if (!light && snapshots < 2) {
     throw new LeakscopeError('usage-invalid', '--snapshots takes 2 or more: one has nothing to be compared with', {
       hint: 'Three or more tell a leak from something that fills up. --light takes none.',
@@ -220,15 +248,9 @@ async function visitByWay(
     if (!isTooDear || options.via !== undefined || target.kind !== 'process' || process.platform !== 'linux')
       throw error
     noteBeside(context, progress)(`${error.message}; its heap is read from outside instead, which needs none of that`)
-    try {
-      return await outside(target.pid)
-    } catch (refused) {
-      if (!(refused instanceof LeakscopeError) || context.signal.aborted) throw refused
-      throw new LeakscopeError(error.code, `${error.message}; and from outside: ${refused.message}`, {
-        cause: refused,
-        hint: [refused.hint, error.hint].filter((hint) => hint !== undefined).join(' '),
-      })
-    }
+    return outside(target.pid).catch(async (refused: unknown) => {
+      throw (await import('./snapshot.ts')).bothRefused(error, refused, context.signal)
+    })
   }
 }
 

@@ -6,6 +6,8 @@ import { defaultName } from './defaults.ts'
 import type { Condition } from './watch-condition.ts'
 
 export const ACTIONS = ['exit', 'snapshot', 'profile', 'diagnose'] as const
+/** How a heap is read. */
+export type Way = 'inspector' | 'outside'
 export type Action = (typeof ACTIONS)[number]
 
 /** What keeps the event loop from its work is seen on the CPU; all else is a matter of who allocates. */
@@ -17,15 +19,17 @@ export async function act(
   name: TargetName,
   { id }: Condition,
   waitMs: number | undefined,
+  via: Way | undefined,
 ): Promise<void> {
+  const way = via === undefined ? [] : ['--via', via]
   const target = [argumentOf(name), ...(waitMs === undefined ? [] : ['--wait', `${waitMs}ms`])]
   const run = async (command: ReturnType<typeof commandOf>, args: readonly string[]) =>
     (await command).parseAsync([...target, ...args], { from: 'user' })
-  if (action === 'snapshot') await run(commandOf(context, 'snapshot'), [])
+  if (action === 'snapshot') await run(commandOf(context, 'snapshot'), way)
   if (action === 'profile') await run(commandOf(context, 'profile'), [OF_THE_CPU.has(id) ? '--cpu' : '--heap'])
   if (action === 'diagnose') {
     const file = defaultName(name, 'main', '.json', new Date())
-    await run(commandOf(context, 'diagnose'), ['--format', 'terminal', '--format', `json=${file}`])
+    await run(commandOf(context, 'diagnose'), [...way, '--format', 'terminal', '--format', `json=${file}`])
     context.out(`${file}  the same as JSON`)
   }
 }
