@@ -24,6 +24,7 @@ import type { Context } from './context.ts'
 import { comparisonOf, type Series } from './inputs.ts'
 import { redactionKey } from './redaction-key.ts'
 import { agreeOnPrice } from './snapshot-price.ts'
+import { insteadSentence, mayReadOutside } from './ways.ts'
 
 const SNAPSHOTS = 3
 const BETWEEN_MS = { least: 1000, most: 15_000 }
@@ -94,9 +95,8 @@ export async function captureWhileWorking(
     if (via === 'outside') await fromOutside()
     else {
       await byInspector().catch((error: unknown) => {
-        const isTooDear = error instanceof LeakscopeError && error.code === 'price-too-high'
-        if (!isTooDear || via !== undefined || process.platform !== 'linux') throw error
-        noteBeside(context, progress)(`${error.message}; its heap is read from outside instead`)
+        if (!mayReadOutside(error, target, via)) throw error
+        noteBeside(context, progress)(insteadSentence(error))
         return fromOutside()
       })
     }

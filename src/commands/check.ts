@@ -17,6 +17,7 @@ import {
   size,
   withConfig,
 } from './options.ts'
+import { WAYS, type Way } from './ways.ts'
 
 export interface CheckOptions {
   /** Only a config file has it, in its folder; on the command line it stands behind `--`. */
@@ -32,7 +33,7 @@ export interface CheckOptions {
   readonly script?: string
   readonly pid?: number
   /** How the heap is read where that is not to be chosen by its price. */
-  readonly via?: 'inspector' | 'outside'
+  readonly via?: Way
   readonly maxGrowth: NamedBudget
   readonly maxDuration: number
   readonly strict?: true
@@ -92,7 +93,7 @@ export function checkCommand(context: Context): Command {
       new Option(
         '--via <way>',
         'of a failed check: have V8 write its heap, or read it from its memory (default: inspector; outside where that costs too much)',
-      ).choices(['inspector', 'outside']),
+      ).choices(WAYS),
     )
     .option(
       '--max-growth <budget>',

@@ -33,8 +33,7 @@ import {
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
 import type { WatchedFiles } from './side-looks.ts'
-
-type Way = 'inspector' | 'outside'
+import { bothRefused, insteadSentence, mayReadOutside, WAYS, type Way } from './ways.ts'
 
 interface Options {
   readonly via?: Way
@@ -98,7 +97,7 @@ export function diagnoseCommand(context: Context): Command {
       new Option(
         '--via <way>',
         'have V8 write its heap, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
-      ).choices(['inspector', 'outside']),
+      ).choices(WAYS),
     )
     .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
     .option('--force', 'replace the folder of an earlier capture')
@@ -243,13 +242,10 @@ async function visitByWay(
   try {
     return await visit(context, progress, target, options, folder, outputs)
   } catch (error) {
-    // What V8's own snapshot costs need not be paid where the memory can be read.
-    const isTooDear = error instanceof LeakscopeError && error.code === 'price-too-high'
-    if (!isTooDear || options.via !== undefined || target.kind !== 'process' || process.platform !== 'linux')
-      throw error
-    noteBeside(context, progress)(`${error.message}; its heap is read from outside instead, which needs none of that`)
-    return outside(target.pid).catch(async (refused: unknown) => {
-      throw (await import('./snapshot.ts')).bothRefused(error, refused, context.signal)
+    if (!mayReadOutside(error, target, options.via) || target.kind !== 'process') throw error
+    noteBeside(context, progress)(insteadSentence(error))
+    return outside(target.pid).catch((refused: unknown) => {
+      throw bothRefused(error, refused, context.signal)
     })
   }
 }

@@ -8,8 +8,7 @@ import type { Context } from './context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
 import { duration, type IsolateChoice, isolateChoice, positiveInteger, size, withConfig } from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
-
-type Way = 'inspector' | 'outside'
+import { bothRefused, insteadSentence, mayReadOutside, WAYS, type Way } from './ways.ts'
 
 interface Options {
   readonly output?: string
@@ -58,7 +57,7 @@ export function snapshotCommand(context: Context): Command {
       new Option(
         '--via <way>',
         'have V8 write it, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
-      ).choices(['inspector', 'outside']),
+      ).choices(WAYS),
     )
     .option(
       '--isolate <which>',
@@ -126,13 +125,8 @@ export function snapshotCommand(context: Context): Command {
       try {
         return await runInspector(context, target, wantedBy('inspector'))
       } catch (error) {
-        // What V8's own snapshot costs need not be paid where the memory can be read.
-        const isTooDear = error instanceof LeakscopeError && error.code === 'price-too-high'
-        if (!isTooDear || options.via !== undefined || target.kind !== 'process' || process.platform !== 'linux') {
-          throw error
-        }
-        if (!quiet)
-          context.note(`leakscope: ${error.message}; it is read from outside instead, which needs none of that`)
+        if (!mayReadOutside(error, target, options.via)) throw error
+        if (!quiet) context.note(`leakscope: ${insteadSentence(error)}`)
         return fromOutside().catch((refused: unknown) => {
           throw bothRefused(error, refused, context.signal)
         })
@@ -145,15 +139,6 @@ async function runInspector(context: Context, target: TargetName, wanted: Wanted
   if (wanted.isolate !== 'all') return (await import('./snapshot-file.ts')).runFile(context, target, wanted)
   const { runBundle } = await import('./snapshot-bundle.ts')
   return runBundle(context, target, wanted)
-}
-
-/** What to say where V8's own snapshot costs too much, and the heap cannot be read from outside either. */
-export function bothRefused(price: LeakscopeError, outside: unknown, signal: AbortSignal): unknown {
-  if (!(outside instanceof LeakscopeError) || signal.aborted) return outside
-  return new LeakscopeError(price.code, `${price.message}; and from outside: ${outside.message}`, {
-    cause: outside,
-    hint: [outside.hint, price.hint].filter((hint) => hint !== undefined).join(' '),
-  })
 }
 
 /** One key for all files of a run. */

@@ -4,10 +4,9 @@ import { showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import { defaultName } from './defaults.ts'
 import type { Condition } from './watch-condition.ts'
+import type { Way } from './ways.ts'
 
 export const ACTIONS = ['exit', 'snapshot', 'profile', 'diagnose'] as const
-/** How a heap is read. */
-export type Way = 'inspector' | 'outside'
 export type Action = (typeof ACTIONS)[number]
 
 /** What keeps the event loop from its work is seen on the CPU; all else is a matter of who allocates. */

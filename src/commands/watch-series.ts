@@ -4,11 +4,12 @@ import { LeakscopeError } from '../errors.ts'
 import { type Look, openRecording } from '../process/recording.ts'
 import { showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
-import { type Action, act, type Way } from './watch-actions.ts'
+import { type Action, act } from './watch-actions.ts'
 import { asked, type Condition } from './watch-condition.ts'
 import { type Display, lineDisplay } from './watch-display.ts'
 import { History } from './watch-history.ts'
 import { watchTarget } from './watch-target.ts'
+import type { Way } from './ways.ts'
 
 export interface WatchWanted {
   readonly everyMs: number

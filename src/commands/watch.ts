@@ -5,7 +5,8 @@ import { LeakscopeError } from '../errors.ts'
 import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import { duration, positiveInteger } from './options.ts'
-import { ACTIONS, type Action, type Way } from './watch-actions.ts'
+import { ACTIONS, type Action } from './watch-actions.ts'
+import { WAYS, type Way } from './ways.ts'
 
 interface Options {
   readonly every: number
@@ -57,7 +58,7 @@ export function watchCommand(context: Context): Command {
       new Option(
         '--via <way>',
         'how --then snapshot and --then diagnose read the heap (default: inspector; outside where that costs too much)',
-      ).choices(['inspector', 'outside']),
+      ).choices(WAYS),
     )
     .option('--plain', 'a line for each look, also in a terminal')
     .option('--json', 'lines of JSON, also in a terminal')

@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { constants, getPriority, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { LeakscopeError } from '../errors.ts'
 import { compiled } from '../support/second-thread.ts'
@@ -129,9 +130,15 @@ export function whileStopped<T>(
   maxPauseMs: number,
   action: (checkTime: () => void) => T,
 ): Paused<T> {
+  const restore = comeFirst()
   const startedMs = performance.now()
   const elapsedMs = (): number => performance.now() - startedMs
-  signal(pid, birth, 'SIGSTOP')
+  try {
+    signal(pid, birth, 'SIGSTOP')
+  } catch (error) {
+    restore()
+    throw error
+  }
   try {
     waitUntilStopped(pid, elapsedMs)
     const value = action(() => {
@@ -146,7 +153,29 @@ export function whileStopped<T>(
     })
     return { value, pausedMs: elapsedMs() }
   } finally {
-    signal(pid, birth, 'SIGCONT')
+    try {
+      signal(pid, birth, 'SIGCONT')
+    } finally {
+      restore()
+    }
+  }
+}
+
+/** As the process waits for us meanwhile, no other program of a busy machine should come first, where we may ask for that. */
+function comeFirst(): () => void {
+  try {
+    const before = getPriority()
+    if (before <= constants.priority.PRIORITY_HIGH) return () => {}
+    setPriority(constants.priority.PRIORITY_HIGH)
+    return () => {
+      try {
+        setPriority(before)
+      } catch {
+        // Only for whoever may have it.
+      }
+    }
+  } catch {
+    return () => {}
   }
 }
 

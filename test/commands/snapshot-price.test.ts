@@ -124,7 +124,8 @@ describe('a price that is too high', () => {
   ])('is refused for %s, with the numbers, and the process is left as it was', async (_, args, says) => {
     const target = await spawnTarget(SOME)
     const cwd = temporaryFolder()
-    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '-o', 'a', ...args], { cwd })
+    const command = ['snapshot', target.pid, '-o', 'a', '--via', 'inspector', ...args]
+    const { code, stdout, stderr } = await runCli(command, { cwd })
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(SENTENCE)
     expect(stderr).toMatch(says)
@@ -189,7 +190,7 @@ describe('with workers', () => {
     const all = ['snapshot', target.pid, '--isolate', 'all']
     const dry = JSON.parse((await runCli([...all, '--dry-run', '--json'], { cwd })).stdout)
     expect(dry.isolates.map(({ isolate }: { isolate: string }) => isolate)).toEqual(['main', 'worker:1', 'worker:2'])
-    const refused = await runCli([...all, '-o', 'b', '--memory-limit', '150MB'], { cwd })
+    const refused = await runCli([...all, '-o', 'b', '--via', 'inspector', '--memory-limit', '150MB'], { cwd })
     expect(refused.code).toBe(3)
     expect(refused.stderr).toMatch(/objects in 3 isolates: each thread of process \d+ in turn will stand still/)
     await expectUntouched(target, cwd)
