@@ -127,6 +127,8 @@ const SAME_PAGE = { share: 0.1, nodes: 20 }
 const MOST_ROUNDS = 6
 /** Edges of a node from which on its edges are looked up in a table. */
 const MANY_EDGES = 12
+/** Of an object with more, the first ones tell. */
+const MOST_PARTS = 32
 
 class Matcher {
   readonly before: Side
@@ -363,26 +365,47 @@ class Matcher {
   #isAlikeAt(a: number, b: number, edge: number, type: number, alike: Alike): boolean {
     const { before, after } = this
     if (before.snapshot.selfSize[a] !== after.snapshot.selfSize[b]) return false
-    if (
-      before.contentOf(a) === after.contentOf(b) &&
-      hashOf(before, a, true, Alike.all) === hashOf(after, b, false, Alike.all)
-    )
-      return true
+    if (before.contentOf(a) === after.contentOf(b) && hashOf(before, a, true) === hashOf(after, b, false)) return true
     if (alike === Alike.all || isNumbered(type)) return false
     // A store that has changed is still its owner's.
     if (type === EdgeType.internal && after.ownStores.has(after.snapshot.edgeNameOrIndex[edge]!)) return true
-    if (after.snapshot.nodeType[b] !== NodeType.object) return false
-    return hashOf(before, a, true, alike) === hashOf(after, b, false, alike)
+    const what = after.snapshot.nodeType[b]
+    return (what === NodeType.object || what === NodeType.closure) && this.#hasSameParts(a, b)
+  }
+
+  /** Whether what an object has by name is what it had; numbers may have changed, and more may have come. */
+  #hasSameParts(a: number, b: number): boolean {
+    const { before, after } = this
+    const { firstEdge, edges, edgeNameOrIndex, nodeType } = before.snapshot
+    const end = Math.min(firstEdge[a + 1]!, firstEdge[a]! + MOST_PARTS)
+    for (let edge = firstEdge[a]!; edge < end; edge++) {
+      const packed = edges[edge]!
+      const type = edgeType(packed)
+      if (type === EdgeType.weak || type === EdgeType.element || type === EdgeType.hidden) continue
+      const name = edgeNameOrIndex[edge]!
+      if (type === EdgeType.internal && (before.ofV8.has(name) || before.ownStores.has(name))) continue
+      const was = edgeTarget(packed)
+      const now = this.#targetIn(after, b, before.edgeKey(edge, type), edge - firstEdge[a]!)
+      if (now < 0) return false
+      if (nodeType[was] === NodeType.number && after.snapshot.nodeType[now] === NodeType.number) continue
+      if (before.partner[was] === now) continue
+      if (before.partner[was]! >= 0 || after.partner[now]! >= 0 || before.kindOf(was) !== after.kindOf(now))
+        return false
+    }
+    return true
   }
 
   /** Where the edge of that key leads from a node of the earlier picture. */
   #targetOf(a: number, key: number): number {
-    const { before } = this
-    const { firstEdge, edges } = before.snapshot
-    for (let edge = firstEdge[a]!; edge < firstEdge[a + 1]!; edge++) {
-      const packed = edges[edge]!
-      if (before.edgeKey(edge, edgeType(packed)) === key) return edgeTarget(packed)
-    }
+    return this.#targetIn(this.before, a, key, 0)
+  }
+  /** @param likely which of the node's edges it may be */
+  #targetIn(side: Side, node: number, key: number, likely: number): number {
+    const { firstEdge, edges } = side.snapshot
+    const [first, end] = [firstEdge[node]!, firstEdge[node + 1]!]
+    const isIt = (edge: number): boolean => side.edgeKey(edge, edgeType(edges[edge]!)) === key
+    if (first + likely < end && isIt(first + likely)) return edgeTarget(edges[first + likely]!)
+    for (let edge = first; edge < end; edge++) if (isIt(edge)) return edgeTarget(edges[edge]!)
     return NOBODY
   }
   #openTargets(a: number): Map<number, number> {
@@ -407,11 +430,11 @@ class Matcher {
     }
     if (open.length === 0) return
     const unique = new UniqueKeys(open.length)
-    for (const a of open) unique.add(hashOf(before, a, true, Alike.all), a)
+    for (const a of open) unique.add(hashOf(before, a, true), a)
     const others = new UniqueKeys(open.length)
     for (let b = after.traces.first; b < after.traces.end; b++) {
       if (after.partner[b]! >= 0) continue
-      const hash = hashOf(after, b, false, Alike.all)
+      const hash = hashOf(after, b, false)
       if (unique.get(hash) >= 0) others.add(hash, b)
     }
     for (const [hash, b] of others.entries()) {
@@ -430,10 +453,9 @@ function isSamePage(page: TracePage, other: TracePage): boolean {
 }
 
 /** Of an object and what it refers to; equal in both pictures for objects that are alike. */
-function hashOf(side: Side, node: number, isBefore: boolean, alike: Alike): number {
+function hashOf(side: Side, node: number, isBefore: boolean): number {
   const { firstEdge, edges, edgeNameOrIndex, selfSize } = side.snapshot
-  let hash = mix(side.kindOf(node), selfSize[node]!)
-  if (alike === Alike.all) hash = mix(hash, side.contentOf(node))
+  const hash = mix(mix(side.kindOf(node), selfSize[node]!), side.contentOf(node))
   let sum = 0
   for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
     const packed = edges[edge]!
@@ -443,13 +465,7 @@ function hashOf(side: Side, node: number, isBefore: boolean, alike: Alike): numb
     if (type === EdgeType.internal && side.ofV8.has(name)) continue
     const to = edgeTarget(packed)
     const partner = side.partner[to]!
-    let what: number
-    if (partner >= 0) what = isBefore ? to : partner
-    else if (alike === Alike.references && type === EdgeType.internal && side.ownStores.has(name)) continue
-    else {
-      what = mix(side.kindOf(to), 0x51ed270b)
-      if (alike === Alike.all) what = mix(what, side.contentOf(to))
-    }
+    const what = partner >= 0 ? (isBefore ? to : partner) : mix(mix(side.kindOf(to), 0x51ed270b), side.contentOf(to))
     sum = (sum + mix(side.edgeKey(edge, type), what)) | 0
   }
   return mix(hash, sum) >>> 0

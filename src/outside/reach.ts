@@ -42,8 +42,8 @@ const HASH_HEADER = 3
  * @throws LeakscopeError `heap-unreadable` if too many references lead to no object
  */
 export function reach(heap: Heap, regions: IsolateRegions, stacks: Iterable<Region>): Reached {
-  const marker = new Marker(heap)
   const strong = objectsIn(heap, [regions.isolate])
+  const marker = new Marker(heap, new Set(strong.filter((object) => isNumberCache(heap, object))))
   const handles = globalHandles(heap, regions.handleBlocks)
   marker.mark(strong)
   const eternal = objectsIn(heap, regions.eternalHandles)
@@ -90,6 +90,30 @@ function objectsIn(heap: Heap, regions: Iterable<Region>): number[] {
   return [...found]
 }
 
+/** Pairs that such an array has at least. */
+const LEAST_PAIRS = 64
+
+/**
+ * Whether it is V8's cache of the digits of numbers, pairs of both: V8 empties it in a full collection, so it keeps nothing
+ * alive. https://github.com/v8/v8/blob/main/src/heap/factory-base.cc (NumberToString)
+ */
+function isNumberCache(heap: Heap, object: number): boolean {
+  const { types, firstNonstring } = heap.layout
+  const word = heap.objectWord[object]!
+  const type = heap.typeAt(word)
+  if (type < types.FIXED_ARRAY || type >= types.BYTE_ARRAY) return false
+  const length = heap.lengthOf(word)
+  if (length < 2 * LEAST_PAIRS || length % 2 !== 0) return false
+  let pairs = 0
+  for (let at = word + 2; at < word + 2 + length; at += 2) {
+    const digits = heap.typeAt(heap.target(at + 1))
+    const isNumber = heap.isSmi(at) || heap.typeAt(heap.target(at)) === types.HEAP_NUMBER
+    if (isNumber && digits >= 0 && digits < firstNonstring) pairs++
+    else if (!heap.isSmi(at + 1) && digits !== types.ODDBALL && digits !== heap.layout.hole) return false
+  }
+  return pairs > 0
+}
+
 function globalHandles(heap: Heap, blocks: readonly Region[]): number[] {
   const found = new Set<number>()
   for (const { at, start, end } of blocks) {
@@ -123,9 +147,12 @@ class Marker {
   #waiting = 0
   readonly #tables: number[] = []
   readonly #mayMove: boolean
+  /** Objects that keep nothing alive. */
+  readonly #caches: ReadonlySet<number>
 
-  constructor(heap: Heap) {
+  constructor(heap: Heap, caches: ReadonlySet<number>) {
     this.#heap = heap
+    this.#caches = caches
     this.alive = new Uint8Array(heap.count)
     this.#worklist = new Uint32Array(heap.count)
     this.ephemeronType = findEphemeronType(heap)
@@ -162,6 +189,7 @@ class Marker {
       const word = objectWord[object]!
       if (this.#mayMove && heap.isOnFromPage(word)) this.onFromPages++
       this.#follow(word)
+      if (this.#caches.has(object)) continue
       const type = heap.typeOfMap(heap.mapOf(word))
       if (type === this.ephemeronType) {
         this.#tables.push(object)
