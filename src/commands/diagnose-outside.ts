@@ -38,7 +38,7 @@ export interface OutsideVisit {
 }
 
 /** The look at living collections: of how many findings, and how long. */
-const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000 }
+const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000, looks: 16 }
 
 export async function visitOutside(
   context: Context,
@@ -99,7 +99,7 @@ export async function visitOutside(
 export const readCommand = async (pid: number): Promise<readonly string[]> =>
   (await (await currentPlatform()).describe(pid))?.command ?? []
 
-/** Looks at the collections in the memory of the process while it runs: some words of each, three times. */
+/** Looks at the collections in the memory of the process while it runs: some words of each, again and again. */
 async function lookAgain(
   pid: number,
   last: OutsideCapture,
@@ -125,8 +125,9 @@ async function lookAgain(
   try {
     const source = openLiveMemory(pid)
     try {
-      for (let look = 0; look < 3; look++) {
-        if (look > 0) await pause(pauseMs / 2, new Promise<void>(() => {}), signal)
+      // What is emptied and filled again is soon as large as before: only looks in between show it.
+      for (let look = 0; look <= LIVE.looks; look++) {
+        if (look > 0) await pause(pauseMs / LIVE.looks, new Promise<void>(() => {}), signal)
         sizes.push(new Map(Array.from(asked, ([finding, collection]) => [finding, sizeNow(source, collection)])))
       }
     } finally {
@@ -139,9 +140,11 @@ async function lookAgain(
   }
   const seconds = (performance.now() - startedMs) / 1000
   return findings.flatMap((finding) => {
-    const [first, half, second] = sizes.map((look) => look.get(finding))
+    const seen = sizes.map((look) => look.get(finding))
+    const [first, half, second] = [seen[0], seen[LIVE.looks / 2], seen.at(-1)]
+    const least = Math.min(...seen.filter((size) => size !== undefined))
     if (undecided.includes(finding)) return stillGrows(finding, { first, half, second, seconds }) ?? []
-    return asked.has(finding) ? confirm(finding, { first, second, seconds }) : finding
+    return asked.has(finding) ? confirm(finding, { first, second, least, seconds }) : finding
   })
 }
 
