@@ -272,7 +272,7 @@ describe('a process of a million objects with little memory left', () => {
   if (typeof probe === 'string') console.log(`No memory cgroup can be made here, so a limit is given: ${probe}`)
 
   const take = (target: SpawnedTarget, cwd: string, ...more: (string | number)[]): Promise<CliResult> =>
-    runCli(['snapshot', target.pid, '-o', 'a', '--max-pause', '10min', ...more], { cwd })
+    runCli(['snapshot', target.pid, '-o', 'a', '--via', 'inspector', '--max-pause', '10min', ...more], { cwd })
 
   if (typeof probe === 'string') {
     test('is left alone, and lives; with enough its snapshot is taken', async () => {
