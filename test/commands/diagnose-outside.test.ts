@@ -16,8 +16,10 @@ async function diagnose(target: number, ...args: string[]): Promise<Report> {
   return ReportSchema.parse(JSON.parse(stdout))
 }
 
+/** Garbage makes V8 collect, and move what stays to where it is left alone: only there it can be looked at alive. */
 const LEAK = `const sessions = new Map(); let id = 0
-  setInterval(() => sessions.set('session ' + id++, { id, seen: ['/'] }), 10)`
+  setInterval(() => sessions.set('session ' + id++, { id, seen: ['/'] }), 10)
+  setInterval(() => { globalThis.garbage = Array.from({ length: 20_000 }, (_, i) => ({ i })) }, 20)`
 
 describe.runIf(onLinux)('leakscope diagnose --via outside', () => {
   test('names what leaks, looks at it alive, and opens no inspector', async () => {
