@@ -10,8 +10,9 @@ import type { ReportFinding } from '../findings/report.ts'
 import { ground, remark } from '../findings/weights.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import { candidateOf } from './candidates.ts'
-import type { Captures, IsolateHeap } from './detector.ts'
+import type { Candidate, Captures, IsolateHeap } from './detector.ts'
 import { sourcesFor } from './find-leaks.ts'
+import { DETECTORS } from './index.ts'
 import { makeFinding } from './make-finding.ts'
 import { countsOver, plural, ratesOf } from './surroundings.ts'
 
@@ -24,7 +25,7 @@ export interface NativeCandidate extends Pick<NativeSide, 'className' | 'maker' 
   readonly snapshotBytesEach: number
   /** Fingerprint of the finding that tells of them; undefined where none does. */
   readonly toldBy: string | undefined
-  /** What to tell of them otherwise; its title and its numbers are still to come. */
+  /** What to tell of them otherwise; how sure that is, and what each costs, is still to come. */
   readonly draft: ReportFinding
 }
 
@@ -53,15 +54,35 @@ function nativeCandidateOf(
   const [side] = nativeSides(of.graph, of.heap.opened.classes, suspect.reached, suspect.sample)
   if (!side || side.count < LEAST.count || !risesEvenly(of, side)) return undefined
   const candidate = candidateOf(of, suspect, captures.readSource)
-  const advice = adviceFor(side, candidate.name)
-  const evidence = { keptIn: candidate.name, kind: side.className, pieces: side.count }
   return {
     ...{ className: side.className, maker: side.maker, count: side.count },
     perSecond: side.count / (of.seconds.at(-1)! - of.seconds[0]!),
     snapshotBytesEach: suspect.bytes / side.count,
     toldBy,
-    draft: makeFinding(PATTERN, candidate, { title: candidate.name, evidence, advice }, captures, sourcesFor(captures)),
+    draft: specificFinding(candidate, captures) ?? generalFinding(candidate, side, captures),
   }
+}
+
+/** Patterns that any objects would have. */
+const GENERAL = new Set([PATTERN, 'growing-collection', 'growing-log-array'])
+
+/** What a detector knows of them, such as messages that wait, though it may not be sure by the heap alone. */
+function specificFinding(candidate: Candidate, captures: Captures): ReportFinding | undefined {
+  for (const { pattern, diagnose } of DETECTORS) {
+    const diagnosis = GENERAL.has(pattern) ? undefined : diagnose(candidate, captures)
+    if (diagnosis) return makeFinding(pattern, candidate, diagnosis, captures, sourcesFor(captures))
+  }
+  return undefined
+}
+
+function generalFinding(candidate: Candidate, side: NativeSide, captures: Captures): ReportFinding {
+  const { name } = candidate
+  const diagnosis = {
+    title: `${formatCount(side.count)} more ${side.className} in ${name}`,
+    evidence: { keptIn: name, kind: side.className, pieces: side.count },
+    advice: adviceFor(side, name),
+  }
+  return makeFinding(PATTERN, candidate, diagnosis, captures, sourcesFor(captures))
 }
 
 function risesEvenly(of: IsolateHeap, { one }: NativeSide): boolean {
@@ -246,11 +267,11 @@ function sureness({ verdict, leavesOutIdle }: OffHeapTrend, hasClass: boolean, r
 }
 
 function tellCandidate({ trend }: Known, candidate: NativeCandidate, cost: Cost): ReportFinding {
-  const { draft, className, count } = candidate
+  const { draft } = candidate
   return {
     ...draft,
     ...sureness(trend, true, cost.reason),
-    title: `${formatCount(count)} more ${className} in ${draft.title}, and ${cost.words}: ${formatBytes(trend.bytesPerSecond)} more each second, outside the JavaScript heap`,
+    title: `${draft.title}, and ${cost.words}: ${formatBytes(trend.bytesPerSecond)} more each second, outside the JavaScript heap`,
     evidence: { ...draft.evidence, ...cost.evidence },
   }
 }

@@ -174,3 +174,26 @@ test('threads that become more are told at what each costs, and nothing beside t
   expect(others).toEqual([])
   expect(told!.title).toBe('17 worker threads more; each takes about 900 KB of resident memory')
 })
+
+test('messages that pile up are told as such where memory rises with them, though the heap alone would excuse them', async () => {
+  const sender: Sketch = (d) => void d.variable('journal', d.object('journal', 'MessagePort'))
+  const waiting: Sketch = (d, step) => d.messages(300 * (step + 1))
+  const looked = await lookInto(
+    [sender, waiting],
+    { pausedMs: [1000, 2000, 3000] },
+    (captures, { findings, toldBy }) => ({
+      findings,
+      candidates: nativeCandidates(captures, toldBy),
+    }),
+  )
+  expect(looked.findings).toEqual([])
+  const [finding] = tell(looked, trend(50_000))
+  expect(finding).toMatchObject({
+    pattern: 'task-queue-pileup',
+    severity: 'warning',
+    evidence: { waitingMessages: 900 },
+  })
+  expect(finding!.title).toMatch(
+    /^900 messages wait in a port of worker:1, .* and each Message takes about .* of resident memory/,
+  )
+})

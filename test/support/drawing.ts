@@ -337,12 +337,13 @@ interface Lookable {
   readonly source?: string | Readonly<Record<string, string>>
   readonly live?: LiveView | undefined
   readonly seconds?: readonly number[]
+  readonly pausedMs?: readonly number[]
 }
 
 /** The same, for whoever wants the heaps as well while they are open. */
 export async function lookInto<T>(
   sketches: readonly Sketch[],
-  { source = '', live, seconds = [0, SECONDS, 2 * SECONDS] }: Lookable,
+  { source = '', live, seconds = [0, SECONDS, 2 * SECONDS], pausedMs }: Lookable,
   work: (captures: Captures, leaks: Leaks) => T,
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'leakscope-detectors-'))
@@ -358,7 +359,8 @@ export async function lookInto<T>(
         return file
       })
       const heap = await openSeries(files, { index: false })
-      const found = await lookForSuspects(i === 0 ? 'main' : `worker:${i}`, heap, seconds)
+      const looked = await lookForSuspects(i === 0 ? 'main' : `worker:${i}`, heap, seconds)
+      const found = pausedMs ? { ...looked, pausedMs } : looked
       isolates.push(live ? { ...found, live: new Map(viewsToAsk(found).map((id) => [id, live])) } : found)
     }
     const sources = typeof source === 'string' ? { [MODULE]: source } : source
