@@ -312,9 +312,13 @@ function describeChain(
   // A thing that was made anew in one go, such as a connection, has only taken the place of the one before.
   const atOnce = steps > 1 && parts.every((node) => born[node] === born[sample])
   if (atOnce && count < MANY_AT_ONCE) return undefined
-  const counts = classCounts(heap, sample)
   const bytes = bytesOf(graph, reached)
   const span = seconds.at(-1)! - seconds[0]!
+  const ofSample = { counts: classCounts(heap, sample), survivors: perStep, seconds }
+  const ofHeaviest = judgeHeaviest(heap, lineage, reached, bytes, seconds)
+  const isCommon = count < MOSTLY_HERE * ofSample.counts.at(-1)!
+  const counted = { ...ofSample, trend: judgeSeries(ofSample) }
+  const { counts, trend } = isCommon && !GROWS.has(counted.trend) && ofHeaviest ? ofHeaviest : counted
   return {
     kind: 'added',
     holders: byGain,
@@ -326,11 +330,48 @@ function describeChain(
     counts,
     counted: 'class',
     bytes,
-    trend: judgeSeries({ counts, survivors: perStep, seconds }),
+    trend,
     perSecond: count / span,
     bytesPerSecond: bytes / span,
     reached,
   }
+}
+
+/** A class of which fewer than this part is here is one of all kinds of things. */
+const MOSTLY_HERE = 0.5
+/** So much of the bytes must be of one class for its number to stand for all. */
+const HEAVY = 0.6
+
+/**
+ * How many there are of the class that most of the bytes are of, where they became more: plain objects come and go
+ * everywhere, so that their number tells nothing of those that wrap the chunks which pile up.
+ */
+function judgeHeaviest(
+  heap: HeapSeries,
+  { born, steps }: Lineage,
+  reached: Uint32Array,
+  bytes: number,
+  seconds: readonly number[],
+): Pick<Suspect, 'counts' | 'trend'> | undefined {
+  const { graph, classes } = heap.opened
+  const { shallowSize } = graph.ownership
+  const byClass = new Map<number, number>()
+  for (const node of reached) {
+    const number = classes.of[node]!
+    byClass.set(number, (byClass.get(number) ?? 0) + shallowSize[node]!)
+  }
+  const [number, most] = [...byClass].reduce((best, row) => (row[1] > best[1] ? row : best))
+  if (most < HEAVY * bytes) return undefined
+  const survivors = Array<number>(steps).fill(0)
+  let one = -1
+  for (const node of reached) {
+    if (classes.of[node] !== number) continue
+    one = node
+    survivors[born[node]! - 1]!++
+  }
+  const counts = classCounts(heap, one)
+  const trend = judgeSeries({ counts, survivors, seconds })
+  return GROWS.has(trend) ? { counts, trend } : undefined
 }
 
 /** The topmost node of a tree that a node of it hangs on. */
