@@ -43,7 +43,7 @@ export const PACKAGE_LEAKS: readonly KnownLeak[] = [
     package: '@apollo/client',
     affected: '>=4.0.0 <4.0.10',
     fixedIn: ['4.0.10'],
-    looks: { path: ['checkDocument'] },
+    looks: { path: ['Trie', 'Entry', 'parents'], classes: ['Entry'] },
     verified: { node: '24.22.3', version: '4.0.9', date: '2026-11-30' },
   },
   {
