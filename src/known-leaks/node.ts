@@ -127,7 +127,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     package: 'node',
     affected: '>=4.0.0',
     fixedIn: [],
-    looks: { path: ['children', 'Module'], classes: ['Module'] },
+    looks: { patterns: ['duplicate-modules'], path: ['children', 'Module'], classes: ['Module'] },
     instead:
       'Take the module out of module.children of its parent as well, or load it in a worker thread or a process.',
     verified: { node: '24.22.3', version: '24.22.3', date: '2026-11-30' },
@@ -138,7 +138,7 @@ export const NODE_LEAKS: readonly KnownLeak[] = [
     package: 'node',
     affected: '>=12.17.0',
     fixedIn: [],
-    looks: { path: ['LoadCache'] },
+    looks: { patterns: ['duplicate-modules'], path: ['LoadCache'] },
     instead: 'Import each module once, or in a worker thread that ends.',
     verified: { node: '24.22.3', version: '24.22.3', date: '2026-11-30' },
   },
