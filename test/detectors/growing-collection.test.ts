@@ -150,3 +150,28 @@ setInterval(() => {
   const [leak] = await findLeaksIn([sketch], source.replace('headlines.delete(n - KEPT)', ''))
   expect(leak).toMatchObject({ pattern: 'growing-collection' })
 })
+
+test('plain objects that come and go elsewhere do not hide a pile of those that wrap what is heavy', async () => {
+  const queue = (from: (step: number) => number, to: (step: number) => number) => (d: Drawing, step: number) => {
+    const wrapped = times(to(step) - from(step), (i) => {
+      const at = from(step) + i
+      return d.object(`wrapper ${at}`, 'Object', { chunk: d.buffer(`chunk ${at}`, 20_000) })
+    })
+    d.variable('state', d.object('state', 'State', { waiting: d.array(`waiting ${step}`, wrapped) }))
+    const others = times(2000 - 300 * step, (i) => d.object(`other ${i}`, 'Object'))
+    d.variable('others', d.array('others', others))
+  }
+  const findings = await findLeaksIn([
+    queue(
+      () => 0,
+      (step) => 60 * (step + 1),
+    ),
+  ])
+  expect(findings[0]).toMatchObject({ growth: { count: 120 } })
+  // As many are taken as come.
+  const exchanged = queue(
+    (step) => 60 * step,
+    (step) => 60 * (step + 1),
+  )
+  expect(await findLeaksIn([exchanged])).toEqual([])
+})
