@@ -1,19 +1,21 @@
 // The heap of one isolate as columns, from a copy of its memory.
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { MAX_NODES, type Snapshot } from '../snapshot/snapshot.ts'
-import { arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
+import { type Locations, MAX_NODES, type Snapshot } from '../snapshot/snapshot.ts'
+import { type Arena, arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
+import { sharedFloat64 } from '../support/shared.ts'
+import { EdgeWriter } from './edge-writer.ts'
 import { connectNodes } from './edges.ts'
 import { checkFailed, Heap, type SweepCounts, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
 import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
-import { findNativeSides } from './native-sides.ts'
+import { findBackingStores, findNativeSides } from './native-sides.ts'
 import { describeNodes } from './nodes.ts'
 import { Places } from './places.ts'
-import { type Reached, reach } from './reach.ts'
+import { reach } from './reach.ts'
 import { Scopes } from './scopes.ts'
-import { Shapes } from './shapes.ts'
+import { type Shape, Shapes } from './shapes.ts'
 import { StringColumn } from './string-column.ts'
 import { Texts } from './texts.ts'
 
@@ -29,141 +31,153 @@ export interface IsolateSnapshot {
 /** Bytes that columns, and all that will be worked out from them, may take: of a node, of an edge, beside. */
 const ROOM = { node: 320, edge: 24, more: 1 << 25 }
 const GC_ROOTS = 1
+/** Of edges, classes and functions, beside those of strings; and bytes that a string is given room for at first. */
+const MORE_STRINGS = 1 << 16
+const STRING_BYTES = 128
+
+/** Columns of which the edges still wait elsewhere, until {@link PendingSnapshot.finish} when the copy has been let go. */
+export interface PendingSnapshot {
+  finish(): IsolateSnapshot
+  /** Lets go of it instead. */
+  abandon(): void
+}
 
 /**
  * @param source for texts that are not a part of the copy
  * @throws LeakscopeError `heap-unreadable` that names the check which failed
  */
-export function snapshotIsolate(
+export const snapshotIsolate = (
   image: HeapImage,
   layout: Layout,
   isolate: IsolateRegions,
   source: MemorySource,
-): IsolateSnapshot {
+): IsolateSnapshot => collectIsolate(image, layout, isolate, source).finish()
+
+/** The same in two steps: nothing of the copy is needed for the second. */
+export function collectIsolate(
+  image: HeapImage,
+  layout: Layout,
+  isolate: IsolateRegions,
+  source: MemorySource,
+): PendingSnapshot {
   const heap = new Heap(image, layout, isolate.heap)
   const sweep = sweepChecked(heap)
   const reached = reach(heap, isolate, image.stacks.values())
-  if (reached.count >= MAX_NODES)
-    throw checkFailed(heap, `it has ${reached.count} objects, more than leakscope can number`)
-  const strings = new StringColumn()
+  if (heap.count >= MAX_NODES) throw checkFailed(heap, `it has ${heap.count} objects, more than leakscope can number`)
+  const strings = new StringColumn(reached.strings + MORE_STRINGS, STRING_BYTES * reached.strings)
   const texts = new Texts(heap, source, strings)
+  const out = new EdgeWriter()
   try {
     const scopes = new Scopes(heap, texts)
     const shapes = new Shapes(heap, texts, scopes)
     const groups = reached.roots.filter(({ objects }) => objects.length > 0)
     const natives = findNativeSides(heap, reached)
+    const stores = findBackingStores(heap, reached)
     const firstObject = GC_ROOTS + 1 + groups.length
-    const columns = describeNodes(heap, reached, shapes, texts, {
-      first: firstObject,
-      more: natives.objects.length + countBuffers(heap),
-    })
-    const { nodeOf, name, type, globals } = columns
+    const nodeCount = firstObject + heap.count + natives.objects.length + stores.bytes.length
+    // Everything in one memory that the loops in WebAssembly can work in. No object has many more edges than words.
+    const arena = makeArena(nodeCount * ROOM.node + reached.words * ROOM.edge + ROOM.more)
+    const both = arenaUint32(arena, 2 * nodeCount)
+    const [name, narrowSize] = [both.subarray(0, nodeCount), both.subarray(nodeCount)]
+    const type = arenaUint8(arena, nodeCount)
+    const firstEdge = arenaUint32(arena, nodeCount + 1)
+    const size = stores.bytes.some((bytes) => bytes > 0xffffffff) ? sharedFloat64(nodeCount) : narrowSize
+    const columns = describeNodes(heap, shapes, texts, firstObject, { type, name, size })
     for (let node = 0; node < firstObject; node++) type[node] = NodeType.synthetic
     name[GC_ROOTS] = strings.intern('(GC roots)')
     for (const [i, group] of groups.entries()) name[GC_ROOTS + 1 + i] = strings.intern(group.name)
 
     // The ids of two captures have nothing to do with each other, and so must not be alike by chance.
-    const firstId = 2 * Math.floor(Math.random() * (2 ** 31 - type.length)) + 1
+    const firstId = 2 * Math.floor(Math.random() * (2 ** 31 - nodeCount)) + 1
     const idOf = (node: number): number => firstId + 2 * node
-    const element = (node: number, index: number) => ({ type: EdgeType.element as number, name: index, node })
-    const rootEdges = [
-      element(GC_ROOTS, 1),
-      // The global objects: what leakscope and DevTools take for the program's own roots.
-      ...globals.map((word, i) => ({
-        type: EdgeType.shortcut as number,
-        name: strings.intern(String(2 + i)),
-        node: nodeOf[heap.ordinalAt(word)]!,
-      })),
-      // As in V8's own, what native code keeps is held beside the program's roots.
-      ...natives.objects.flatMap((object, i) =>
-        natives.held.has(object) ? element(columns.end + i, 2 + globals.length + i) : [],
-      ),
-    ]
-    const groupEdges = [
-      rootEdges,
-      groups.map((_, i) => element(GC_ROOTS + 1 + i, i + 1)),
-      ...groups.map(({ objects }) => objects.map((object, i) => element(nodeOf[object]!, i + 1))),
-    ]
-    const firstEdge = new Uint32Array(type.length + 1)
-    const connected = connectNodes(
-      heap,
-      reached,
-      columns,
-      { shapes, scopes, texts, natives },
-      groupEdges,
-      firstEdge,
-      idOf,
-    )
-    const { stores, count: edgeCount } = connected
-    const nodeCount = columns.end + natives.objects.length + stores.length
+    const nodeOf = (object: number): number => firstObject + heap.ordinalAt(object)
+    const { globals } = columns
+    out.push(EdgeType.element, 1, GC_ROOTS)
+    // The global objects: what leakscope and DevTools take for the program's own roots.
+    for (const [i, word] of globals.entries()) out.push(EdgeType.shortcut, strings.intern(String(2 + i)), nodeOf(word))
+    // As in V8's own, what native code keeps is held beside the program's roots.
+    for (const [i, object] of natives.objects.entries()) {
+      if (natives.held.has(object)) out.push(EdgeType.element, 2 + globals.length + i, columns.end + i)
+    }
+    firstEdge[1] = out.count
+    for (let i = 0; i < groups.length; i++) out.push(EdgeType.element, i + 1, GC_ROOTS + 1 + i)
+    firstEdge[2] = out.count
+    for (const [i, { objects }] of groups.entries()) {
+      for (const [j, object] of objects.entries()) out.push(EdgeType.element, j + 1, nodeOf(object))
+      firstEdge[GC_ROOTS + 2 + i] = out.count
+    }
+    connectNodes(heap, reached, columns, { shapes, scopes, texts, natives, stores }, out, firstEdge, idOf)
     for (const [i, object] of natives.objects.entries()) {
       type[columns.end + i] = NodeType.native
-      name[columns.end + i] = strings.intern(`Node / ${strings.get(name[nodeOf[object]!]!)}`)
+      name[columns.end + i] = strings.intern(`Node / ${strings.get(name[nodeOf(object)]!)}`)
     }
-    let size = columns.size
     const storeName = strings.intern('system / JSArrayBufferData')
-    for (const { node, bytes } of stores) {
+    for (const [i, bytes] of stores.bytes.entries()) {
+      const node = columns.end + natives.objects.length + i
       type[node] = NodeType.native
       name[node] = storeName
-      if (bytes > 0xffffffff && size instanceof Uint32Array) size = Float64Array.from(size)
       size[node] = bytes
     }
-
     const places = new Places(heap, texts, scopes)
-    for (let object = 0; object < heap.count; object++) {
-      if (reached.alive[object] === 0) continue
-      const word = heap.objectWord[object]!
-      const instanceType = heap.typeAt(word)
+    let threadId: number | undefined
+    const others = new Set<Shape>()
+    let node = firstObject - 1
+    for (let word = heap.nextObject(0); word >= 0; word = heap.nextObject(word + 1)) {
+      node++
+      const map = heap.mapOf(word)
+      const instanceType = heap.typeOfMap(map)
       if (instanceType <= layout.types.JS_PROXY) continue
-      if (instanceType >= layout.functions.first && instanceType <= layout.functions.last)
-        places.add(nodeOf[object]!, word)
+      if (instanceType >= layout.functions.first && instanceType <= layout.functions.last) places.add(node, word)
       else {
-        const { maker } = shapes.classOf(word, shapes.of(heap.mapOf(word)))
-        if (maker >= 0) places.add(nodeOf[object]!, maker)
+        const shape = shapes.of(map)
+        const { maker } = shapes.classOf(word, shape)
+        if (maker >= 0) places.add(node, maker)
+        if (instanceType === layout.types.JS_OBJECT) threadId ??= threadIdIn(heap, word, shape, shapes, others)
       }
     }
-
-    // Everything in one memory that the loops in WebAssembly can work in.
-    const arena = makeArena(nodeCount * ROOM.node + edgeCount * ROOM.edge + ROOM.more)
-    const both = arenaUint32(arena, 2 * nodeCount)
-    const [nodeName, narrowSize] = [both.subarray(0, nodeCount), both.subarray(nodeCount)]
-    nodeName.set(name.subarray(0, nodeCount))
-    if (size instanceof Uint32Array) narrowSize.set(size.subarray(0, nodeCount))
-    const nodeType = arenaUint8(arena, nodeCount)
-    nodeType.set(type.subarray(0, nodeCount))
-    const nodeId = arenaUint32(arena, nodeCount)
-    for (let node = 0; node < nodeCount; node++) nodeId[node] = idOf(node)
-    const edges = arenaUint32(arena, edgeCount)
-    const edgeNameOrIndex = arenaUint32(arena, edgeCount)
-    connected.moveTo(edges, edgeNameOrIndex)
-    const first = arenaUint32(arena, nodeCount + 1)
-    first.set(firstEdge.subarray(0, nodeCount + 1))
-    const table = strings.finish()
-    return {
-      snapshot: {
-        file: source.name,
-        fileBytes: source.fileBytes,
-        packed: false,
-        stringBytesAt: 0,
-        nodeCount,
-        edgeCount,
-        extraNativeBytes: 0,
-        nodeType,
-        nodeName,
-        nodeId,
-        selfSize: size instanceof Uint32Array ? narrowSize : size.subarray(0, nodeCount),
-        firstEdge: first,
-        edges,
-        edgeNameOrIndex,
-        locations: places.finish(),
-        strings: table,
-      },
-      sweep,
-      onFromPages: reached.onFromPages,
-      threadId: findThreadId(heap, reached, shapes),
-    }
+    strings.forget()
+    const { name: file, fileBytes } = source
+    return waiting(
+      { file, fileBytes, nodeCount, nodeType: type, nodeName: name, selfSize: size, firstEdge },
+      { arena, firstId, out, strings, locations: places.finish() },
+      { sweep, onFromPages: reached.onFromPages, threadId },
+    )
+  } catch (error) {
+    out.close()
+    throw error
   } finally {
     texts.close()
+  }
+}
+
+/** A function of its own, as functions keep all that stands around them: the copy. */
+function waiting(
+  columns: Pick<Snapshot, 'file' | 'fileBytes' | 'nodeCount' | 'nodeType' | 'nodeName' | 'selfSize' | 'firstEdge'>,
+  rest: {
+    readonly arena: Arena | undefined
+    readonly firstId: number
+    readonly out: EdgeWriter
+    readonly strings: StringColumn
+    readonly locations: Locations
+  },
+  facts: Omit<IsolateSnapshot, 'snapshot'>,
+): PendingSnapshot {
+  const { arena, firstId, out, strings, locations } = rest
+  return {
+    abandon: () => out.close(),
+    finish() {
+      const nodeId = arenaUint32(arena, columns.nodeCount)
+      for (let node = 0; node < nodeId.length; node++) nodeId[node] = firstId + 2 * node
+      const edgeCount = out.count
+      const edges = arenaUint32(arena, edgeCount)
+      const edgeNameOrIndex = arenaUint32(arena, edgeCount)
+      out.moveTo(edges, edgeNameOrIndex, strings)
+      const snapshot: Snapshot = {
+        ...{ packed: false, stringBytesAt: 0, extraNativeBytes: 0, locations, strings: strings.finish() },
+        ...{ ...columns, nodeId, edgeCount, edges, edgeNameOrIndex },
+      }
+      return { snapshot, ...facts }
+    },
   }
 }
 
@@ -171,25 +185,19 @@ export function snapshotIsolate(
  * What Node's own module for workers says: an object with `threadId` and, beside it, `isMainThread`.
  * https://github.com/nodejs/node/blob/main/lib/internal/worker.js
  */
-function findThreadId(heap: Heap, { alive }: Reached, shapes: Shapes): number | undefined {
-  const plain = heap.layout.types.JS_OBJECT
-  for (let object = 0; object < heap.count; object++) {
-    if (alive[object] === 0) continue
-    const word = heap.objectWord[object]!
-    if (heap.typeAt(word) !== plain) continue
-    const shape = shapes.of(heap.mapOf(word))
-    if (shape.isDictionary || !shapes.hasOwn(shape, 'threadId') || !shapes.hasOwn(shape, 'isMainThread')) continue
-    const at = shapes.ownValue(word, shape, 'threadId')
-    if (at >= 0 && heap.isSmi(at)) return heap.smi(at)
+function threadIdIn(
+  heap: Heap,
+  word: number,
+  shape: Shape,
+  shapes: Shapes,
+  /** Shapes that are known not to be of such an object. */
+  others: Set<Shape>,
+): number | undefined {
+  if (others.has(shape)) return undefined
+  if (shape.isDictionary || !shapes.hasOwn(shape, 'threadId') || !shapes.hasOwn(shape, 'isMainThread')) {
+    others.add(shape)
+    return undefined
   }
-  return undefined
-}
-
-/** How many buffers there are, dead ones too. */
-function countBuffers(heap: Heap): number {
-  let count = 0
-  for (let object = 0; object < heap.count; object++) {
-    if (heap.typeAt(heap.objectWord[object]!) === heap.layout.types.JS_ARRAY_BUFFER) count++
-  }
-  return count
+  const at = shapes.ownValue(word, shape, 'threadId')
+  return at >= 0 && heap.isSmi(at) ? heap.smi(at) : undefined
 }

@@ -2,10 +2,11 @@
 
 import { LeakscopeError } from '../errors.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { collectGarbage } from '../support/garbage.ts'
 import { openCoreMemory } from './core-memory.ts'
 import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
 import { copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
-import { snapshotIsolate } from './isolate-snapshot.ts'
+import { collectIsolate, type PendingSnapshot } from './isolate-snapshot.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { openLiveMemory } from './live-memory.ts'
 import type { MemorySource } from './memory-source.ts'
@@ -70,10 +71,11 @@ export async function captureFromOutside(pid: number, options: LiveOptions = {})
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
       const takenAt = new Date()
-      const { image, pausedMs } = await copyLive(source, pid, birth, maxPauseMs)
+      const copy = await copyLive(source, pid, birth, maxPauseMs)
+      const { pausedMs } = copy
       onCopied(pausedMs)
       try {
-        return { ...heapsIn(image, layout, source), pausedMs, endedBy: 0, executable: source.executable, takenAt }
+        return { ...heapsIn(copy, layout, source), pausedMs, endedBy: 0, executable: source.executable, takenAt }
       } catch (error) {
         // The garbage collector may have been at work, of which the next moment shows nothing.
         const mayPass = error instanceof LeakscopeError && error.code === 'heap-unreadable'
@@ -94,9 +96,8 @@ export function openCore(path: string, executable?: string): OutsideCapture {
   const source = openCoreMemory(path, executable)
   try {
     const layout = readLayout(source)
-    const image = copyHeap(source, planCopy(source))
     return {
-      ...heapsIn(image, layout, source),
+      ...heapsIn({ image: copyHeap(source, planCopy(source)) }, layout, source),
       pausedMs: 0,
       endedBy: source.endedBy,
       executable: source.executable,
@@ -112,7 +113,7 @@ async function copyLive(
   pid: number,
   birth: number,
   maxPauseMs: number,
-): Promise<{ image: HeapImage; pausedMs: number }> {
+): Promise<Copy & { readonly pausedMs: number }> {
   const plan = planCopy(source)
   touch(plan)
   for (let attempt = 0; attempt < IDLE.attempts; attempt++) {
@@ -171,15 +172,15 @@ function readLayout(source: MemorySource): Layout {
   return layoutOf(constants, source.name)
 }
 
-function heapsIn(
-  image: HeapImage,
-  layout: Layout,
-  source: MemorySource,
-): Pick<OutsideCapture, 'heaps' | 'copiedBytes'> {
-  const found = isolatesByThread(image).map((heap) => {
-    const regions = image.isolates.find((it) => it.heap === heap)!
-    return snapshotIsolate(image, layout, regions, source)
-  })
+/** Who has this is to let go of the image as soon as it is not needed any more: it is as large as the heap. */
+interface Copy {
+  image: HeapImage | undefined
+}
+
+function heapsIn(copy: Copy, layout: Layout, source: MemorySource): Pick<OutsideCapture, 'heaps' | 'copiedBytes'> {
+  const { pending, copiedBytes } = collect(copy, layout, source)
+  if (copiedBytes > WORTH_COLLECTING) collectGarbage()
+  const found = pending.map(({ finish }) => finish())
   // Where Node does not say, by the order of the threads.
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
@@ -187,8 +188,31 @@ function heapsIn(
     .map(({ snapshot }, i) => ({ threadId: isUnique ? ids[i]! : i, snapshot }))
     .sort((a, b) => a.threadId - b.threadId)
     .map(({ threadId, snapshot }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, snapshot }))
-  return { heaps, copiedBytes: image.bytes.length }
+  return { heaps, copiedBytes }
 }
+
+/** Takes the image away from who has the copy: when this is done, nobody refers to it any more. */
+function collect(
+  copy: Copy,
+  layout: Layout,
+  source: MemorySource,
+): { pending: PendingSnapshot[]; copiedBytes: number } {
+  const image = copy.image!
+  copy.image = undefined
+  const pending: PendingSnapshot[] = []
+  try {
+    for (const heap of isolatesByThread(image)) {
+      const regions = image.isolates.find((it) => it.heap === heap)!
+      pending.push(collectIsolate(image, layout, regions, source))
+    }
+  } catch (error) {
+    for (const { abandon } of pending) abandon()
+    throw error
+  }
+  return { pending, copiedBytes: image.bytes.length }
+}
+
+const WORTH_COLLECTING = 1 << 26
 
 /** The isolates, by the thread whose stack refers to them most: the main thread's first. */
 function isolatesByThread({ isolates, stacks, pages, bytes }: HeapImage): number[] {
