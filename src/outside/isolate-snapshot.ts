@@ -63,7 +63,6 @@ export function collectIsolate(
   const heap = new Heap(image, layout, isolate.heap)
   const sweep = sweepChecked(heap)
   const reached = reach(heap, isolate, image.stacks.values())
-  if (heap.count >= MAX_NODES) throw checkFailed(heap, `it has ${heap.count} objects, more than leakscope can number`)
   const strings = new StringColumn(reached.strings + MORE_STRINGS, STRING_BYTES * reached.strings)
   const texts = new Texts(heap, source, strings)
   const out = new EdgeWriter()
@@ -75,6 +74,7 @@ export function collectIsolate(
     const stores = findBackingStores(heap, reached)
     const firstObject = GC_ROOTS + 1 + groups.length
     const nodeCount = firstObject + heap.count + natives.objects.length + stores.bytes.length
+    if (nodeCount >= MAX_NODES) throw checkFailed(heap, `it has ${nodeCount} objects, more than leakscope can number`)
     // Everything in one memory that the loops in WebAssembly can work in. No object has many more edges than words.
     const arena = makeArena(nodeCount * ROOM.node + reached.words * ROOM.edge + ROOM.more)
     const both = arenaUint32(arena, 2 * nodeCount)

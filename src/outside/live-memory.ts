@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import { LeakscopeError } from '../errors.ts'
-import type { Mapping, MemorySource } from './memory-source.ts'
+import type { Descriptors, Mapping, MemorySource } from './memory-source.ts'
 
 /** Bits of an entry of /proc/PID/pagemap: in memory, or on the swap device. https://docs.kernel.org/admin-guide/mm/pagemap.html */
 const PRESENT_OR_SWAPPED = 0xc0
@@ -18,14 +18,37 @@ export function openLiveMemory(pid: number): MemorySource {
     closeSync(memory)
     throw error
   }
-  const pageBytes = systemPageBytes()
-  const entries = Buffer.alloc(PAGEMAP_BYTES)
   const executable = readlinkSync(`/proc/${pid}/exe`)
   return {
     name: `process ${pid}`,
     fileBytes: 0,
     executable: `/proc/${pid}/exe`,
+    descriptors: { memory, pagemap },
     mappings: () => parseMaps(readProc(pid, 'maps')),
+    ...readerOf({ memory, pagemap }),
+    // The executable may have been replaced since; and its files may be in another file system than ours.
+    fileOf: ({ name }) => (name === executable ? `/proc/${pid}/exe` : `/proc/${pid}/root${name}`),
+    stackPointers() {
+      const found = new Map<number, number>()
+      for (const task of readdirSync(`/proc/${pid}/task`)) {
+        // number, six arguments, stack pointer, program counter; or only the word `running`.
+        const words = readProcOrEmpty(pid, `task/${task}/syscall`).trim().split(' ')
+        if (words.length >= 3) found.set(Number(task), Number.parseInt(words.at(-2)!, 16))
+      }
+      return found
+    },
+    close() {
+      closeSync(memory)
+      closeSync(pagemap)
+    },
+  }
+}
+
+/** @param descriptors of open files: /proc/PID/mem and /proc/PID/pagemap. All threads of ours may use them. */
+export function readerOf({ memory, pagemap }: Descriptors): Pick<MemorySource, 'read' | 'resident'> {
+  const pageBytes = systemPageBytes()
+  const entries = Buffer.alloc(PAGEMAP_BYTES)
+  return {
     read(address, target, at, length) {
       let done = 0
       try {
@@ -59,21 +82,6 @@ export function openLiveMemory(pid: number): MemorySource {
       }
       if (runStart >= 0) runs.push([runStart, end])
       return runs
-    },
-    // The executable may have been replaced since; and its files may be in another file system than ours.
-    fileOf: ({ name }) => (name === executable ? `/proc/${pid}/exe` : `/proc/${pid}/root${name}`),
-    stackPointers() {
-      const found = new Map<number, number>()
-      for (const task of readdirSync(`/proc/${pid}/task`)) {
-        // number, six arguments, stack pointer, program counter; or only the word `running`.
-        const words = readProcOrEmpty(pid, `task/${task}/syscall`).trim().split(' ')
-        if (words.length >= 3) found.set(Number(task), Number.parseInt(words.at(-2)!, 16))
-      }
-      return found
-    },
-    close() {
-      closeSync(memory)
-      closeSync(pagemap)
     },
   }
 }

@@ -3,6 +3,7 @@
 import { LeakscopeError } from '../errors.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { collectGarbage } from '../support/garbage.ts'
+import { startCopyThread } from './copy-thread.ts'
 import { openCoreMemory } from './core-memory.ts'
 import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
 import { copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
@@ -83,6 +84,10 @@ export async function captureFromOutside(pid: number, options: LiveOptions = {})
         await sleep(COLLECTING.betweenMs)
       }
     }
+  } catch (error) {
+    if (!(error instanceof LeakscopeError) && statOf(pid)?.birth !== birth)
+      throw new LeakscopeError('target-died', `process ${pid} has ended while it was read`, { cause: error })
+    throw error
   } finally {
     source.close()
   }
@@ -116,31 +121,43 @@ async function copyLive(
 ): Promise<Copy & { readonly pausedMs: number }> {
   const plan = planCopy(source)
   touch(plan)
-  for (let attempt = 0; attempt < IDLE.attempts; attempt++) {
-    if (attempt > 0) await sleep(IDLE.betweenMs)
-    // What somebody else has stopped stays as it is, and cannot run either.
-    const before = runCounts(pid)
-    if (before === undefined) continue
-    await sleep(IDLE.forMs)
-    if (runCounts(pid) !== before) continue
-    const image = copyHeap(source, plan)
-    if (runCounts(pid) === before) return { image, pausedMs: 0 }
-    plan.bytes.fill(0)
-  }
-  if (isStopped(pid)) throw new LeakscopeError('target-timeout', `process ${pid} is stopped and yet was running`)
-  if (maxPauseMs <= 0) {
-    throw new LeakscopeError('price-too-high', `process ${pid} was never idle for as long as copying its heap takes`, {
-      hint: '--max-pause says how long it may be stopped for that.',
-    })
-  }
-  const watchdog = await startWatchdog(pid, birth, maxPauseMs)
+  const thread = plan.bytes.length > WORTH_A_THREAD ? await startCopyThread(source, plan.bytes) : undefined
   try {
-    const { value, pausedMs } = whileStopped(pid, birth, maxPauseMs, (checkTime) => copyHeap(source, plan, checkTime))
-    return { image: value, pausedMs }
+    for (let attempt = 0; attempt < IDLE.attempts; attempt++) {
+      if (attempt > 0) await sleep(IDLE.betweenMs)
+      // What somebody else has stopped stays as it is, and cannot run either.
+      const before = runCounts(pid)
+      if (before === undefined) continue
+      await sleep(IDLE.forMs)
+      if (runCounts(pid) !== before) continue
+      const image = copyHeap(source, plan, undefined, thread)
+      if (runCounts(pid) === before) return { image, pausedMs: 0 }
+      plan.bytes.fill(0)
+    }
+    if (isStopped(pid)) throw new LeakscopeError('target-timeout', `process ${pid} is stopped and yet was running`)
+    if (maxPauseMs <= 0) {
+      throw new LeakscopeError(
+        'price-too-high',
+        `process ${pid} was never idle for as long as copying its heap takes`,
+        { hint: '--max-pause says how long it may be stopped for that.' },
+      )
+    }
+    const watchdog = await startWatchdog(pid, birth, maxPauseMs)
+    try {
+      const { value, pausedMs } = whileStopped(pid, birth, maxPauseMs, (checkTime) =>
+        copyHeap(source, plan, checkTime, thread),
+      )
+      return { image: value, pausedMs }
+    } finally {
+      watchdog.dismiss()
+    }
   } finally {
-    watchdog.dismiss()
+    await thread?.close()
   }
 }
+
+/** Bytes of a copy that take longer to copy than a thread takes to start. */
+const WORTH_A_THREAD = 1 << 26
 
 /** @throws LeakscopeError if the executable has no constants of V8's, or is of another machine */
 function readLayout(source: MemorySource): Layout {
@@ -180,7 +197,7 @@ interface Copy {
 function heapsIn(copy: Copy, layout: Layout, source: MemorySource): Pick<OutsideCapture, 'heaps' | 'copiedBytes'> {
   const { pending, copiedBytes } = collect(copy, layout, source)
   if (copiedBytes > WORTH_COLLECTING) collectGarbage()
-  const found = pending.map(({ finish }) => finish())
+  const found = pending.map(({ finish }) => enoughMemory(source, finish))
   // Where Node does not say, by the order of the threads.
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
@@ -203,7 +220,7 @@ function collect(
   try {
     for (const heap of isolatesByThread(image)) {
       const regions = image.isolates.find((it) => it.heap === heap)!
-      pending.push(collectIsolate(image, layout, regions, source))
+      pending.push(enoughMemory(source, () => collectIsolate(image, layout, regions, source)))
     }
   } catch (error) {
     for (const { abandon } of pending) abandon()
@@ -213,6 +230,16 @@ function collect(
 }
 
 const WORTH_COLLECTING = 1 << 26
+
+/** What JavaScript says where it has no memory, or where an array would be longer than one can be. */
+function enoughMemory<T>(source: MemorySource, action: () => T): T {
+  try {
+    return action()
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new LeakscopeError('price-too-high', `the graph of ${source.name} takes more memory than there is`, { cause })
+  }
+}
 
 /** The isolates, by the thread whose stack refers to them most: the main thread's first. */
 function isolatesByThread({ isolates, stacks, pages, bytes }: HeapImage): number[] {
