@@ -3,6 +3,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import { LeakscopeError } from '../errors.ts'
 import type { Descriptors, Mapping, MemorySource } from './memory-source.ts'
+import { missingRight, rightsFacts } from './rights.ts'
 
 /** Bits of an entry of /proc/PID/pagemap: in memory, or on the swap device. https://docs.kernel.org/admin-guide/mm/pagemap.html */
 const PRESENT_OR_SWAPPED = 0xc0
@@ -18,7 +19,7 @@ export function openLiveMemory(pid: number): MemorySource {
     closeSync(memory)
     throw error
   }
-  const executable = readlinkSync(`/proc/${pid}/exe`)
+  const executable = linkOf(pid, 'exe')
   return {
     name: `process ${pid}`,
     fileBytes: 0,
@@ -115,6 +116,13 @@ export function readProc(pid: number, file: string): string {
     throw notReadable(pid, cause)
   }
 }
+function linkOf(pid: number, file: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/${file}`)
+  } catch (cause) {
+    throw notReadable(pid, cause)
+  }
+}
 function readProcOrEmpty(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1')
@@ -131,21 +139,14 @@ function openProc(pid: number, file: string): number {
   }
 }
 
-/**
- * The rights that are needed are those of a debugger, PTRACE_MODE_ATTACH:
- * https://man7.org/linux/man-pages/man2/ptrace.2.html
- */
 function notReadable(pid: number, cause: unknown): LeakscopeError {
   const { code } = cause as NodeJS.ErrnoException
   if (code === 'ENOENT' || code === 'ESRCH') {
     return new LeakscopeError('target-not-found', `there is no process ${pid} (any more)`, { cause })
   }
-  return new LeakscopeError('target-not-permitted', `the system does not let us read the memory of process ${pid}`, {
-    cause,
-    hint:
-      'That takes what a debugger is allowed. Run leakscope as root, or with the capability CAP_SYS_PTRACE; or as the same user where /proc/sys/kernel/yama/ptrace_scope is 0; ' +
-      'in Kubernetes, from an ephemeral container with SYS_PTRACE (kubectl debug --profile=sysadmin --target=…).',
-  })
+  const { problem, hint } = missingRight(rightsFacts(pid))
+  const message = `the system does not let us read the memory of process ${pid}: ${problem}`
+  return new LeakscopeError('target-not-permitted', message, { cause, hint })
 }
 
 const AT_PAGESZ = 6

@@ -3,15 +3,16 @@
 import { LeakscopeError } from '../errors.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { collectGarbage } from '../support/garbage.ts'
-import { startCopyThread } from './copy-thread.ts'
+import { type CopyThread, startCopyThread } from './copy-thread.ts'
 import { openCoreMemory } from './core-memory.ts'
 import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
-import { copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
+import { type FoundFreezer, findFreezer } from './freezer.ts'
+import { type CopyPlan, copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
 import { collectIsolate, type PendingSnapshot } from './isolate-snapshot.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { openLiveMemory } from './live-memory.ts'
 import type { MemorySource } from './memory-source.ts'
-import { isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
+import { byFreezer, bySignal, isOutOfReach, isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
 
 export interface OutsideHeap {
   /** `main`, or `worker:` and the thread's id. */
@@ -43,7 +44,7 @@ export interface LiveOptions {
 
 const DEFAULT_MAX_PAUSE_MS = 1000
 /** Attempts to copy while nobody runs, the time between them, and for how long nobody must have run before one. */
-const IDLE = { attempts: 4, betweenMs: 20, forMs: 3 }
+const IDLE = { attempts: 4, patientAttempts: 150, betweenMs: 20, forMs: 3 }
 /** Attempts after one in the middle of a garbage collection. */
 const COLLECTING = { attempts: 4, betweenMs: 25 }
 
@@ -123,17 +124,10 @@ async function copyLive(
   touch(plan)
   const thread = plan.bytes.length > WORTH_A_THREAD ? await startCopyThread(source, plan.bytes) : undefined
   try {
-    for (let attempt = 0; attempt < IDLE.attempts; attempt++) {
-      if (attempt > 0) await sleep(IDLE.betweenMs)
-      // What somebody else has stopped stays as it is, and cannot run either.
-      const before = runCounts(pid)
-      if (before === undefined) continue
-      await sleep(IDLE.forMs)
-      if (runCounts(pid) !== before) continue
-      const image = copyHeap(source, plan, undefined, thread)
-      if (runCounts(pid) === before) return { image, pausedMs: 0 }
-      plan.bytes.fill(0)
-    }
+    const whileIdle = (attempts: number): Promise<HeapImage | undefined> =>
+      copyIdle(source, pid, plan, thread, attempts)
+    const idle = await whileIdle(IDLE.attempts)
+    if (idle) return { image: idle, pausedMs: 0 }
     if (isStopped(pid)) throw new LeakscopeError('target-timeout', `process ${pid} is stopped and yet was running`)
     if (maxPauseMs <= 0) {
       throw new LeakscopeError(
@@ -142,18 +136,58 @@ async function copyLive(
         { hint: '--max-pause says how long it may be stopped for that.' },
       )
     }
-    const watchdog = await startWatchdog(pid, birth, maxPauseMs)
-    try {
-      const { value, pausedMs } = whileStopped(pid, birth, maxPauseMs, (checkTime) =>
-        copyHeap(source, plan, checkTime, thread),
-      )
-      return { image: value, pausedMs }
-    } finally {
-      watchdog.dismiss()
+    const outOfReach = isOutOfReach(pid)
+    const freezer: FoundFreezer = outOfReach ? findFreezer(pid) : { problem: '' }
+    if (!outOfReach || freezer.folder !== undefined) {
+      const watchdog = await startWatchdog(pid, birth, maxPauseMs, freezer.folder)
+      const halting = freezer.folder === undefined ? bySignal(pid, birth) : byFreezer(freezer.folder)
+      try {
+        const { value, pausedMs } = whileStopped(
+          pid,
+          birth,
+          maxPauseMs,
+          (checkTime) => copyHeap(source, plan, checkTime, thread),
+          halting,
+        )
+        return { image: value, pausedMs }
+      } finally {
+        watchdog.dismiss()
+      }
     }
+    const late = await whileIdle(IDLE.patientAttempts)
+    if (late) return { image: late, pausedMs: 0 }
+    throw new LeakscopeError(
+      'target-not-permitted',
+      `process ${pid} cannot be stopped from here, and was never idle for as long as copying its heap takes: it is the first of its container (PID 1 of its namespace), which SIGSTOP does not reach from inside, and ${freezer.problem}`,
+      {
+        hint: 'Run leakscope outside of the container, on the same machine, or try again when the process is idle. The way over the inspector needs no stop: --via inspector.',
+      },
+    )
   } finally {
     await thread?.close()
   }
+}
+
+/** Copies without a stop; undefined if in none of the attempts nobody ran from begin to end. */
+async function copyIdle(
+  source: MemorySource,
+  pid: number,
+  plan: CopyPlan,
+  thread: CopyThread | undefined,
+  attempts: number,
+): Promise<HeapImage | undefined> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    if (attempt > 0) await sleep(IDLE.betweenMs)
+    // What somebody else has stopped stays as it is, and cannot run either.
+    const before = runCounts(pid)
+    if (before === undefined) continue
+    await sleep(IDLE.forMs)
+    if (runCounts(pid) !== before) continue
+    const image = copyHeap(source, plan, undefined, thread)
+    if (runCounts(pid) === before) return image
+    plan.bytes.fill(0)
+  }
+  return undefined
 }
 
 /** Bytes of a copy that take longer to copy than a thread takes to start. */
@@ -236,7 +270,7 @@ function enoughMemory<T>(source: MemorySource, action: () => T): T {
   try {
     return action()
   } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause
+    if (!(cause instanceof RangeError && /array/i.test(cause.message))) throw cause
     throw new LeakscopeError('price-too-high', `the graph of ${source.name} takes more memory than there is`, { cause })
   }
 }
