@@ -1,5 +1,6 @@
 // A copy of what a heap graph needs of a process's memory: V8's pages, and the places outside that keep objects alive.
 
+import { freemem } from 'node:os'
 import { LeakscopeError } from '../errors.ts'
 import { type CopyThread, copyResident, type Piece } from './copy-thread.ts'
 import { type Mapping, type MemorySource, mappingAt } from './memory-source.ts'
@@ -84,33 +85,48 @@ export function planCopy(source: MemorySource): CopyPlan {
       return [heap, { global, eternal }] as const
     }),
   )
-  return { mappings, pages, handlesBy, bytes: makeRoom(source, bytes * MARGIN.factor + MARGIN.bytes) }
+  return { mappings, pages, handlesBy, bytes: makeRoom(source, bytes) }
 }
 
 const heapsOf = (pages: Iterable<V8Page>): number[] =>
   [...new Set(Array.from(pages, ({ heap }) => heap))].filter((heap) => heap !== 0)
 
-function makeRoom(source: MemorySource, wanted: number): Uint8Array {
-  const bytes = Math.ceil(wanted / 4096) * 4096
-  if (bytes > MOST_BYTES) {
+/** @param least bytes that have to fit; as much more is made room for as there may be by the time of the copy */
+function makeRoom(source: MemorySource, least: number): Uint8Array {
+  if (least > MOST_BYTES) {
     throw new LeakscopeError(
       'price-too-high',
-      `the heap of ${source.name} takes ${(wanted / 2 ** 30).toFixed(1)} GiB: heaps of up to 4 GiB can be read from outside`,
+      `the heap of ${source.name} takes ${(least / 2 ** 30).toFixed(1)} GiB: heaps of up to 4 GiB can be read from outside`,
       {
         hint: "Buffers do not count, as their contents are not read. A larger heap takes V8's own snapshot: --via inspector.",
       },
     )
   }
+  const [takes, free] = [least * MEMORY_FACTOR, freeMemory()].map((bytes) => `${(bytes / 1e9).toFixed(1)} GB`)
+  if (least * MEMORY_FACTOR > freeMemory()) {
+    throw new LeakscopeError(
+      'price-too-high',
+      `reading the heap of ${source.name} takes leakscope some ${takes} of memory, and ${free} are free here`,
+      {
+        hint: 'Memory that a container lends counts against its limit: run leakscope where there is more, outside of it.',
+      },
+    )
+  }
+  const wanted = Math.min(MOST_BYTES, least * MARGIN.factor + MARGIN.bytes)
   try {
-    return new Uint8Array(new SharedArrayBuffer(bytes))
+    return new Uint8Array(new SharedArrayBuffer(Math.ceil(wanted / 4096) * 4096))
   } catch (cause) {
     throw new LeakscopeError(
       'price-too-high',
-      `there is no memory for a copy of the heap of ${source.name}, which takes ${Math.round(wanted / 1e6)} MB`,
+      `there is no memory for a copy of the heap of ${source.name}, which takes ${Math.round(least / 1e6)} MB`,
       { cause },
     )
   }
 }
+/** Of the copy's bytes: what leakscope takes at its highest, with the graph. */
+const MEMORY_FACTOR = 2.2
+/** What the system, or the control group's limit, leaves: who took more could have another process ended, the target even. */
+const freeMemory = (): number => process.availableMemory?.() ?? freemem()
 
 /** Has the system give the room its memory now, as that takes as long as copying. */
 export function touch({ bytes }: CopyPlan): void {
@@ -131,7 +147,7 @@ export function copyHeap(
   const mappings = source.mappings()
   const expected = pagesExpected(source, plan, mappings)
   const needed = expected.reduce((sum, page) => sum + page.bytes, 0) + MARGIN.bytes / 2
-  const bytes = needed > plan.bytes.length ? makeRoom(source, needed * MARGIN.factor) : plan.bytes
+  const bytes = needed > plan.bytes.length ? makeRoom(source, needed) : plan.bytes
   const copier = new Copier(source, bytes, onPiece, bytes === plan.bytes ? thread : undefined)
   const pages = copyPages(source, copier, expected)
   const isolates = heapsOf(pages).map((heap): IsolateRegions => {
@@ -261,7 +277,7 @@ class Copier {
   }
 
   #grow(least: number): void {
-    const larger = makeRoom(this.#source, least * MARGIN.factor + MARGIN.bytes)
+    const larger = makeRoom(this.#source, least)
     larger.set(this.bytes.subarray(0, this.end))
     this.bytes = larger
   }
