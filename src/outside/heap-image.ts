@@ -54,6 +54,8 @@ export interface CopyPlan {
   readonly handlesBy: ReadonlyMap<number, { readonly global: readonly number[]; readonly eternal: readonly number[] }>
   /** In memory that other threads can write to. */
   readonly bytes: Uint8Array
+  /** How many of them the pages take as it looks. */
+  readonly pageBytes: number
 }
 
 const MARGIN = { factor: 1.1, bytes: 24e6 }
@@ -85,7 +87,7 @@ export function planCopy(source: MemorySource): CopyPlan {
       return [heap, { global, eternal }] as const
     }),
   )
-  return { mappings, pages, handlesBy, bytes: makeRoom(source, bytes) }
+  return { mappings, pages, handlesBy, bytes: makeRoom(source, bytes), pageBytes: bytes }
 }
 
 const heapsOf = (pages: Iterable<V8Page>): number[] =>
@@ -128,9 +130,9 @@ const MEMORY_FACTOR = 2.2
 /** What the system, or the control group's limit, leaves: who took more could have another process ended, the target even. */
 const freeMemory = (): number => process.availableMemory?.() ?? freemem()
 
-/** Has the system give the room its memory now, as that takes as long as copying. */
-export function touch({ bytes }: CopyPlan): void {
-  for (let at = 0; at < bytes.length; at += 4096) bytes[at] = 0
+/** Has the system give the room its memory now, as that takes as long as copying. What may not be needed is not asked for. */
+export function touch({ bytes, pageBytes }: CopyPlan): void {
+  for (let at = 0; at < pageBytes; at += 4096) bytes[at] = 0
 }
 
 /**
