@@ -40,13 +40,16 @@ export class Heap {
   /** By word, a bit each: whether it is known if a map begins there, and if one does. */
   readonly #mapKnown: Uint32Array
   readonly #mapIs: Uint32Array
-  /** By word, a bit each: whether an object begins there, and if one's last word is there. */
-  #starts: Uint32Array
+  /** By 32 words: a bit for each, whether an object begins there; and how many objects begin before them all. */
+  readonly #starts: Uint32Array
+  /** By word, a bit each: whether it is an object's last one. */
   readonly #lasts: Uint32Array
-  /** By 32 words: how many objects begin before. */
-  #rank = new Uint32Array(0)
   /** How many of the units that free space counts itself in make a word. */
   #freeUnit: 1 | 8 = 8
+  /** How many there are of the 32 words that have bits in one number. */
+  get bitWords(): number {
+    return this.#lasts.length
+  }
   /** How many objects there are; once it is known which are alive, of those. */
   count = 0
 
@@ -79,7 +82,7 @@ export class Heap {
     const bits = Math.ceil(whole / 32) + 1
     this.#mapKnown = new Uint32Array(bits)
     this.#mapIs = new Uint32Array(bits)
-    this.#starts = new Uint32Array(bits)
+    this.#starts = new Uint32Array(2 * bits)
     this.#lasts = new Uint32Array(bits)
   }
 
@@ -161,26 +164,28 @@ export class Heap {
   /** Ordinal of the object that begins at `word`, or NOWHERE if none does. */
   ordinalAt(word: number): number {
     if (word < 0) return NOWHERE
-    const bits = this.#starts[word >>> 5]!
+    const at = (word >>> 5) << 1
+    const bits = this.#starts[at]!
     const bit = 1 << (word & 31)
-    return (bits & bit) === 0 ? NOWHERE : this.#rank[word >>> 5]! + bitCount(bits & (bit - 1))
+    return (bits & bit) === 0 ? NOWHERE : this.#starts[at + 1]! + bitCount(bits & (bit - 1))
   }
 
   /** Whether an object begins at `word`. */
   isObject(word: number): boolean {
-    return word >= 0 && (this.#starts[word >>> 5]! & (1 << (word & 31))) !== 0
+    return word >= 0 && (this.#starts[(word >>> 5) << 1]! & (1 << (word & 31))) !== 0
   }
   /** The first word from `word` on with which an object begins, or NOWHERE. */
   nextObject(word: number): number {
     const starts = this.#starts
-    let at = word >>> 5
+    let at = (word >>> 5) << 1
     if (at >= starts.length) return NOWHERE
     let bits = starts[at]! & (-1 << (word & 31))
     while (bits === 0) {
-      if (++at === starts.length) return NOWHERE
+      at += 2
+      if (at === starts.length) return NOWHERE
       bits = starts[at]!
     }
-    return 32 * at + lowestBit(bits)
+    return 16 * at + lowestBit(bits)
   }
   /** Words of the object that begins at `word`; 0 if none does. */
   sizeAt(word: number): number {
@@ -192,17 +197,16 @@ export class Heap {
     return 32 * at + lowestBit(bits) - word + 1
   }
   /** Forgets all objects but those that begin where bits are set, by word; ordinals are other ones then. */
-  keepOnly(starts: Uint32Array): void {
-    this.#starts = starts
+  keepOnly(alive: Uint32Array): void {
+    for (let i = 0; i < alive.length; i++) this.#starts[2 * i] = alive[i]!
     this.#number()
   }
   #number(): void {
     const starts = this.#starts
-    if (this.#rank.length !== starts.length) this.#rank = new Uint32Array(starts.length)
     let before = 0
-    for (let i = 0; i < starts.length; i++) {
-      this.#rank[i] = before
-      before += bitCount(starts[i]!)
+    for (let at = 0; at < starts.length; at += 2) {
+      starts[at + 1] = before
+      before += bitCount(starts[at]!)
     }
     this.count = before
   }
@@ -301,7 +305,7 @@ export class Heap {
         }
         const type = this.typeOfMap(map)
         if (type !== types.FREE_SPACE && type !== types.FREE_SPACE - 1) {
-          starts[word >>> 5] = starts[word >>> 5]! | (1 << (word & 31))
+          starts[(word >>> 5) << 1] = starts[(word >>> 5) << 1]! | (1 << (word & 31))
           const last = word + size - 1
           lasts[last >>> 5] = lasts[last >>> 5]! | (1 << (last & 31))
         }
@@ -331,7 +335,13 @@ export class Heap {
   }
   /** The same object's ordinal. */
   referentOrdinal(word: number): number {
-    return this.ordinalAt(this.referent(word))
+    const low = this.u32[2 * word]!
+    const tag = low & 7
+    if (tag !== 1 && tag !== 3) return NOWHERE
+    const to = this.wordAt(low, this.u32[2 * word + 1]!)
+    if (to < 0) return NOWHERE
+    const ordinal = this.ordinalAt(to)
+    return ordinal >= 0 ? ordinal : this.ordinalAt(this.#forwarded(to))
   }
   #forwarded(word: number): number {
     const low = this.u32[2 * word]!

@@ -185,7 +185,7 @@ async function copyIdle(
     if (runCounts(pid) !== before) continue
     const image = copyHeap(source, plan, undefined, thread)
     if (runCounts(pid) === before) return image
-    plan.bytes.fill(0)
+    plan.bytes.fill(0, 0, image.bytes.length)
   }
   return undefined
 }

@@ -139,7 +139,7 @@ class Marker {
 
   constructor(heap: Heap) {
     this.#heap = heap
-    this.alive = new Uint32Array((heap.u32.length >> 6) + 2)
+    this.alive = new Uint32Array(heap.bitWords)
     this.ephemeronType = findEphemeronType(heap)
     this.#mayMove = heap.pages.some(({ flags }) => isFromPage(flags))
   }
