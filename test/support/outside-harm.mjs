@@ -150,13 +150,21 @@ const SITUATIONS = {
   },
 }
 
+/** @returns the process, once its program runs, or waits for somebody to let it run */
+async function startProgram(source, flags = []) {
+  const child = spawn(process.execPath, [...flags, '-e', `console.log('ready'); ${source}`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')])
+  return child
+}
+
 /** @returns by situation: how many pictures, what was refused, and whether the process ran on each time */
 export async function readInSituations(rounds, { only = Object.keys(SITUATIONS) } = {}) {
   const rows = []
   for (const name of only) {
     const { source, flags = [], also, ends } = SITUATIONS[name]
-    const child = spawn(process.execPath, [...flags, '-e', source], { stdio: 'ignore' })
-    await sleep(500)
+    const child = await startProgram(source, flags)
     const row = { name, pictures: 0, refusals: [], ranOn: 0, rounds }
     for (let i = 0; i < rounds; i++) {
       const beside = also && spawn(also[0], [...also.slice(1), String(child.pid)], { stdio: 'ignore' })
@@ -183,12 +191,8 @@ export async function readAtBothEnds(rounds) {
     await tryCapture(child.pid, starting)
     if ((await goesOn(child.pid)) && child.exitCode === null && child.signalCode === null) starting.ranOn++
     child.kill('SIGKILL')
-    const short = spawn(process.execPath, [
-      '-e',
-      `setTimeout(() => process.exit(7), ${300 + Math.random() * 700}); ${TICK}`,
-    ])
+    const short = await startProgram(`setTimeout(() => process.exit(7), ${Math.random() * 700}); ${TICK}`)
     const ended = once(short, 'exit')
-    await sleep(250)
     await tryCapture(short.pid, ending)
     // It ends by itself, and not by us.
     if ((await ended)[0] === 7) ending.ranOn++
