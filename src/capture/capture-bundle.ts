@@ -292,7 +292,7 @@ async function orElse<T>(session: InspectorSession, wanted: Promise<T>, otherwis
   }
 }
 
-function writeManifest(folder: string, bundle: Bundle): void {
+export function writeManifest(folder: string, bundle: Bundle): void {
   const file = createPartialFile(join(folder, MANIFEST), false)
   try {
     file.write(`${JSON.stringify(BundleSchema.parse(bundle), null, 2)}\n`)

@@ -3,8 +3,8 @@
 import { Command } from 'commander'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import { LeakscopeError } from '../errors.ts'
+import type { FailOn } from '../findings/fail-on.ts'
 import type { Report } from '../findings/report.ts'
-import { printable } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Context } from './context.ts'
 import type { KnownScripts, Series } from './inputs.ts'
@@ -13,6 +13,7 @@ import { type FormatWish, formatOption, positiveInteger } from './options.ts'
 interface Options {
   readonly limit?: number
   readonly index: boolean
+  readonly failOn?: FailOn
   readonly executable?: string
   readonly format: readonly FormatWish[]
   readonly json?: true
@@ -38,10 +39,11 @@ export function analyzeCommand(context: Context): Command {
     .addOption(formatOption())
     .option('--json', 'short for --format json')
     .option('-q, --quiet', 'show no progress')
-    .action((file: string, options: Options) => run(context, file, options))
+    .action((file: string, options: Options) => analyzeFile(context, file, options, 'analyze'))
 }
 
-async function run(context: Context, path: string, options: Options): Promise<void> {
+/** @param command as which it is reported */
+export async function analyzeFile(context: Context, path: string, options: Options, command: string): Promise<void> {
   const [{ inputsOf }, { emptyReport }, { outputsOf, printReport }] = await Promise.all([
     import('./inputs.ts'),
     import('./report.ts'),
@@ -69,7 +71,7 @@ async function run(context: Context, path: string, options: Options): Promise<vo
     progress.end()
     const heaps = parts.map(({ heap }) => heap)
     const report = {
-      ...emptyReport('analyze'),
+      ...emptyReport(command),
       findings: parts.flatMap(({ findings }) => findings),
       snapshots: parts.map(({ snapshot }) => snapshot),
       heap: {
@@ -80,7 +82,11 @@ async function run(context: Context, path: string, options: Options): Promise<vo
         duplicateStrings: heaps.flatMap(({ duplicateStrings }) => duplicateStrings),
       },
     }
-    await printReport(context, report, { outputs, limit: options.limit ?? DEFAULT_LIMIT })
+    await printReport(context, report, {
+      outputs,
+      limit: options.limit ?? DEFAULT_LIMIT,
+      ...(options.failOn && { failOn: options.failOn }),
+    })
   } finally {
     progress.end()
   }
@@ -131,23 +137,22 @@ async function openedCore(
   { executable, quiet }: Options,
   progress: Progress,
 ): Promise<Inputs> {
-  const [{ openCore }, { openColumns }, { constants }] = await Promise.all([
+  const [{ openCore }, { openColumns }, { coreSentence }] = await Promise.all([
     import('../outside/open.ts'),
     import('../analysis/open-snapshot.ts'),
-    import('node:os'),
+    import('./cores.ts'),
   ])
   progress.stage('rebuilding the heap')
-  const { heaps, endedBy, executable: program } = openCore(path, executable)
+  const capture = openCore(path, executable)
+  const { heaps } = capture
   progress.clear()
-  const signal = Object.entries(constants.signals).find(([, number]) => number === endedBy)?.[0]
-  const end = endedBy === 0 ? '' : `, which ${signal ?? `signal ${endedBy}`} ended`
-  if (!quiet) context.note(`leakscope: read from the core file of ${printable(program)}${end}`)
+  if (!quiet) context.note(`leakscope: ${coreSentence(path, capture)}`)
   const series = heaps.map(({ isolate, snapshot }) => ({
     isolate,
     takenAt: undefined,
     open: () => openColumns(snapshot, { signal: context.signal }),
   }))
-  return { series, known: { scripts: [], cwd: null } }
+  return { series, known: { scripts: heaps.flatMap(({ scripts }) => scripts), cwd: null } }
 }
 
 interface How {

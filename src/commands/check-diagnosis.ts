@@ -24,13 +24,14 @@ import type { Context } from './context.ts'
 import { comparisonOf, type Series } from './inputs.ts'
 import { redactionKey } from './redaction-key.ts'
 import { agreeOnPrice } from './snapshot-price.ts'
+import { insteadSentence, mayReadOutside } from './ways.ts'
 
 const SNAPSHOTS = 3
 const BETWEEN_MS = { least: 1000, most: 15_000 }
 /** On a machine that has become busy, work takes longer than it did. */
 const PATIENCE_MS = 60_000
 /** As for `snapshot`; and for a program of our own, which keeps nobody waiting. */
-const MAX_PAUSE_MS = { ofOthers: 30_000, ofOwn: 600_000 }
+const MAX_PAUSE_MS = { ofOthers: 30_000, ofOwn: 600_000, fromOutside: 1000 }
 
 /**
  * Takes snapshots into `folder`; returns how many bytes should have been lost meanwhile, by the measured rate, or
@@ -48,7 +49,11 @@ export async function captureWhileWorking(
 ): Promise<number | undefined> {
   const { amount, takesMs, lostBytes } = workThatStandsOut(measured, BETWEEN_MS.most)
   const everyMs = Math.min(Math.max(1.2 * takesMs, BETWEEN_MS.least), BETWEEN_MS.most)
-  const { maxPause: maxPauseMs = MAX_PAUSE_MS[options.pid === undefined ? 'ofOwn' : 'ofOthers'] } = options
+  const {
+    via,
+    maxPause,
+    maxPause: maxPauseMs = MAX_PAUSE_MS[options.pid === undefined ? 'ofOwn' : 'ofOthers'],
+  } = options
   const { memoryLimit: memoryLimitBytes, atAnyPrice = false, quiet = false } = options
   const wanted: Wanted = {
     ...{ name: folder, isolate: 'all', count: SNAPSHOTS, every: everyMs, waitMs: undefined, redactor: undefined },
@@ -57,11 +62,27 @@ export async function captureWhileWorking(
   const target = { kind: 'process' as const, pid }
   const work = workInSteps(driver, amount, context.signal)
   let show = showProgress(progress, '')
-  try {
-    await captureBundle(session, folder, {
+  const until = () => pause(PATIENCE_MS, Promise.race([session.closed, work.done()]), context.signal)
+  const fromOutside = async () => {
+    const [{ captureOutsideBundle }, { readCommand }] = await Promise.all([
+      import('./capture-outside.ts'),
+      import('./diagnose-outside.ts'),
+    ])
+    await captureOutsideBundle(pid, folder, {
+      ...{ force: false, count: SNAPSHOTS, everyMs, signal: context.signal, nodeVersion, closed: session.closed },
+      ...{ maxPauseMs: maxPause ?? MAX_PAUSE_MS.fromOutside, command: await readCommand(pid), until },
+      onBegin(round, isWaiting) {
+        const which = ` (${round} of ${SNAPSHOTS})`
+        if (isWaiting) work.step()
+        progress.stage(isWaiting ? `the work goes on${which}` : `reading the heap from outside${which}`)
+      },
+    })
+  }
+  const byInspector = () =>
+    captureBundle(session, folder, {
       ...{ pid, signal: context.signal, count: SNAPSHOTS, everyMs },
       approve: (isolates) => agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates),
-      until: () => pause(PATIENCE_MS, Promise.race([session.closed, work.done()]), context.signal),
+      until,
       onBegin({ round, isolate }) {
         const which = ` (${round} of ${SNAPSHOTS})`
         if (isolate === null) work.step()
@@ -70,6 +91,15 @@ export async function captureWhileWorking(
       },
       onProgress: (now) => show(now),
     })
+  try {
+    if (via === 'outside') await fromOutside()
+    else {
+      await byInspector().catch((error: unknown) => {
+        if (!mayReadOutside(error, target, via)) throw error
+        noteBeside(context, progress)(insteadSentence(error))
+        return fromOutside()
+      })
+    }
     return lostBytes * (SNAPSHOTS - 1)
   } catch (error) {
     if (!(error instanceof LeakscopeError) || context.signal.aborted) throw error

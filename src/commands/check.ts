@@ -1,6 +1,6 @@
 // `leakscope check`: fails when memory grows with the work, and only then; with the leak's name.
 
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
 import type { Context } from './context.ts'
@@ -17,6 +17,7 @@ import {
   size,
   withConfig,
 } from './options.ts'
+import { WAYS, type Way } from './ways.ts'
 
 export interface CheckOptions {
   /** Only a config file has it, in its folder; on the command line it stands behind `--`. */
@@ -31,6 +32,8 @@ export interface CheckOptions {
   readonly iterationsPerLoad: number
   readonly script?: string
   readonly pid?: number
+  /** How the heap is read where that is not to be chosen by its price. */
+  readonly via?: Way
   readonly maxGrowth: NamedBudget
   readonly maxDuration: number
   readonly strict?: true
@@ -86,6 +89,12 @@ export function checkCommand(context: Context): Command {
     )
     .option('--script <file>', 'a module that exports iteration(), which is called again and again')
     .option('--pid <pid>', 'measure a process that is running', positiveInteger('--pid'))
+    .addOption(
+      new Option(
+        '--via <way>',
+        'of a failed check: have V8 write its heap, or read it from its memory (default: inspector; outside where that costs too much)',
+      ).choices(WAYS),
+    )
     .option(
       '--max-growth <budget>',
       'what is allowed: 1KB/iteration, or 5% or 2MB in all (default: 64 KB and 1 % in all)',

@@ -1,9 +1,9 @@
 // `leakscope diagnose`: from a running process to named leaks, in one command.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { BundleCapture } from '../capture/bundle.ts'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
@@ -33,13 +33,16 @@ import {
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
 import type { WatchedFiles } from './side-looks.ts'
+import { bothRefused, insteadSentence, mayReadOutside, WAYS, type Way } from './ways.ts'
 
 interface Options {
+  readonly via?: Way
   readonly duration?: number
   readonly snapshots: number
   readonly light?: true
   readonly output?: string
   readonly force?: true
+  readonly executable?: string
   readonly wait?: number | true
   readonly maxPause?: number
   readonly memoryLimit?: number
@@ -56,6 +59,7 @@ interface Options {
 
 const DEFAULT_DURATION_MS = 30_000
 const DEFAULT_MAX_PAUSE_MS = 30_000
+const DEFAULT_MAX_PAUSE_OUTSIDE_MS = 1000
 const DEFAULT_WAIT_MS = 600_000
 const DEFAULT_LIMIT = 5
 /** The look that costs nothing: so many samples, so far apart. */
@@ -71,8 +75,8 @@ export function diagnoseCommand(context: Context): Command {
   const command = new Command('diagnose')
     .argument(
       '<target>',
-      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
-      parseTarget,
+      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, unix:<socket of an agent>, or a core file',
+      targetOrCore,
     )
     .option(
       '--duration <time>',
@@ -89,6 +93,12 @@ export function diagnoseCommand(context: Context): Command {
       '--light',
       'take no snapshot: only what costs the process next to nothing, and, if it is busy, a CPU profile of 1.5s',
     )
+    .addOption(
+      new Option(
+        '--via <way>',
+        'have V8 write its heap, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
+      ).choices(WAYS),
+    )
     .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
     .option('--force', 'replace the folder of an earlier capture')
     .option(
@@ -98,7 +108,7 @@ export function diagnoseCommand(context: Context): Command {
     )
     .option(
       '--max-pause <time>',
-      'refuse when a thread may stand still for longer (default: 30s)',
+      'refuse when a thread may stand still for longer (default: 30s; 1s from outside)',
       duration('--max-pause'),
     )
     .option(
@@ -112,13 +122,40 @@ export function diagnoseCommand(context: Context): Command {
     .addOption(formatOption())
     .option('--json', 'short for --format json')
     .option('-q, --quiet', 'show no progress, and no price')
-    .action((target: TargetName, options: Options) => run(context, target, options))
+    .option('--executable <file>', 'of a core file: the program that left it (default: what the core names)')
+    .action((target: TargetName | CoreName, options: Options) =>
+      target.kind === 'core' ? runCore(context, target.path, options) : run(context, target, options),
+    )
   for (const option of baselineOptions()) command.addOption(option)
   return withConfig(command)
 }
 
+interface CoreName {
+  readonly kind: 'core'
+  readonly path: string
+}
+
+/** Whoever names a file that is there means that. */
+function targetOrCore(text: string): TargetName | CoreName {
+  return /^\d+$/.test(text) || !existsSync(text) ? parseTarget(text) : { kind: 'core', path: text }
+}
+
+/** A process that has ended left one picture of its heap: that shows what is piled up, not what grows. */
+async function runCore(context: Context, path: string, options: Options): Promise<void> {
+  const [{ isCore }, { analyzeFile }] = await Promise.all([import('../outside/core-memory.ts'), import('./analyze.ts')])
+  if (!isCore(path)) {
+    throw new LeakscopeError('usage-invalid', `${path} is neither a process nor a core file`, {
+      hint: '`leakscope analyze` tells what is in a heap snapshot, `leakscope diff` what grew between several.',
+    })
+  }
+  await analyzeFile(context, path, { ...options, index: false }, 'diagnose')
+}
+
 async function run(context: Context, target: TargetName, options: Options): Promise<void> {
   const { snapshots, light = false, quiet = false } = options
+  if (options.executable !== undefined) {
+    throw new LeakscopeError('usage-invalid', `--executable is for core files, and ${showTarget(target)} is none`)
+  }
   if (!light && snapshots < 2) {
     throw new LeakscopeError('usage-invalid', '--snapshots takes 2 or more: one has nothing to be compared with', {
       hint: 'Three or more tell a leak from something that fills up. --light takes none.',
@@ -136,7 +173,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { visited, vitals, samples, waste, compared, offHeap } = await visit(
+    const { visited, vitals, samples, waste, compared, offHeap } = await visitByWay(
       context,
       progress,
       target,
@@ -145,7 +182,8 @@ async function run(context: Context, target: TargetName, options: Options): Prom
       outputs,
     )
     const { reportProcess } = await import('./process-samples.ts')
-    const memory = reportProcess(samples, target.kind === 'process' ? visited.pid : undefined)
+    const memory =
+      samples.length > 0 ? reportProcess(samples, target.kind === 'process' ? visited.pid : undefined) : null
     progress.end()
     const report: Report = {
       ...emptyReport('diagnose'),
@@ -156,7 +194,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
         ...rest,
         activeResources: activeResources && { ...activeResources },
       })),
-      process: light ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
+      process: light || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
       offHeap,
     }
     const limit = options.limit ?? DEFAULT_LIMIT
@@ -171,7 +209,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
 interface Visited {
   readonly visited: Target
   readonly vitals: readonly Vitals[]
-  /** At least one, from before the first snapshot. */
+  /** At least one, from before the first snapshot; none where the heap was read from outside. */
   readonly samples: readonly Sample[]
   /** What is no leak. */
   readonly waste: readonly ReportFinding[]
@@ -179,6 +217,70 @@ interface Visited {
   readonly compared: Compared | undefined
   /** Null where no snapshots were taken. */
   readonly offHeap: ReportOffHeap | null
+}
+
+async function visitByWay(
+  context: Context,
+  progress: Progress,
+  target: TargetName,
+  options: Options,
+  folder: string,
+  outputs: Outputs,
+): Promise<Visited> {
+  const outside = (pid: number) => visitFromOutside(context, progress, pid, options, folder, outputs)
+  if (options.via === 'outside') {
+    if (target.kind !== 'process' || options.light) {
+      throw new LeakscopeError(
+        'usage-invalid',
+        options.light
+          ? '--via outside says how the heap is read, and --light reads none'
+          : `--via outside reads processes of this machine by their pid, not ${showTarget(target)}`,
+      )
+    }
+    return outside(target.pid)
+  }
+  try {
+    return await visit(context, progress, target, options, folder, outputs)
+  } catch (error) {
+    if (!mayReadOutside(error, target, options.via) || target.kind !== 'process') throw error
+    noteBeside(context, progress)(insteadSentence(error))
+    return outside(target.pid).catch((refused: unknown) => {
+      throw bothRefused(error, refused, context.signal)
+    })
+  }
+}
+
+/** Who asks for it is told what it has cost. */
+async function visitFromOutside(
+  context: Context,
+  progress: Progress,
+  pid: number,
+  options: Options,
+  folder: string,
+  outputs: Outputs,
+): Promise<Visited> {
+  const [{ visitOutside }, { pausesText }] = await Promise.all([
+    import('./diagnose-outside.ts'),
+    import('./snapshot-outside.ts'),
+  ])
+  const { quiet = false, force = false, snapshots } = options
+  if (!quiet) noteBeside(context, progress)(`the heap is read from outside: process ${pid} does nothing for it`)
+  const { pausesMs, ...found } = await visitOutside(context, progress, pid, folder, {
+    ...{ durationMs: options.duration ?? DEFAULT_DURATION_MS, snapshots, force },
+    maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_OUTSIDE_MS,
+    limit: options.limit ?? (outputs.detailed ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT),
+    detailed: outputs.detailed,
+  })
+  if (!quiet) noteBeside(context, progress)(`process ${pid} ${pausesText(pausesMs)}`)
+  return { ...found, samples: [], waste: [], offHeap: NOT_WATCHED }
+}
+
+/** What is in use beside the heap shows between full garbage collections, which only V8 itself can be asked for. */
+const NOT_WATCHED: ReportOffHeap = {
+  verdict: 'unknown',
+  reason:
+    'that takes full garbage collections, and from outside nothing is asked of the process; --via inspector looks',
+  ...{ bytes: null, bytesPerSecond: null, seconds: null, marginBytes: null, lines: {} },
 }
 
 async function visit(

@@ -5,6 +5,7 @@ import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
 import { SORTS } from './comparison.ts'
 import type { Context } from './context.ts'
+import type { ReadCores } from './cores.ts'
 import { baselineOptions, type FormatWish, failOnOption, formatOption, positiveInteger, withConfig } from './options.ts'
 
 interface Options {
@@ -13,6 +14,7 @@ interface Options {
   readonly filter?: string
   readonly acrossProcesses?: true
   readonly index: boolean
+  readonly executable?: string
   readonly failOn: FailOn
   readonly baseline?: string
   readonly updateBaseline?: true
@@ -26,7 +28,7 @@ const DEFAULT_LIMIT = 15
 
 export function diffCommand(context: Context): Command {
   const command = new Command('diff')
-    .argument('<before>', 'the earlier .heapsnapshot, or a bundle, which may be enough by itself')
+    .argument('<before>', 'the earlier .heapsnapshot or core file, or a bundle, which may be enough by itself')
     .argument('[after]', 'a later one of the same process')
     .argument('[more...]', 'still later ones; then only what grew in each step is shown')
     .option(
@@ -38,6 +40,7 @@ export function diffCommand(context: Context): Command {
     .option('--filter <name>', 'only classes, and paths, whose names contain this (any case)')
     .option('--across-processes', 'compare snapshots of different processes, by class and place')
     .option('--no-index', 'leave no indexes for the next time, and use none')
+    .option('--executable <file>', 'of core files: the program that left them (default: what the cores name)')
     .addOption(failOnOption())
     .addOption(formatOption())
     .option('--json', 'short for --format json')
@@ -62,21 +65,37 @@ async function run(context: Context, paths: string[], options: Options): Promise
   const baseline = await output.wishedBaseline(options)
   const json = outputs.detailed
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
-  const comparison = await comparisonOf(paths)
-
+  const { isCore } = await import('../outside/core-memory.ts')
+  const hasCores = paths.some(isCore)
+  if (!hasCores && options.executable !== undefined) {
+    throw new LeakscopeError('usage-invalid', `--executable is for core files, and none of ${paths.join(', ')} is one`)
+  }
   const progress = context.progress(options.quiet ?? false)
+  let cores: ReadCores | undefined
   try {
+    if (hasCores) {
+      progress.stage('rebuilding the heaps')
+      const tell = (sentence: string): void => {
+        progress.clear()
+        if (!options.quiet) context.note(`leakscope: ${sentence}`)
+      }
+      cores = (await import('./cores.ts')).readCores(paths, options.executable, tell)
+    }
+    const comparison = cores?.comparison ?? (await comparisonOf(paths))
     const compared = await compareAll(comparison, progress, {
       ...options,
+      index: options.index && !cores,
       ...{ json, limit, signal: context.signal },
     })
     progress.end()
+    const snapshots = compared.snapshots.map((it) => ({ ...it, file: cores?.named.get(it.file) ?? it.file }))
     await output.printReport(
       context,
-      { ...emptyReport('diff'), ...compared },
+      { ...emptyReport('diff'), ...compared, snapshots },
       { outputs, limit: options.limit ?? DEFAULT_LIMIT, failOn: options.failOn, baseline },
     )
   } finally {
+    cores?.close()
     progress.end()
   }
 }

@@ -95,7 +95,7 @@ async function takeSeries(
 }
 
 /** One name as it is; of several, each with its number in front of the ending. */
-function fileNames(name: string, count: number): string[] {
+export function fileNames(name: string, count: number): string[] {
   if (count === 1) return [name]
   const ending = /(\.heapsnapshot)?(\.gz|\.zst)?$/.exec(name)![0]
   const stem = name.slice(0, name.length - ending.length)

@@ -8,6 +8,7 @@ import type { Progress } from '../support/progress.ts'
 import { showTarget, type TargetName, targetArgument } from '../target/target.ts'
 import type { Wanted } from './capturing.ts'
 import type { Context } from './context.ts'
+import { NONE_TAKEN } from './ways.ts'
 
 type Range = NonNullable<IsolateQuote['price']>['objects']
 
@@ -33,7 +34,8 @@ export async function agreeOnPrice(
     context.note(`leakscope: ${sentence}`)
   }
   if (quote.objections.length === 0 || wanted.atAnyPrice) return
-  throw new LeakscopeError('price-too-high', `no snapshot was taken: ${reasons(quote)}`, {
+  throw new LeakscopeError('price-too-high', `${NONE_TAKEN}${reasons(quote)}`, {
+    cause: quote,
     hint: remedy(quote, name, wanted),
   })
 }

@@ -8,10 +8,11 @@ import type { Context } from './context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
 import { duration, type IsolateChoice, isolateChoice, positiveInteger, size, withConfig } from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
+import { bothRefused, insteadSentence, mayReadOutside, WAYS, type Way } from './ways.ts'
 
 interface Options {
   readonly output?: string
-  readonly via: 'inspector' | 'outside'
+  readonly via?: Way
   readonly isolate: IsolateChoice
   readonly count: number
   readonly every?: number
@@ -53,9 +54,10 @@ export function snapshotCommand(context: Context): Command {
       'where to write it, packed if it ends in .gz or .zst (default: leakscope-<target>-<time>.heapsnapshot)',
     )
     .addOption(
-      new Option('--via <way>', 'have V8 write it, or read it from the memory of a process of this machine')
-        .choices(['inspector', 'outside'])
-        .default('inspector'),
+      new Option(
+        '--via <way>',
+        'have V8 write it, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
+      ).choices(WAYS),
     )
     .option(
       '--isolate <which>',
@@ -101,27 +103,42 @@ export function snapshotCommand(context: Context): Command {
       const { isolate, count, every = DEFAULT_EVERY_MS, force = false, quiet = false } = options
       const { atAnyPrice = false, dryRun = false, json = false } = options
       if (json && !dryRun) throw new LeakscopeError('usage-invalid', '--json is for --dry-run only')
-      const wanted: Wanted = {
+      const redactor = await redactorFor(options)
+      const wantedBy = (way: Way): Wanted => ({
         name: options.output ?? defaultName(target, isolate, '.heapsnapshot', new Date()),
         isolate,
         count,
         every,
         waitMs: options.wait === true ? DEFAULT_WAIT_MS : options.wait,
-        redactor: await redactorFor(options),
+        redactor,
         force,
-        maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_MS[options.via],
+        maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_MS[way],
         memoryLimitBytes: options.memoryLimit,
         atAnyPrice,
         dryRun,
         json,
         quiet,
+      })
+      const fromOutside = async () =>
+        (await import('./snapshot-outside.ts')).runOutside(context, target, wantedBy('outside'))
+      if (options.via === 'outside') return fromOutside()
+      try {
+        return await runInspector(context, target, wantedBy('inspector'))
+      } catch (error) {
+        if (!mayReadOutside(error, target, options.via)) throw error
+        if (!quiet) context.note(`leakscope: ${insteadSentence(error)}`)
+        return fromOutside().catch((refused: unknown) => {
+          throw bothRefused(error, refused, context.signal)
+        })
       }
-      if (options.via === 'outside') return (await import('./snapshot-outside.ts')).runOutside(context, target, wanted)
-      if (isolate !== 'all') return (await import('./snapshot-file.ts')).runFile(context, target, wanted)
-      const { runBundle } = await import('./snapshot-bundle.ts')
-      return runBundle(context, target, wanted)
     })
   return withConfig(command)
+}
+
+async function runInspector(context: Context, target: TargetName, wanted: Wanted): Promise<void> {
+  if (wanted.isolate !== 'all') return (await import('./snapshot-file.ts')).runFile(context, target, wanted)
+  const { runBundle } = await import('./snapshot-bundle.ts')
+  return runBundle(context, target, wanted)
 }
 
 /** One key for all files of a run. */

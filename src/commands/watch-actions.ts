@@ -4,6 +4,7 @@ import { showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import { defaultName } from './defaults.ts'
 import type { Condition } from './watch-condition.ts'
+import type { Way } from './ways.ts'
 
 export const ACTIONS = ['exit', 'snapshot', 'profile', 'diagnose'] as const
 export type Action = (typeof ACTIONS)[number]
@@ -17,15 +18,17 @@ export async function act(
   name: TargetName,
   { id }: Condition,
   waitMs: number | undefined,
+  via: Way | undefined,
 ): Promise<void> {
+  const way = via === undefined ? [] : ['--via', via]
   const target = [argumentOf(name), ...(waitMs === undefined ? [] : ['--wait', `${waitMs}ms`])]
   const run = async (command: ReturnType<typeof commandOf>, args: readonly string[]) =>
     (await command).parseAsync([...target, ...args], { from: 'user' })
-  if (action === 'snapshot') await run(commandOf(context, 'snapshot'), [])
+  if (action === 'snapshot') await run(commandOf(context, 'snapshot'), way)
   if (action === 'profile') await run(commandOf(context, 'profile'), [OF_THE_CPU.has(id) ? '--cpu' : '--heap'])
   if (action === 'diagnose') {
     const file = defaultName(name, 'main', '.json', new Date())
-    await run(commandOf(context, 'diagnose'), ['--format', 'terminal', '--format', `json=${file}`])
+    await run(commandOf(context, 'diagnose'), [...way, '--format', 'terminal', '--format', `json=${file}`])
     context.out(`${file}  the same as JSON`)
   }
 }

@@ -9,6 +9,7 @@ import { asked, type Condition } from './watch-condition.ts'
 import { type Display, lineDisplay } from './watch-display.ts'
 import { History } from './watch-history.ts'
 import { watchTarget } from './watch-target.ts'
+import type { Way } from './ways.ts'
 
 export interface WatchWanted {
   readonly everyMs: number
@@ -18,6 +19,8 @@ export interface WatchWanted {
   readonly record: string | undefined
   readonly conditions: readonly Condition[]
   readonly action: Action
+  /** Undefined for what the action takes by itself. */
+  readonly via: Way | undefined
   /** `live` is for a terminal. */
   readonly shown: 'live' | 'lines' | 'json'
 }
@@ -45,7 +48,7 @@ export async function runWatch(context: Context, names: readonly TargetName[], w
   context.note(`leakscope: ${names.length > 1 ? `${showTarget(name)}: ` : ''}${condition.text} holds`)
   // On a pipe, there are looks on standard output and nothing else.
   const aside = wanted.shown === 'json' ? { ...context, out: context.note } : context
-  await act(aside, wanted.action, name, condition, wanted.waitMs)
+  await act(aside, wanted.action, name, condition, wanted.waitMs, wanted.via)
 }
 
 /** That is no misfortune here, as it is for a snapshot. */

@@ -1,11 +1,12 @@
 // `leakscope watch`: looks at a process again and again, one line each, until something happens that was waited for.
 
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import { duration, positiveInteger } from './options.ts'
 import { ACTIONS, type Action } from './watch-actions.ts'
+import { WAYS, type Way } from './ways.ts'
 
 interface Options {
   readonly every: number
@@ -14,6 +15,7 @@ interface Options {
   readonly record?: string
   readonly until: readonly string[]
   readonly then?: Action
+  readonly via?: Way
   readonly plain?: true
   readonly json?: true
 }
@@ -52,12 +54,21 @@ export function watchCommand(context: Context): Command {
       'wait while another process has the port that the target needs for its inspector (default: 10min)',
       duration('--wait'),
     )
+    .addOption(
+      new Option(
+        '--via <way>',
+        'how --then snapshot and --then diagnose read the heap (default: inspector; outside where that costs too much)',
+      ).choices(WAYS),
+    )
     .option('--plain', 'a line for each look, also in a terminal')
     .option('--json', 'lines of JSON, also in a terminal')
     .addHelpText('after', help)
     .action(async (targets: readonly TargetName[], options: Options) => {
       const { every, count, wait, record, until, json, plain } = options
       if (options.then && until.length === 0) throw new LeakscopeError('usage-invalid', '--then takes an --until')
+      if (options.via && options.then !== 'snapshot' && options.then !== 'diagnose') {
+        throw new LeakscopeError('usage-invalid', '--via is for --then snapshot and --then diagnose')
+      }
       if (every < SHORTEST_EVERY_MS) {
         throw new LeakscopeError(
           'usage-invalid',
@@ -77,6 +88,7 @@ export function watchCommand(context: Context): Command {
         record,
         conditions: until.map(parseCondition),
         action: options.then ?? 'exit',
+        via: options.via,
         shown: json || !(isTerminal || plain) ? 'json' : plain || !isScreen(process.stdout) ? 'lines' : 'live',
       })
     })

@@ -5,8 +5,9 @@ import { closeSync, openSync, statfsSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EdgeType } from '../snapshot/meta.ts'
-import { edgeType, packEdge } from '../snapshot/snapshot.ts'
+import { edgeTarget, edgeType, packEdge } from '../snapshot/snapshot.ts'
 import { readFully, writeFully } from '../support/descriptors.ts'
+import { settledNode } from './numbers.ts'
 import type { StringColumn } from './string-column.ts'
 
 /** Edges of a piece, and how many pieces are no reason for a file. */
@@ -80,8 +81,11 @@ export class EdgeWriter {
     return false
   }
 
-  /** Moves all edges to columns of that length, and gives up each piece on the way. Their names get their strings. */
-  moveTo(edges: Uint32Array, names: Uint32Array, strings: StringColumn): void {
+  /**
+   * Moves all edges to columns of that length, and gives up each piece on the way. Their names get their strings.
+   * @param firstNumber with which the nodes of numbers begin
+   */
+  moveTo(edges: Uint32Array, names: Uint32Array, strings: StringColumn, firstNumber: number): void {
     const length = this.#pieceEdges
     const stringOf = this.#addNumbers(strings)
     this.#pieces.push(this.#piece)
@@ -97,6 +101,10 @@ export class EdgeWriter {
       } else {
         this.#readBack(edgesHere, 8 * at)
         this.#readBack(namesHere, 8 * at + 4 * length)
+      }
+      for (let i = 0; i < count; i++) {
+        const packed = edgesHere[i]!
+        edgesHere[i] = packEdge(settledNode(edgeTarget(packed), firstNumber), edgeType(packed))
       }
       if (!stringOf) continue
       for (let i = 0; i < count; i++) {

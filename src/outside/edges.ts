@@ -8,6 +8,7 @@ import { type Heap, NOWHERE } from './heap.ts'
 import type { TypeName } from './layout.ts'
 import type { BackingStores, NativeSides } from './native-sides.ts'
 import { Essence, type NodeColumns } from './nodes.ts'
+import type { NumberNodes } from './numbers.ts'
 import { ephemeronsIn, FIRST_OWN_FIELD, isWeakField, type Reached, taggedWords } from './reach.ts'
 import type { Scope, Scopes } from './scopes.ts'
 import type { Shape, Shapes } from './shapes.ts'
@@ -20,6 +21,7 @@ interface Parts {
   readonly texts: Texts
   readonly natives: NativeSides
   readonly stores: BackingStores
+  readonly numbers: NumberNodes
 }
 
 /** Fields of V8's own objects that its snapshots name, by type and word. */
@@ -89,6 +91,7 @@ class Visitor {
   readonly #texts: Texts
   readonly #natives: NativeSides
   readonly #stores: BackingStores
+  readonly #numbers: NumberNodes
   readonly #out: EdgeWriter
   readonly #idOf: (node: number) => number
   readonly #text: (value: string) => number
@@ -108,7 +111,7 @@ class Visitor {
     heap: Heap,
     reached: Reached,
     columns: NodeColumns,
-    { shapes, scopes, texts, natives, stores }: Parts,
+    { shapes, scopes, texts, natives, stores, numbers }: Parts,
     out: EdgeWriter,
     idOf: (node: number) => number,
   ) {
@@ -120,6 +123,7 @@ class Visitor {
     this.#texts = texts
     this.#natives = natives
     this.#stores = stores
+    this.#numbers = numbers
     this.#out = out
     this.#idOf = idOf
     this.#text = (value) => texts.strings.intern(value)
@@ -155,6 +159,7 @@ class Visitor {
       ...{ constructor: text('constructor'), backPointer: text('back_pointer'), descriptors: text('descriptors') },
       ...{ dependentCode: text('dependent_code'), transitions: text('transitions'), transition: text('transition') },
       ...{ prototypeInfo: text('prototype_info'), enumCache: text('enum_cache'), lineEnds: text('line_ends') },
+      value: text('value'),
       ...{ contextData: text('context_data'), toNative: text('javascript_to_native') },
     }
     this.#fieldNames = this.#numbered(NAMED_FIELDS)
@@ -219,6 +224,9 @@ class Visitor {
     else {
       if (type === types.BYTECODE_ARRAY) {
         for (const [field, tag] of this.#bytecodeTags) this.#tag(word + field, tag, NodeType.code)
+      }
+      if (type === types.HEAP_NUMBER) {
+        this.#out.push(EdgeType.internal, this.#labels.value, this.#numbers.digitsOf(heap.f64[word + 1]!))
       }
       for (const [field, label] of this.#fieldNames.get(type) ?? []) this.#internal(label, word + field)
       this.#internal(this.#labels.map, word)
@@ -452,8 +460,7 @@ class Visitor {
     const { fields, types } = heap.layout
     const outside = heap.target(word + fields.properties)
     if (!shape.isDictionary) {
-      for (const { name, key, inObject, outside: place, isNumber, isAccessor } of shape.fields) {
-        if (isNumber) continue
+      for (const { name, key, inObject, outside: place, isAccessor } of shape.fields) {
         if (inObject >= 0) this.#property(name, key, word + inObject, isAccessor)
         else if (outside >= 0) this.#property(name, key, outside + 2 + place, isAccessor)
       }
@@ -568,6 +575,11 @@ class Visitor {
   /** An edge that the program has made, to whatever it may be. */
   #named(type: number, name: number, at: number): void {
     this.#tell(at)
+    if (this.#heap.isSmi(at)) {
+      // All that ends in a zero bit looks like one, but only the upper half counts.
+      if (this.#heap.u32[2 * at] === 0) this.#out.push(type, name, this.#numbers.ofInteger(this.#heap.smi(at)))
+      return
+    }
     const target = this.#heap.referentOrdinal(at)
     if (target >= 0 && this.#columns.essence[target] !== Essence.none) this.#push(type, name, target)
   }

@@ -3,7 +3,9 @@
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { type Locations, MAX_NODES, type Snapshot } from '../snapshot/snapshot.ts'
 import { type Arena, arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
+import type { RunningScript } from '../support/script-sources.ts'
 import { sharedFloat64 } from '../support/shared.ts'
+import { Contents, type NotedContents, noteContents } from './contents.ts'
 import { EdgeWriter } from './edge-writer.ts'
 import { connectNodes } from './edges.ts'
 import { checkFailed, Heap, type SweepCounts, sweepChecked } from './heap.ts'
@@ -12,15 +14,24 @@ import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
 import { findBackingStores, findNativeSides } from './native-sides.ts'
 import { describeNodes } from './nodes.ts'
+import { MOST_OTHERS, NumberNodes } from './numbers.ts'
 import { Places } from './places.ts'
-import { reach } from './reach.ts'
+import { type Reached, reach } from './reach.ts'
 import { Scopes } from './scopes.ts'
+import { readScriptTexts } from './script-texts.ts'
 import { type Shape, Shapes } from './shapes.ts'
 import { StringColumn } from './string-column.ts'
 import { Texts } from './texts.ts'
+import { type Traces, traceObjects } from './traces.ts'
 
 export interface IsolateSnapshot {
   readonly snapshot: Snapshot
+  /** By which a later picture knows its objects again; only where that was asked for. */
+  readonly traces: Traces | undefined
+  /** What its collections and views hold; likewise. */
+  readonly contents: Contents | undefined
+  /** The program's scripts; the text of those that no file has. */
+  readonly scripts: readonly RunningScript[]
   readonly sweep: SweepCounts
   /** Living objects on pages that V8 was moving objects away from. */
   readonly onFromPages: number
@@ -30,7 +41,12 @@ export interface IsolateSnapshot {
 
 /** Bytes that columns, and all that will be worked out from them, may take: of a node, of an edge, beside. */
 const ROOM = { node: 320, edge: 24, more: 1 << 25 }
+/** Bytes of the columns of a node. */
+const COLUMNS = 17
+/** Of the objects, this part is the number of nodes for small integers and digits that most heaps have at most. */
+const SHARE_OF_NUMBERS = 1 / 8
 const GC_ROOTS = 1
+const FIRST_IDS = { from: 1e9, span: 1e9 }
 /** Of edges, classes and functions, beside those of strings; and bytes that a string is given room for at first. */
 const MORE_STRINGS = 1 << 16
 const STRING_BYTES = 128
@@ -44,6 +60,7 @@ export interface PendingSnapshot {
 
 /**
  * @param source for texts that are not a part of the copy
+ * @param isRecognizable whether its objects are to be known again later: takes 8 bytes an object, and 8 a collection
  * @throws LeakscopeError `heap-unreadable` that names the check which failed
  */
 export const snapshotIsolate = (
@@ -51,7 +68,8 @@ export const snapshotIsolate = (
   layout: Layout,
   isolate: IsolateRegions,
   source: MemorySource,
-): IsolateSnapshot => collectIsolate(image, layout, isolate, source).finish()
+  isRecognizable = false,
+): IsolateSnapshot => collectIsolate(image, layout, isolate, source, isRecognizable).finish()
 
 /** The same in two steps: nothing of the copy is needed for the second. */
 export function collectIsolate(
@@ -59,6 +77,7 @@ export function collectIsolate(
   layout: Layout,
   isolate: IsolateRegions,
   source: MemorySource,
+  isRecognizable = false,
 ): PendingSnapshot {
   const heap = new Heap(image, layout, isolate.heap)
   const sweep = sweepChecked(heap)
@@ -73,22 +92,28 @@ export function collectIsolate(
     const natives = findNativeSides(heap, reached)
     const stores = findBackingStores(heap, reached)
     const firstObject = GC_ROOTS + 1 + groups.length
-    const nodeCount = firstObject + heap.count + natives.objects.length + stores.bytes.length
-    if (nodeCount >= MAX_NODES) throw checkFailed(heap, `it has ${nodeCount} objects, more than leakscope can number`)
+    const firstNumber = firstObject + heap.count + natives.objects.length + stores.bytes.length
+    if (firstNumber >= MOST_OTHERS)
+      throw checkFailed(heap, `it has ${firstNumber} nodes, more than leakscope can number`)
+    // How many numbers there are shows only when all edges are known. Room that is not used costs nothing.
+    const mostNumbers = mostNumbersIn(reached)
+    const room = firstNumber + mostNumbers
+    const known = firstNumber + Math.min(mostNumbers, Math.ceil(firstNumber * SHARE_OF_NUMBERS))
     // Everything in one memory that the loops in WebAssembly can work in. No object has many more edges than words.
-    const arena = makeArena(nodeCount * ROOM.node + reached.words * ROOM.edge + ROOM.more)
-    const both = arenaUint32(arena, 2 * nodeCount)
-    const [name, narrowSize] = [both.subarray(0, nodeCount), both.subarray(nodeCount)]
-    const type = arenaUint8(arena, nodeCount)
-    const firstEdge = arenaUint32(arena, nodeCount + 1)
-    const size = stores.bytes.some((bytes) => bytes > 0xffffffff) ? sharedFloat64(nodeCount) : narrowSize
+    const arena = makeArena(known * ROOM.node + room * COLUMNS + reached.words * ROOM.edge + ROOM.more)
+    const both = arenaUint32(arena, 2 * room)
+    const [name, narrowSize] = [both.subarray(0, room), both.subarray(room)]
+    const type = arenaUint8(arena, room)
+    const firstEdge = arenaUint32(arena, room + 1)
+    const size = stores.bytes.some((bytes) => bytes > 0xffffffff) ? sharedFloat64(room) : narrowSize
     const columns = describeNodes(heap, shapes, texts, firstObject, { type, name, size })
     for (let node = 0; node < firstObject; node++) type[node] = NodeType.synthetic
     name[GC_ROOTS] = strings.intern('(GC roots)')
     for (const [i, group] of groups.entries()) name[GC_ROOTS + 1 + i] = strings.intern(group.name)
 
-    // The ids of two captures have nothing to do with each other, and so must not be alike by chance.
-    const firstId = 2 * Math.floor(Math.random() * (2 ** 31 - nodeCount)) + 1
+    // The ids of two captures have nothing to do with each other, and so must not be alike by chance. All have ten digits,
+    // so that they can be replaced where they stand in names.
+    const firstId = FIRST_IDS.from + 2 * Math.floor((Math.random() * FIRST_IDS.span) / 2) + 1
     const idOf = (node: number): number => firstId + 2 * node
     const nodeOf = (object: number): number => firstObject + heap.ordinalAt(object)
     const { globals } = columns
@@ -106,7 +131,8 @@ export function collectIsolate(
       for (const [j, object] of objects.entries()) out.push(EdgeType.element, j + 1, nodeOf(object))
       firstEdge[GC_ROOTS + 2 + i] = out.count
     }
-    connectNodes(heap, reached, columns, { shapes, scopes, texts, natives, stores }, out, firstEdge, idOf)
+    const numbers = new NumberNodes(strings)
+    connectNodes(heap, reached, columns, { shapes, scopes, texts, natives, stores, numbers }, out, firstEdge, idOf)
     for (const [i, object] of natives.objects.entries()) {
       type[columns.end + i] = NodeType.native
       name[columns.end + i] = strings.intern(`Node / ${strings.get(name[nodeOf(object)]!)}`)
@@ -117,6 +143,18 @@ export function collectIsolate(
       type[node] = NodeType.native
       name[node] = storeName
       size[node] = bytes
+    }
+    numbers.finish()
+    const nodeCount = firstNumber + numbers.count
+    if (nodeCount >= MAX_NODES || nodeCount > room)
+      throw checkFailed(heap, `it has ${numbers.count} different numbers, more than it has places for`)
+    const [integer, value] = [strings.intern('smi number'), strings.intern('value')]
+    for (let i = 0; i < numbers.count; i++) {
+      const isDigits = numbers.isDigits(i)
+      type[firstNumber + i] = isDigits ? NodeType.string : NodeType.number
+      name[firstNumber + i] = isDigits ? numbers.textOf(i) : integer
+      if (!isDigits) out.push(EdgeType.internal, value, numbers.digitsOfNode(i))
+      firstEdge[firstNumber + i + 1] = out.count
     }
     const places = new Places(heap, texts, scopes)
     let threadId: number | undefined
@@ -137,10 +175,19 @@ export function collectIsolate(
     }
     strings.forget()
     const { name: file, fileBytes } = source
+    const used = { nodeType: type.subarray(0, nodeCount), nodeName: name.subarray(0, nodeCount) }
     return waiting(
-      { file, fileBytes, nodeCount, nodeType: type, nodeName: name, selfSize: size, firstEdge },
-      { arena, firstId, out, strings, locations: places.finish() },
-      { sweep, onFromPages: reached.onFromPages, threadId },
+      {
+        ...{ file, fileBytes, nodeCount, ...used },
+        ...{ selfSize: size.subarray(0, nodeCount), firstEdge: firstEdge.subarray(0, nodeCount + 1) },
+      },
+      {
+        ...{ arena, firstId, firstNumber, out, strings, locations: places.finish() },
+        ...(isRecognizable
+          ? { traces: traceObjects(heap, firstObject, firstId), noted: noteContents(heap, firstObject) }
+          : { traces: undefined, noted: undefined }),
+      },
+      { scripts: readScriptTexts(heap, texts), sweep, onFromPages: reached.onFromPages, threadId },
     )
   } catch (error) {
     out.close()
@@ -150,19 +197,30 @@ export function collectIsolate(
   }
 }
 
+/**
+ * How many nodes for small integers and for digits there may be at most: two of each small integer, one of each other
+ * number.
+ */
+function mostNumbersIn({ integers, heapNumbers }: Reached): number {
+  return Math.min(2 * integers + heapNumbers, MAX_NODES)
+}
+
 /** A function of its own, as functions keep all that stands around them: the copy. */
 function waiting(
   columns: Pick<Snapshot, 'file' | 'fileBytes' | 'nodeCount' | 'nodeType' | 'nodeName' | 'selfSize' | 'firstEdge'>,
   rest: {
     readonly arena: Arena | undefined
     readonly firstId: number
+    readonly firstNumber: number
     readonly out: EdgeWriter
     readonly strings: StringColumn
     readonly locations: Locations
+    readonly traces: Traces | undefined
+    readonly noted: NotedContents | undefined
   },
-  facts: Omit<IsolateSnapshot, 'snapshot'>,
+  facts: Omit<IsolateSnapshot, 'snapshot' | 'traces' | 'contents'>,
 ): PendingSnapshot {
-  const { arena, firstId, out, strings, locations } = rest
+  const { arena, firstId, firstNumber, out, strings, locations, traces, noted } = rest
   return {
     abandon: () => out.close(),
     finish() {
@@ -171,12 +229,12 @@ function waiting(
       const edgeCount = out.count
       const edges = arenaUint32(arena, edgeCount)
       const edgeNameOrIndex = arenaUint32(arena, edgeCount)
-      out.moveTo(edges, edgeNameOrIndex, strings)
+      out.moveTo(edges, edgeNameOrIndex, strings, firstNumber)
       const snapshot: Snapshot = {
         ...{ packed: false, stringBytesAt: 0, extraNativeBytes: 0, locations, strings: strings.finish() },
         ...{ ...columns, nodeId, edgeCount, edges, edgeNameOrIndex },
       }
-      return { snapshot, ...facts }
+      return { snapshot, traces, contents: traces && noted && new Contents(noted, traces, nodeId), ...facts }
     },
   }
 }

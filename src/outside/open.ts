@@ -3,6 +3,8 @@
 import { LeakscopeError } from '../errors.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { collectGarbage } from '../support/garbage.ts'
+import type { RunningScript } from '../support/script-sources.ts'
+import type { Contents } from './contents.ts'
 import { type CopyThread, startCopyThread } from './copy-thread.ts'
 import { openCoreMemory } from './core-memory.ts'
 import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
@@ -13,11 +15,20 @@ import { type Layout, layoutOf } from './layout.ts'
 import { openLiveMemory } from './live-memory.ts'
 import type { MemorySource } from './memory-source.ts'
 import { byFreezer, bySignal, isOutOfReach, isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
+import type { Traces } from './traces.ts'
 
 export interface OutsideHeap {
+  /** Of V8's `Heap` in the process. */
+  readonly address: number
   /** `main`, or `worker:` and the thread's id. */
   readonly isolate: string
   readonly snapshot: Snapshot
+  /** By which a later picture knows its objects again; only where that was asked for. */
+  readonly traces: Traces | undefined
+  /** What its collections and views hold; likewise. */
+  readonly contents: Contents | undefined
+  /** The program's scripts; the text of those that no file has. */
+  readonly scripts: readonly RunningScript[]
 }
 
 export interface OutsideCapture {
@@ -38,6 +49,8 @@ export interface LiveOptions {
   /** The longest that the process may stand still; 0 to not stop it at all. Default 1000. */
   readonly maxPauseMs?: number
   readonly signal?: AbortSignal
+  /** Whether its objects are to be known again: in a later picture, and in the memory of the process. Default false. */
+  readonly isRecognizable?: boolean
   /** Called when the process runs again, before the graph is built. */
   readonly onCopied?: (pausedMs: number) => void
 }
@@ -57,7 +70,7 @@ const COLLECTING = { attempts: 4, betweenMs: 25 }
  * is longer than allowed
  */
 export async function captureFromOutside(pid: number, options: LiveOptions = {}): Promise<OutsideCapture> {
-  const { maxPauseMs = DEFAULT_MAX_PAUSE_MS, signal, onCopied = () => {} } = options
+  const { maxPauseMs = DEFAULT_MAX_PAUSE_MS, signal, isRecognizable = false, onCopied = () => {} } = options
   if (process.platform !== 'linux') {
     throw new LeakscopeError(
       'platform-unsupported',
@@ -77,7 +90,8 @@ export async function captureFromOutside(pid: number, options: LiveOptions = {})
       const { pausedMs } = copy
       onCopied(pausedMs)
       try {
-        return { ...heapsIn(copy, layout, source), pausedMs, endedBy: 0, executable: source.executable, takenAt }
+        const heaps = heapsIn(copy, layout, source, isRecognizable)
+        return { ...heaps, pausedMs, endedBy: 0, executable: source.executable, takenAt }
       } catch (error) {
         // The garbage collector may have been at work, of which the next moment shows nothing.
         const mayPass = error instanceof LeakscopeError && error.code === 'heap-unreadable'
@@ -97,13 +111,14 @@ export async function captureFromOutside(pid: number, options: LiveOptions = {})
 /**
  * The heaps in a core file.
  * @param executable what wrote it; by default, what the core says
+ * @param isRecognizable as in {@link LiveOptions}
  */
-export function openCore(path: string, executable?: string): OutsideCapture {
+export function openCore(path: string, executable?: string, isRecognizable = false): OutsideCapture {
   const source = openCoreMemory(path, executable)
   try {
     const layout = readLayout(source)
     return {
-      ...heapsIn({ image: copyHeap(source, planCopy(source)) }, layout, source),
+      ...heapsIn({ image: copyHeap(source, planCopy(source)) }, layout, source, isRecognizable),
       pausedMs: 0,
       endedBy: source.endedBy,
       executable: source.executable,
@@ -228,18 +243,30 @@ interface Copy {
   image: HeapImage | undefined
 }
 
-function heapsIn(copy: Copy, layout: Layout, source: MemorySource): Pick<OutsideCapture, 'heaps' | 'copiedBytes'> {
-  const { pending, copiedBytes } = collect(copy, layout, source)
+function heapsIn(
+  copy: Copy,
+  layout: Layout,
+  source: MemorySource,
+  isRecognizable: boolean,
+): Pick<OutsideCapture, 'heaps' | 'copiedBytes'> {
+  const { pending, copiedBytes } = collect(copy, layout, source, isRecognizable)
   if (copiedBytes > WORTH_COLLECTING) collectGarbage()
-  const found = pending.map(({ finish }) => enoughMemory(source, finish))
+  const found = pending.map(({ address, finish }) => ({ address, ...enoughMemory(source, finish) }))
   // Where Node does not say, by the order of the threads.
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
   const heaps = found
-    .map(({ snapshot }, i) => ({ threadId: isUnique ? ids[i]! : i, snapshot }))
+    .map(({ address, snapshot, traces, contents, scripts }, i) => ({
+      threadId: isUnique ? ids[i]! : i,
+      ...{ address, snapshot, traces, contents, scripts },
+    }))
     .sort((a, b) => a.threadId - b.threadId)
-    .map(({ threadId, snapshot }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, snapshot }))
+    .map(({ threadId, ...heap }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, ...heap }))
   return { heaps, copiedBytes }
+}
+
+interface PendingHeap extends PendingSnapshot {
+  readonly address: number
 }
 
 /** Takes the image away from who has the copy: when this is done, nobody refers to it any more. */
@@ -247,14 +274,16 @@ function collect(
   copy: Copy,
   layout: Layout,
   source: MemorySource,
-): { pending: PendingSnapshot[]; copiedBytes: number } {
+  isRecognizable: boolean,
+): { pending: PendingHeap[]; copiedBytes: number } {
   const image = copy.image!
   copy.image = undefined
-  const pending: PendingSnapshot[] = []
+  const pending: PendingHeap[] = []
   try {
     for (const heap of isolatesByThread(image)) {
       const regions = image.isolates.find((it) => it.heap === heap)!
-      pending.push(enoughMemory(source, () => collectIsolate(image, layout, regions, source)))
+      const collected = enoughMemory(source, () => collectIsolate(image, layout, regions, source, isRecognizable))
+      pending.push({ ...collected, address: heap })
     }
   } catch (error) {
     for (const { abandon } of pending) abandon()

@@ -20,6 +20,9 @@ export interface Reached {
   /** How many of the living objects are strings, and how many words all have, about. */
   readonly strings: number
   readonly words: number
+  /** At least as many as there are different small integers in them; and how many of them are other numbers. */
+  readonly integers: number
+  readonly heapNumbers: number
   /** The instance type of the tables of WeakMaps; NOWHERE where there is no WeakMap. */
   readonly ephemeronType: number
   /** Living objects that stand where V8 moves them away from: the copy is of the middle of a collection. */
@@ -48,8 +51,8 @@ const HASH_HEADER = 3
  * @throws LeakscopeError `heap-unreadable` if too many references lead to no object
  */
 export function reach(heap: Heap, regions: IsolateRegions, stacks: Iterable<Region>): Reached {
-  const marker = new Marker(heap)
   const strong = objectsIn(heap, [regions.isolate])
+  const marker = new Marker(heap, new Set(strong.filter((object) => isNumberCache(heap, object))))
   const handles = globalHandles(heap, regions.handleBlocks)
   marker.mark(strong)
   const eternal = objectsIn(heap, regions.eternalHandles)
@@ -65,13 +68,14 @@ export function reach(heap: Heap, regions: IsolateRegions, stacks: Iterable<Regi
   const onStacks = objectsIn(heap, stacks).filter((object) => !marker.isAlive(object))
   marker.mark(onStacks)
   const { references, dangling, tables, buffers, apiObjects, strings: stringCount, words } = marker
+  const { integers, heapNumbers } = marker
   if (references === 0 || dangling > MOST_DANGLING * references) {
     throw checkFailed(heap, `${dangling} of ${references} references in living objects lead to no object`)
   }
   heap.keepOnly(marker.alive)
   for (const list of [tables, buffers, apiObjects]) list.sort((a, b) => a - b)
   return {
-    ...{ tables, buffers, apiObjects, strings: stringCount, words },
+    ...{ tables, buffers, apiObjects, strings: stringCount, words, integers, heapNumbers },
     roots: [
       { name: '(Strong root list)', objects: strong },
       { name: '(Global handles)', objects: handles },
@@ -95,6 +99,29 @@ function objectsIn(heap: Heap, regions: Iterable<Region>): number[] {
     }
   }
   return [...found]
+}
+
+/** Pairs that such an array has at least. */
+const LEAST_PAIRS = 64
+
+/**
+ * Whether it is V8's cache of the digits of numbers, pairs of both: V8 empties it in a full collection, so it keeps nothing
+ * alive. https://github.com/v8/v8/blob/main/src/heap/factory-base.cc (NumberToString)
+ */
+function isNumberCache(heap: Heap, word: number): boolean {
+  const { types, firstNonstring } = heap.layout
+  const type = heap.typeAt(word)
+  if (type < types.FIXED_ARRAY || type >= types.BYTE_ARRAY) return false
+  const length = heap.lengthOf(word)
+  if (length < 2 * LEAST_PAIRS || length % 2 !== 0) return false
+  let pairs = 0
+  for (let at = word + 2; at < word + 2 + length; at += 2) {
+    const digits = heap.typeAt(heap.target(at + 1))
+    const isNumber = heap.isSmi(at) || heap.typeAt(heap.target(at)) === types.HEAP_NUMBER
+    if (isNumber && digits >= 0 && digits < firstNonstring) pairs++
+    else if (!heap.isSmi(at + 1) && digits !== types.ODDBALL && digits !== heap.layout.hole) return false
+  }
+  return pairs > 0
 }
 
 function globalHandles(heap: Heap, blocks: readonly Region[]): number[] {
@@ -127,6 +154,8 @@ class Marker {
   readonly apiObjects: number[] = []
   strings = 0
   words = 0
+  integers = 0
+  heapNumbers = 0
   references = 0
   dangling = 0
   onFromPages = 0
@@ -136,9 +165,12 @@ class Marker {
   #worklist = new Uint32Array(1 << 16)
   #waiting = 0
   readonly #mayMove: boolean
+  /** Words of objects that keep nothing alive. */
+  readonly #caches: ReadonlySet<number>
 
-  constructor(heap: Heap) {
+  constructor(heap: Heap, caches: ReadonlySet<number>) {
     this.#heap = heap
+    this.#caches = caches
     this.alive = new Uint32Array(heap.bitWords)
     this.ephemeronType = findEphemeronType(heap)
     this.#mayMove = heap.pages.some(({ flags }) => isFromPage(flags))
@@ -187,16 +219,19 @@ class Marker {
       const type = heap.typeOfMap(heap.mapOf(word))
       const size = heap.sizeAt(word)
       this.words += size
+      if (this.#caches.has(word)) continue
       if (type === this.ephemeronType) {
         this.tables.push(word)
         continue
       }
       if (type < firstNonstring) this.strings++
+      else if (type === types.HEAP_NUMBER) this.heapNumbers++
       else if (type === types.JS_ARRAY_BUFFER) this.buffers.push(word)
       else if (type >= apiObjects.first && type < apiObjects.behind) this.apiObjects.push(word)
       const [from, to] = taggedWords(heap, word, size, type)
       const special = weakReferences.includes(type)
       for (let at = from; at < to; at++) {
+        if (u32[2 * at] === 0) this.integers++
         if ((u32[2 * at]! & 7) !== 1 || (special && isWeakField(heap, type, at - word, at, size))) continue
         this.#follow(at)
       }

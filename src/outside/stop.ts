@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { constants, getPriority, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { LeakscopeError } from '../errors.ts'
 import { compiled } from '../support/second-thread.ts'
@@ -171,6 +172,7 @@ export function whileStopped<T>(
   action: (checkTime: () => void) => T,
   halting = bySignal(pid, birth),
 ): Paused<T> {
+  const restore = comeFirst()
   const startedMs = performance.now()
   const elapsedMs = (): number => performance.now() - startedMs
   try {
@@ -194,7 +196,29 @@ export function whileStopped<T>(
     }
     return { value, pausedMs: elapsedMs() }
   } finally {
-    halting.letGo()
+    try {
+      halting.letGo()
+    } finally {
+      restore()
+    }
+  }
+}
+
+/** As the process waits for us meanwhile, no other program of a busy machine should come first, where we may ask for that. */
+function comeFirst(): () => void {
+  try {
+    const before = getPriority()
+    if (before <= constants.priority.PRIORITY_HIGH) return () => {}
+    setPriority(constants.priority.PRIORITY_HIGH)
+    return () => {
+      try {
+        setPriority(before)
+      } catch {
+        // Only for whoever may have it.
+      }
+    }
+  } catch {
+    return () => {}
   }
 }
 

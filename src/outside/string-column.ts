@@ -52,6 +52,13 @@ export class StringColumn {
   intern(text: string): number {
     const known = this.#known.get(text)
     if (known !== undefined) return known
+    const index = this.internRare(text)
+    if (text.length < 64) this.#known.set(text, index)
+    return index
+  }
+
+  /** The same for texts that will not be asked for again and again. */
+  internRare(text: string): number {
     this.#makeRoom(text.length)
     let at = this.#end
     for (let i = 0; i < text.length; i++) {
@@ -60,9 +67,12 @@ export class StringColumn {
         at = this.#putPair(at, unit, text.charCodeAt(++i))
       else at = this.#put(at, unit)
     }
-    const index = this.#take(at)
-    if (text.length < 64) this.#known.set(text, index)
-    return index
+    return this.#take(at)
+  }
+
+  /** The same for the digits of a whole number from 0 on. */
+  internNumber(number: number): number {
+    return this.#take(this.#putNumber(number))
   }
 
   /** The same for Latin-1 bytes. */
@@ -98,6 +108,9 @@ export class StringColumn {
 
   /** Adds the digits of a whole number from 0 on, whether they are there already or not. */
   addNumber(number: number): void {
+    this.#append(this.#putNumber(number))
+  }
+  #putNumber(number: number): number {
     this.#makeRoom(MOST_DIGITS)
     let digits = 1
     for (let power = 10; power <= number; power *= 10) digits++
@@ -107,7 +120,7 @@ export class StringColumn {
       this.#bytes[at] = 0x30 + (rest % 10)
       rest = Math.floor(rest / 10)
     }
-    this.#append(end)
+    return end
   }
 
   /** In shared memory. Nothing can be added afterwards. */

@@ -35,7 +35,7 @@ export function reportTerminal(report: Report, options: TerminalOptions): string
   const told = report.explained !== null || report.findings.length > 0
   const leaks = [...(told ? [findingsText(report, options)] : []), ...baseline]
   if (report.check) return [...checkParts(report.check, options), ...leaks].join('\n\n')
-  if (report.command === 'diagnose') {
+  if (report.command === 'diagnose' && !report.heap) {
     // Without snapshots the process's memory is all that there is to see.
     const memory = report.explained === null && report.process ? [processText(report.process, options)] : []
     return [...leaks, vitalsText(report), ...memory, ...notComparedParts(report, options)]

@@ -77,14 +77,53 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
     })
   })
 
-  test.each([
-    [['--isolate', 'all'], 'writes one heap'],
-    [['--count', '2'], 'takes one snapshot'],
-    [['--dry-run'], 'has no price to be said beforehand'],
-  ])('refuses %s', async (options, problem) => {
-    const { code, stderr } = await runCli(['snapshot', process.pid, '--via', 'outside', ...options])
+  test('writes several in which an object has the same id', async () => {
+    const target = await spawnTarget(`${ACCOUNTS} setInterval(() => globalThis.accounts.push(new Account(-1)), 20)`)
+    const cwd = temporaryFolder()
+    const args = ['snapshot', target.pid, '--via', 'outside', '-o', 'a.heapsnapshot', '--count', '2', '--every', '1s']
+    const { code, stderr, stdout } = await runCli(args, { cwd })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout.trimEnd().split('\n')).toHaveLength(2)
+    const [before, after] = ['a-1', 'a-2'].map((name) => heapIds(join(cwd, `${name}.heapsnapshot`), 'Account'))
+    expect(Array.from(before!).filter((id) => !after!.has(id))).toEqual([])
+    expect(after!.size).toBeGreaterThan(before!.size)
+  })
+
+  test('writes the heaps of all threads, of one instant, to a folder that diff understands', async () => {
+    const target = await spawnTarget(
+      `${ACCOUNTS} ${worker(`class Reading {} globalThis.all = Array.from({ length: 77 }, () => new Reading());
+      setInterval(() => {}, 1e6); console.log('worker runs')`)}`,
+    )
+    await until(() => target.output().includes('worker runs'), 'the worker')
+    const cwd = temporaryFolder()
+    const args = ['snapshot', target.pid, '--via', 'outside', '--isolate', 'all', '-o', 'all', '--every', '1s']
+    expect(await runCli([...args, '--count', '2'], { cwd })).toMatchObject({ code: 0, stderr: '' })
+    expect(filesIn(join(cwd, 'all')).filter((name) => name.endsWith('.heapsnapshot'))).toEqual([
+      ...['main-1.heapsnapshot', 'main-2.heapsnapshot', 'worker-1-1.heapsnapshot', 'worker-1-2.heapsnapshot'],
+    ])
+    const { code, stdout } = await runCli(['diff', 'all', '--json'], { cwd })
+    expect(code).toBe(0)
+    expect(ReportSchema.parse(JSON.parse(stdout)).growth).toMatchObject({ matching: 'id' })
+  })
+
+  test('refuses --dry-run, as it has no price to be said beforehand', async () => {
+    const { code, stderr } = await runCli(['snapshot', process.pid, '--via', 'outside', '--dry-run'])
     expect(code).toBe(2)
-    expect(stderr).toContain(`leakscope: --via outside ${problem}`)
+    expect(stderr).toContain('leakscope: --via outside has no price to be said beforehand')
+  })
+
+  test('is the way that is taken where the inspector’s costs too much memory', async () => {
+    const target = await spawnTarget(ACCOUNTS)
+    const cwd = temporaryFolder()
+    const args = ['snapshot', target.pid, '-o', 'a.heapsnapshot', '--memory-limit', '1MB']
+    const { code, stdout, stderr } = await runCli(args, { cwd })
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain('leakscope: it is read from outside, as by the inspector it may need ')
+    expect(stdout).toContain('read from outside')
+    expect(portsOf(target.pid)).toEqual([])
+    const refused = await runCli([...args, '--force', '--via', 'inspector'], { cwd })
+    expect(refused.code).toBe(3)
+    expect(refused.stderr).toContain('leakscope: no snapshot was taken: it may need')
   })
 
   test('refuses what is no process of this machine, and what is no Node', async () => {
@@ -123,7 +162,7 @@ describe.runIf(writesCores)('leakscope analyze of a core file', () => {
     const core = filesIn(cwd).find((file) => file.startsWith('core'))!
     const { code, stdout, stderr } = await runCli(['analyze', core, '--json'], { cwd })
     expect(code).toBe(0)
-    expect(stderr).toMatch(/^leakscope: read from the core file of .*node.*, which SIGABRT ended\n$/)
+    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended\n$/)
     const { heap, snapshots } = ReportSchema.parse(JSON.parse(stdout))
     expect(snapshots[0]).toMatchObject({ file: core, fileBytes: statSync(join(cwd, core)).size, isolate: 'main' })
     expect(heap!.constructors.find(({ name }) => name === 'Account')).toMatchObject({ count: 321 })

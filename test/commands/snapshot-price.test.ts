@@ -124,7 +124,8 @@ describe('a price that is too high', () => {
   ])('is refused for %s, with the numbers, and the process is left as it was', async (_, args, says) => {
     const target = await spawnTarget(SOME)
     const cwd = temporaryFolder()
-    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '-o', 'a', ...args], { cwd })
+    const command = ['snapshot', target.pid, '-o', 'a', '--via', 'inspector', ...args]
+    const { code, stdout, stderr } = await runCli(command, { cwd })
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(SENTENCE)
     expect(stderr).toMatch(says)
@@ -189,7 +190,7 @@ describe('with workers', () => {
     const all = ['snapshot', target.pid, '--isolate', 'all']
     const dry = JSON.parse((await runCli([...all, '--dry-run', '--json'], { cwd })).stdout)
     expect(dry.isolates.map(({ isolate }: { isolate: string }) => isolate)).toEqual(['main', 'worker:1', 'worker:2'])
-    const refused = await runCli([...all, '-o', 'b', '--memory-limit', '150MB'], { cwd })
+    const refused = await runCli([...all, '-o', 'b', '--via', 'inspector', '--memory-limit', '150MB'], { cwd })
     expect(refused.code).toBe(3)
     expect(refused.stderr).toMatch(/objects in 3 isolates: each thread of process \d+ in turn will stand still/)
     await expectUntouched(target, cwd)
@@ -271,7 +272,7 @@ describe('a process of a million objects with little memory left', () => {
   if (typeof probe === 'string') console.log(`No memory cgroup can be made here, so a limit is given: ${probe}`)
 
   const take = (target: SpawnedTarget, cwd: string, ...more: (string | number)[]): Promise<CliResult> =>
-    runCli(['snapshot', target.pid, '-o', 'a', '--max-pause', '10min', ...more], { cwd })
+    runCli(['snapshot', target.pid, '-o', 'a', '--via', 'inspector', '--max-pause', '10min', ...more], { cwd })
 
   if (typeof probe === 'string') {
     test('is left alone, and lives; with enough its snapshot is taken', async () => {

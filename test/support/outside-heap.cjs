@@ -84,7 +84,7 @@ globalThis.all = all
 
 const file = process.argv[2]
 process.on('SIGUSR2', () => {
-  v8.writeHeapSnapshot(file)
+  v8.writeHeapSnapshot(file, { exposeNumericValues: true })
   console.log('written')
 })
 setInterval(() => {}, 1e6)

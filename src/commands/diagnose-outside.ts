@@ -1,0 +1,175 @@
+// `leakscope diagnose --via outside`: from pictures of its memory to named leaks; the process does nothing for it.
+
+import { pause } from '../capture/pause.ts'
+import type { Vitals } from '../capture/vitals.ts'
+import { LeakscopeError } from '../errors.ts'
+import { confirm, gainingNode, growthLookSeconds, stillGrows } from '../findings/confirm.ts'
+import type { ReportFinding } from '../findings/report.ts'
+import { type Collection, sizeNow } from '../outside/contents.ts'
+import { openLiveMemory } from '../outside/live-memory.ts'
+import type { OutsideCapture } from '../outside/open.ts'
+import { formatDuration } from '../support/format.ts'
+import type { Progress } from '../support/progress.ts'
+import { readOsFacts } from '../target/os-facts.ts'
+import { currentPlatform, type Platform } from '../target/platform.ts'
+import { requireNodeProcess } from '../target/refusals.ts'
+import type { Target } from '../target/visit.ts'
+import { captureOutsideBundle } from './capture-outside.ts'
+import type { Compared } from './comparison.ts'
+import type { Context } from './context.ts'
+import { comparisonOf } from './inputs.ts'
+import { settled, watchOpenFiles } from './side-looks.ts'
+
+export interface OutsideWanted {
+  readonly durationMs: number
+  readonly snapshots: number
+  readonly maxPauseMs: number
+  readonly force: boolean
+  readonly limit: number
+  readonly detailed: boolean
+}
+
+export interface OutsideVisit {
+  readonly visited: Target
+  readonly vitals: readonly Vitals[]
+  readonly compared: Compared
+  /** How long the process stood still for each picture. */
+  readonly pausesMs: readonly number[]
+}
+
+/** The look at living collections: of how many findings, and how long. */
+const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000, looks: 16 }
+
+export async function visitOutside(
+  context: Context,
+  progress: Progress,
+  pid: number,
+  folder: string,
+  { durationMs, snapshots: count, maxPauseMs, force, limit, detailed }: OutsideWanted,
+): Promise<OutsideVisit> {
+  const platform = await currentPlatform()
+  const { facts, binary } = await requireNodeProcess(platform, pid, 'not needed')
+  const nodeVersion = binary.version ?? 'unknown'
+  const visited: Target = {
+    ...{ pid, nodeVersion, command: facts.command, inspector: undefined, inspectorWasOpen: false },
+  }
+  const everyMs = durationMs / (count - 1)
+  const files = watchOpenFiles(pid)
+  const vitals: Vitals[] = []
+  const pausesMs: number[] = []
+  const clock = cpuClock(platform, pid)
+  try {
+    const { last } = await captureOutsideBundle(pid, folder, {
+      ...{ force, count, everyMs, maxPauseMs, signal: context.signal, nodeVersion: binary.version ?? null },
+      command: facts.command,
+      onBegin(round, isWaiting) {
+        const which = ` (${round} of ${count})`
+        progress.stage(isWaiting ? `watching for ${formatDuration(everyMs)}${which}` : `reading the heap${which}`)
+      },
+      async onPicture({ pausedMs }) {
+        pausesMs.push(pausedMs)
+        vitals.push(vitalsOf(pid, await clock()))
+      },
+    })
+    files?.stop()
+    const { compareAll } = await import('./comparison.ts')
+    const contentsOf = (isolate: string) => last.heaps.find((heap) => heap.isolate === isolate)?.contents
+    const compared = await compareAll(await comparisonOf([folder]), progress, {
+      ...{ sort: 'retained', index: false, json: detailed, limit, signal: context.signal, openFiles: files },
+      async askViews(isolate, ids) {
+        const contents = contentsOf(isolate)
+        return new Map(
+          ids.flatMap((id) => {
+            const view = contents?.view(id)
+            return view ? [[id, view] as const] : []
+          }),
+        )
+      },
+    })
+    progress.stage('looking at what was found')
+    const findings = await lookAgain(pid, last, compared, context.signal)
+    vitals.push(vitalsOf(pid, await clock()))
+    return { visited, vitals, compared: settled(compared, findings), pausesMs }
+  } finally {
+    files?.stop()
+  }
+}
+
+/** As the system has it. */
+export const readCommand = async (pid: number): Promise<readonly string[]> =>
+  (await (await currentPlatform()).describe(pid))?.command ?? []
+
+/** Looks at the collections in the memory of the process while it runs: some words of each, again and again. */
+async function lookAgain(
+  pid: number,
+  last: OutsideCapture,
+  { findings: sure, undecided = [] }: Pick<Compared, 'findings' | 'undecided'>,
+  signal: AbortSignal,
+): Promise<ReportFinding[]> {
+  const findings = [...sure, ...undecided]
+  const collectionOf = (finding: ReportFinding): Collection | undefined => {
+    const id = gainingNode(finding, undecided.includes(finding))
+    const heap = last.heaps.find(({ isolate }) => isolate === finding.isolate)
+    return id === undefined ? undefined : heap?.contents?.collection(id)
+  }
+  const asked = new Map<ReportFinding, Collection>()
+  for (const finding of findings) {
+    const collection = asked.size < LIVE.findings + undecided.length ? collectionOf(finding) : undefined
+    if (collection) asked.set(finding, collection)
+  }
+  if (asked.size === 0) return sure.slice()
+  const longestMs = 1000 * Math.max(0, ...undecided.filter((each) => asked.has(each)).map(growthLookSeconds))
+  const pauseMs = Math.max(LIVE.pauseMs, Math.min(LIVE.mostPauseMs, longestMs))
+  const sizes: Map<ReportFinding, number | undefined>[] = []
+  const startedMs = performance.now()
+  try {
+    const source = openLiveMemory(pid)
+    try {
+      // What is emptied and filled again is soon as large as before: only looks in between show it.
+      for (let look = 0; look <= LIVE.looks; look++) {
+        if (look > 0) await pause(pauseMs / LIVE.looks, new Promise<void>(() => {}), signal)
+        sizes.push(new Map(Array.from(asked, ([finding, collection]) => [finding, sizeNow(source, collection)])))
+      }
+    } finally {
+      source.close()
+    }
+  } catch (error) {
+    // What has been found is worth telling, even if the process should be gone by now.
+    if (!(error instanceof LeakscopeError) || error.code === 'cancelled') throw error
+    return sure.slice()
+  }
+  const seconds = (performance.now() - startedMs) / 1000
+  return findings.flatMap((finding) => {
+    const seen = sizes.map((look) => look.get(finding))
+    const [first, half, second] = [seen[0], seen[LIVE.looks / 2], seen.at(-1)]
+    const least = Math.min(...seen.filter((size) => size !== undefined))
+    if (undecided.includes(finding)) return stillGrows(finding, { first, half, second, seconds }) ?? []
+    return asked.has(finding) ? confirm(finding, { first, second, least, seconds }) : finding
+  })
+}
+
+/** Tells of how many cores the process had the time since it was asked before; null the first time. */
+function cpuClock(platform: Platform, pid: number): () => Promise<number | null> {
+  let before: { readonly atMs: number; readonly cpuMs: number } | undefined
+  return async () => {
+    const cpuMs = (await platform.describe(pid))?.cpuMs
+    const atMs = performance.now()
+    const cores = cpuMs === undefined || !before ? null : (cpuMs - before.cpuMs) / (atMs - before.atMs)
+    before = cpuMs === undefined ? undefined : { atMs, cpuMs }
+    return cores
+  }
+}
+
+/** What the system says of the process at the moment. */
+function vitalsOf(pid: number, coresUsed: number | null): Vitals {
+  const os = readOsFacts(pid)
+  const sum = (counts: Readonly<Record<string, number>> | null | undefined): number | null =>
+    counts ? Object.values(counts).reduce((all, count) => all + count, 0) : null
+  return {
+    at: new Date().toISOString(),
+    rssBytes: os?.rssBytes ?? null,
+    ...{ heapUsedBytes: null, externalBytes: null, arrayBuffersBytes: null },
+    ...{ eventLoopUtilization: null, coresUsed, activeResources: null },
+    ...{ threads: sum(os?.threads), files: sum(os?.files) },
+  }
+}

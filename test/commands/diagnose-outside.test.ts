@@ -1,0 +1,101 @@
+// `leakscope diagnose --via outside` as a user runs it: the same findings, and the process does nothing for them.
+
+import { spawnSync } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type Report, ReportSchema } from '../../src/findings/report.ts'
+import { filesIn, portsOf, runCli, spawnTarget, TARGET_NODE, temporaryFolder } from '../support/target.ts'
+
+const onLinux = process.platform === 'linux'
+
+async function diagnose(target: number, ...args: string[]): Promise<Report> {
+  const wanted = ['diagnose', target, '--via', 'outside', '--max-pause', '10s', '--json', '-q', '--fail-on', 'never']
+  const { code, stdout, stderr } = await runCli([...wanted, ...args])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return ReportSchema.parse(JSON.parse(stdout))
+}
+
+/** Garbage makes V8 collect, and move what stays to where it is left alone: only there it can be looked at alive. */
+const LEAK = `const sessions = new Map(); let id = 0
+  setInterval(() => sessions.set('session ' + id++, { id, seen: ['/'] }), 10)
+  setInterval(() => { globalThis.garbage = Array.from({ length: 20_000 }, (_, i) => ({ i })) }, 20)`
+
+describe.runIf(onLinux)('leakscope diagnose --via outside', () => {
+  test('names what leaks, looks at it alive, and opens no inspector', async () => {
+    const target = await spawnTarget(LEAK)
+    const { findings, target: named, growth } = await diagnose(target.pid, '--duration', '6s')
+    expect(findings.length).toBeGreaterThan(0)
+    expect(findings[0]).toMatchObject({ pattern: 'growing-collection', severity: 'error', isolate: 'main' })
+    expect(findings[0]!.title).toMatch(/^sessions gained /)
+    expect(findings[0]!.evidence.liveSizeLater).toBeGreaterThan(Number(findings[0]!.evidence.liveSize))
+    expect(named).toMatchObject({ pid: target.pid, nodeVersion: expect.stringMatching(/^v\d+/) })
+    expect(growth).toMatchObject({ matching: 'id' })
+    expect(portsOf(target.pid)).toEqual([])
+    expect(target.output()).not.toContain('Debugger')
+    expect(await target.answers()).toBe(true)
+  }, 60_000)
+
+  test('knows the text of a script that no file has', async () => {
+    const target = await spawnTarget(
+      `require('node:vm').runInThisContext(${JSON.stringify(LEAK)}, { filename: '/nowhere/made.js' })`,
+    )
+    const [leak] = (await diagnose(target.pid, '--duration', '6s')).findings
+    // Without the text nobody would know the line that puts things in.
+    expect(leak?.culprit).toMatchObject({ url: expect.stringMatching(/\/nowhere\/made\.js$/), line: 2 })
+  }, 60_000)
+
+  test('is the way that is taken where the inspector’s costs too much, and says so', async () => {
+    const target = await spawnTarget(LEAK)
+    const { code, stdout, stderr } = await runCli(['diagnose', target.pid, '--duration', '4s', '--memory-limit', '1MB'])
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain('it is read from outside, as by the inspector it may need')
+    expect(stderr).toMatch(new RegExp(`process ${target.pid} (was idle and did not stand|stood) still`))
+    expect(stdout).toContain('sessions gained')
+  }, 60_000)
+
+  test('is for processes of this machine, and for whole diagnoses', async () => {
+    const remote = await runCli(['diagnose', 'localhost:9229', '--via', 'outside'])
+    expect(remote.code).toBe(2)
+    expect(remote.stderr).toContain('--via outside reads processes of this machine by their pid, not localhost:9229')
+    const light = await runCli(['diagnose', process.pid, '--via', 'outside', '--light'])
+    expect(light.code).toBe(2)
+  })
+})
+
+const writesCores = onLinux && /^core/.test(readFileSync('/proc/sys/kernel/core_pattern', 'utf8'))
+
+describe.runIf(writesCores)('a core file', () => {
+  const coreIn = (cwd: string, source: string): string => {
+    spawnSync('sh', ['-c', 'ulimit -c unlimited; exec "$0" -e "$1"', TARGET_NODE, source], { cwd })
+    return filesIn(cwd).find((file) => file.startsWith('core'))!
+  }
+  const KEPT = `class Account { constructor(i) { this.i = i } }
+    globalThis.accounts = Array.from({ length: 4321 }, (_, i) => new Account(i)); process.abort()`
+
+  test('is diagnosed: what ended the process, and what is in its heap', async () => {
+    const cwd = temporaryFolder()
+    const core = coreIn(cwd, KEPT)
+    const { code, stdout, stderr } = await runCli(['diagnose', core], { cwd })
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended\n$/)
+    expect(stdout).toContain('Where most is held')
+    expect(stdout).toContain('.accounts')
+    expect((await runCli(['diagnose', 'a.js', '--executable', 'node'], { cwd })).code).toBe(2)
+  }, 60_000)
+
+  test('is compared with a snapshot by class and place', async () => {
+    const cwd = temporaryFolder()
+    const core = coreIn(cwd, KEPT)
+    const target = await spawnTarget(KEPT.replace('4321', '5000').replace('process.abort()', ''))
+    const file = join(cwd, 'a.heapsnapshot')
+    expect((await runCli(['snapshot', target.pid, '--via', 'outside', '-o', file], { cwd })).code).toBe(0)
+    const { code, stdout } = await runCli(['diff', core, file, '--across-processes', '--json', '-q'], { cwd })
+    expect(code).toBe(0)
+    const { snapshots, growth } = ReportSchema.parse(JSON.parse(stdout))
+    expect(snapshots.map((it) => it.file)).toEqual([core, file])
+    expect(statSync(join(cwd, core)).isFile()).toBe(true)
+    const row = growth!.constructors.find(({ name }) => name === 'Account')
+    expect(row).toMatchObject({ countBefore: 4321, countAfter: 5000 })
+  }, 60_000)
+})
