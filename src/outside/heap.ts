@@ -398,7 +398,7 @@ export function checkFailed(heap: Heap, check: string): LeakscopeError {
 }
 
 /** How many bits are set (Warren, Hacker's Delight, figure 5-2). */
-function bitCount(value: number): number {
+export function bitCount(value: number): number {
   let bits = value - ((value >>> 1) & 0x55555555)
   bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333)
   return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24

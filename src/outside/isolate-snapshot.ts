@@ -41,10 +41,8 @@ export interface IsolateSnapshot {
 
 /** Bytes that columns, and all that will be worked out from them, may take: of a node, of an edge, beside. */
 const ROOM = { node: 320, edge: 24, more: 1 << 25 }
-/** Bytes of the columns of a node. */
-const COLUMNS = 17
-/** Of the objects, this part is the number of nodes for small integers and digits that most heaps have at most. */
-const SHARE_OF_NUMBERS = 1 / 8
+/** Places for nodes of numbers beyond what was estimated: of that, and beside it. */
+const MORE_NUMBERS = { share: 0.05, numbers: 1000 }
 const GC_ROOTS = 1
 const FIRST_IDS = { from: 1e9, span: 1e9 }
 /** Of edges, classes and functions, beside those of strings; and bytes that a string is given room for at first. */
@@ -96,11 +94,9 @@ export function collectIsolate(
     if (firstNumber >= MOST_OTHERS)
       throw checkFailed(heap, `it has ${firstNumber} nodes, more than leakscope can number`)
     // How many numbers there are shows only when all edges are known. Room that is not used costs nothing.
-    const mostNumbers = mostNumbersIn(reached)
-    const room = firstNumber + mostNumbers
-    const known = firstNumber + Math.min(mostNumbers, Math.ceil(firstNumber * SHARE_OF_NUMBERS))
+    const room = firstNumber + numbersIn(reached)
     // Everything in one memory that the loops in WebAssembly can work in. No object has many more edges than words.
-    const arena = makeArena(known * ROOM.node + room * COLUMNS + reached.words * ROOM.edge + ROOM.more)
+    const arena = makeArena(room * ROOM.node + reached.words * ROOM.edge + ROOM.more)
     const both = arenaUint32(arena, 2 * room)
     const [name, narrowSize] = [both.subarray(0, room), both.subarray(room)]
     const type = arenaUint8(arena, room)
@@ -146,15 +142,18 @@ export function collectIsolate(
     }
     numbers.finish()
     const nodeCount = firstNumber + numbers.count
-    if (nodeCount >= MAX_NODES || nodeCount > room)
-      throw checkFailed(heap, `it has ${numbers.count} different numbers, more than it has places for`)
+    if (nodeCount >= MAX_NODES) throw checkFailed(heap, `it has ${nodeCount} nodes, more than leakscope can number`)
+    const used = {
+      ...{ nodeType: withLength(type, nodeCount), nodeName: withLength(name, nodeCount) },
+      ...{ selfSize: withLength(size, nodeCount), firstEdge: withLength(firstEdge, nodeCount + 1) },
+    }
     const [integer, value] = [strings.intern('smi number'), strings.intern('value')]
     for (let i = 0; i < numbers.count; i++) {
       const isDigits = numbers.isDigits(i)
-      type[firstNumber + i] = isDigits ? NodeType.string : NodeType.number
-      name[firstNumber + i] = isDigits ? numbers.textOf(i) : integer
+      used.nodeType[firstNumber + i] = isDigits ? NodeType.string : NodeType.number
+      used.nodeName[firstNumber + i] = isDigits ? numbers.textOf(i) : integer
       if (!isDigits) out.push(EdgeType.internal, value, numbers.digitsOfNode(i))
-      firstEdge[firstNumber + i + 1] = out.count
+      used.firstEdge[firstNumber + i + 1] = out.count
     }
     const places = new Places(heap, texts, scopes)
     let threadId: number | undefined
@@ -175,12 +174,8 @@ export function collectIsolate(
     }
     strings.forget()
     const { name: file, fileBytes } = source
-    const used = { nodeType: type.subarray(0, nodeCount), nodeName: name.subarray(0, nodeCount) }
     return waiting(
-      {
-        ...{ file, fileBytes, nodeCount, ...used },
-        ...{ selfSize: size.subarray(0, nodeCount), firstEdge: firstEdge.subarray(0, nodeCount + 1) },
-      },
+      { file, fileBytes, nodeCount, ...used },
       {
         ...{ arena, firstId, firstNumber, out, strings, locations: places.finish() },
         ...(isRecognizable
@@ -197,12 +192,19 @@ export function collectIsolate(
   }
 }
 
-/**
- * How many nodes for small integers and for digits there may be at most: two of each small integer, one of each other
- * number.
- */
-function mostNumbersIn({ integers, heapNumbers }: Reached): number {
-  return Math.min(2 * integers + heapNumbers, MAX_NODES)
+/** How many nodes for numbers there may be: two of each small integer, one of each other number. */
+function numbersIn({ integers, heapNumbers }: Reached): number {
+  const numbers = 2 * integers + heapNumbers
+  return Math.min(Math.ceil(numbers * (1 + MORE_NUMBERS.share)) + MORE_NUMBERS.numbers, MAX_NODES)
+}
+
+/** The column's beginning; where it is too short, a longer one in a memory of its own. */
+function withLength<T extends Uint8Array | Uint32Array | Float64Array>(column: T, length: number): T {
+  if (length <= column.length) return column.subarray(0, length) as T
+  const Column = column.constructor as new (memory: SharedArrayBuffer) => T
+  const longer = new Column(new SharedArrayBuffer(length * column.BYTES_PER_ELEMENT))
+  longer.set(column)
+  return longer
 }
 
 /** A function of its own, as functions keep all that stands around them: the copy. */

@@ -1,6 +1,6 @@
 // Which objects are alive: those that the roots lead to, as V8's own collector would find them.
 
-import { checkFailed, type Heap, NOWHERE } from './heap.ts'
+import { bitCount, checkFailed, type Heap, NOWHERE } from './heap.ts'
 import type { IsolateRegions, Region } from './heap-image.ts'
 import { Sizing } from './layout.ts'
 import { HANDLE_BYTES, isFromPage } from './pages.ts'
@@ -20,7 +20,7 @@ export interface Reached {
   /** How many of the living objects are strings, and how many words all have, about. */
   readonly strings: number
   readonly words: number
-  /** At least as many as there are different small integers in them; and how many of them are other numbers. */
+  /** How many different small integers are in them, about; and how many of them are other numbers. */
   readonly integers: number
   readonly heapNumbers: number
   /** The instance type of the tables of WeakMaps; NOWHERE where there is no WeakMap. */
@@ -145,6 +145,22 @@ function isAllHandles(heap: Heap, { at, start, end }: Region): boolean {
   return true
 }
 
+/** Tells about how many different numbers there were: linear counting. https://dl.acm.org/doi/10.1145/78922.78925 */
+class Tally {
+  readonly #bits = new Uint32Array(TALLY_BITS / 32)
+
+  add(value: number): void {
+    const bit = Math.imul(value ^ (value >>> 16), 0x9e3779b1) >>> 8
+    this.#bits[bit >>> 5] = this.#bits[bit >>> 5]! | (1 << (bit & 31))
+  }
+  estimate(): number {
+    let clear = 0
+    for (const bits of this.#bits) clear += 32 - bitCount(bits)
+    return Math.ceil(TALLY_BITS * Math.log(TALLY_BITS / Math.max(1, clear)))
+  }
+}
+const TALLY_BITS = 2 ** 24
+
 class Marker {
   /** By word, a bit each: whether a living object begins there. */
   readonly alive: Uint32Array
@@ -154,7 +170,6 @@ class Marker {
   readonly apiObjects: number[] = []
   strings = 0
   words = 0
-  integers = 0
   heapNumbers = 0
   references = 0
   dangling = 0
@@ -164,6 +179,7 @@ class Marker {
   /** Words of objects that were reached and whose references were not followed yet. */
   #worklist = new Uint32Array(1 << 16)
   #waiting = 0
+  readonly #integers = new Tally()
   readonly #mayMove: boolean
   /** Words of objects that keep nothing alive. */
   readonly #caches: ReadonlySet<number>
@@ -174,6 +190,10 @@ class Marker {
     this.alive = new Uint32Array(heap.bitWords)
     this.ephemeronType = findEphemeronType(heap)
     this.#mayMove = heap.pages.some(({ flags }) => isFromPage(flags))
+  }
+
+  get integers(): number {
+    return this.#integers.estimate()
   }
 
   isAlive(object: number): boolean {
@@ -231,7 +251,7 @@ class Marker {
       const [from, to] = taggedWords(heap, word, size, type)
       const special = weakReferences.includes(type)
       for (let at = from; at < to; at++) {
-        if (u32[2 * at] === 0) this.integers++
+        if (u32[2 * at] === 0) this.#integers.add(u32[2 * at + 1]!)
         if ((u32[2 * at]! & 7) !== 1 || (special && isWeakField(heap, type, at - word, at, size))) continue
         this.#follow(at)
       }
