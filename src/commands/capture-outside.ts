@@ -39,7 +39,7 @@ export interface OutsideBundle {
   readonly bundle: Bundle
   /** The last one, with what can be asked of its objects. */
   readonly last: OutsideCapture
-  /** Goes on giving the same ids to the same objects. */
+  /** Goes on giving the same ids to the same objects, if there was more than one picture. */
   readonly series: PictureSeries
 }
 
@@ -65,8 +65,8 @@ export async function captureOutsideBundle(
       options.onBegin?.(round, false)
       const startedAt = new Date()
       rounds.push({ round, startedAt: startedAt.toISOString(), os: readOsFacts(pid) ?? null })
-      const capture = await captureFromOutside(pid, { maxPauseMs, signal })
-      series.add(capture)
+      const capture = await captureFromOutside(pid, { maxPauseMs, signal, isRecognizable: count > 1 })
+      if (count > 1) series.add(capture)
       await options.onPicture?.(capture, round)
       for (const { isolate, snapshot } of capture.heaps) {
         const threadId = isolate === 'main' ? 0 : Number(isolate.slice('worker:'.length))

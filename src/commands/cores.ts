@@ -61,7 +61,7 @@ export function readCores(
         add('main', { file: path, takenAt })
         continue
       }
-      const capture = openCore(path, executable)
+      const capture = openCore(path, executable, true)
       onCore(coreSentence(path, capture))
       if (before && !isOneProcess(before, capture)) series = new PictureSeries()
       series.add(capture)

@@ -110,7 +110,7 @@ async function lookAgain(
   const collectionOf = (finding: ReportFinding): Collection | undefined => {
     const id = gainingNode(finding, undecided.includes(finding))
     const heap = last.heaps.find(({ isolate }) => isolate === finding.isolate)
-    return id === undefined ? undefined : heap?.contents.collection(id)
+    return id === undefined ? undefined : heap?.contents?.collection(id)
   }
   const asked = new Map<ReportFinding, Collection>()
   for (const finding of findings) {

@@ -51,6 +51,7 @@ async function takeOne(context: Context, progress: Progress, pid: number, wanted
     const capture = await captureFromOutside(pid, {
       maxPauseMs,
       signal: context.signal,
+      isRecognizable: count > 1,
       onCopied: () => progress.stage(`rebuilding the heap${which}`),
     })
     const { heaps, pausedMs, copiedBytes } = capture

@@ -3,12 +3,12 @@
 // https://github.com/v8/v8/blob/main/src/profiler/heap-snapshot-generator.cc (V8HeapExplorer::ExtractReferences)
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { edgeTarget, edgeType, packEdge } from '../snapshot/snapshot.ts'
+import type { EdgeWriter } from './edge-writer.ts'
 import { type Heap, NOWHERE } from './heap.ts'
 import type { TypeName } from './layout.ts'
-import type { NativeSides } from './native-sides.ts'
+import type { BackingStores, NativeSides } from './native-sides.ts'
 import { Essence, type NodeColumns } from './nodes.ts'
-import { type NumberNodes, settledNode } from './numbers.ts'
+import type { NumberNodes } from './numbers.ts'
 import { ephemeronsIn, FIRST_OWN_FIELD, isWeakField, type Reached, taggedWords } from './reach.ts'
 import type { Scope, Scopes } from './scopes.ts'
 import type { Shape, Shapes } from './shapes.ts'
@@ -20,20 +20,8 @@ interface Parts {
   readonly scopes: Scopes
   readonly texts: Texts
   readonly natives: NativeSides
+  readonly stores: BackingStores
   readonly numbers: NumberNodes
-}
-
-/** A buffer's memory outside of the heap. */
-export interface BackingStore {
-  readonly node: number
-  readonly bytes: number
-}
-
-export interface EdgeColumns {
-  readonly count: number
-  /** Moves the edges to the columns of a snapshot, in which nodes of numbers begin with `firstNumber`. */
-  moveTo(edges: Uint32Array, nameOrIndex: Uint32Array, firstNumber: number): void
-  readonly stores: readonly BackingStore[]
 }
 
 /** Fields of V8's own objects that its snapshots name, by type and word. */
@@ -70,75 +58,31 @@ const MOST_FIELDS = 256
 /** Units of a name that are repeated in that of a WeakMap's entry. */
 const MOST_OF_NAME = 100
 
+/** @param out where the edges go, node by node; those of nodes in front of the objects' are there already */
 export function connectNodes(
   heap: Heap,
   reached: Reached,
   columns: NodeColumns,
   parts: Parts,
-  /** By node of a synthetic group, from the first one on: the edges that it has. */
-  groups: readonly (readonly { type: number; name: number; node: number }[])[],
+  out: EdgeWriter,
   firstEdge: Uint32Array,
   idOf: (node: number) => number,
-): EdgeColumns {
-  const out = new EdgeWriter()
-  let node = 0
-  for (const group of groups) {
-    for (const { type, name, node: to } of group) out.push(type, name, to)
-    firstEdge[++node] = out.count
-  }
+): void {
   const visitor = new Visitor(heap, reached, columns, parts, out, idOf)
-  for (let object = 0; object < heap.count; object++) {
-    if (reached.alive[object] === 0) continue
-    visitor.visit(object)
+  let node = columns.first
+  for (let word = heap.nextObject(0); word >= 0; word = heap.nextObject(word + 1)) {
+    visitor.visit(word)
     firstEdge[++node] = out.count
   }
+  const toJavaScript = parts.texts.strings.intern('native_to_javascript')
   for (const object of parts.natives.objects) {
-    out.push(EdgeType.internal, parts.texts.strings.intern('native_to_javascript'), columns.nodeOf[object]!)
+    out.push(EdgeType.internal, toJavaScript, columns.first + heap.ordinalAt(object))
     firstEdge[++node] = out.count
   }
-  const stores = visitor.stores
-  for (let i = 0; i < stores.length; i++) firstEdge[++node] = out.count
-  return { count: out.count, moveTo: (edges, names, firstNumber) => out.moveTo(edges, names, firstNumber), stores }
-}
-
-/** Edges of one piece: they are kept in pieces, as how many there will be shows only at the end. */
-const PIECE_EDGES = 1 << 20
-
-class EdgeWriter {
-  count = 0
-  readonly #pieces: { readonly edges: Uint32Array; readonly names: Uint32Array }[] = []
-  #edges = new Uint32Array(0)
-  #names = new Uint32Array(0)
-  #filled = 0
-
-  push(type: number, name: number, to: number): void {
-    if (this.#filled === this.#edges.length) {
-      this.#edges = new Uint32Array(PIECE_EDGES)
-      this.#names = new Uint32Array(PIECE_EDGES)
-      this.#pieces.push({ edges: this.#edges, names: this.#names })
-      this.#filled = 0
-    }
-    this.#edges[this.#filled] = packEdge(to, type)
-    this.#names[this.#filled++] = name
-    this.count++
-  }
-
-  /** Moves all edges to columns of that length, and gives up each piece on the way. */
-  moveTo(edges: Uint32Array, names: Uint32Array, firstNumber: number): void {
-    for (let at = 0; at < this.count; at += PIECE_EDGES) {
-      const piece = this.#pieces.shift()!
-      const length = Math.min(PIECE_EDGES, this.count - at)
-      for (let i = 0; i < length; i++) {
-        const packed = piece.edges[i]!
-        edges[at + i] = packEdge(settledNode(edgeTarget(packed), firstNumber), edgeType(packed))
-      }
-      names.set(piece.names.subarray(0, length), at)
-    }
-  }
+  for (let i = 0; i < parts.stores.bytes.length; i++) firstEdge[++node] = out.count
 }
 
 class Visitor {
-  readonly stores: BackingStore[] = []
   readonly #heap: Heap
   readonly #reached: Reached
   readonly #columns: NodeColumns
@@ -146,6 +90,7 @@ class Visitor {
   readonly #scopes: Scopes
   readonly #texts: Texts
   readonly #natives: NativeSides
+  readonly #stores: BackingStores
   readonly #numbers: NumberNodes
   readonly #out: EdgeWriter
   readonly #idOf: (node: number) => number
@@ -157,11 +102,8 @@ class Visitor {
   readonly #ownFieldNames: ReadonlyMap<number, ReadonlyMap<number, number>>
   /** By word of the object that is visited: the last object in which it was told of by name, so that it is not again. */
   readonly #told = new Float64Array(MOST_FIELDS).fill(NOWHERE)
-  #object = NOWHERE
-  #word = 0
+  #word = NOWHERE
   #edgeStart = 0
-  /** By address: the node of a buffer's memory, which buffers may share. */
-  readonly #storeNodes = new Map<number, number>()
   readonly #pairs: Pairs | undefined
   readonly #accessorNames = new Map<string, number>()
 
@@ -169,7 +111,7 @@ class Visitor {
     heap: Heap,
     reached: Reached,
     columns: NodeColumns,
-    { shapes, scopes, texts, natives, numbers }: Parts,
+    { shapes, scopes, texts, natives, stores, numbers }: Parts,
     out: EdgeWriter,
     idOf: (node: number) => number,
   ) {
@@ -180,6 +122,7 @@ class Visitor {
     this.#scopes = scopes
     this.#texts = texts
     this.#natives = natives
+    this.#stores = stores
     this.#numbers = numbers
     this.#out = out
     this.#idOf = idOf
@@ -252,14 +195,12 @@ class Visitor {
     )
   }
 
-  visit(object: number): void {
+  visit(word: number): void {
     const heap = this.#heap
     const { layout } = heap
     const { types, contexts, strings: kinds, fields } = layout
-    const word = heap.objectWord[object]!
-    const size = heap.objectSize[object]!
+    const size = heap.sizeAt(word)
     const type = heap.typeOfMap(heap.mapOf(word))
-    this.#object = object
     this.#word = word
     this.#edgeStart = this.#out.count
     if (type < layout.firstNonstring) {
@@ -272,7 +213,7 @@ class Visitor {
       this.#internal(this.#labels.map, word)
     } else if (type > types.JS_PROXY) this.#visitJavaScript(word, size, type)
     else if (type >= contexts.first && type <= contexts.last) this.#visitContext(word, size, type)
-    else if (type === this.#reached.ephemeronType) this.#visitEphemerons(object, word)
+    else if (type === this.#reached.ephemeronType) this.#visitEphemerons(word)
     else if (type === types.MAP) this.#visitMap(word, size)
     else if (type === types.SHARED_FUNCTION_INFO) this.#visitShared(word, size)
     else if (type === types.SCRIPT) this.#visitScript(word, size)
@@ -291,7 +232,7 @@ class Visitor {
       this.#internal(this.#labels.map, word)
       this.#rest(word, size, type)
     }
-    this.#pairsOfKey(object)
+    this.#pairsOfKey(word)
   }
 
   /** Arrays whose entries V8 names by their numbers. */
@@ -403,40 +344,41 @@ class Visitor {
     return type === contexts.block && isDeclaration
   }
 
-  #visitEphemerons(object: number, word: number): void {
-    const columns = this.#columns
-    for (const at of ephemeronsIn(this.#heap, object)) {
+  #visitEphemerons(word: number): void {
+    for (const at of ephemeronsIn(this.#heap, word)) {
       const key = this.#heap.referent(at)
       const value = this.#heap.referent(at + 1)
-      this.#push(EdgeType.weak, this.#indexName(at - word - 2), key)
-      this.#push(EdgeType.weak, this.#indexName(at - word - 1), value)
-      if (this.#isAlive(key) && this.#isAlive(value)) {
-        this.#out.push(EdgeType.internal, this.#pairName(object, key, value), columns.nodeOf[value]!)
-      }
+      this.#push(EdgeType.weak, this.#indexName(at - word - 2), this.#heap.ordinalAt(key))
+      this.#push(EdgeType.weak, this.#indexName(at - word - 1), this.#heap.ordinalAt(value))
+      if (key >= 0 && value >= 0)
+        this.#out.push(EdgeType.internal, this.#pairName(word, key, value), this.#nodeOf(value))
     }
     this.#internal(this.#labels.map, word)
   }
   /** The same entries, as the keys have them. */
-  #pairsOfKey(object: number): void {
+  #pairsOfKey(word: number): void {
     const pairs = this.#pairs
     if (!pairs) return
-    for (let pair = pairs.first[object]!; pair >= 0; pair = pairs.next[pair]!) {
+    for (let pair = pairs.first.get(word) ?? NOWHERE; pair >= 0; pair = pairs.next[pair]!) {
       const [table, value] = [pairs.table[pair]!, pairs.value[pair]!]
-      this.#out.push(EdgeType.internal, this.#pairName(table, object, value), this.#columns.nodeOf[value]!)
+      this.#out.push(EdgeType.internal, this.#pairName(table, word, value), this.#nodeOf(value))
     }
   }
   /** What `snapshot/ephemerons.ts` understands. */
   #pairName(table: number, key: number, value: number): number {
-    const { nodeOf, name } = this.#columns
+    const { name } = this.#columns
     const show = (object: number): string => {
-      const node = nodeOf[object]!
+      const node = this.#nodeOf(object)
       return `(${this.#texts.strings.get(name[node]!).slice(0, MOST_OF_NAME)} @${this.#idOf(node)})`
     }
     // V8 numbers them by the edges that the node has so far; all that counts is that no two are alike.
     const number = this.#out.count - this.#edgeStart + 1
     return this.#text(
-      `${number} / part of key ${show(key)} -> value ${show(value)} pair in WeakMap (table @${this.#idOf(nodeOf[table]!)})`,
+      `${number} / part of key ${show(key)} -> value ${show(value)} pair in WeakMap (table @${this.#idOf(this.#nodeOf(table))})`,
     )
+  }
+  #nodeOf(object: number): number {
+    return this.#columns.first + this.#heap.ordinalAt(object)
   }
   #visitJavaScript(word: number, size: number, type: number): void {
     const heap = this.#heap
@@ -446,11 +388,15 @@ class Visitor {
     const shape = this.#shapes.of(map)
     for (const [field, label] of this.#ownFieldNames.get(type) ?? [])
       if (field < size) this.#internal(label, word + field)
-    const native = this.#natives.place.get(this.#object)
+    const native = this.#natives.place.get(word)
     if (native !== undefined) this.#out.push(EdgeType.internal, labels.toNative, this.#columns.end + native)
     if (type === types.JS_WEAK_REF) this.#edge(EdgeType.weak, labels.target, word + FIRST_OWN_FIELD)
     if (type === types.JS_ARRAY_BUFFER) {
-      this.#backingStore(word)
+      const store = this.#stores.place.get(word)
+      if (store !== undefined) {
+        const node = this.#columns.end + this.#natives.objects.length + store
+        this.#out.push(EdgeType.internal, labels.store, node)
+      }
       this.#internal(labels.map, word)
       this.#rest(word, size, type)
       return
@@ -556,7 +502,7 @@ class Visitor {
     this.#accessor('set', key, name, pair + 2)
   }
   #accessor(which: 'get' | 'set', key: number, name: number, at: number): void {
-    const ordinal = this.#heap.referent(at)
+    const ordinal = this.#heap.referentOrdinal(at)
     if (ordinal < 0 || this.#columns.essence[ordinal] !== Essence.all) return
     // Symbols are not said to be got.
     if (!this.#texts.isString(key)) {
@@ -599,23 +545,6 @@ class Visitor {
     }
   }
 
-  #backingStore(word: number): void {
-    const heap = this.#heap
-    const { bufferBytes, bufferStore } = heap.layout.fields
-    const number = (at: number): number => heap.u32[2 * at]! + heap.u32[2 * at + 1]! * 2 ** 32
-    if (bufferBytes < 0 || bufferStore < 0) return
-    const address = number(word + bufferStore)
-    const bytes = number(word + bufferBytes)
-    if (address === 0 || bytes === 0 || !Number.isSafeInteger(bytes)) return
-    let node = this.#storeNodes.get(address)
-    if (node === undefined) {
-      node = this.#columns.end + this.#natives.objects.length + this.stores.length
-      this.#storeNodes.set(address, node)
-      this.stores.push({ node, bytes })
-    }
-    this.#out.push(EdgeType.internal, this.#labels.store, node)
-  }
-
   /** What no name was found for: hidden edges, numbered in their order, as V8 does. */
   #rest(word: number, size: number, type: number): void {
     const heap = this.#heap
@@ -623,7 +552,7 @@ class Visitor {
     let number = 0
     for (let at = from; at < to; at++) {
       const field = at - word
-      if (field < MOST_FIELDS && this.#told[field] === this.#object) continue
+      if (field < MOST_FIELDS && this.#told[field] === word) continue
       const low = heap.u32[2 * at]!
       if ((low & 1) === 0 || heap.wordAt(low, heap.u32[2 * at + 1]!) < 0) continue
       if ((low & 7) === 3) this.#edge(EdgeType.weak, this.#indexName(number++), at)
@@ -637,7 +566,7 @@ class Visitor {
   /** An edge that V8 has only to what is more than a constant of its own. */
   #edge(type: number, name: number, at: number): void {
     this.#tell(at)
-    const target = this.#heap.referent(at)
+    const target = this.#heap.referentOrdinal(at)
     if (target >= 0 && this.#columns.essence[target] === Essence.all) this.#push(type, name, target)
   }
   #internal(name: number, at: number): void {
@@ -651,30 +580,27 @@ class Visitor {
       if (this.#heap.u32[2 * at] === 0) this.#out.push(type, name, this.#numbers.ofInteger(this.#heap.smi(at)))
       return
     }
-    const target = this.#heap.referent(at)
+    const target = this.#heap.referentOrdinal(at)
     if (target >= 0 && this.#columns.essence[target] !== Essence.none) this.#push(type, name, target)
   }
   #push(type: number, name: number, target: number): void {
-    if (this.#isAlive(target)) this.#out.push(type, name, this.#columns.nodeOf[target]!)
-  }
-  #isAlive(object: number): boolean {
-    return object >= 0 && this.#reached.alive[object] === 1
+    if (target >= 0) this.#out.push(type, name, this.#columns.first + target)
   }
   #tell(at: number): void {
     const field = at - this.#word
-    if (field >= 0 && field < MOST_FIELDS) this.#told[field] = this.#object
+    if (field >= 0 && field < MOST_FIELDS) this.#told[field] = this.#word
   }
   /** Gives a nameless array the name of what it is for. */
   #tag(at: number, name: number, type: number = NodeType.array): void {
-    const target = this.#heap.referent(at)
-    if (!this.#isAlive(target) || this.#columns.essence[target] !== Essence.all) return
-    const node = this.#columns.nodeOf[target]!
+    const target = this.#heap.referentOrdinal(at)
+    if (target < 0 || this.#columns.essence[target] !== Essence.all) return
+    const node = this.#columns.first + target
     if (this.#columns.name[node] !== 0 || this.#columns.type[node] !== NodeType.array) return
     this.#columns.name[node] = name
     this.#columns.type[node] = type
   }
   #indexName(index: number): number {
-    if (index >= MOST_NAMED_INDEXES) return this.#texts.strings.internNumber(index)
+    if (index >= MOST_NAMED_INDEXES) return this.#out.numberName(index)
     this.#indexNames[index] ??= this.#text(String(index))
     return this.#indexNames[index]!
   }
@@ -682,28 +608,27 @@ class Visitor {
 
 /** Entries of WeakMaps, in lists by key. */
 interface Pairs {
-  /** By ordinal of an object: the first pair that it is the key of, or -1; and by pair: the next one of that key. */
-  readonly first: Int32Array
+  /** By word of an object: the first pair that it is the key of; and by pair: the next one of that key, or -1. */
+  readonly first: ReadonlyMap<number, number>
   readonly next: readonly number[]
   readonly table: readonly number[]
   readonly value: readonly number[]
 }
 
-function findPairs(heap: Heap, { alive, ephemeronType }: Reached): Pairs | undefined {
-  const first = new Int32Array(heap.count).fill(NOWHERE)
+function findPairs(heap: Heap, { tables }: Reached): Pairs | undefined {
+  const first = new Map<number, number>()
   const next: number[] = []
   const table: number[] = []
   const value: number[] = []
-  for (let object = 0; object < heap.count; object++) {
-    if (alive[object] === 0 || heap.typeAt(heap.objectWord[object]!) !== ephemeronType) continue
-    for (const at of ephemeronsIn(heap, object)) {
+  for (const word of tables) {
+    for (const at of ephemeronsIn(heap, word)) {
       const key = heap.referent(at)
       const held = heap.referent(at + 1)
-      if (key < 0 || held < 0 || alive[key] === 0 || alive[held] === 0) continue
-      next.push(first[key]!)
-      table.push(object)
+      if (key < 0 || held < 0) continue
+      next.push(first.get(key) ?? NOWHERE)
+      table.push(word)
       value.push(held)
-      first[key] = value.length - 1
+      first.set(key, value.length - 1)
     }
   }
   return value.length === 0 ? undefined : { first, next, table, value }

@@ -1,7 +1,8 @@
 // One isolate's objects in a copy of its memory: where each begins and ends, and which word refers to which.
 //
 // A word is 8 bytes. Words are numbered as they stand in the image's bytes, objects by the word that they begin with;
-// each object has an ordinal as well, in the order of words.
+// each object has an ordinal as well, in the order of words. What is known of objects is a few bits by word, as there
+// may be tens of millions of objects: a heap's copy has eight bytes for each bit.
 
 import { LeakscopeError } from '../errors.ts'
 import type { HeapImage } from './heap-image.ts'
@@ -34,18 +35,22 @@ export class Heap {
   /** By slot of a hash table: the number of 256 KiB that a page has, and the word that it begins with; -1 if none. */
   readonly #keys: Int32Array
   readonly #words: Int32Array
+  /** By 4 KiB of the copy: whether they are of a shared page, or of one that objects are moved away from. */
+  readonly #kinds: Uint8Array
   /** By word, a bit each: whether it is known if a map begins there, and if one does. */
   readonly #mapKnown: Uint32Array
   readonly #mapIs: Uint32Array
-  /** By word, a bit each: whether an object begins there. */
+  /** By 32 words: a bit for each, whether an object begins there; and how many objects begin before them all. */
   readonly #starts: Uint32Array
-  /** By 32 words: how many objects begin before. */
-  #rank = new Uint32Array(0)
+  /** By word, a bit each: whether it is an object's last one. */
+  readonly #lasts: Uint32Array
   /** How many of the units that free space counts itself in make a word. */
   #freeUnit: 1 | 8 = 8
-  /** By ordinal: the object's first word, and how many words it has. */
-  objectWord = new Uint32Array(0)
-  objectSize = new Uint32Array(0)
+  /** How many there are of the 32 words that have bits in one number. */
+  get bitWords(): number {
+    return this.#lasts.length
+  }
+  /** How many objects there are; once it is known which are alive, of those. */
   count = 0
 
   /** @param heap of the isolate */
@@ -67,14 +72,18 @@ export class Heap {
     while (size < 4 * slots) size *= 2
     this.#keys = new Int32Array(size).fill(NOWHERE)
     this.#words = new Int32Array(size)
-    for (const { address, bytes, at } of this.pages) {
+    this.#kinds = new Uint8Array((whole >>> UNIT_SHIFT) + 1)
+    for (const { address, bytes, at, flags, heap: owner } of this.pages) {
+      const kind = owner === 0 ? SHARED : isFromPage(flags) ? FROM : 0
+      this.#kinds.fill(kind, (at / 8) >>> UNIT_SHIFT, Math.ceil((at + bytes) / 8 / (1 << UNIT_SHIFT)))
       for (let part = 0; part < bytes; part += PAGE_ALIGNMENT)
         this.#put((address + part) / PAGE_ALIGNMENT, (at + part) / 8)
     }
     const bits = Math.ceil(whole / 32) + 1
     this.#mapKnown = new Uint32Array(bits)
     this.#mapIs = new Uint32Array(bits)
-    this.#starts = new Uint32Array(bits)
+    this.#starts = new Uint32Array(2 * bits)
+    this.#lasts = new Uint32Array(bits)
   }
 
   #put(key: number, word: number): void {
@@ -155,16 +164,57 @@ export class Heap {
   /** Ordinal of the object that begins at `word`, or NOWHERE if none does. */
   ordinalAt(word: number): number {
     if (word < 0) return NOWHERE
-    const bits = this.#starts[word >>> 5]!
+    const at = (word >>> 5) << 1
+    const bits = this.#starts[at]!
     const bit = 1 << (word & 31)
-    return (bits & bit) === 0 ? NOWHERE : this.#rank[word >>> 5]! + bitCount(bits & (bit - 1))
+    return (bits & bit) === 0 ? NOWHERE : this.#starts[at + 1]! + bitCount(bits & (bit - 1))
+  }
+
+  /** Whether an object begins at `word`. */
+  isObject(word: number): boolean {
+    return word >= 0 && (this.#starts[(word >>> 5) << 1]! & (1 << (word & 31))) !== 0
+  }
+  /** The first word from `word` on with which an object begins, or NOWHERE. */
+  nextObject(word: number): number {
+    const starts = this.#starts
+    let at = (word >>> 5) << 1
+    if (at >= starts.length) return NOWHERE
+    let bits = starts[at]! & (-1 << (word & 31))
+    while (bits === 0) {
+      at += 2
+      if (at === starts.length) return NOWHERE
+      bits = starts[at]!
+    }
+    return 16 * at + lowestBit(bits)
+  }
+  /** Words of the object that begins at `word`; 0 if none does. */
+  sizeAt(word: number): number {
+    if (!this.isObject(word)) return 0
+    const lasts = this.#lasts
+    let at = word >>> 5
+    let bits = lasts[at]! & (-1 << (word & 31))
+    while (bits === 0) bits = lasts[++at]!
+    return 32 * at + lowestBit(bits) - word + 1
+  }
+  /** Forgets all objects but those that begin where bits are set, by word; ordinals are other ones then. */
+  keepOnly(alive: Uint32Array): void {
+    for (let i = 0; i < alive.length; i++) this.#starts[2 * i] = alive[i]!
+    this.#number()
+  }
+  #number(): void {
+    const starts = this.#starts
+    let before = 0
+    for (let at = 0; at < starts.length; at += 2) {
+      starts[at + 1] = before
+      before += bitCount(starts[at]!)
+    }
+    this.count = before
   }
 
   /** How many elements the array that begins at `word` has; never more than it has room for. */
   lengthOf(word: number): number {
-    const object = this.ordinalAt(word)
-    if (object < 0 || !this.isSmi(word + 1)) return 0
-    return Math.max(0, Math.min(this.smi(word + 1), this.objectSize[object]! - 2))
+    if (!this.isObject(word) || !this.isSmi(word + 1)) return 0
+    return Math.max(0, Math.min(this.smi(word + 1), this.sizeAt(word) - 2))
   }
 
   /** Words of the object that begins at `word`, 0 if only the next object tells. */
@@ -229,9 +279,8 @@ export class Heap {
     const { u32 } = this
     this.#freeUnit = this.#findFreeUnit()
     const counts = { objects: 0, pages: this.pages.length, oldPages: 0, brokenOldPages: 0 }
-    let words = new Uint32Array(1 << 16)
-    let sizes = new Uint32Array(1 << 16)
-    let count = 0
+    const starts = this.#starts
+    const lasts = this.#lasts
     for (const { address, at, areaStart, areaEnd, flags, bytes } of this.pages) {
       const end = Math.min((at + areaEnd - address) / 8, Math.floor((at + bytes) / 8))
       let broken = false
@@ -256,13 +305,9 @@ export class Heap {
         }
         const type = this.typeOfMap(map)
         if (type !== types.FREE_SPACE && type !== types.FREE_SPACE - 1) {
-          if (count === words.length) {
-            words = longer(words)
-            sizes = longer(sizes)
-          }
-          words[count] = word
-          sizes[count++] = size
-          this.#starts[word >>> 5] = this.#starts[word >>> 5]! | (1 << (word & 31))
+          starts[(word >>> 5) << 1] = starts[(word >>> 5) << 1]! | (1 << (word & 31))
+          const last = word + size - 1
+          lasts[last >>> 5] = lasts[last >>> 5]! | (1 << (last & 31))
         }
         word += size
       }
@@ -271,21 +316,13 @@ export class Heap {
       counts.oldPages++
       if (broken) counts.brokenOldPages++
     }
-    this.objectWord = words.subarray(0, count)
-    this.objectSize = sizes.subarray(0, count)
-    this.count = count
-    counts.objects = count
-    this.#rank = new Uint32Array(this.#starts.length)
-    let before = 0
-    for (let i = 0; i < this.#starts.length; i++) {
-      this.#rank[i] = before
-      before += bitCount(this.#starts[i]!)
-    }
+    this.#number()
+    counts.objects = this.count
     return counts
   }
 
   /**
-   * Ordinal of the object that a word refers to, strongly or weakly; NOWHERE if it refers to none. While V8 moves
+   * The first word of the object that a word refers to, strongly or weakly; NOWHERE if it refers to none. While V8 moves
    * objects, the old place has the address of the new one, which is followed.
    */
   referent(word: number): number {
@@ -294,14 +331,23 @@ export class Heap {
     if (tag !== 1 && tag !== 3) return NOWHERE
     const to = this.wordAt(low, this.u32[2 * word + 1]!)
     if (to < 0) return NOWHERE
+    return this.isObject(to) ? to : this.#forwarded(to)
+  }
+  /** The same object's ordinal. */
+  referentOrdinal(word: number): number {
+    const low = this.u32[2 * word]!
+    const tag = low & 7
+    if (tag !== 1 && tag !== 3) return NOWHERE
+    const to = this.wordAt(low, this.u32[2 * word + 1]!)
+    if (to < 0) return NOWHERE
     const ordinal = this.ordinalAt(to)
-    if (ordinal >= 0) return ordinal
-    return this.#forwarded(to)
+    return ordinal >= 0 ? ordinal : this.ordinalAt(this.#forwarded(to))
   }
   #forwarded(word: number): number {
     const low = this.u32[2 * word]!
     if ((low & 7) !== 0 || low === 0) return NOWHERE
-    return this.ordinalAt(this.wordAt(low, this.u32[2 * word + 1]!))
+    const to = this.wordAt(low, this.u32[2 * word + 1]!)
+    return this.isObject(to) ? to : NOWHERE
   }
   /** Whether a word looks like a reference to this heap and leads to no object. */
   dangles(word: number): boolean {
@@ -311,25 +357,18 @@ export class Heap {
     return this.wordAt(low, this.u32[2 * word + 1]!) >= 0 && this.referent(word) < 0
   }
 
-  /** The page that the word is on. */
-  pageOf(word: number): HeapPage {
-    let low = 0
-    let high = this.pages.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (this.pages[middle]!.at <= 8 * word) low = middle
-      else high = middle - 1
-    }
-    return this.pages[low]!
-  }
   /** Whether the word is on a page that all isolates share and nobody changes. */
   isShared(word: number): boolean {
-    return this.pageOf(word).heap === 0
+    return this.#kinds[word >>> UNIT_SHIFT] === SHARED
   }
   isOnFromPage(word: number): boolean {
-    return isFromPage(this.pageOf(word).flags)
+    return this.#kinds[word >>> UNIT_SHIFT] === FROM
   }
 }
+/** Pages begin and end at multiples of 4 KiB, in words. */
+const UNIT_SHIFT = 9
+const SHARED = 1
+const FROM = 2
 
 /**
  * Sweeps, and makes sure that objects fill the pages of the old generation: else V8's layout is not what we take it for.
@@ -358,15 +397,11 @@ export function checkFailed(heap: Heap, check: string): LeakscopeError {
   })
 }
 
-function longer(values: Uint32Array): Uint32Array<ArrayBuffer> {
-  const more = new Uint32Array(2 * values.length)
-  more.set(values)
-  return more
-}
-
 /** How many bits are set (Warren, Hacker's Delight, figure 5-2). */
-function bitCount(value: number): number {
+export function bitCount(value: number): number {
   let bits = value - ((value >>> 1) & 0x55555555)
   bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333)
   return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
+/** The number of the lowest bit that is set. */
+const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits)

@@ -1,34 +1,35 @@
 // The heap of one isolate as columns, from a copy of its memory.
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { MAX_NODES, packEdge, type Snapshot } from '../snapshot/snapshot.ts'
-import { arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
+import { type Locations, MAX_NODES, type Snapshot } from '../snapshot/snapshot.ts'
+import { type Arena, arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
 import type { RunningScript } from '../support/script-sources.ts'
 import { sharedFloat64 } from '../support/shared.ts'
-import { Contents } from './contents.ts'
+import { Contents, type NotedContents, noteContents } from './contents.ts'
+import { EdgeWriter } from './edge-writer.ts'
 import { connectNodes } from './edges.ts'
 import { checkFailed, Heap, type SweepCounts, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
 import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
-import { findNativeSides } from './native-sides.ts'
+import { findBackingStores, findNativeSides } from './native-sides.ts'
 import { describeNodes } from './nodes.ts'
-import { MOST_OBJECTS, NumberNodes } from './numbers.ts'
+import { MOST_OTHERS, NumberNodes } from './numbers.ts'
 import { Places } from './places.ts'
 import { type Reached, reach } from './reach.ts'
 import { Scopes } from './scopes.ts'
 import { readScriptTexts } from './script-texts.ts'
-import { Shapes } from './shapes.ts'
+import { type Shape, Shapes } from './shapes.ts'
 import { StringColumn } from './string-column.ts'
 import { Texts } from './texts.ts'
 import { type Traces, traceObjects } from './traces.ts'
 
 export interface IsolateSnapshot {
   readonly snapshot: Snapshot
-  /** By which a later picture knows its objects again. */
-  readonly traces: Traces
-  /** Keeps the copy of the memory as long as it is kept itself. */
-  readonly contents: Contents
+  /** By which a later picture knows its objects again; only where that was asked for. */
+  readonly traces: Traces | undefined
+  /** What its collections and views hold; likewise. */
+  readonly contents: Contents | undefined
   /** The program's scripts; the text of those that no file has. */
   readonly scripts: readonly RunningScript[]
   readonly sweep: SweepCounts
@@ -40,37 +41,68 @@ export interface IsolateSnapshot {
 
 /** Bytes that columns, and all that will be worked out from them, may take: of a node, of an edge, beside. */
 const ROOM = { node: 320, edge: 24, more: 1 << 25 }
+/** Places for nodes of numbers beyond what was estimated: of that, and beside it. */
+const MORE_NUMBERS = { share: 0.05, numbers: 1000 }
 const GC_ROOTS = 1
 const FIRST_IDS = { from: 1e9, span: 1e9 }
+/** Of edges, classes and functions, beside those of strings; and bytes that a string is given room for at first. */
+const MORE_STRINGS = 1 << 16
+const STRING_BYTES = 128
+
+/** Columns of which the edges still wait elsewhere, until {@link PendingSnapshot.finish} when the copy has been let go. */
+export interface PendingSnapshot {
+  finish(): IsolateSnapshot
+  /** Lets go of it instead. */
+  abandon(): void
+}
 
 /**
  * @param source for texts that are not a part of the copy
+ * @param isRecognizable whether its objects are to be known again later: takes 8 bytes an object, and 8 a collection
  * @throws LeakscopeError `heap-unreadable` that names the check which failed
  */
-export function snapshotIsolate(
+export const snapshotIsolate = (
   image: HeapImage,
   layout: Layout,
   isolate: IsolateRegions,
   source: MemorySource,
-): IsolateSnapshot {
+  isRecognizable = false,
+): IsolateSnapshot => collectIsolate(image, layout, isolate, source, isRecognizable).finish()
+
+/** The same in two steps: nothing of the copy is needed for the second. */
+export function collectIsolate(
+  image: HeapImage,
+  layout: Layout,
+  isolate: IsolateRegions,
+  source: MemorySource,
+  isRecognizable = false,
+): PendingSnapshot {
   const heap = new Heap(image, layout, isolate.heap)
   const sweep = sweepChecked(heap)
   const reached = reach(heap, isolate, image.stacks.values())
-  if (reached.count >= MOST_OBJECTS)
-    throw checkFailed(heap, `it has ${reached.count} objects, more than leakscope can number`)
-  const strings = new StringColumn()
+  const strings = new StringColumn(reached.strings + MORE_STRINGS, STRING_BYTES * reached.strings)
   const texts = new Texts(heap, source, strings)
+  const out = new EdgeWriter()
   try {
     const scopes = new Scopes(heap, texts)
     const shapes = new Shapes(heap, texts, scopes)
     const groups = reached.roots.filter(({ objects }) => objects.length > 0)
     const natives = findNativeSides(heap, reached)
+    const stores = findBackingStores(heap, reached)
     const firstObject = GC_ROOTS + 1 + groups.length
-    const columns = describeNodes(heap, reached, shapes, texts, {
-      first: firstObject,
-      more: natives.objects.length + countBuffers(heap),
-    })
-    const { nodeOf, name, type, globals } = columns
+    const firstNumber = firstObject + heap.count + natives.objects.length + stores.bytes.length
+    if (firstNumber >= MOST_OTHERS)
+      throw checkFailed(heap, `it has ${firstNumber} nodes, more than leakscope can number`)
+    // How many numbers there are shows only when all edges are known. Room that is not used costs nothing.
+    const room = firstNumber + numbersIn(reached)
+    // Everything in one memory that the loops in WebAssembly can work in. No object has many more edges than words.
+    const arena = makeArena(room * ROOM.node + reached.words * ROOM.edge + ROOM.more)
+    const both = arenaUint32(arena, 2 * room)
+    const [name, narrowSize] = [both.subarray(0, room), both.subarray(room)]
+    const type = arenaUint8(arena, room)
+    const firstEdge = arenaUint32(arena, room + 1)
+    const size = stores.bytes.some((bytes) => bytes > 0xffffffff) ? sharedFloat64(room) : narrowSize
+    const columns = describeNodes(heap, shapes, texts, firstObject, { type, name, size })
     for (let node = 0; node < firstObject; node++) type[node] = NodeType.synthetic
     name[GC_ROOTS] = strings.intern('(GC roots)')
     for (const [i, group] of groups.entries()) name[GC_ROOTS + 1 + i] = strings.intern(group.name)
@@ -79,128 +111,133 @@ export function snapshotIsolate(
     // so that they can be replaced where they stand in names.
     const firstId = FIRST_IDS.from + 2 * Math.floor((Math.random() * FIRST_IDS.span) / 2) + 1
     const idOf = (node: number): number => firstId + 2 * node
-    const element = (node: number, index: number) => ({ type: EdgeType.element as number, name: index, node })
-    const rootEdges = [
-      element(GC_ROOTS, 1),
-      // The global objects: what leakscope and DevTools take for the program's own roots.
-      ...globals.map((word, i) => ({
-        type: EdgeType.shortcut as number,
-        name: strings.intern(String(2 + i)),
-        node: nodeOf[heap.ordinalAt(word)]!,
-      })),
-      // As in V8's own, what native code keeps is held beside the program's roots.
-      ...natives.objects.flatMap((object, i) =>
-        natives.held.has(object) ? element(columns.end + i, 2 + globals.length + i) : [],
-      ),
-    ]
-    const groupEdges = [
-      rootEdges,
-      groups.map((_, i) => element(GC_ROOTS + 1 + i, i + 1)),
-      ...groups.map(({ objects }) => objects.map((object, i) => element(nodeOf[object]!, i + 1))),
-    ]
+    const nodeOf = (object: number): number => firstObject + heap.ordinalAt(object)
+    const { globals } = columns
+    out.push(EdgeType.element, 1, GC_ROOTS)
+    // The global objects: what leakscope and DevTools take for the program's own roots.
+    for (const [i, word] of globals.entries()) out.push(EdgeType.shortcut, strings.intern(String(2 + i)), nodeOf(word))
+    // As in V8's own, what native code keeps is held beside the program's roots.
+    for (const [i, object] of natives.objects.entries()) {
+      if (natives.held.has(object)) out.push(EdgeType.element, 2 + globals.length + i, columns.end + i)
+    }
+    firstEdge[1] = out.count
+    for (let i = 0; i < groups.length; i++) out.push(EdgeType.element, i + 1, GC_ROOTS + 1 + i)
+    firstEdge[2] = out.count
+    for (const [i, { objects }] of groups.entries()) {
+      for (const [j, object] of objects.entries()) out.push(EdgeType.element, j + 1, nodeOf(object))
+      firstEdge[GC_ROOTS + 2 + i] = out.count
+    }
     const numbers = new NumberNodes(strings)
-    const firstEdge = new Uint32Array(type.length + 1)
-    const connected = connectNodes(
-      heap,
-      reached,
-      columns,
-      { shapes, scopes, texts, natives, numbers },
-      groupEdges,
-      firstEdge,
-      idOf,
-    )
-    const { stores } = connected
-    const firstNumber = columns.end + natives.objects.length + stores.length
+    connectNodes(heap, reached, columns, { shapes, scopes, texts, natives, stores, numbers }, out, firstEdge, idOf)
+    for (const [i, object] of natives.objects.entries()) {
+      type[columns.end + i] = NodeType.native
+      name[columns.end + i] = strings.intern(`Node / ${strings.get(name[nodeOf(object)]!)}`)
+    }
+    const storeName = strings.intern('system / JSArrayBufferData')
+    for (const [i, bytes] of stores.bytes.entries()) {
+      const node = columns.end + natives.objects.length + i
+      type[node] = NodeType.native
+      name[node] = storeName
+      size[node] = bytes
+    }
     numbers.finish()
     const nodeCount = firstNumber + numbers.count
     if (nodeCount >= MAX_NODES) throw checkFailed(heap, `it has ${nodeCount} nodes, more than leakscope can number`)
-    let edgeCount = connected.count
-    for (let i = 0; i < numbers.count; i++) if (!numbers.isDigits(i)) edgeCount++
-    for (const [i, object] of natives.objects.entries()) {
-      type[columns.end + i] = NodeType.native
-      name[columns.end + i] = strings.intern(`Node / ${strings.get(name[nodeOf[object]!]!)}`)
+    const used = {
+      ...{ nodeType: withLength(type, nodeCount), nodeName: withLength(name, nodeCount) },
+      ...{ selfSize: withLength(size, nodeCount), firstEdge: withLength(firstEdge, nodeCount + 1) },
     }
-    let size = columns.size
-    const storeName = strings.intern('system / JSArrayBufferData')
-    for (const { node, bytes } of stores) {
-      type[node] = NodeType.native
-      name[node] = storeName
-      if (bytes > 0xffffffff && size instanceof Uint32Array) size = Float64Array.from(size)
-      size[node] = bytes
-    }
-
-    const places = new Places(heap, texts, scopes)
-    for (let object = 0; object < heap.count; object++) {
-      if (reached.alive[object] === 0) continue
-      const word = heap.objectWord[object]!
-      const instanceType = heap.typeAt(word)
-      if (instanceType <= layout.types.JS_PROXY) continue
-      if (instanceType >= layout.functions.first && instanceType <= layout.functions.last)
-        places.add(nodeOf[object]!, word)
-      else {
-        const { maker } = shapes.classOf(word, shapes.of(heap.mapOf(word)))
-        if (maker >= 0) places.add(nodeOf[object]!, maker)
-      }
-    }
-
-    // Everything in one memory that the loops in WebAssembly can work in.
-    const arena = makeArena(nodeCount * ROOM.node + edgeCount * ROOM.edge + ROOM.more)
-    const both = arenaUint32(arena, 2 * nodeCount)
-    const [nodeName, narrowSize] = [both.subarray(0, nodeCount), both.subarray(nodeCount)]
-    nodeName.set(name.subarray(0, firstNumber))
-    if (size instanceof Uint32Array) narrowSize.set(size.subarray(0, firstNumber))
-    const nodeType = arenaUint8(arena, nodeCount)
-    nodeType.set(type.subarray(0, firstNumber))
-    const nodeId = arenaUint32(arena, nodeCount)
-    for (let node = 0; node < nodeCount; node++) nodeId[node] = idOf(node)
-    const edges = arenaUint32(arena, edgeCount)
-    const edgeNameOrIndex = arenaUint32(arena, edgeCount)
-    connected.moveTo(edges, edgeNameOrIndex, firstNumber)
-    const first = arenaUint32(arena, nodeCount + 1)
-    first.set(firstEdge.subarray(0, firstNumber + 1))
-    const integer = strings.intern('smi number')
-    const value = strings.intern('value')
-    for (let i = 0, edge = connected.count; i < numbers.count; i++) {
+    const [integer, value] = [strings.intern('smi number'), strings.intern('value')]
+    for (let i = 0; i < numbers.count; i++) {
       const isDigits = numbers.isDigits(i)
-      nodeType[firstNumber + i] = isDigits ? NodeType.string : NodeType.number
-      nodeName[firstNumber + i] = isDigits ? numbers.textOf(i) : integer
-      if (!isDigits) {
-        edges[edge] = packEdge(firstNumber + numbers.digitsOfNode(i), EdgeType.internal)
-        edgeNameOrIndex[edge++] = value
+      used.nodeType[firstNumber + i] = isDigits ? NodeType.string : NodeType.number
+      used.nodeName[firstNumber + i] = isDigits ? numbers.textOf(i) : integer
+      if (!isDigits) out.push(EdgeType.internal, value, numbers.digitsOfNode(i))
+      used.firstEdge[firstNumber + i + 1] = out.count
+    }
+    const places = new Places(heap, texts, scopes)
+    let threadId: number | undefined
+    const others = new Set<Shape>()
+    let node = firstObject - 1
+    for (let word = heap.nextObject(0); word >= 0; word = heap.nextObject(word + 1)) {
+      node++
+      const map = heap.mapOf(word)
+      const instanceType = heap.typeOfMap(map)
+      if (instanceType <= layout.types.JS_PROXY) continue
+      if (instanceType >= layout.functions.first && instanceType <= layout.functions.last) places.add(node, word)
+      else {
+        const shape = shapes.of(map)
+        const { maker } = shapes.classOf(word, shape)
+        if (maker >= 0) places.add(node, maker)
+        if (instanceType === layout.types.JS_OBJECT) threadId ??= threadIdIn(heap, word, shape, shapes, others)
       }
-      first[firstNumber + i + 1] = edge
     }
-    const table = strings.finish()
-    const traces = traceObjects(heap, reached, nodeOf, firstId)
-    const snapshot: Snapshot = {
-      file: source.name,
-      fileBytes: source.fileBytes,
-      packed: false,
-      stringBytesAt: 0,
-      nodeCount,
-      edgeCount,
-      extraNativeBytes: 0,
-      nodeType,
-      nodeName,
-      nodeId,
-      selfSize: size instanceof Uint32Array ? narrowSize : lengthened(size.subarray(0, firstNumber), nodeCount),
-      firstEdge: first,
-      edges,
-      edgeNameOrIndex,
-      locations: places.finish(),
-      strings: table,
-    }
-    return {
-      snapshot,
-      traces,
-      contents: new Contents(heap, traces, snapshot),
-      scripts: readScriptTexts(heap, reached, texts),
-      sweep,
-      onFromPages: reached.onFromPages,
-      threadId: findThreadId(heap, reached, shapes),
-    }
+    strings.forget()
+    const { name: file, fileBytes } = source
+    return waiting(
+      { file, fileBytes, nodeCount, ...used },
+      {
+        ...{ arena, firstId, firstNumber, out, strings, locations: places.finish() },
+        ...(isRecognizable
+          ? { traces: traceObjects(heap, firstObject, firstId), noted: noteContents(heap, firstObject) }
+          : { traces: undefined, noted: undefined }),
+      },
+      { scripts: readScriptTexts(heap, texts), sweep, onFromPages: reached.onFromPages, threadId },
+    )
+  } catch (error) {
+    out.close()
+    throw error
   } finally {
     texts.close()
+  }
+}
+
+/** How many nodes for numbers there may be: two of each small integer, one of each other number. */
+function numbersIn({ integers, heapNumbers }: Reached): number {
+  const numbers = 2 * integers + heapNumbers
+  return Math.min(Math.ceil(numbers * (1 + MORE_NUMBERS.share)) + MORE_NUMBERS.numbers, MAX_NODES)
+}
+
+/** The column's beginning; where it is too short, a longer one in a memory of its own. */
+function withLength<T extends Uint8Array | Uint32Array | Float64Array>(column: T, length: number): T {
+  if (length <= column.length) return column.subarray(0, length) as T
+  const Column = column.constructor as new (memory: SharedArrayBuffer) => T
+  const longer = new Column(new SharedArrayBuffer(length * column.BYTES_PER_ELEMENT))
+  longer.set(column)
+  return longer
+}
+
+/** A function of its own, as functions keep all that stands around them: the copy. */
+function waiting(
+  columns: Pick<Snapshot, 'file' | 'fileBytes' | 'nodeCount' | 'nodeType' | 'nodeName' | 'selfSize' | 'firstEdge'>,
+  rest: {
+    readonly arena: Arena | undefined
+    readonly firstId: number
+    readonly firstNumber: number
+    readonly out: EdgeWriter
+    readonly strings: StringColumn
+    readonly locations: Locations
+    readonly traces: Traces | undefined
+    readonly noted: NotedContents | undefined
+  },
+  facts: Omit<IsolateSnapshot, 'snapshot' | 'traces' | 'contents'>,
+): PendingSnapshot {
+  const { arena, firstId, firstNumber, out, strings, locations, traces, noted } = rest
+  return {
+    abandon: () => out.close(),
+    finish() {
+      const nodeId = arenaUint32(arena, columns.nodeCount)
+      for (let node = 0; node < nodeId.length; node++) nodeId[node] = firstId + 2 * node
+      const edgeCount = out.count
+      const edges = arenaUint32(arena, edgeCount)
+      const edgeNameOrIndex = arenaUint32(arena, edgeCount)
+      out.moveTo(edges, edgeNameOrIndex, strings, firstNumber)
+      const snapshot: Snapshot = {
+        ...{ packed: false, stringBytesAt: 0, extraNativeBytes: 0, locations, strings: strings.finish() },
+        ...{ ...columns, nodeId, edgeCount, edges, edgeNameOrIndex },
+      }
+      return { snapshot, traces, contents: traces && noted && new Contents(noted, traces, nodeId), ...facts }
+    },
   }
 }
 
@@ -208,31 +245,19 @@ export function snapshotIsolate(
  * What Node's own module for workers says: an object with `threadId` and, beside it, `isMainThread`.
  * https://github.com/nodejs/node/blob/main/lib/internal/worker.js
  */
-function findThreadId(heap: Heap, { alive }: Reached, shapes: Shapes): number | undefined {
-  const plain = heap.layout.types.JS_OBJECT
-  for (let object = 0; object < heap.count; object++) {
-    if (alive[object] === 0) continue
-    const word = heap.objectWord[object]!
-    if (heap.typeAt(word) !== plain) continue
-    const shape = shapes.of(heap.mapOf(word))
-    if (shape.isDictionary || !shapes.hasOwn(shape, 'threadId') || !shapes.hasOwn(shape, 'isMainThread')) continue
-    const at = shapes.ownValue(word, shape, 'threadId')
-    if (at >= 0 && heap.isSmi(at)) return heap.smi(at)
+function threadIdIn(
+  heap: Heap,
+  word: number,
+  shape: Shape,
+  shapes: Shapes,
+  /** Shapes that are known not to be of such an object. */
+  others: Set<Shape>,
+): number | undefined {
+  if (others.has(shape)) return undefined
+  if (shape.isDictionary || !shapes.hasOwn(shape, 'threadId') || !shapes.hasOwn(shape, 'isMainThread')) {
+    others.add(shape)
+    return undefined
   }
-  return undefined
-}
-
-function lengthened(values: Float64Array, length: number): Float64Array {
-  const more = sharedFloat64(length)
-  more.set(values)
-  return more
-}
-
-/** How many buffers there are, dead ones too. */
-function countBuffers(heap: Heap): number {
-  let count = 0
-  for (let object = 0; object < heap.count; object++) {
-    if (heap.typeAt(heap.objectWord[object]!) === heap.layout.types.JS_ARRAY_BUFFER) count++
-  }
-  return count
+  const at = shapes.ownValue(word, shape, 'threadId')
+  return at >= 0 && heap.isSmi(at) ? heap.smi(at) : undefined
 }

@@ -2,7 +2,8 @@
 
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import { LeakscopeError } from '../errors.ts'
-import type { Mapping, MemorySource } from './memory-source.ts'
+import type { Descriptors, Mapping, MemorySource } from './memory-source.ts'
+import { missingRight, rightsFacts } from './rights.ts'
 
 /** Bits of an entry of /proc/PID/pagemap: in memory, or on the swap device. https://docs.kernel.org/admin-guide/mm/pagemap.html */
 const PRESENT_OR_SWAPPED = 0xc0
@@ -18,14 +19,37 @@ export function openLiveMemory(pid: number): MemorySource {
     closeSync(memory)
     throw error
   }
-  const pageBytes = systemPageBytes()
-  const entries = Buffer.alloc(PAGEMAP_BYTES)
-  const executable = readlinkSync(`/proc/${pid}/exe`)
+  const executable = linkOf(pid, 'exe')
   return {
     name: `process ${pid}`,
     fileBytes: 0,
     executable: `/proc/${pid}/exe`,
+    descriptors: { memory, pagemap },
     mappings: () => parseMaps(readProc(pid, 'maps')),
+    ...readerOf({ memory, pagemap }),
+    // The executable may have been replaced since; and its files may be in another file system than ours.
+    fileOf: ({ name }) => (name === executable ? `/proc/${pid}/exe` : `/proc/${pid}/root${name}`),
+    stackPointers() {
+      const found = new Map<number, number>()
+      for (const task of readdirSync(`/proc/${pid}/task`)) {
+        // number, six arguments, stack pointer, program counter; or only the word `running`.
+        const words = readProcOrEmpty(pid, `task/${task}/syscall`).trim().split(' ')
+        if (words.length >= 3) found.set(Number(task), Number.parseInt(words.at(-2)!, 16))
+      }
+      return found
+    },
+    close() {
+      closeSync(memory)
+      closeSync(pagemap)
+    },
+  }
+}
+
+/** @param descriptors of open files: /proc/PID/mem and /proc/PID/pagemap. All threads of ours may use them. */
+export function readerOf({ memory, pagemap }: Descriptors): Pick<MemorySource, 'read' | 'resident'> {
+  const pageBytes = systemPageBytes()
+  const entries = Buffer.alloc(PAGEMAP_BYTES)
+  return {
     read(address, target, at, length) {
       let done = 0
       try {
@@ -60,21 +84,6 @@ export function openLiveMemory(pid: number): MemorySource {
       if (runStart >= 0) runs.push([runStart, end])
       return runs
     },
-    // The executable may have been replaced since; and its files may be in another file system than ours.
-    fileOf: ({ name }) => (name === executable ? `/proc/${pid}/exe` : `/proc/${pid}/root${name}`),
-    stackPointers() {
-      const found = new Map<number, number>()
-      for (const task of readdirSync(`/proc/${pid}/task`)) {
-        // number, six arguments, stack pointer, program counter; or only the word `running`.
-        const words = readProcOrEmpty(pid, `task/${task}/syscall`).trim().split(' ')
-        if (words.length >= 3) found.set(Number(task), Number.parseInt(words.at(-2)!, 16))
-      }
-      return found
-    },
-    close() {
-      closeSync(memory)
-      closeSync(pagemap)
-    },
   }
 }
 
@@ -107,6 +116,13 @@ export function readProc(pid: number, file: string): string {
     throw notReadable(pid, cause)
   }
 }
+function linkOf(pid: number, file: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/${file}`)
+  } catch (cause) {
+    throw notReadable(pid, cause)
+  }
+}
 function readProcOrEmpty(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1')
@@ -123,21 +139,14 @@ function openProc(pid: number, file: string): number {
   }
 }
 
-/**
- * The rights that are needed are those of a debugger, PTRACE_MODE_ATTACH:
- * https://man7.org/linux/man-pages/man2/ptrace.2.html
- */
 function notReadable(pid: number, cause: unknown): LeakscopeError {
   const { code } = cause as NodeJS.ErrnoException
   if (code === 'ENOENT' || code === 'ESRCH') {
     return new LeakscopeError('target-not-found', `there is no process ${pid} (any more)`, { cause })
   }
-  return new LeakscopeError('target-not-permitted', `the system does not let us read the memory of process ${pid}`, {
-    cause,
-    hint:
-      'That takes what a debugger is allowed. Run leakscope as root, or with the capability CAP_SYS_PTRACE; or as the same user where /proc/sys/kernel/yama/ptrace_scope is 0; ' +
-      'in Kubernetes, from an ephemeral container with SYS_PTRACE (kubectl debug --profile=sysadmin --target=…).',
-  })
+  const { problem, hint } = missingRight(rightsFacts(pid))
+  const message = `the system does not let us read the memory of process ${pid}: ${problem}`
+  return new LeakscopeError('target-not-permitted', message, { cause, hint })
 }
 
 const AT_PAGESZ = 6

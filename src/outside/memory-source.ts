@@ -14,6 +14,12 @@ export interface Mapping {
   readonly fileOffset: number
 }
 
+/** Open files of a running process, by number. */
+export interface Descriptors {
+  readonly memory: number
+  readonly pagemap: number
+}
+
 export interface MemorySource {
   /** For messages: `process 4242`, `core.4242`. */
   readonly name: string
@@ -21,6 +27,8 @@ export interface MemorySource {
   readonly fileBytes: number
   /** The file with V8's constants: of the process, or of what wrote the core. */
   readonly executable: string
+  /** Of a running process: what another thread can read the same memory by. */
+  readonly descriptors?: Descriptors
   /** In ascending order. */
   mappings(): Mapping[]
   /** Reads into `target` from `at` on; returns how many bytes were there to be read. */

@@ -7,26 +7,19 @@ import { type Heap, NOWHERE } from './heap.ts'
 import { FIRST_OWN_FIELD, type Reached } from './reach.ts'
 
 export interface NativeSides {
-  /** Ordinals of the objects that have a native side, ascending; their nodes follow those of all objects, in this order. */
+  /** Words of the objects that have a native side, ascending; their nodes follow those of all objects, in this order. */
   readonly objects: readonly number[]
   /** Of these, the ones that native code keeps alive. */
   readonly held: ReadonlySet<number>
-  /** By ordinal of an object: its place among them; undefined for others. */
+  /** By word of an object: its place among them; undefined for others. */
   readonly place: ReadonlyMap<number, number>
 }
 
 const LOWEST_ADDRESS = 4096
 const HIGHEST_ADDRESS_HALF = 0x7fff
 
-export function findNativeSides(heap: Heap, { alive, roots }: Reached): NativeSides {
-  const { first, behind } = heap.layout.apiObjects
-  const objects: number[] = []
-  for (let object = 0; object < heap.count; object++) {
-    if (alive[object] === 0) continue
-    const word = heap.objectWord[object]!
-    const type = heap.typeAt(word)
-    if (type >= first && type < behind && hasPointer(heap, word, heap.objectSize[object]!)) objects.push(object)
-  }
+export function findNativeSides(heap: Heap, { apiObjects, roots }: Reached): NativeSides {
+  const objects = apiObjects.filter((word) => hasPointer(heap, word, heap.sizeAt(word)))
   const strong = new Set(roots.find(({ name }) => name === '(Global handles)')?.objects)
   return {
     objects,
@@ -44,4 +37,32 @@ function hasPointer(heap: Heap, word: number, size: number): boolean {
     if (heap.wordAt(low, high) === NOWHERE) return true
   }
   return false
+}
+
+/** The memory outside of the heap that buffers have, which several may share. */
+export interface BackingStores {
+  /** By word of a buffer: the place of its memory in `bytes`; only of buffers that have any. */
+  readonly place: ReadonlyMap<number, number>
+  readonly bytes: readonly number[]
+}
+
+export function findBackingStores(heap: Heap, { buffers }: Reached): BackingStores {
+  const { bufferBytes, bufferStore } = heap.layout.fields
+  const number = (at: number): number => heap.u32[2 * at]! + heap.u32[2 * at + 1]! * 2 ** 32
+  const place = new Map<number, number>()
+  const bytes: number[] = []
+  const byAddress = new Map<number, number>()
+  if (bufferBytes < 0 || bufferStore < 0) return { place, bytes }
+  for (const word of buffers) {
+    const address = number(word + bufferStore)
+    const size = number(word + bufferBytes)
+    if (address === 0 || size === 0 || !Number.isSafeInteger(size)) continue
+    let store = byAddress.get(address)
+    if (store === undefined) {
+      store = bytes.push(size) - 1
+      byAddress.set(address, store)
+    }
+    place.set(word, store)
+  }
+  return { place, bytes }
 }

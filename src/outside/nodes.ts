@@ -3,20 +3,18 @@
 // As V8 does it: https://github.com/v8/v8/blob/main/src/profiler/heap-snapshot-generator.cc (V8HeapExplorer::AddEntry)
 
 import { NodeType } from '../snapshot/meta.ts'
-import { sharedUint8, sharedUint32, widened } from '../support/shared.ts'
 import type { Heap } from './heap.ts'
 import type { TypeName } from './layout.ts'
-import type { Reached } from './reach.ts'
 import type { Shapes } from './shapes.ts'
 import type { Texts } from './texts.ts'
 
 export interface NodeColumns {
-  /** Columns of the snapshot, with room for nodes that are no objects at the end. */
+  /** Columns of the snapshot. */
   readonly type: Uint8Array
   readonly name: Uint32Array
   readonly size: Uint32Array | Float64Array
-  /** By ordinal of an object: its node; only of living ones. */
-  readonly nodeOf: Uint32Array
+  /** Node of the object with ordinal 0; the others' follow, in order. */
+  readonly first: number
   /** By ordinal of an object: an {@link Essence}. */
   readonly essence: Uint8Array
   /** The node behind the last object's. */
@@ -51,22 +49,17 @@ const ODDBALL_KIND = 5
 /** Empty things that V8 does not tell of have this many words. */
 const EMPTY_WORDS = 2
 
-/** @param first number of the first object's node; @param more room for other nodes behind the objects' */
+/** @param into columns to be filled, from the node `first` on, which is the first object's */
 export function describeNodes(
   heap: Heap,
-  { alive, count }: Reached,
   shapes: Shapes,
   texts: Texts,
-  { first, more }: { first: number; more: number },
+  first: number,
+  { type, name, size }: Pick<NodeColumns, 'type' | 'name' | 'size'>,
 ): NodeColumns {
-  const { layout, objectWord, objectSize } = heap
+  const { layout } = heap
   const { types, functions, contexts, strings: kinds, typeNames } = layout
   const { strings } = texts
-  const total = first + count + more
-  const type = sharedUint8(total)
-  const name = sharedUint32(total)
-  let size: Uint32Array | Float64Array = sharedUint32(total)
-  const nodeOf = new Uint32Array(heap.count)
   const essence = new Uint8Array(heap.count)
   const globals: number[] = []
 
@@ -112,13 +105,10 @@ export function describeNodes(
   // text of an external string as a part of it.
   const asOfV8_13 = heap.pages.some(({ metadata }) => metadata !== 0)
   let node = first
-  for (let object = 0; object < heap.count; object++) {
-    if (alive[object] === 0) continue
-    const word = objectWord[object]!
+  for (let word = heap.nextObject(0); word >= 0; word = heap.nextObject(word + 1)) {
     const map = heap.mapOf(word)
     const each = heap.typeOfMap(map)
-    const words = objectSize[object]!
-    nodeOf[object] = node
+    const words = heap.sizeAt(word)
     let bytes = 8 * words
     if (asOfV8_13) {
       if (heap.isShared(word)) bytes = 0
@@ -126,7 +116,6 @@ export function describeNodes(
         bytes += texts.length(word) * ((each & kinds.encoding) === kinds.twoByte ? 2 : 1)
       }
     }
-    if (bytes > 0xffffffff && size instanceof Uint32Array) size = widened(size)
     size[node] = bytes
     const put = (nodeType: number, nodeName: number): void => {
       type[node] = nodeType
@@ -181,16 +170,16 @@ export function describeNodes(
           put(system.type, system.name)
           if (each === types.ODDBALL) {
             const isHole = layout.oddballHole >= 0 && heap.smi(word + ODDBALL_KIND) === layout.oddballHole
-            essence[object] = isHole ? Essence.none : Essence.named
-          } else if (each === layout.hole) essence[object] = Essence.none
+            essence[node - first] = isHole ? Essence.none : Essence.named
+          } else if (each === layout.hole) essence[node - first] = Essence.none
           else if (words <= EMPTY_WORDS && system.type === NodeType.array && heap.isShared(word))
-            essence[object] = Essence.none
+            essence[node - first] = Essence.none
         }
       }
     }
     node++
   }
-  return { type, name, size, nodeOf, essence, end: node, globals }
+  return { type, name, size, first, essence, end: node, globals }
 }
 
 /** A regular expression's pattern, which newer versions keep in an object of its own. */

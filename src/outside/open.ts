@@ -2,16 +2,19 @@
 
 import { LeakscopeError } from '../errors.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { collectGarbage } from '../support/garbage.ts'
 import type { RunningScript } from '../support/script-sources.ts'
 import type { Contents } from './contents.ts'
+import { type CopyThread, startCopyThread } from './copy-thread.ts'
 import { openCoreMemory } from './core-memory.ts'
 import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
-import { copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
-import { snapshotIsolate } from './isolate-snapshot.ts'
+import { type FoundFreezer, findFreezer } from './freezer.ts'
+import { type CopyPlan, copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
+import { collectIsolate, type PendingSnapshot } from './isolate-snapshot.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { openLiveMemory } from './live-memory.ts'
 import type { MemorySource } from './memory-source.ts'
-import { isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
+import { byFreezer, bySignal, isOutOfReach, isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
 import type { Traces } from './traces.ts'
 
 export interface OutsideHeap {
@@ -20,10 +23,10 @@ export interface OutsideHeap {
   /** `main`, or `worker:` and the thread's id. */
   readonly isolate: string
   readonly snapshot: Snapshot
-  /** By which a later picture knows its objects again. */
-  readonly traces: Traces
-  /** Keeps the copy of the memory as long as it is kept itself. */
-  readonly contents: Contents
+  /** By which a later picture knows its objects again; only where that was asked for. */
+  readonly traces: Traces | undefined
+  /** What its collections and views hold; likewise. */
+  readonly contents: Contents | undefined
   /** The program's scripts; the text of those that no file has. */
   readonly scripts: readonly RunningScript[]
 }
@@ -46,13 +49,15 @@ export interface LiveOptions {
   /** The longest that the process may stand still; 0 to not stop it at all. Default 1000. */
   readonly maxPauseMs?: number
   readonly signal?: AbortSignal
+  /** Whether its objects are to be known again: in a later picture, and in the memory of the process. Default false. */
+  readonly isRecognizable?: boolean
   /** Called when the process runs again, before the graph is built. */
   readonly onCopied?: (pausedMs: number) => void
 }
 
 const DEFAULT_MAX_PAUSE_MS = 1000
 /** Attempts to copy while nobody runs, the time between them, and for how long nobody must have run before one. */
-const IDLE = { attempts: 4, betweenMs: 20, forMs: 3 }
+const IDLE = { attempts: 4, patientAttempts: 150, betweenMs: 20, forMs: 3 }
 /** Attempts after one in the middle of a garbage collection. */
 const COLLECTING = { attempts: 4, betweenMs: 25 }
 
@@ -65,7 +70,7 @@ const COLLECTING = { attempts: 4, betweenMs: 25 }
  * is longer than allowed
  */
 export async function captureFromOutside(pid: number, options: LiveOptions = {}): Promise<OutsideCapture> {
-  const { maxPauseMs = DEFAULT_MAX_PAUSE_MS, signal, onCopied = () => {} } = options
+  const { maxPauseMs = DEFAULT_MAX_PAUSE_MS, signal, isRecognizable = false, onCopied = () => {} } = options
   if (process.platform !== 'linux') {
     throw new LeakscopeError(
       'platform-unsupported',
@@ -81,10 +86,12 @@ export async function captureFromOutside(pid: number, options: LiveOptions = {})
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
       const takenAt = new Date()
-      const { image, pausedMs } = await copyLive(source, pid, birth, maxPauseMs)
+      const copy = await copyLive(source, pid, birth, maxPauseMs)
+      const { pausedMs } = copy
       onCopied(pausedMs)
       try {
-        return { ...heapsIn(image, layout, source), pausedMs, endedBy: 0, executable: source.executable, takenAt }
+        const heaps = heapsIn(copy, layout, source, isRecognizable)
+        return { ...heaps, pausedMs, endedBy: 0, executable: source.executable, takenAt }
       } catch (error) {
         // The garbage collector may have been at work, of which the next moment shows nothing.
         const mayPass = error instanceof LeakscopeError && error.code === 'heap-unreadable'
@@ -92,6 +99,10 @@ export async function captureFromOutside(pid: number, options: LiveOptions = {})
         await sleep(COLLECTING.betweenMs)
       }
     }
+  } catch (error) {
+    if (!(error instanceof LeakscopeError) && statOf(pid)?.birth !== birth)
+      throw new LeakscopeError('target-died', `process ${pid} has ended while it was read`, { cause: error })
+    throw error
   } finally {
     source.close()
   }
@@ -100,14 +111,14 @@ export async function captureFromOutside(pid: number, options: LiveOptions = {})
 /**
  * The heaps in a core file.
  * @param executable what wrote it; by default, what the core says
+ * @param isRecognizable as in {@link LiveOptions}
  */
-export function openCore(path: string, executable?: string): OutsideCapture {
+export function openCore(path: string, executable?: string, isRecognizable = false): OutsideCapture {
   const source = openCoreMemory(path, executable)
   try {
     const layout = readLayout(source)
-    const image = copyHeap(source, planCopy(source))
     return {
-      ...heapsIn(image, layout, source),
+      ...heapsIn({ image: copyHeap(source, planCopy(source)) }, layout, source, isRecognizable),
       pausedMs: 0,
       endedBy: source.endedBy,
       executable: source.executable,
@@ -123,34 +134,79 @@ async function copyLive(
   pid: number,
   birth: number,
   maxPauseMs: number,
-): Promise<{ image: HeapImage; pausedMs: number }> {
+): Promise<Copy & { readonly pausedMs: number }> {
   const plan = planCopy(source)
   touch(plan)
-  for (let attempt = 0; attempt < IDLE.attempts; attempt++) {
+  const thread = plan.bytes.length > WORTH_A_THREAD ? await startCopyThread(source, plan.bytes) : undefined
+  try {
+    const whileIdle = (attempts: number): Promise<HeapImage | undefined> =>
+      copyIdle(source, pid, plan, thread, attempts)
+    const idle = await whileIdle(IDLE.attempts)
+    if (idle) return { image: idle, pausedMs: 0 }
+    if (isStopped(pid)) throw new LeakscopeError('target-timeout', `process ${pid} is stopped and yet was running`)
+    if (maxPauseMs <= 0) {
+      throw new LeakscopeError(
+        'price-too-high',
+        `process ${pid} was never idle for as long as copying its heap takes`,
+        { hint: '--max-pause says how long it may be stopped for that.' },
+      )
+    }
+    const outOfReach = isOutOfReach(pid)
+    const freezer: FoundFreezer = outOfReach ? findFreezer(pid) : { problem: '' }
+    if (!outOfReach || freezer.folder !== undefined) {
+      const watchdog = await startWatchdog(pid, birth, maxPauseMs, freezer.folder)
+      const halting = freezer.folder === undefined ? bySignal(pid, birth) : byFreezer(freezer.folder)
+      try {
+        const { value, pausedMs } = whileStopped(
+          pid,
+          birth,
+          maxPauseMs,
+          (checkTime) => copyHeap(source, plan, checkTime, thread),
+          halting,
+        )
+        return { image: value, pausedMs }
+      } finally {
+        watchdog.dismiss()
+      }
+    }
+    const late = await whileIdle(IDLE.patientAttempts)
+    if (late) return { image: late, pausedMs: 0 }
+    throw new LeakscopeError(
+      'target-not-permitted',
+      `process ${pid} cannot be stopped from here, and was never idle for as long as copying its heap takes: it is the first of its container (PID 1 of its namespace), which SIGSTOP does not reach from inside, and ${freezer.problem}`,
+      {
+        hint: 'Run leakscope outside of the container, on the same machine, or try again when the process is idle. The way over the inspector needs no stop: --via inspector.',
+      },
+    )
+  } finally {
+    await thread?.close()
+  }
+}
+
+/** Copies without a stop; undefined if in none of the attempts nobody ran from begin to end. */
+async function copyIdle(
+  source: MemorySource,
+  pid: number,
+  plan: CopyPlan,
+  thread: CopyThread | undefined,
+  attempts: number,
+): Promise<HeapImage | undefined> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
     if (attempt > 0) await sleep(IDLE.betweenMs)
     // What somebody else has stopped stays as it is, and cannot run either.
     const before = runCounts(pid)
     if (before === undefined) continue
     await sleep(IDLE.forMs)
     if (runCounts(pid) !== before) continue
-    const image = copyHeap(source, plan)
-    if (runCounts(pid) === before) return { image, pausedMs: 0 }
-    plan.bytes.fill(0)
+    const image = copyHeap(source, plan, undefined, thread)
+    if (runCounts(pid) === before) return image
+    plan.bytes.fill(0, 0, image.bytes.length)
   }
-  if (isStopped(pid)) throw new LeakscopeError('target-timeout', `process ${pid} is stopped and yet was running`)
-  if (maxPauseMs <= 0) {
-    throw new LeakscopeError('price-too-high', `process ${pid} was never idle for as long as copying its heap takes`, {
-      hint: '--max-pause says how long it may be stopped for that.',
-    })
-  }
-  const watchdog = await startWatchdog(pid, birth, maxPauseMs)
-  try {
-    const { value, pausedMs } = whileStopped(pid, birth, maxPauseMs, (checkTime) => copyHeap(source, plan, checkTime))
-    return { image: value, pausedMs }
-  } finally {
-    watchdog.dismiss()
-  }
+  return undefined
 }
+
+/** Bytes of a copy that take longer to copy than a thread takes to start. */
+const WORTH_A_THREAD = 1 << 26
 
 /** @throws LeakscopeError if the executable has no constants of V8's, or is of another machine */
 function readLayout(source: MemorySource): Layout {
@@ -182,15 +238,20 @@ function readLayout(source: MemorySource): Layout {
   return layoutOf(constants, source.name)
 }
 
+/** Who has this is to let go of the image as soon as it is not needed any more: it is as large as the heap. */
+interface Copy {
+  image: HeapImage | undefined
+}
+
 function heapsIn(
-  image: HeapImage,
+  copy: Copy,
   layout: Layout,
   source: MemorySource,
+  isRecognizable: boolean,
 ): Pick<OutsideCapture, 'heaps' | 'copiedBytes'> {
-  const found = isolatesByThread(image).map((heap) => {
-    const regions = image.isolates.find((it) => it.heap === heap)!
-    return { ...snapshotIsolate(image, layout, regions, source), address: heap }
-  })
+  const { pending, copiedBytes } = collect(copy, layout, source, isRecognizable)
+  if (copiedBytes > WORTH_COLLECTING) collectGarbage()
+  const found = pending.map(({ address, finish }) => ({ address, ...enoughMemory(source, finish) }))
   // Where Node does not say, by the order of the threads.
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
@@ -201,7 +262,46 @@ function heapsIn(
     }))
     .sort((a, b) => a.threadId - b.threadId)
     .map(({ threadId, ...heap }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, ...heap }))
-  return { heaps, copiedBytes: image.bytes.length }
+  return { heaps, copiedBytes }
+}
+
+interface PendingHeap extends PendingSnapshot {
+  readonly address: number
+}
+
+/** Takes the image away from who has the copy: when this is done, nobody refers to it any more. */
+function collect(
+  copy: Copy,
+  layout: Layout,
+  source: MemorySource,
+  isRecognizable: boolean,
+): { pending: PendingHeap[]; copiedBytes: number } {
+  const image = copy.image!
+  copy.image = undefined
+  const pending: PendingHeap[] = []
+  try {
+    for (const heap of isolatesByThread(image)) {
+      const regions = image.isolates.find((it) => it.heap === heap)!
+      const collected = enoughMemory(source, () => collectIsolate(image, layout, regions, source, isRecognizable))
+      pending.push({ ...collected, address: heap })
+    }
+  } catch (error) {
+    for (const { abandon } of pending) abandon()
+    throw error
+  }
+  return { pending, copiedBytes: image.bytes.length }
+}
+
+const WORTH_COLLECTING = 1 << 26
+
+/** What JavaScript says where it has no memory, or where an array would be longer than one can be. */
+function enoughMemory<T>(source: MemorySource, action: () => T): T {
+  try {
+    return action()
+  } catch (cause) {
+    if (!(cause instanceof RangeError && /array/i.test(cause.message))) throw cause
+    throw new LeakscopeError('price-too-high', `the graph of ${source.name} takes more memory than there is`, { cause })
+  }
 }
 
 /** The isolates, by the thread whose stack refers to them most: the main thread's first. */

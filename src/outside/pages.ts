@@ -49,6 +49,11 @@ const apart = Buffer.alloc(METADATA_BYTES)
 /** The page of V8's at `address`, or undefined if what stands there does not look like one. */
 export function readPage(source: MemorySource, address: number): V8Page | undefined {
   if (source.read(address, header, 0, HEADER_BYTES) < HEADER_BYTES) return undefined
+  return pageWith(header, source, address)
+}
+
+/** The same, where its first bytes have been read. */
+export function pageWith(header: Buffer, source: MemorySource, address: number): V8Page | undefined {
   for (const at of IN_PAGE) {
     if (at.self >= 0 && word(header, at.self) !== address) continue
     const page = {
@@ -122,26 +127,30 @@ export const ISOLATE = { before: 0x18000, behind: 0x8000 }
 /** Words of `GlobalHandles` and of its space of nodes that are looked at. */
 const FIELDS = 12
 
+/** Places that were found, and what they were found by: from there they are found again in a fraction of the time. */
+export interface Found<T> {
+  readonly places: readonly T[]
+  readonly by: readonly number[]
+}
+
 /**
  * The addresses of an isolate's blocks of global handles. They are reached from the isolate: one of its fields leads to
  * `GlobalHandles`, which begins with a pointer back; one of whose fields leads to a space; and one of whose, to the
  * first block. A block is told by its 256 handles, of which each has its own number.
  * https://github.com/v8/v8/blob/main/src/handles/global-handles.cc
  */
-export function findHandleBlocks(source: MemorySource, heap: number): number[] {
+export function findHandleBlocks(source: MemorySource, heap: number, by?: readonly number[]): Found<number> {
   const lowest = heap - ISOLATE.before
-  const isolate = Buffer.alloc(ISOLATE.before + ISOLATE.behind)
   const fields = Buffer.alloc(8 * FIELDS)
-  const read = readIsolate(source, heap, isolate)
+  const inner = Buffer.alloc(8 * FIELDS)
   const blocks = new Set<number>()
-  for (let at = read.from; at < read.to; at += 8) {
-    const handles = pointer(word(isolate, at / 8))
-    if (handles === 0) continue
+  const leading: number[] = []
+  for (const handles of by ?? pointersOfIsolate(source, heap)) {
     const back = readWord(source, handles)
     if (back < lowest || back > heap) continue
     if (source.read(handles, fields, 0, fields.length) < fields.length) continue
+    const before = blocks.size
     for (const space of pointersIn(fields)) {
-      const inner = Buffer.alloc(8 * FIELDS)
       if (source.read(space, inner, 0, inner.length) < inner.length || word(inner, 0) !== handles) continue
       for (const first of pointersIn(inner)) {
         for (let block = first; block !== 0 && !blocks.has(block) && isHandleBlock(source, block); ) {
@@ -151,8 +160,9 @@ export function findHandleBlocks(source: MemorySource, heap: number): number[] {
         }
       }
     }
+    if (blocks.size > before) leading.push(handles)
   }
-  return [...blocks]
+  return { places: [...blocks], by: leading }
 }
 
 /** Handles in a block of eternal ones, and how many blocks there may be at most. */
@@ -163,13 +173,14 @@ const ETERNAL = { handles: 256, mostBlocks: 4096 }
  * their number, and the vector of their blocks.
  * https://github.com/v8/v8/blob/main/src/handles/global-handles.h (EternalHandles)
  */
-export function findEternalHandles(source: MemorySource, heap: number): (readonly [start: number, end: number])[] {
-  const isolate = Buffer.alloc(ISOLATE.before + ISOLATE.behind)
+export function findEternalHandles(
+  source: MemorySource,
+  heap: number,
+  by?: readonly number[],
+): Found<readonly [start: number, end: number]> {
   const fields = Buffer.alloc(32)
-  const read = readIsolate(source, heap, isolate)
-  for (let at = read.from; at < read.to; at += 8) {
-    const handles = pointer(word(isolate, at / 8))
-    if (handles === 0 || source.read(handles, fields, 0, fields.length) < fields.length) continue
+  for (const handles of by ?? pointersOfIsolate(source, heap)) {
+    if (source.read(handles, fields, 0, fields.length) < fields.length) continue
     const count = fields.readUInt32LE(0)
     const [first, end, room] = [word(fields, 1), word(fields, 2), word(fields, 3)]
     const blocks = (end - first) / 8
@@ -182,9 +193,16 @@ export function findEternalHandles(source: MemorySource, heap: number): (readonl
       if (start === 0 || !isAllReferences(source, start, used)) break
       found.push([start, start + 8 * used])
     }
-    if (found.length === blocks) return found
+    if (found.length === blocks) return { places: found, by: [handles] }
   }
-  return []
+  return { places: [], by: [] }
+}
+
+/** All addresses that stand in the isolate, each once. */
+function* pointersOfIsolate(source: MemorySource, heap: number): Generator<number> {
+  const isolate = Buffer.alloc(ISOLATE.before + ISOLATE.behind)
+  const { from, to } = readIsolate(source, heap, isolate)
+  yield* new Set(pointersIn(isolate.subarray(from, to)))
 }
 
 function isAllReferences(source: MemorySource, address: number, count: number): boolean {

@@ -1,21 +1,28 @@
 // Which objects are alive: those that the roots lead to, as V8's own collector would find them.
 
-import { checkFailed, type Heap, NOWHERE } from './heap.ts'
+import { bitCount, checkFailed, type Heap, NOWHERE } from './heap.ts'
 import type { IsolateRegions, Region } from './heap-image.ts'
 import { Sizing } from './layout.ts'
-import { HANDLE_BYTES } from './pages.ts'
+import { HANDLE_BYTES, isFromPage } from './pages.ts'
 
-/** What V8 calls the roots of one kind in its snapshots, and the ordinals of the objects that they lead to. */
+/** What V8 calls the roots of one kind in its snapshots, and the words of the objects that they lead to. */
 export interface RootGroup {
   readonly name: string
   readonly objects: readonly number[]
 }
 
 export interface Reached {
-  /** By ordinal of an object: 1 if it is alive. */
-  readonly alive: Uint8Array
-  readonly count: number
   readonly roots: readonly RootGroup[]
+  /** Words of the living objects of some kinds, ascending: tables of WeakMaps; buffers; what may have a native side. */
+  readonly tables: readonly number[]
+  readonly buffers: readonly number[]
+  readonly apiObjects: readonly number[]
+  /** How many of the living objects are strings, and how many words all have, about. */
+  readonly strings: number
+  readonly words: number
+  /** How many different small integers are in them, about; and how many of them are other numbers. */
+  readonly integers: number
+  readonly heapNumbers: number
   /** The instance type of the tables of WeakMaps; NOWHERE where there is no WeakMap. */
   readonly ephemeronType: number
   /** Living objects that stand where V8 moves them away from: the copy is of the middle of a collection. */
@@ -37,6 +44,8 @@ const CAPACITY = 4
 const HASH_HEADER = 3
 
 /**
+ * From here on, the heap has only the objects that are alive.
+ *
  * @param regions what keeps objects of this isolate alive
  * @param stacks of all threads: only those of this isolate lead here
  * @throws LeakscopeError `heap-unreadable` if too many references lead to no object
@@ -54,17 +63,19 @@ export function reach(heap: Heap, regions: IsolateRegions, stacks: Iterable<Regi
     heap,
     regions.localHandles.filter((region) => isAllHandles(heap, region)),
   )
-  const locals = local.filter((object) => marker.alive[object] === 0)
+  const locals = local.filter((object) => !marker.isAlive(object))
   marker.mark(locals)
-  const onStacks = objectsIn(heap, stacks).filter((object) => marker.alive[object] === 0)
+  const onStacks = objectsIn(heap, stacks).filter((object) => !marker.isAlive(object))
   marker.mark(onStacks)
-  const { references, dangling } = marker
+  const { references, dangling, tables, buffers, apiObjects, strings: stringCount, words } = marker
+  const { integers, heapNumbers } = marker
   if (references === 0 || dangling > MOST_DANGLING * references) {
     throw checkFailed(heap, `${dangling} of ${references} references in living objects lead to no object`)
   }
+  heap.keepOnly(marker.alive)
+  for (const list of [tables, buffers, apiObjects]) list.sort((a, b) => a - b)
   return {
-    alive: marker.alive,
-    count: marker.count,
+    ...{ tables, buffers, apiObjects, strings: stringCount, words, integers, heapNumbers },
     roots: [
       { name: '(Strong root list)', objects: strong },
       { name: '(Global handles)', objects: handles },
@@ -83,8 +94,8 @@ function objectsIn(heap: Heap, regions: Iterable<Region>): number[] {
   for (const { at, start, end } of regions) {
     for (let word = at / 8; word < (at + end - start) / 8; word++) {
       if ((heap.u32[2 * word]! & 7) !== 1) continue
-      const object = heap.ordinalAt(heap.target(word))
-      if (object >= 0) found.add(object)
+      const object = heap.target(word)
+      if (heap.isObject(object)) found.add(object)
     }
   }
   return [...found]
@@ -97,9 +108,8 @@ const LEAST_PAIRS = 64
  * Whether it is V8's cache of the digits of numbers, pairs of both: V8 empties it in a full collection, so it keeps nothing
  * alive. https://github.com/v8/v8/blob/main/src/heap/factory-base.cc (NumberToString)
  */
-function isNumberCache(heap: Heap, object: number): boolean {
+function isNumberCache(heap: Heap, word: number): boolean {
   const { types, firstNonstring } = heap.layout
-  const word = heap.objectWord[object]!
   const type = heap.typeAt(word)
   if (type < types.FIXED_ARRAY || type >= types.BYTE_ARRAY) return false
   const length = heap.lengthOf(word)
@@ -119,8 +129,8 @@ function globalHandles(heap: Heap, blocks: readonly Region[]): number[] {
   for (const { at, start, end } of blocks) {
     for (let handle = at; handle < at + end - start; handle += HANDLE_BYTES) {
       if ((heap.u8[handle + HANDLE_FLAGS_AT]! & HANDLE_STATE) !== HANDLE_STRONG) continue
-      const object = heap.ordinalAt(heap.target(handle / 8))
-      if (object >= 0) found.add(object)
+      const object = heap.target(handle / 8)
+      if (heap.isObject(object)) found.add(object)
     }
   }
   return [...found]
@@ -135,28 +145,59 @@ function isAllHandles(heap: Heap, { at, start, end }: Region): boolean {
   return true
 }
 
+/** Tells about how many different numbers there were: linear counting. https://dl.acm.org/doi/10.1145/78922.78925 */
+class Tally {
+  readonly #bits = new Uint32Array(TALLY_BITS / 32)
+
+  add(value: number): void {
+    const bit = Math.imul(value ^ (value >>> 16), 0x9e3779b1) >>> 8
+    this.#bits[bit >>> 5] = this.#bits[bit >>> 5]! | (1 << (bit & 31))
+  }
+  estimate(): number {
+    let clear = 0
+    for (const bits of this.#bits) clear += 32 - bitCount(bits)
+    return Math.ceil(TALLY_BITS * Math.log(TALLY_BITS / Math.max(1, clear)))
+  }
+}
+const TALLY_BITS = 2 ** 24
+
 class Marker {
-  readonly alive: Uint8Array
+  /** By word, a bit each: whether a living object begins there. */
+  readonly alive: Uint32Array
   readonly ephemeronType: number
-  count = 0
+  readonly tables: number[] = []
+  readonly buffers: number[] = []
+  readonly apiObjects: number[] = []
+  strings = 0
+  words = 0
+  heapNumbers = 0
   references = 0
   dangling = 0
   onFromPages = 0
+  #count = 0
   readonly #heap: Heap
-  readonly #worklist: Uint32Array
+  /** Words of objects that were reached and whose references were not followed yet. */
+  #worklist = new Uint32Array(1 << 16)
   #waiting = 0
-  readonly #tables: number[] = []
+  readonly #integers = new Tally()
   readonly #mayMove: boolean
-  /** Objects that keep nothing alive. */
+  /** Words of objects that keep nothing alive. */
   readonly #caches: ReadonlySet<number>
 
   constructor(heap: Heap, caches: ReadonlySet<number>) {
     this.#heap = heap
     this.#caches = caches
-    this.alive = new Uint8Array(heap.count)
-    this.#worklist = new Uint32Array(heap.count)
+    this.alive = new Uint32Array(heap.bitWords)
     this.ephemeronType = findEphemeronType(heap)
-    this.#mayMove = heap.pages.some(({ flags }) => (flags & 8) !== 0)
+    this.#mayMove = heap.pages.some(({ flags }) => isFromPage(flags))
+  }
+
+  get integers(): number {
+    return this.#integers.estimate()
+  }
+
+  isAlive(object: number): boolean {
+    return (this.alive[object >>> 5]! & (1 << (object & 31))) !== 0
   }
 
   mark(objects: readonly number[]): void {
@@ -166,40 +207,52 @@ class Marker {
   }
 
   #push(object: number): void {
-    if (this.alive[object] === 1) return
-    this.alive[object] = 1
-    this.count++
+    const bit = 1 << (object & 31)
+    const bits = this.alive[object >>> 5]!
+    if ((bits & bit) !== 0) return
+    this.alive[object >>> 5] = bits | bit
+    this.#count++
+    if (this.#waiting === this.#worklist.length) {
+      const longer = new Uint32Array(2 * this.#waiting)
+      longer.set(this.#worklist)
+      this.#worklist = longer
+    }
     this.#worklist[this.#waiting++] = object
   }
 
-  #follow(word: number): void {
-    const object = this.#heap.referent(word)
+  #follow(at: number): void {
+    const object = this.#heap.referent(at)
     this.references++
     if (object >= 0) this.#push(object)
-    else if (this.#heap.dangles(word)) this.dangling++
+    else if (this.#heap.dangles(at)) this.dangling++
   }
 
   #drain(): void {
     const heap = this.#heap
-    const { u32, objectWord, objectSize, layout } = heap
-    const { types } = layout
+    const { u32, layout } = heap
+    const { types, firstNonstring, apiObjects } = layout
     const weakReferences = [types.JS_WEAK_REF, types.WEAK_CELL, types.ALLOCATION_SITE, layout.contexts.native]
     while (this.#waiting > 0) {
-      const object = this.#worklist[--this.#waiting]!
-      const word = objectWord[object]!
+      const word = this.#worklist[--this.#waiting]!
       if (this.#mayMove && heap.isOnFromPage(word)) this.onFromPages++
       this.#follow(word)
-      if (this.#caches.has(object)) continue
       const type = heap.typeOfMap(heap.mapOf(word))
+      const size = heap.sizeAt(word)
+      this.words += size
+      if (this.#caches.has(word)) continue
       if (type === this.ephemeronType) {
-        this.#tables.push(object)
+        this.tables.push(word)
         continue
       }
-      const [from, to] = taggedWords(heap, word, objectSize[object]!, type)
+      if (type < firstNonstring) this.strings++
+      else if (type === types.HEAP_NUMBER) this.heapNumbers++
+      else if (type === types.JS_ARRAY_BUFFER) this.buffers.push(word)
+      else if (type >= apiObjects.first && type < apiObjects.behind) this.apiObjects.push(word)
+      const [from, to] = taggedWords(heap, word, size, type)
       const special = weakReferences.includes(type)
       for (let at = from; at < to; at++) {
-        if ((u32[2 * at]! & 7) !== 1 || (special && isWeakField(heap, type, at - word, at, objectSize[object]!)))
-          continue
+        if (u32[2 * at] === 0) this.#integers.add(u32[2 * at + 1]!)
+        if ((u32[2 * at]! & 7) !== 1 || (special && isWeakField(heap, type, at - word, at, size))) continue
         this.#follow(at)
       }
     }
@@ -207,14 +260,14 @@ class Marker {
 
   /** The values of whose keys and tables are alive are so as well; says whether there were any new. */
   #markEphemerons(): boolean {
-    const before = this.count
-    for (let i = 0; i < this.#tables.length; i++) {
-      for (const at of ephemeronsIn(this.#heap, this.#tables[i]!)) {
-        const key = this.#heap.ordinalAt(this.#heap.target(at))
-        if (key >= 0 && this.alive[key] === 1) this.#follow(at + 1)
+    const before = this.#count
+    for (let i = 0; i < this.tables.length; i++) {
+      for (const at of ephemeronsIn(this.#heap, this.tables[i]!)) {
+        const key = this.#heap.target(at)
+        if (this.#heap.isObject(key) && this.isAlive(key)) this.#follow(at + 1)
       }
     }
-    return this.count > before
+    return this.#count > before
   }
 }
 
@@ -260,9 +313,8 @@ export function isWeakField(heap: Heap, type: number, field: number, at: number,
 }
 
 /** The words of a WeakMap's table that have a key; its value stands behind it. */
-export function* ephemeronsIn(heap: Heap, table: number): Generator<number> {
-  const word = heap.objectWord[table]!
-  const size = heap.objectSize[table]!
+export function* ephemeronsIn(heap: Heap, word: number): Generator<number> {
+  const size = heap.sizeAt(word)
   if (size < 2 + HASH_HEADER || !heap.isSmi(word + CAPACITY)) return
   const first = word + size - 2 * heap.smi(word + CAPACITY)
   if (first < word + 2 + HASH_HEADER || first > word + size) return
@@ -275,8 +327,7 @@ export function* ephemeronsIn(heap: Heap, table: number): Generator<number> {
 
 function findEphemeronType(heap: Heap): number {
   const { types } = heap.layout
-  for (let object = 0; object < heap.count; object++) {
-    const word = heap.objectWord[object]!
+  for (let word = heap.nextObject(0); word >= 0; word = heap.nextObject(word + 1)) {
     if (heap.typeAt(word) !== types.JS_WEAK_MAP) continue
     const type = heap.typeAt(heap.target(word + FIRST_OWN_FIELD))
     if (type > types.FIXED_ARRAY && type < types.BYTE_ARRAY) return type

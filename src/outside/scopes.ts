@@ -53,8 +53,7 @@ export class Scopes {
   #read(word: number): Scope {
     const heap = this.#heap
     const { contextSlots, scopeInfoFirst, types } = heap.layout
-    const object = heap.ordinalAt(word)
-    const end = object < 0 ? word : word + heap.objectSize[object]!
+    const end = word + heap.sizeAt(word)
     // A small integer, or as of V8 13 a number of 32 bits in the other half of the word.
     const flags = heap.u32[2 * word + 3]! || heap.u32[2 * word + 2]!
     const count = Math.max(0, Math.min(heap.smi(word + 3), end - word))
@@ -109,9 +108,8 @@ export class Scopes {
 
   #readTable(table: number, names: number[]): void {
     const heap = this.#heap
-    const object = table < 0 ? NOWHERE : heap.ordinalAt(table)
-    if (object < 0) return
-    const end = table + heap.objectSize[object]!
+    if (!heap.isObject(table)) return
+    const end = table + heap.sizeAt(table)
     for (let at = table + TABLE_HEADER; at + 1 < end; at += 2) {
       if (!heap.isSmi(at + 1)) continue
       const name = this.#nameAt(at)

@@ -6,7 +6,6 @@ import { hasLength, type RunningScript } from '../support/script-sources.ts'
 import { unpackDataUrl } from '../support/source-maps.ts'
 import { packageOf, readLocalSource } from '../support/sources.ts'
 import type { Heap } from './heap.ts'
-import type { Reached } from './reach.ts'
 import type { Texts } from './texts.ts'
 
 /** Names of what is of the runtime's own. */
@@ -16,14 +15,13 @@ const MOST = { scripts: 1000, units: 16 << 20, allUnits: 32 << 20 }
 /** A source map at the end of a text. */
 const MAP = /(\/[/*][#@] sourceMappingURL=)(data:[^\s*]*)/g
 
-export function readScriptTexts(heap: Heap, { alive }: Reached, texts: Texts): RunningScript[] {
+export function readScriptTexts(heap: Heap, texts: Texts): RunningScript[] {
   const { types, fields } = heap.layout
   // One URL may have been loaded many times: the last is told.
   const scripts = new Map<string, RunningScript>()
   let left = MOST.allUnits
-  for (let object = 0; object < heap.count && scripts.size < MOST.scripts; object++) {
-    const word = heap.objectWord[object]!
-    if (alive[object] === 0 || heap.typeAt(word) !== types.SCRIPT) continue
+  for (let word = heap.nextObject(0); word >= 0 && scripts.size < MOST.scripts; word = heap.nextObject(word + 1)) {
+    if (heap.typeAt(word) !== types.SCRIPT) continue
     const named = heap.target(word + fields.scriptName)
     const name = named >= 0 && texts.isString(named) ? texts.text(named) : ''
     const url = name.startsWith('/') ? pathToFileURL(name).href : name

@@ -76,13 +76,17 @@ export class Shapes {
   }
 
   of(map: number): Shape {
+    // Objects of one kind often lie side by side.
+    if (this.#last?.map === map) return this.#last
     let shape = this.#shapes.get(map)
     if (!shape) {
       shape = this.#read(map)
       this.#shapes.set(map, shape)
     }
+    this.#last = shape
     return shape
   }
+  #last: Shape | undefined
 
   #read(map: number): Shape {
     const { u8, u32, layout } = this.#heap

@@ -2,11 +2,12 @@
 // stopped for a moment, and goes on whatever happens to us.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { constants, getPriority, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { LeakscopeError } from '../errors.ts'
 import { compiled } from '../support/second-thread.ts'
+import { freeze, isFrozen, thaw } from './freezer.ts'
 
 /** What the system says of a process: the letter of its state, and when it began, in ticks of the system's. */
 interface ProcessStat {
@@ -68,13 +69,19 @@ export interface Watchdog {
 }
 
 /**
- * Starts what lets process `pid` go on if we cannot. It has a session of its own: what ends ours does not end it.
+ * Starts what lets process `pid` go on if we cannot, after a signal, or after its cgroup in `folder` was frozen. It has a session of its own: what ends ours does not end it.
  * @throws LeakscopeError `target-timeout` if it does not come, and then nothing must be stopped
  */
-export async function startWatchdog(pid: number, birth: number, maxPauseMs: number): Promise<Watchdog> {
+export async function startWatchdog(
+  pid: number,
+  birth: number,
+  maxPauseMs: number,
+  folder?: string,
+): Promise<Watchdog> {
   const program = fileURLToPath(compiled(new URL('./watchdog.js', import.meta.url).href))
   const limitMs = Math.ceil(maxPauseMs + STOP_WITHIN_MS + WATCHDOG_MORE_MS)
-  const child = spawn(process.execPath, [program, String(pid), String(birth), String(limitMs)], {
+  const which = folder === undefined ? [] : [folder]
+  const child = spawn(process.execPath, [program, String(pid), String(birth), String(limitMs), ...which], {
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
     env: { ...process.env, NODE_OPTIONS: '' },
@@ -119,28 +126,58 @@ export interface Paused<T> {
   readonly pausedMs: number
 }
 
+/** A way to stop a process. */
+export interface Halting {
+  stop(): void
+  hasStopped(): boolean
+  letGo(): void
+}
+
+export const bySignal = (pid: number, birth: number): Halting => ({
+  stop: () => signal(pid, birth, 'SIGSTOP'),
+  hasStopped: () => allStopped(pid),
+  letGo: () => signal(pid, birth, 'SIGCONT'),
+})
+
+/** @param folder of a cgroup that has only this process in it */
+export const byFreezer = (folder: string): Halting => ({
+  stop: () => freeze(folder),
+  hasStopped: () => isFrozen(folder),
+  letGo: () => thaw(folder),
+})
+
+/**
+ * Whether SIGSTOP does not reach the process: the first one of a namespace, for all that are in the same.
+ * https://man7.org/linux/man-pages/man7/pid_namespaces.7.html
+ */
+export function isOutOfReach(pid: number): boolean {
+  try {
+    const pids = /^NSpid:(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]
+    if (pids?.trim().split(/\s+/).at(-1) !== '1') return false
+    return readlinkSync(`/proc/${pid}/ns/pid`) === readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return false
+  }
+}
+
 /**
  * Stops the process, carries out `action`, which must not wait for anything, and lets the process go on.
  * @param checkTime to be called now and then by `action`; throws once the time is up
- * @throws LeakscopeError `price-too-high` if it takes longer than `maxPauseMs`
+ * @throws LeakscopeError `price-too-high` if it takes longer than `maxPauseMs`, `target-timeout` if it does not stop
  */
 export function whileStopped<T>(
   pid: number,
   birth: number,
   maxPauseMs: number,
   action: (checkTime: () => void) => T,
+  halting = bySignal(pid, birth),
 ): Paused<T> {
   const restore = comeFirst()
   const startedMs = performance.now()
   const elapsedMs = (): number => performance.now() - startedMs
   try {
-    signal(pid, birth, 'SIGSTOP')
-  } catch (error) {
-    restore()
-    throw error
-  }
-  try {
-    waitUntilStopped(pid, elapsedMs)
+    halting.stop()
+    waitUntilStopped(pid, elapsedMs, halting)
     const value = action(() => {
       if (elapsedMs() <= maxPauseMs) return
       throw new LeakscopeError(
@@ -151,10 +188,16 @@ export function whileStopped<T>(
         },
       )
     })
+    // Whoever has let it go meanwhile, the watchdog or a stranger, the copy is worth nothing.
+    if (!halting.hasStopped()) {
+      throw new LeakscopeError('target-timeout', `process ${pid} was let go by somebody else while it was copied`, {
+        hint: 'Try again.',
+      })
+    }
     return { value, pausedMs: elapsedMs() }
   } finally {
     try {
-      signal(pid, birth, 'SIGCONT')
+      halting.letGo()
     } finally {
       restore()
     }
@@ -196,15 +239,13 @@ function signal(pid: number, birth: number, name: 'SIGSTOP' | 'SIGCONT'): void {
 
 const clock = new Int32Array(new SharedArrayBuffer(4))
 
-function waitUntilStopped(pid: number, elapsedMs: () => number): void {
-  while (!allStopped(pid)) {
+function waitUntilStopped(pid: number, elapsedMs: () => number, halting: Halting): void {
+  while (!halting.hasStopped()) {
     if (elapsedMs() > STOP_WITHIN_MS) {
       throw new LeakscopeError(
         'target-timeout',
         `process ${pid} did not stop within ${STOP_WITHIN_MS} ms and was let go`,
-        {
-          hint: 'The first process of a container (PID 1 of its namespace) is out of reach for SIGSTOP from inside; look from outside of the container, or while it is idle.',
-        },
+        { hint: 'It may be waiting for a disk. Try again.' },
       )
     }
     Atomics.wait(clock, 0, 0, POLL_MS)

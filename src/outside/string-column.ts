@@ -1,7 +1,7 @@
 // Collects strings, each once, in the form in which a snapshot's string table has them: JSON, one behind the other.
 
 import { StringTable } from '../snapshot/strings.ts'
-import { sharedFloat64, sharedUint8, sharedUint32, widened } from '../support/shared.ts'
+import { sharedUint8, sharedUint32, widened } from '../support/shared.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -12,22 +12,33 @@ const BETWEEN = 4
 /** Bytes that one UTF-16 unit takes at most, as `\u0000`. */
 const MOST_PER_UNIT = 6
 const MOST_DIGITS = 16
+const MOST_BYTES_AT_FIRST = 2 ** 31
 const HEX = Buffer.from('0123456789abcdef')
 
 export class StringColumn {
-  #bytes = new Uint8Array(1 << 20)
+  #bytes: Uint8Array
   /** Where the next string would begin; its opening quote stands in front. */
   #end = 1
-  #starts: Uint32Array | Float64Array = new Uint32Array(1 << 12)
+  #starts: Uint32Array | Float64Array
   /** By index of a string: the hash of its bytes. */
-  #hashes = new Uint32Array(1 << 12)
+  #hashes: Uint32Array
   #count = 0
   /** By slot: index of a string and 1, or 0; open addressing, at most half full. */
-  #slots = new Uint32Array(1 << 13)
+  #slots: Uint32Array
   /** Of texts that are asked for by us again and again. */
   readonly #known = new Map<string, number>()
 
-  constructor() {
+  /**
+   * Room that is not used costs nothing: the system gives memory when it is first written to.
+   * @param strings @param bytes how many there may be, about
+   */
+  constructor(strings = 1 << 12, bytes = 1 << 20) {
+    this.#bytes = sharedUint8(Math.min(Math.max(bytes, 1 << 20), MOST_BYTES_AT_FIRST))
+    this.#starts = sharedUint32(strings + 2)
+    this.#hashes = new Uint32Array(strings + 2)
+    let slots = 1 << 13
+    while (slots < 2 * strings) slots *= 2
+    this.#slots = new Uint32Array(slots)
     this.#bytes[0] = QUOTE
     // Its number is 0.
     this.intern('')
@@ -41,6 +52,13 @@ export class StringColumn {
   intern(text: string): number {
     const known = this.#known.get(text)
     if (known !== undefined) return known
+    const index = this.internRare(text)
+    if (text.length < 64) this.#known.set(text, index)
+    return index
+  }
+
+  /** The same for texts that will not be asked for again and again. */
+  internRare(text: string): number {
     this.#makeRoom(text.length)
     let at = this.#end
     for (let i = 0; i < text.length; i++) {
@@ -49,9 +67,12 @@ export class StringColumn {
         at = this.#putPair(at, unit, text.charCodeAt(++i))
       else at = this.#put(at, unit)
     }
-    const index = this.#take(at)
-    if (text.length < 64) this.#known.set(text, index)
-    return index
+    return this.#take(at)
+  }
+
+  /** The same for the digits of a whole number from 0 on. */
+  internNumber(number: number): number {
+    return this.#take(this.#putNumber(number))
   }
 
   /** The same for Latin-1 bytes. */
@@ -85,8 +106,11 @@ export class StringColumn {
     return JSON.parse(Buffer.from(this.#bytes.buffer).toString('utf8', start - 1, next - BETWEEN + 1))
   }
 
-  /** The same for the digits of a whole number from 0. */
-  internNumber(number: number): number {
+  /** Adds the digits of a whole number from 0 on, whether they are there already or not. */
+  addNumber(number: number): void {
+    this.#append(this.#putNumber(number))
+  }
+  #putNumber(number: number): number {
     this.#makeRoom(MOST_DIGITS)
     let digits = 1
     for (let power = 10; power <= number; power *= 10) digits++
@@ -96,20 +120,24 @@ export class StringColumn {
       this.#bytes[at] = 0x30 + (rest % 10)
       rest = Math.floor(rest / 10)
     }
-    return this.#take(end)
+    return end
   }
 
   /** In shared memory. Nothing can be added afterwards. */
   finish(): StringTable {
-    const starts = this.#starts instanceof Uint32Array ? sharedUint32(this.#count + 1) : sharedFloat64(this.#count + 1)
-    starts.set(this.#starts.subarray(0, this.#count))
     // Without what stands in front of the next string: a comma, a line break, a quote.
     const length = this.#count === 0 ? 0 : this.#end - BETWEEN + 1
-    starts[this.#count] = length + 1
-    const bytes = sharedUint8(length)
-    bytes.set(this.#bytes.subarray(0, length))
+    this.#starts[this.#count] = length + 1
+    const table = new StringTable(this.#bytes.subarray(0, length), this.#starts.subarray(0, this.#count + 1))
+    this.forget()
     this.#bytes = new Uint8Array(0)
-    return new StringTable(bytes, starts)
+    return table
+  }
+  /** Lets go of what finds out whether a text is there already: from now on only numbers are added. */
+  forget(): void {
+    this.#hashes = new Uint32Array(0)
+    this.#slots = new Uint32Array(1)
+    this.#known.clear()
   }
 
   /** A unit that is no half of a pair, as JSON has it. */
@@ -146,7 +174,6 @@ export class StringColumn {
 
   /** Keeps what was put behind the last string, unless it is there already. */
   #take(end: number): number {
-    const bytes = this.#bytes
     const start = this.#end
     const mask = this.#slots.length - 1
     const hash = this.#hash(start, end)
@@ -155,21 +182,24 @@ export class StringColumn {
       const index = this.#slots[slot]! - 1
       if (this.#hashes[index] === hash && this.#isSame(index, start, end)) return index
     }
-    const index = this.#count++
-    if (index === this.#starts.length) {
-      this.#starts = grown(this.#starts)
-      this.#hashes = grown(this.#hashes)
-    }
-    if (start > 0xffffffff && this.#starts instanceof Uint32Array) this.#starts = widened(this.#starts)
-    this.#starts[index] = start
+    const index = this.#append(end)
+    if (index >= this.#hashes.length) this.#hashes = grown(this.#hashes)
     this.#hashes[index] = hash
     this.#slots[slot] = index + 1
+    if (2 * this.#count > this.#slots.length) this.#rehash()
+    return index
+  }
+  #append(end: number): number {
+    const bytes = this.#bytes
+    const index = this.#count++
+    if (index + 1 >= this.#starts.length) this.#starts = grown(this.#starts)
+    if (this.#end > 0xffffffff && this.#starts instanceof Uint32Array) this.#starts = widened(this.#starts)
+    this.#starts[index] = this.#end
     bytes[end] = QUOTE
     bytes[end + 1] = COMMA
     bytes[end + 2] = NEWLINE
     bytes[end + 3] = QUOTE
     this.#end = end + BETWEEN
-    if (2 * this.#count > this.#slots.length) this.#rehash()
     return index
   }
 
@@ -210,7 +240,10 @@ const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc
 const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000
 
 function grown<T extends Uint8Array | Uint32Array | Float64Array>(array: T): T {
-  const larger = new (array.constructor as new (length: number) => T)(2 * array.length)
+  const Kind = array.constructor as new (of: number | SharedArrayBuffer) => T
+  const length = 2 * array.length
+  const isShared = array.buffer instanceof SharedArrayBuffer
+  const larger = new Kind(isShared ? new SharedArrayBuffer(length * array.BYTES_PER_ELEMENT) : length)
   larger.set(array)
   return larger
 }

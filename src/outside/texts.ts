@@ -54,8 +54,7 @@ export class Texts {
     const length = Math.max(0, heap.i32[2 * word + 3]!)
     const type = heap.typeAt(word)
     if ((type & heap.layout.strings.representation) !== heap.layout.strings.seq) return length
-    const object = heap.ordinalAt(word)
-    return object < 0 ? 0 : Math.min(length, 8 * (heap.objectSize[object]! - CHARACTERS))
+    return heap.isObject(word) ? Math.min(length, 8 * (heap.sizeAt(word) - CHARACTERS)) : 0
   }
 
   /** The number of the text of the string at `word`, cut as V8 cuts it. */

@@ -3,7 +3,6 @@
 
 import type { Heap } from './heap.ts'
 import { isLargePage, isYoungPage } from './pages.ts'
-import type { Reached } from './reach.ts'
 
 export interface TracePage {
   readonly address: number
@@ -19,7 +18,7 @@ export interface TracePage {
 export interface Traces {
   /** The id of the first node as the capture has given it; each later node's is 2 more. */
   readonly firstId: number
-  /** In ascending order of addresses, as are the nodes of their objects. */
+  /** In ascending order of addresses. */
   readonly pages: readonly TracePage[]
   /** The first node that is an object, and the one behind the last. */
   readonly first: number
@@ -34,30 +33,26 @@ export interface Traces {
 const PROPERTIES_OR_HASH = 1
 const ARRAY_LENGTH = 3
 
-export function traceObjects(heap: Heap, { alive, count }: Reached, nodeOf: Uint32Array, firstId: number): Traces {
-  const word = new Uint32Array(count)
-  const content = new Uint32Array(count)
+/** @param first node of the object with ordinal 0 */
+export function traceObjects(heap: Heap, first: number, firstId: number): Traces {
+  const word = new Uint32Array(heap.count)
+  const content = new Uint32Array(heap.count)
   const pages: TracePage[] = []
-  const { objectWord } = heap
-  let object = 0
-  let node = 0
-  let first = 0
-  while (object < heap.count && alive[object] === 0) object++
-  if (object < heap.count) first = nodeOf[object]!
-  object = 0
   for (const { at, bytes, address, flags } of heap.pages) {
     const start = at / 8
-    const end = (at + bytes) / 8
-    const before = node
-    for (; object < heap.count && objectWord[object]! < end; object++) {
-      if (alive[object] === 0) continue
-      word[node] = objectWord[object]! - start
-      content[node++] = contentOf(heap, object)
+    const behind = (at + bytes) / 8
+    let object = heap.nextObject(start)
+    if (object < 0 || object >= behind) continue
+    const before = heap.ordinalAt(object)
+    let ordinal = before
+    for (; object >= 0 && object < behind; object = heap.nextObject(object + 1)) {
+      word[ordinal] = object - start
+      content[ordinal++] = contentOf(heap, object)
     }
     const page = { address, bytes, isYoung: isYoungPage(flags), isLarge: isLargePage(flags) }
-    if (node > before) pages.push({ ...page, first: first + before, end: first + node })
+    pages.push({ ...page, first: first + before, end: first + ordinal })
   }
-  return { firstId, pages, first, end: first + node, word, content }
+  return { firstId, pages, first, end: first + heap.count, word, content }
 }
 
 const mixed = (hash: number, value: number): number => {
@@ -66,14 +61,13 @@ const mixed = (hash: number, value: number): number => {
 }
 
 /** What may change although the object stays the same is left out where it is known, such as an array's length. */
-function contentOf(heap: Heap, object: number): number {
+function contentOf(heap: Heap, word: number): number {
   const { layout, u32 } = heap
   const { types } = layout
-  const word = heap.objectWord[object]!
-  const size = heap.objectSize[object]!
   const type = heap.typeOfMap(heap.mapOf(word))
   // Nodes of strings have their text as a name; of long ones that is only the beginning.
   if (type < layout.firstNonstring) return mixed(1, u32[2 * word + 3]!) >>> 0
+  const size = heap.sizeAt(word)
   let hash = type
   if (type === types.HEAP_NUMBER || type === types.FIXED_DOUBLE_ARRAY || type === types.BYTE_ARRAY) {
     for (let at = 2 * word + 2; at < 2 * (word + size); at++) hash = mixed(hash, u32[at]!)

@@ -1,13 +1,19 @@
 // Runs as a process of its own beside leakscope while that has stopped a target: lets the target go on when leakscope
-// dies, or takes too long. Arguments: the target's pid, when it began (as /proc/PID/stat has it), and the most that it
-// may be stopped, in milliseconds.
+// dies, or takes too long. Arguments: the target's pid, when it began (as /proc/PID/stat has it), the most that it may
+// be stopped, in milliseconds, and the folder of its cgroup where it is stopped by that.
 
 import { readFileSync } from 'node:fs'
+import { thaw } from './freezer.ts'
 
-const [pid, birth, limitMs] = process.argv.slice(2).map(Number) as [number, number, number]
+const [pid, birth, limitMs] = process.argv.slice(2, 5).map(Number) as [number, number, number]
+const folder = process.argv[5]
 
 function letGo(): never {
   try {
+    if (folder !== undefined) {
+      thaw(folder)
+      process.exit()
+    }
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     // Another process may have its pid by now.

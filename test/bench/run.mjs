@@ -7,6 +7,8 @@
 //   npm run bench -- --watching     what a process pays for being watched, and nothing else; about six minutes
 //   npm run bench -- --flakes       how often `leakscope check` is wrong, and nothing else; 200 checks of healthy and 200
 //                                   of leaking programs, two to three hours; --checks N makes fewer of each
+//   npm run bench -- --outside      V8's snapshot and reading from outside side by side, and nothing else; a few minutes;
+//                                   --users N (thousands; 500) makes the heap larger or smaller
 //   npm run bench -- --huge         5 GB as well, by leakscope alone (takes 6 GB of disk)
 //
 //   --rounds N      runs of each (3)
@@ -28,6 +30,7 @@ import { flakeStudy, flakesTable, wrongText } from './flakes.mjs'
 import { growthOf } from './growth.mjs'
 import { hugeHeap, pairOfHeaps, SIZES, serviceHeap, sizeOf } from './heaps.mjs'
 import { measure } from './measure.mjs'
+import { outsideCosts, outsideTable } from './outside.mjs'
 import { enginesTable, growthTable, sizeText, startUpTable } from './print.mjs'
 import { profileCosts, profilesTable } from './profiles.mjs'
 import { installRivals } from './rivals.mjs'
@@ -43,6 +46,8 @@ const { values } = parseArgs({
     profiles: { type: 'boolean', default: false },
     watching: { type: 'boolean', default: false },
     flakes: { type: 'boolean', default: false },
+    outside: { type: 'boolean', default: false },
+    users: { type: 'string', default: '500' },
     checks: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '3' },
     sizes: { type: 'string', default: '28,100,400' },
@@ -77,6 +82,7 @@ console.log(`${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`}; rati
 if (values.profiles) await benchProfiles()
 else if (values.watching) await benchWatching()
 else if (values.flakes) await benchFlakes()
+else if (values.outside) await benchOutside()
 else await benchEngine()
 
 if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
@@ -94,6 +100,13 @@ async function benchWatching() {
   results.watching = await watchingCosts([20, 24], 60)
   console.log(watchingTable(results.watching))
   check(results.watching.every(({ fine }) => fine))
+}
+
+async function benchOutside() {
+  console.log("OUTSIDE: the heap of a process that is always at work, by V8's own snapshot and from outside\n")
+  results.outside = await outsideCosts([20, 26], Number(values.users))
+  console.log(outsideTable(results.outside))
+  check(results.outside.every(({ fine }) => fine !== false))
 }
 
 async function benchFlakes() {

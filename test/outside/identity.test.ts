@@ -47,7 +47,10 @@ function uidsIn({ firstEdge, nodeCount, edges, edgeNameOrIndex, strings, nodeNam
   return uids
 }
 
-const pictureOf = async (pid: number): Promise<Picture> => (await captureFromOutside(pid)).heaps[0]!
+async function pictureOf(pid: number): Promise<Picture> {
+  const { snapshot, traces } = (await captureFromOutside(pid, { isRecognizable: true })).heaps[0]!
+  return { snapshot, traces: traces! }
+}
 
 describe.runIf(process.platform === 'linux')('objects in a later picture', () => {
   test('have the ids that they had, and no other object has them', async () => {
