@@ -104,10 +104,6 @@ export interface Layout {
     readonly locationMask: number
     readonly locationShift: number
     readonly field: number
-    readonly representationMask: number
-    readonly representationShift: number
-    readonly smi: number
-    readonly double: number
     readonly indexMask: number
     readonly indexShift: number
   }
@@ -295,10 +291,6 @@ export function layoutOf(constants: ReadonlyMap<string, number>, of: string): La
       locationMask: number('prop_location_mask'),
       locationShift: number('prop_location_shift'),
       field: number('prop_location_Field'),
-      representationMask: number('prop_representation_mask'),
-      representationShift: number('prop_representation_shift'),
-      smi: number('prop_representation_smi'),
-      double: number('prop_representation_double'),
       indexMask: number('prop_index_mask'),
       indexShift: number('prop_index_shift'),
     },

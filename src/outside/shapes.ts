@@ -14,8 +14,6 @@ export interface Field {
   readonly inObject: number
   /** Place in the array of properties, or -1. */
   readonly outside: number
-  /** Whether its map promises a number; V8 does not call these properties in its snapshots. */
-  readonly isNumber: boolean
   readonly isAccessor: boolean
 }
 
@@ -134,13 +132,11 @@ export class Shapes {
         continue
       }
       const index = (bits & details.indexMask) >>> details.indexShift
-      const representation = (bits & details.representationMask) >>> details.representationShift
       const isInObject = index < inObjectCount
       fields.push({
         ...{ key, name, isAccessor },
         inObject: isInObject ? firstInObject + index : -1,
         outside: isInObject ? -1 : index - inObjectCount,
-        isNumber: representation === details.smi || representation === details.double,
       })
     }
     return { fields, shared }
