@@ -1,6 +1,6 @@
 // leakscope's heap engine as the benchmark asks it: the one file to change when its API does.
 
-import { compareSnapshots } from '../../../dist/analysis/compare.js'
+import { compareSnapshots } from '../../../dist/analysis/growth.js'
 import { openSnapshot } from '../../../dist/analysis/open-snapshot.js'
 
 /** Everything that "open" means here: reading, dominators, retained sizes, class table. */
