@@ -12,8 +12,8 @@ describe.runIf(process.platform === 'linux')('a server under load', () => {
   test('answers every request while pictures are taken of it, and its heap does not grow', {
     timeout: 3 * MINUTES,
   }, async () => {
-    const { pictures, refusals, isAlive, failed, during, heapGrowth } = await takePictures(6, { beforeMs: 1500 })
-    expect(pictures, JSON.stringify(refusals)).toBeGreaterThan(3)
+    const { pictures, refusals, isAlive, failed, during, heapGrowth } = await takePictures(4, { beforeMs: 1500 })
+    expect(pictures, JSON.stringify(refusals)).toBeGreaterThan(2)
     expect(isAlive).toBe(true)
     expect(failed).toBe(0)
     expect(during.requests).toBeGreaterThan(100)
@@ -21,13 +21,13 @@ describe.runIf(process.platform === 'linux')('a server under load', () => {
   })
 
   test('runs on whenever leakscope is killed', { timeout: 3 * MINUTES }, async () => {
-    const { stayed, failed, isAlive } = await killAtRandom(6)
+    const { stayed, failed, isAlive } = await killAtRandom(4)
     expect({ stayed, failed, isAlive }).toEqual({ stayed: 0, failed: 0, isAlive: true })
   })
 })
 
 describe.runIf(process.platform === 'linux')('a process', () => {
-  test.each([
+  for (const [name, program] of [
     ['is traced', 'strace'],
     ['is held by a debugger', 'gdb'],
     ['is profiled by the system', 'perf'],
@@ -36,18 +36,23 @@ describe.runIf(process.platform === 'linux')('a process', () => {
     ['forks', ''],
     ['collects', ''],
     ['makes and ends threads', ''],
-  ])('that %s goes on after a picture', { timeout: 2 * MINUTES }, async (name, program) => {
-    if (program !== '' && !has(program)) return
-    const [row] = await readInSituations(2, { only: [name] })
-    expect(row!.ranOn).toBe(2)
-  })
+  ] as const) {
+    test.runIf(program === '' || has(program))(
+      `that ${name} goes on after a picture`,
+      { timeout: 2 * MINUTES },
+      async () => {
+        const [row] = await readInSituations(1, { only: [name] })
+        expect(row!.ranOn).toBe(1)
+      },
+    )
+  }
 
   test('that has just begun, or ends meanwhile, is read or refused, and ends by itself', {
     timeout: 2 * MINUTES,
   }, async () => {
-    for (const { ranOn, pictures, refusals } of await readAtBothEnds(3)) {
-      expect(ranOn).toBe(3)
-      expect(pictures + refusals.length).toBe(3)
+    for (const { ranOn, pictures, refusals } of await readAtBothEnds(2)) {
+      expect(ranOn).toBe(2)
+      expect(pictures + refusals.length).toBe(2)
     }
   })
 })
