@@ -166,7 +166,7 @@ function followNames(
   let isNodes = false
   for (let i = 0; i <= last; i++) {
     const name = names[i]
-    if (i > 0 && name !== undefined && name !== 'scope') (isOwns ? own : inside).push(name)
+    if (i > 0 && name !== undefined) (isOwns ? own : inside).push(name)
     const url = urls[i]
     if (url === undefined) continue
     const was = isOwns

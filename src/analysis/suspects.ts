@@ -314,11 +314,11 @@ function describeChain(
   if (atOnce && count < MANY_AT_ONCE) return undefined
   const bytes = bytesOf(graph, reached)
   const span = seconds.at(-1)! - seconds[0]!
-  const ofSample = { counts: classCounts(heap, sample), survivors: perStep, seconds }
-  const ofHeaviest = judgeHeaviest(heap, lineage, reached, bytes, seconds)
-  const isCommon = count < MOSTLY_HERE * ofSample.counts.at(-1)!
-  const counted = { ...ofSample, trend: judgeSeries(ofSample) }
-  const { counts, trend } = isCommon && !GROWS.has(counted.trend) && ofHeaviest ? ofHeaviest : counted
+  const ofClass = classCounts(heap, sample)
+  const trendOfClass = judgeSeries({ counts: ofClass, survivors: perStep, seconds })
+  const tellsLittle = count < MOSTLY_HERE * ofClass.at(-1)! && !GROWS.has(trendOfClass)
+  const heaviest = tellsLittle ? judgeHeaviest(heap, lineage, reached, bytes, seconds) : undefined
+  const { counts, trend } = heaviest ?? { counts: ofClass, trend: trendOfClass }
   return {
     kind: 'added',
     holders: byGain,

@@ -9,7 +9,7 @@ import { Places } from '../analysis/places.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { confidenceBy, judgedBy } from '../findings/confidence.ts'
 import type { ReportFinding } from '../findings/report.ts'
-import { ground } from '../findings/weights.ts'
+import { ground, WEIGHTS } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
 import { isObject } from '../graph/look.ts'
@@ -28,8 +28,6 @@ import { makeFinding } from './make-finding.ts'
 const LEAST = { count: 300, share: 0.01, bytes: 200_000 }
 /** Piles that are looked at, the biggest, and things of each by which it is judged. */
 const MOST = { piles: 5, things: 100 }
-/** No snapshot by itself is a reason to be surer. */
-const CONFIDENCE = 0.4
 
 /** Patterns that every large collection would have. */
 const GENERIC = new Set(['growing-collection', 'growing-log-array'])
@@ -58,7 +56,7 @@ export function findPiles(isolate: string, opened: OpenedSnapshot, sources: Scri
     const of = heapWith(suspect)
     const captures: Captures = { isolates: [of], readSource }
     const candidate = candidateOf(of, suspect, readSource)
-    if (confidenceBy(candidate.likelihood.grounds) < CONFIDENCE) return []
+    if (confidenceBy(candidate.likelihood.grounds) < WEIGHTS.onePicture.weight) return []
     for (const detector of DETECTORS) {
       const diagnosis = GENERIC.has(detector.pattern) ? undefined : detector.diagnose(candidate, captures)
       if (!diagnosis) continue
