@@ -300,6 +300,8 @@ export const FindingSchema = z.object({
 export const SetAsideSchema = z.object({
   title: z.string(),
   reason: z.string(),
+  /** The evidence that the reason is made of. */
+  grounds: z.array(GroundSchema),
   isolate: z.string(),
   retainedBytes: bytes,
   bytesPerSecond: z.number(),
