@@ -27,17 +27,17 @@ export function analyzeCommand(context: Context): Command {
   return new Command('analyze')
     .argument(
       '<snapshot>',
-      'a .heapsnapshot file, a bundle (the last snapshot of each of its isolates), or a core file of a Node.js process',
+      'a .heapsnapshot file, a core file, or a folder of `diagnose -o` or `snapshot --isolate all` (the last snapshot of each thread)',
     )
     .option(
       '--limit <n>',
       `rows of each table (default: ${DEFAULT_LIMIT}; ${JSON_LIMIT} with --json)`,
       positiveInteger('--limit'),
     )
-    .option('--no-index', 'leave no index for the next time, and use none')
-    .option('--executable <file>', 'of a core file: the program that left it (default: what the core names)')
+    .option('--no-index', 'neither use nor write an index, which makes a large file open faster the next time')
+    .option('--executable <file>', 'for a core file: the program that left it (default: the one that the core names)')
     .addOption(formatOption())
-    .option('--json', 'short for --format json')
+    .option('--json', 'the same as --format json')
     .option('-q, --quiet', 'show no progress')
     .action((file: string, options: Options) => analyzeFile(context, file, options, 'analyze'))
 }

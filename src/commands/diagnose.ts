@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import type { BundleCapture } from '../capture/bundle.ts'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
@@ -19,6 +19,7 @@ import type { Target } from '../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from './capturing.ts'
 import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
+import { examples, GROUP } from './help-text.ts'
 import type { OffHeapWatcher } from './off-heap-watch.ts'
 import {
   baselineOptions,
@@ -26,14 +27,17 @@ import {
   type FormatWish,
   failOnOption,
   formatOption,
+  memoryLimitOption,
   positiveInteger,
-  size,
+  TARGET,
+  viaOption,
+  waitOption,
   withConfig,
 } from './options.ts'
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
 import type { WatchedFiles } from './side-looks.ts'
-import { bothRefused, insteadSentence, mayReadOutside, WAYS, type Way } from './ways.ts'
+import { bothRefused, insteadSentence, mayReadOutside, type Way } from './ways.ts'
 
 interface Options {
   readonly via?: Way
@@ -71,58 +75,53 @@ const SAMPLING = { intervalBytes: 131_072 }
 const OF_SNAPSHOTS =
   'the snapshots were taken meanwhile, which leaves memory idle in the allocator that was not there before'
 
+const help = examples(
+  ['leakscope diagnose 4242', 'watch process 4242 for 30 seconds and say what leaks, who holds it and where to fix it'],
+  ['leakscope diagnose 4242 --duration 5min -o leak', 'a slow leak: watch for longer, and keep the snapshots in leak/'],
+  ['leakscope diagnose 4242 --light', 'no snapshot and no pause: memory, event loop, open resources, CPU'],
+  ['leakscope diagnose core.4242', 'a process that has died: what is piled up in its core file'],
+)
+
 export function diagnoseCommand(context: Context): Command {
   const command = new Command('diagnose')
-    .argument(
-      '<target>',
-      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, unix:<socket of an agent>, or a core file',
-      targetOrCore,
+    .argument('<target>', `${TARGET}; or a core file`, targetOrCore)
+    .optionsGroup(GROUP.what)
+    .option(
+      '--light',
+      'take no snapshots: only look at what costs the process almost nothing and, if it is busy, take a CPU profile of 1.5s',
     )
+    .option('--executable <file>', 'for a core file: the program that left it (default: the one that the core names)')
+    .optionsGroup(GROUP.how)
     .option(
       '--duration <time>',
-      'how long to watch, from the first snapshot to the last (default: 30s)',
+      'how long to watch, from the first snapshot to the last: 10s, 2min (default: 30s)',
       duration('--duration'),
     )
     .option(
       '--snapshots <n>',
-      'how many to take of each isolate meanwhile, 3 or more to tell a leak from what fills up',
+      'snapshots of each thread in that time; 2 cannot tell a leak from a cache that is still filling',
       positiveInteger('--snapshots'),
       3,
     )
-    .option(
-      '--light',
-      'take no snapshot: only what costs the process next to nothing, and, if it is busy, a CPU profile of 1.5s',
-    )
-    .addOption(
-      new Option(
-        '--via <way>',
-        'have V8 write its heap, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
-      ).choices(WAYS),
-    )
-    .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
-    .option('--force', 'replace the folder of an earlier capture')
-    .option(
-      '--wait [time]',
-      'wait while another process has the port that the target needs for its inspector (default: 10min)',
-      duration('--wait'),
-    )
+    .addOption(viaOption())
+    .addOption(waitOption())
+    .optionsGroup(GROUP.price)
     .option(
       '--max-pause <time>',
-      'refuse when a thread may stand still for longer (default: 30s; 1s from outside)',
+      'refuse if a thread may stand still for longer (default: 30s; 1s from outside)',
       duration('--max-pause'),
     )
-    .option(
-      '--memory-limit <size>',
-      'refuse when the process may come to use more than this, such as 512MB; in place of its cgroup',
-      size('--memory-limit'),
-    )
+    .addOption(memoryLimitOption())
     .option('--at-any-price', 'refuse nothing, whatever it costs')
+    .optionsGroup(GROUP.output)
     .option('--limit <n>', `findings to show (default: ${DEFAULT_LIMIT}; all with --json)`, positiveInteger('--limit'))
-    .addOption(failOnOption())
     .addOption(formatOption())
-    .option('--json', 'short for --format json')
-    .option('-q, --quiet', 'show no progress, and no price')
-    .option('--executable <file>', 'of a core file: the program that left it (default: what the core names)')
+    .option('--json', 'the same as --format json')
+    .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
+    .option('--force', 'replace that folder if it holds an earlier capture')
+    .addOption(failOnOption())
+    .option('-q, --quiet', 'show no progress and no price')
+    .addHelpText('after', help)
     .action((target: TargetName | CoreName, options: Options) =>
       target.kind === 'core' ? runCore(context, target.path, options) : run(context, target, options),
     )

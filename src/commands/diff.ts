@@ -6,6 +6,7 @@ import type { FailOn } from '../findings/fail-on.ts'
 import { SORTS } from './comparison.ts'
 import type { Context } from './context.ts'
 import type { ReadCores } from './cores.ts'
+import { examples, GROUP } from './help-text.ts'
 import { baselineOptions, type FormatWish, failOnOption, formatOption, positiveInteger, withConfig } from './options.ts'
 
 interface Options {
@@ -26,25 +27,38 @@ interface Options {
 
 const DEFAULT_LIMIT = 15
 
+const help = examples(
+  ['leakscope diff a.heapsnapshot b.heapsnapshot c.heapsnapshot', 'what leaks, and what grew in both steps'],
+  ['leakscope diff leak', 'the same, of the snapshots that `leakscope diagnose -o leak` has kept'],
+  ['leakscope diff a.heapsnapshot b.heapsnapshot --filter Session', 'only what has Session in its name'],
+)
+
 export function diffCommand(context: Context): Command {
   const command = new Command('diff')
-    .argument('<before>', 'the earlier .heapsnapshot or core file, or a bundle, which may be enough by itself')
+    .argument(
+      '<before>',
+      'the earlier .heapsnapshot or core file; or a folder of `diagnose -o` or `snapshot --isolate all`',
+    )
     .argument('[after]', 'a later one of the same process')
     .argument('[more...]', 'still later ones; then only what grew in each step is shown')
+    .optionsGroup(GROUP.what)
+    .option('--filter <name>', 'only classes and paths whose names contain this, in upper or lower case')
+    .option('--across-processes', 'allow snapshots of different processes, compared by class and place')
+    .option('--executable <file>', 'for core files: the program that left them (default: the one that they name)')
+    .optionsGroup(GROUP.how)
+    .option('--no-index', 'neither use nor write an index, which makes a large file open faster the next time')
+    .optionsGroup(GROUP.output)
+    .addOption(new Option('--sort <by>', 'order of the classes').choices(SORTS).default('retained'))
     .option(
       '--limit <n>',
       `rows to show (default: ${DEFAULT_LIMIT}; all classes with --json)`,
       positiveInteger('--limit'),
     )
-    .addOption(new Option('--sort <by>', 'order of the classes').choices(SORTS).default('retained'))
-    .option('--filter <name>', 'only classes, and paths, whose names contain this (any case)')
-    .option('--across-processes', 'compare snapshots of different processes, by class and place')
-    .option('--no-index', 'leave no indexes for the next time, and use none')
-    .option('--executable <file>', 'of core files: the program that left them (default: what the cores name)')
-    .addOption(failOnOption())
     .addOption(formatOption())
-    .option('--json', 'short for --format json')
+    .option('--json', 'the same as --format json')
+    .addOption(failOnOption())
     .option('-q, --quiet', 'show no progress')
+    .addHelpText('after', help)
     .action((before: string, after: string | undefined, more: string[], options: Options) =>
       run(context, [before, ...(after === undefined ? [] : [after]), ...more], options),
     )
