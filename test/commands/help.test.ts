@@ -1,12 +1,10 @@
 // What a newcomer reads first: the help of the program and of its commands.
 
-import { Command } from 'commander'
 import { describe, expect, it, test } from 'vitest'
 import { COMMANDS } from '../../src/commands/catalogue.ts'
-import { createContext } from '../../src/commands/context.ts'
+import { parseCommandLine } from '../support/command-line.ts'
 import { runCli } from '../support/target.ts'
 
-const context = createContext(new AbortController().signal)
 const WITH_EXAMPLES = ['', 'diagnose', 'snapshot', 'diff', 'check', 'watch', 'profile', 'memory']
 
 const helpOf = async (name: string): Promise<string> =>
@@ -28,16 +26,6 @@ describe.each(WITH_EXAMPLES)('the help of leakscope %s', (name) => {
     const help = await helpOf(name)
     const examples = [...help.slice(help.indexOf('\nExamples:\n')).matchAll(/^ {2}leakscope (.+)$/gm)]
     expect(examples.length).toBeGreaterThanOrEqual(2)
-    for (const [, words] of examples) await parse(words!)
+    for (const [, words] of examples) await parseCommandLine(words!)
   })
 })
-
-/** Has the command itself read its arguments and options, without running it. */
-async function parse(words: string): Promise<void> {
-  const [name, ...args] = words.match(/'[^']*'|\S+/g)!.map((word) => word.replace(/^'|'$/g, ''))
-  // Only a file that exists is taken for a core file.
-  const there = args.map((arg) => (arg.startsWith('core.') ? 'package.json' : arg))
-  const command = (await COMMANDS[name!]!.load())(context)
-  command.exitOverride().action(() => {})
-  await new Command().addCommand(command).parseAsync([name!, ...there], { from: 'user' })
-}
