@@ -39,7 +39,7 @@ import type { Sample } from './process-samples.ts'
 import type { WatchedFiles } from './side-looks.ts'
 import { bothRefused, insteadSentence, mayReadOutside, type Way } from './ways.ts'
 
-interface Options {
+export interface Options {
   readonly via?: Way
   readonly duration?: number
   readonly snapshots: number
@@ -141,32 +141,48 @@ function targetOrCore(text: string): TargetName | CoreName {
 
 /** A process that has ended left one picture of its heap: that shows what is piled up, not what grows. */
 async function runCore(context: Context, path: string, options: Options): Promise<void> {
-  const [{ isCore }, { analyzeFile }] = await Promise.all([import('../outside/core-memory.ts'), import('./analyze.ts')])
+  const [{ isCore }, { runAnalyze }] = await Promise.all([import('../outside/core-memory.ts'), import('./analyze.ts')])
   if (!isCore(path)) {
     throw new LeakscopeError('usage-invalid', `${path} is neither a process nor a core file`, {
       hint: '`leakscope analyze` tells what is in a heap snapshot, `leakscope diff` what grew between several.',
     })
   }
-  await analyzeFile(context, path, { ...options, index: false }, 'diagnose')
+  await runAnalyze(context, path, { ...options, index: false }, 'diagnose')
 }
 
 async function run(context: Context, target: TargetName, options: Options): Promise<void> {
-  const { snapshots, light = false, quiet = false } = options
   if (options.executable !== undefined) {
     throw new LeakscopeError('usage-invalid', `--executable is for core files, and ${showTarget(target)} is none`)
   }
-  if (!light && snapshots < 2) {
-    throw new LeakscopeError('usage-invalid', '--snapshots takes 2 or more: one has nothing to be compared with', {
-      hint: 'Three or more tell a leak from something that fills up. --light takes none.',
-    })
-  }
-  const [{ emptyReport }, { outputsOf, printReport }, { baselineWish }] = await Promise.all([
-    import('./report.ts'),
+  const [{ outputsOf, printReport }, { baselineWish }] = await Promise.all([
     import('./output.ts'),
     import('./baseline-file.ts'),
   ])
   const outputs = outputsOf(options)
   const baseline = baselineWish(options)
+  const report = await diagnoseTarget(context, target, options, outputs)
+  const limit = options.limit ?? DEFAULT_LIMIT
+  await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
+  const kept = options.output
+  if (kept !== undefined && !options.light) {
+    context.note(`leakscope: the snapshots are in ${kept}; leakscope diff ${kept}`)
+  }
+}
+
+/** All of it but the printing; `diagnose` of `import … from 'leakscope'` is this as well. */
+export async function diagnoseTarget(
+  context: Context,
+  target: TargetName,
+  options: Options,
+  outputs: Outputs,
+): Promise<Report> {
+  const { snapshots, light = false, quiet = false } = options
+  if (!light && snapshots < 2) {
+    throw new LeakscopeError('usage-invalid', '--snapshots takes 2 or more: one has nothing to be compared with', {
+      hint: 'Three or more tell a leak from something that fills up. --light takes none.',
+    })
+  }
+  const { emptyReport } = await import('./report.ts')
   const progress = context.progress(quiet)
   const kept = options.output
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
@@ -184,7 +200,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
     const memory =
       samples.length > 0 ? reportProcess(samples, target.kind === 'process' ? visited.pid : undefined) : null
     progress.end()
-    const report: Report = {
+    return {
       ...emptyReport('diagnose'),
       ...compared,
       findings: [...(compared?.findings ?? []), ...waste],
@@ -196,9 +212,6 @@ async function run(context: Context, target: TargetName, options: Options): Prom
       process: light || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
       offHeap,
     }
-    const limit = options.limit ?? DEFAULT_LIMIT
-    await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
-    if (kept !== undefined && !light) context.note(`leakscope: the snapshots are in ${kept}; leakscope diff ${kept}`)
   } finally {
     progress.end()
     if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true })

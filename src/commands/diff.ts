@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
+import type { Report } from '../findings/report.ts'
 import { SORTS } from './comparison.ts'
 import type { Context } from './context.ts'
 import type { ReadCores } from './cores.ts'
@@ -67,18 +68,35 @@ export function diffCommand(context: Context): Command {
 }
 
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
-  const { comparisonOf, startThreadFor } = await import('./inputs.ts')
+  const { startThreadFor } = await import('./inputs.ts')
   await startThreadFor(paths, new URL('../analysis/following.js', import.meta.url))
-  const [{ compareAll }, { emptyReport }, output] = await Promise.all([
-    import('./comparison.ts'),
-    import('./report.ts'),
-    import('./output.ts'),
-  ])
-  if (options.filter === '') throw new LeakscopeError('usage-invalid', '--filter takes a part of a name, not nothing')
+  const output = await import('./output.ts')
   const outputs = output.outputsOf(options)
   const baseline = await output.wishedBaseline(options)
-  const json = outputs.detailed
-  const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
+  const limit = options.limit ?? DEFAULT_LIMIT
+  const report = await diffFiles(context, paths, {
+    ...options,
+    ...(!outputs.detailed && { limit }),
+    detailed: outputs.detailed,
+  })
+  await output.printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
+}
+
+/** All of it but the printing; `diff` of `import … from 'leakscope'` is this as well. */
+export async function diffFiles(
+  context: Context,
+  paths: readonly string[],
+  {
+    limit = Number.POSITIVE_INFINITY,
+    ...options
+  }: Omit<Options, 'failOn' | 'format' | 'json'> & { readonly detailed: boolean },
+): Promise<Report> {
+  const [{ comparisonOf }, { compareAll }, { emptyReport }] = await Promise.all([
+    import('./inputs.ts'),
+    import('./comparison.ts'),
+    import('./report.ts'),
+  ])
+  if (options.filter === '') throw new LeakscopeError('usage-invalid', '--filter takes a part of a name, not nothing')
   const { isCore } = await import('../outside/core-memory.ts')
   const hasCores = paths.some(isCore)
   if (!hasCores && options.executable !== undefined) {
@@ -99,15 +117,10 @@ async function run(context: Context, paths: string[], options: Options): Promise
     const compared = await compareAll(comparison, progress, {
       ...options,
       index: options.index && !cores,
-      ...{ json, limit, signal: context.signal },
+      ...{ json: options.detailed, limit, signal: context.signal },
     })
-    progress.end()
     const snapshots = compared.snapshots.map((it) => ({ ...it, file: cores?.named.get(it.file) ?? it.file }))
-    await output.printReport(
-      context,
-      { ...emptyReport('diff'), ...compared, snapshots },
-      { outputs, limit: options.limit ?? DEFAULT_LIMIT, failOn: options.failOn, baseline },
-    )
+    return { ...emptyReport('diff'), ...compared, snapshots }
   } finally {
     cores?.close()
     progress.end()
