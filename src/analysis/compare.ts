@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs'
 import { LeakscopeError } from '../errors.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
+import { setLazily } from '../support/lazily.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import { callDescend, descend } from './descent.ts'
 import {
@@ -133,7 +134,8 @@ async function compareById(
     const descent = descending ? await unlessAborted(descending, signal) : descend(followed!.lineage, graph)
     if (!descent) return undefined
     holder ??= findHolders(graph)
-    const { lineage, asked } = descent
+    const { lineage, asked, immediate } = descent
+    if (second) setLazily(graph.dominators, 'immediate', () => immediate)
     const places = new Places()
     const placed = await breathing(places.locate(graph, classes, holder, asked), signal)
     const newBytes = bytesOfNew(graph, lineage)

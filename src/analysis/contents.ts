@@ -39,10 +39,34 @@ export function referenceCounts(snapshot: Columns, owner: Uint32Array): Uint32Ar
   return count
 }
 
+/** The same of one node. */
+export function referencesOf(snapshot: Columns, owner: Uint32Array, node: number): number {
+  const { nodeType, nodeName, firstEdge, edges, strings } = snapshot
+  const hole = isCollection(snapshot, node) ? strings.indexOf(HOLE) : -1
+  const parts = [node]
+  const seen = new Set(parts)
+  let [count, holes] = [0, 0]
+  for (const part of parts) {
+    for (let edge = firstEdge[part]!; edge < firstEdge[part + 1]!; edge++) {
+      const target = edgeTarget(edges[edge]!)
+      count++
+      if (part !== node && nodeName[target] === hole && nodeType[target] === NodeType.hidden) holes++
+      if (owner[target] !== node || seen.has(target)) continue
+      seen.add(target)
+      parts.push(target)
+    }
+  }
+  return count < FEW_REFERENCES ? count : count - holes
+}
+
+const HOLE = 'system / Hole'
+const isCollection = ({ nodeType, nodeName, strings }: Columns, node: number): boolean =>
+  nodeType[node] === NodeType.object && ['Map', 'Set'].includes(strings.get(nodeName[node]!))
+
 /** V8 of Node 22 and 24 writes a reference for each slot of a Map or Set whose entry was deleted. */
 function leaveOutHoles(snapshot: Columns, owner: Uint32Array, count: Uint32Array): void {
   const { nodeType, nodeName, firstEdge, edges, strings } = snapshot
-  const hole = strings.indexOf('system / Hole')
+  const hole = strings.indexOf(HOLE)
   if (hole < 0) return
   const collections = ['Map', 'Set'].map((name) => strings.indexOf(name))
   for (let node = 0; node < owner.length; node++) {

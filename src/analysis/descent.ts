@@ -1,5 +1,6 @@
 // Which objects of a heap were there before, and where it matters in which place one stands; by the second thread, if there is one.
 
+import type { Dominators } from '../graph/dominators.ts'
 import { type GraphParts, graphOf, type HeapGraph, partsOf } from '../graph/heap-graph.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { ageEmbedded } from './embedded.ts'
@@ -10,6 +11,8 @@ export interface Descent {
   readonly lineage: Lineage
   /** As `askedOf` gives it. */
   readonly asked: Uint8Array
+  /** See {@link Dominators}: it is worked out for this. */
+  readonly immediate: Uint32Array
 }
 
 /** Undefined where ids stand for several objects. */
@@ -17,7 +20,7 @@ export function descend(before: Lineage, graph: HeapGraph): Descent | undefined 
   const lineage = extendLineage(before, graph.snapshot.nodeId, graph.ownership.shallowSize)
   if (!lineage) return undefined
   ageEmbedded(graph, lineage.born)
-  return { lineage, asked: askedOf(graph, lineage) }
+  return { lineage, asked: askedOf(graph, lineage), immediate: graph.dominators.immediate }
 }
 
 export const descendFrom = (before: Lineage, parts: GraphParts): Descent | undefined => descend(before, graphOf(parts))

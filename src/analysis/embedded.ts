@@ -8,12 +8,18 @@ import { ROOT } from '../graph/roots.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 
+const embeddedOf = new WeakMap<HeapGraph, Uint32Array>()
+
 /** The nodes that Node itself adds to a snapshot. */
-export function embeddedNodes({ snapshot }: HeapGraph): Uint32Array {
-  const { nodeType, strings } = snapshot
-  return nodesNamed(snapshot, strings.startingWith('Node / ')).filter(
+export function embeddedNodes(graph: HeapGraph): Uint32Array {
+  const known = embeddedOf.get(graph)
+  if (known) return known
+  const { nodeType, strings } = graph.snapshot
+  const nodes = nodesNamed(graph.snapshot, strings.startingWith('Node / ')).filter(
     (node) => nodeType[node] === NodeType.native || nodeType[node] === NodeType.synthetic,
   )
+  embeddedOf.set(graph, nodes)
+  return nodes
 }
 
 /** By node ordinal: 1 for those. */

@@ -76,7 +76,12 @@ class References {
  * The references from old objects to new ones, those alike together: from the same place, by the same name. Of all,
  * those that bring in most.
  */
-export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lineage, newBytes: Float64Array): Entry[] {
+export function findEntries(
+  { opened, placed, places }: HeapSeries,
+  lineage: Lineage,
+  newBytes: Float64Array,
+  outermost: Uint32Array,
+): Entry[] {
   const { graph } = opened
   const { born, steps } = lineage
   const { nodeCount, nodeType, firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
@@ -137,7 +142,7 @@ export function findEntries({ opened, placed, places }: HeapSeries, lineage: Lin
     }
   }
   const timers = timerEntries(graph, born, steps, newBytes)
-  addInsides(graph, lineage, newBytes, { found, bytes, timers })
+  addInsides(graph, outermost, newBytes, { found, bytes, timers })
   for (const { bytes: own, survivors } of timers) {
     bytes.push(own)
     stayed.push(survivors[0]!)
@@ -166,20 +171,27 @@ interface Found {
   readonly timers: readonly Entry[]
 }
 
+/** New nodes that no other new one has to itself: ordinals. */
+export function outermostNew({ dominators, snapshot }: HeapGraph, { born }: Lineage): Uint32Array {
+  const arena = arenaOf(dominators.order)
+  const list = arenaUint32(arena, snapshot.nodeCount)
+  const loops = loopsFor(dominators.order, dominators.above, born, list)
+  return list.subarray(0, loops.listOutermost(dominators, born, list))
+}
+
 /**
  * What is new and no other's counts to what holds it, though that does not refer to it: the inside of a list which it
  * refers to the two ends of.
  */
 function addInsides(
-  graph: HeapGraph,
-  { born }: Lineage,
+  { dominators, snapshot }: HeapGraph,
+  outermost: Uint32Array,
   newBytes: Float64Array,
   { found, bytes, timers }: Found,
 ): void {
-  const { order, above, immediate } = graph.dominators
-  const arena = arenaOf(order)
-  const isTarget = arenaUint8(arena, born.length)
-  const isHolder = arenaUint8(arena, born.length)
+  const { immediate } = dominators
+  const isTarget = new Uint8Array(snapshot.nodeCount)
+  const isHolder = new Uint8Array(snapshot.nodeCount)
   found.forEach((_, holder, target) => {
     isTarget[target] = 1
     isHolder[holder] = 1
@@ -189,11 +201,10 @@ function addInsides(
     for (const holder of holders.keys()) isHolder[holder] = 1
   }
   const inside = new Map<number, number>()
-  const list = arenaUint32(arena, born.length)
-  const loops = loopsFor(order, above, born, isHolder, isTarget, list)
-  for (const node of list.subarray(0, loops.listInside(graph.dominators, born, isHolder, isTarget, list))) {
+  for (let i = 0; i < outermost.length; i++) {
+    const node = outermost[i]!
     const holder = immediate[node]!
-    inside.set(holder, (inside.get(holder) ?? 0) + newBytes[node]!)
+    if (isHolder[holder] === 1 && isTarget[node] === 0) inside.set(holder, (inside.get(holder) ?? 0) + newBytes[node]!)
   }
   const counted = new TupleInterner(2)
   found.forEach((kind, holder) => {

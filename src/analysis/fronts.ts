@@ -25,17 +25,19 @@ export interface Front extends Entry {
  * Objects of the last step that only something old (or nothing but V8 or Node) refers to, and that hold much which is
  * older than they are; those of one class that are held in the same place together.
  * @param isExplained by node ordinal: 1 for what is known to be growth already
+ * @param outermost as {@link outermostNew} gives it
  */
 export function findFronts(
   { opened: { graph, classes }, placed }: HeapSeries,
   { born, steps }: Lineage,
   newBytes: Float64Array,
   isExplained: Uint8Array,
+  outermost: Uint32Array,
 ): Front[] {
   const { immediate } = graph.dominators
   const kinds = new Map<string, { heads: number[]; bytes: number }>()
-  const room = new Room(graph)
-  for (const node of room.heads(born)) {
+  for (let i = 0; i < outermost.length; i++) {
+    const node = outermost[i]!
     if (born[node] !== steps || newBytes[node]! < LEAST_BYTES || isExplained[node] !== 0) continue
     if (isOfV8(graph.snapshot.nodeType[node]!)) continue
     const key = `${placed.of[immediate[node]!]} ${classes.of[node]}`
@@ -44,50 +46,43 @@ export function findFronts(
     kind.heads.push(node)
     kind.bytes += newBytes[node]!
   }
-  return [...kinds.values()]
+  const most = [...kinds.values()]
     .filter(({ bytes }) => bytes >= WORTH_BYTES)
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, MOST)
-    .flatMap(({ heads, bytes }) => {
-      const below = room.below(heads)
-      if (!holdsOlder(graph, born, below, steps)) return []
-      const holders = new Map<number, number>()
-      for (const head of heads) holders.set(immediate[head]!, (holders.get(immediate[head]!) ?? 0) + 1)
-      const survivors = Array<number>(steps).fill(0)
-      survivors[steps - 1] = heads.length
-      return [{ holders, targets: heads, survivors, bytes, reached: below.filter((node) => born[node]! > 0) }]
-    })
+  const below = belowEach(
+    graph,
+    most.map(({ heads }) => heads),
+  )
+  return most.flatMap(({ heads, bytes }, i) => {
+    if (!holdsOlder(graph, born, below[i]!, steps)) return []
+    const holders = new Map<number, number>()
+    for (const head of heads) holders.set(immediate[head]!, (holders.get(immediate[head]!) ?? 0) + 1)
+    const survivors = Array<number>(steps).fill(0)
+    survivors[steps - 1] = heads.length
+    const reached = below[i]!.filter((node) => born[node]! > 0)
+    return [{ holders, targets: heads, survivors, bytes, reached }]
+  })
 }
 
-/** Walks over the tree of dominators, in memory that is used again. */
-class Room {
-  readonly #dominators: HeapGraph['dominators']
-  readonly #marks: Uint8Array
-  readonly #list: Uint32Array
-
-  constructor({ dominators, snapshot }: HeapGraph) {
-    const arena = arenaOf(dominators.order)
-    this.#dominators = dominators
-    this.#marks = arenaUint8(arena, snapshot.nodeCount)
-    this.#list = arenaUint32(arena, snapshot.nodeCount)
+/** What only the nodes of each list hold, themselves included. */
+function belowEach({ dominators, snapshot }: HeapGraph, lists: readonly (readonly number[])[]): Uint32Array[] {
+  if (lists.length === 0) return []
+  const arena = arenaOf(dominators.order)
+  const marks = arenaUint8(arena, snapshot.nodeCount)
+  const list = arenaUint32(arena, snapshot.nodeCount)
+  lists.forEach((nodes, i) => {
+    for (const node of nodes) marks[node] = i + 1
+  })
+  const found = loopsFor(dominators.order, dominators.above, marks, list).listBelow(dominators, marks, list)
+  const counts = new Uint32Array(lists.length)
+  for (let at = 0; at < found; at++) counts[marks[list[at]!]! - 1]!++
+  const below = Array.from(counts, (count) => new Uint32Array(count))
+  for (let at = found - 1; at >= 0; at--) {
+    const which = marks[list[at]!]! - 1
+    below[which]![--counts[which]!] = list[at]!
   }
-
-  /** New nodes that no other new one has to itself. */
-  heads(born: Uint16Array): number[] {
-    const { order, above } = this.#dominators
-    const all = arenaUint8(arenaOf(order), born.length).fill(1)
-    const loops = loopsFor(order, above, born, all, this.#marks, this.#list)
-    const found = loops.listInside(this.#dominators, born, all, this.#marks, this.#list)
-    return Array.from(this.#list.subarray(0, found))
-  }
-
-  /** What only these hold, themselves included. */
-  below(heads: readonly number[]): Uint32Array {
-    const marks = this.#marks.fill(0)
-    for (const head of heads) marks[head] = 1
-    const loops = loopsFor(this.#dominators.order, this.#dominators.above, marks, this.#list)
-    return this.#list.slice(0, loops.listBelow(this.#dominators, marks, this.#list))
-  }
+  return below
 }
 
 function holdsOlder({ ownership }: HeapGraph, born: Uint16Array, below: Uint32Array, step: number): boolean {

@@ -4,7 +4,7 @@ import { nodesNamed } from '../graph/named.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
-import { FEW_REFERENCES, referenceCounts } from './contents.ts'
+import { FEW_REFERENCES, referencesOf } from './contents.ts'
 import { embeddedNodes } from './embedded.ts'
 import { isOfV8 } from './entries.ts'
 import { grewIn, type Lineage } from './lineage.ts'
@@ -174,10 +174,19 @@ function oldCollections(opened: HeapSeries['opened'], born: Lineage['born']): Ui
     snapshot,
     COLLECTIONS.map((name) => snapshot.strings.indexOf(name)),
   )
-  const found = named.filter((node) => born[node] === 0 && snapshot.nodeType[node] === NodeType.object)
+  // A loop, as there may be a million of them.
+  let length = 0
+  for (let i = 0; i < named.length; i++) {
+    const node = named[i]!
+    if (born[node] === 0 && snapshot.nodeType[node] === NodeType.object) named[length++] = node
+  }
+  const found = named.subarray(0, length)
   collectionsOf.set(opened, found)
   return found
 }
+
+/** Smaller ones have not gained enough, even where a slot takes four bytes. */
+const LEAST_SLOTS_BYTES = 4 * LEAST.numbers
 
 /** Old collections that have more entries, none of which is an object: numbers, which V8 tells of as long as they are no small integers. */
 export function numberSuspects(
@@ -185,20 +194,21 @@ export function numberSuspects(
   { born }: Lineage,
   seconds: readonly number[],
   lookUp: (id: number) => readonly (number | undefined)[],
-  references: Uint32Array,
+  references: (node: number) => number,
 ): Suspect[] {
   const { graph, classes } = opened
   const { nodeId, nodeType } = graph.snapshot
   const span = seconds.at(-1)! - seconds[0]!
   const suspects: Suspect[] = []
   for (const node of oldCollections(opened, born)) {
-    if (references[node]! < FEW_REFERENCES) continue
+    if (graph.shallowSize(node) < LEAST_SLOTS_BYTES) continue
     const before = lookUp(nodeId[node]!)
     if (before.includes(undefined)) continue
     // Entries are counted where there are more references each time.
-    if ([...before, references[node]!].some((count, i, all) => i > 0 && count! <= all[i - 1]!)) continue
+    const all = [...(before as number[]), references(node)]
+    if (all.some((count, i) => i > 0 && count <= all[i - 1]!)) continue
     const entries = entriesOf(graph, node, (each) => nodeType[each] === NodeType.number)
-    const counts = inEntries([...(before as number[]), references[node]!], entries)
+    const counts = inEntries(all, entries)
     const count = counts.at(-1)! - counts[0]!
     if (!entries || count < LEAST.numbers || entries.added < count) continue
     if (counts.some((each, i) => i > 0 && each <= counts[i - 1]!)) continue
@@ -234,10 +244,8 @@ export function quietCollections({ opened, lineage }: HeapSeries): Suspect[] {
   const { graph, classes } = opened
   if (lineage === undefined) return []
   const large = oldCollections(opened, lineage.born).filter((node) => graph.shallowSize(node) >= QUIET.bytes)
-  if (large.length === 0) return []
-  const references = referenceCounts(graph.snapshot, graph.ownership.owner)
   return Array.from(large)
-    .filter((node) => references[node]! < FEW_REFERENCES)
+    .filter((node) => referencesOf(graph.snapshot, graph.ownership.owner, node) < FEW_REFERENCES)
     .sort((a, b) => graph.shallowSize(b) - graph.shallowSize(a))
     .slice(0, QUIET.most)
     .map((node) => ({

@@ -8,8 +8,8 @@ import type { Slices } from '../support/breathing.ts'
 import { accumulation, linkOf } from './accumulation.ts'
 import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
-import { contentsById, FEW_REFERENCES, referenceCounts } from './contents.ts'
-import { type Entry, findEntries, Reach } from './entries.ts'
+import { contentsById, FEW_REFERENCES, referencesOf } from './contents.ts'
+import { type Entry, findEntries, outermostNew, Reach } from './entries.ts'
 import { findFronts } from './fronts.ts'
 import type { Lineage } from './lineage.ts'
 import {
@@ -49,12 +49,13 @@ function* suspectsById(
   seconds: readonly number[],
 ): Slices<Suspect[]> {
   const { graph } = heap.opened
-  const entries = findEntries(heap, lineage, newBytes)
+  const outermost = outermostNew(graph, lineage)
+  const entries = findEntries(heap, lineage, newBytes, outermost)
   yield undefined
   const reach = new Reach(graph, lineage)
   // Of the last, the heap is there.
   const lookUp = contentsById(heap.series.slice(0, -1).map(({ contents }) => contents))
-  const references = referenceCounts(graph.snapshot, graph.ownership.owner)
+  const references = (node: number) => referencesOf(graph.snapshot, graph.ownership.owner, node)
   const suspects: Suspect[] = []
   for (const found of entries) {
     const anew = renewed(graph, lineage, found, newBytes)
@@ -67,7 +68,7 @@ function* suspectsById(
   }
   yield undefined
   suspects.push(...listsOfLists(heap, suspects, seconds))
-  const withFronts = addFronts(heap, lineage, newBytes, suspects, { lookUp, references, seconds })
+  const withFronts = addFronts(heap, lineage, newBytes, suspects, outermost, { lookUp, references, seconds })
   const grown = grownSuspects(heap, seconds)
   const known = new Set([...grown, ...withFronts].flatMap(({ holders }) => holders))
   const numbers = numberSuspects(heap, lineage, seconds, lookUp, references)
@@ -114,6 +115,7 @@ function addFronts(
   lineage: Lineage,
   newBytes: Float64Array,
   known: readonly Suspect[],
+  outermost: Uint32Array,
   counting: Counting,
 ): Suspect[] {
   const mark = (marks: Uint8Array, suspects: readonly Suspect[]): Uint8Array => {
@@ -128,7 +130,7 @@ function addFronts(
     marks(),
     growing.filter((suspect) => !chains.includes(suspect)),
   )
-  const fronts = findFronts(heap, lineage, newBytes, isExplained)
+  const fronts = findFronts(heap, lineage, newBytes, isExplained, outermost)
     .filter(({ targets }) => targets.length > 1 || isChain[targets[0]!] === 0)
     .map((front) => describeChain(heap, lineage, front, front.reached, newBytes, counting))
     .filter((suspect) => suspect !== undefined)
@@ -147,7 +149,7 @@ const GROWS = new Set<Suspect['trend']>(['steady', 'turning', 'unknown'])
 
 interface Counting {
   readonly lookUp: (id: number) => (number | undefined)[]
-  readonly references: Uint32Array
+  readonly references: (node: number) => number
   readonly seconds: readonly number[]
 }
 
@@ -247,7 +249,7 @@ function describeGathered(
     added += entries?.added ?? Number.POSITIVE_INFINITY
     const known = lookUp(nodeId[each]!)
     isGuessed ||= known[0] === undefined
-    inEntries(filledUp([...known, references[each]!]), entries).forEach((count, at) => {
+    inEntries(filledUp([...known, references(each)]), entries).forEach((count, at) => {
       counts[at]! += count
     })
   }

@@ -4,6 +4,7 @@ import type { AnyNode } from 'acorn'
 import type { Frame } from '../analysis/allocations.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
 import { packageOf } from '../analysis/culprit.ts'
+import { ground } from '../findings/weights.ts'
 import { functionAt } from '../source/app-modules.ts'
 import { calledBy, offsetOfCall } from '../source/calls.ts'
 import { isOwn } from '../source/origins.ts'
@@ -46,8 +47,12 @@ export const allocationChurn: WasteDetector = {
     return {
       title: `${isolate === 'main' ? 'the main thread' : isolate} spends ${percent(collector)} of its time on collecting garbage: ${formatBytes(bytesPerSecond)} a second live just long enough to be moved, ${percent(first.share)} of that made by ${who}`,
       culprit,
-      confidence: round(Math.min(0.9, 0.7 + (collector - least.collector))),
-      reason: `the profile has the collector in ${percent(collector)} of all samples, and one place makes at least half of what costs it most`,
+      grounds: [
+        ground(
+          'collecting',
+          `the profile has the collector in ${percent(collector)} of all samples, and one place makes at least half of what costs it most`,
+        ),
+      ],
       evidence: {
         shareOfCollector: round(collector),
         survivingBytesPerSecond: Math.round(bytesPerSecond),

@@ -3,6 +3,7 @@
 import { judgedBy } from '../findings/confidence.ts'
 import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
+import { ground } from '../findings/weights.ts'
 import { formatBytes, formatDuration } from '../support/format.ts'
 
 /** What of a process's memory lay idle in its allocator at one moment. */
@@ -40,9 +41,7 @@ export function findIdleMemory(
       pattern: 'allocator-retention',
       fingerprint: fingerprint(['allocator-retention', name]),
       wastes: 'memory',
-      ...judgedBy([
-        { effect: 'start', weight: 0.8, sentence: `it was there all the while (${span}), neither used nor given back` },
-      ]),
+      ...judgedBy([ground('idleMemory', `it was there all the while (${span}), neither used nor given back`)]),
       severity: 'note',
       title: `${formatBytes(least)} of ${formatBytes(rssBytes)} lie idle in ${name}'s ${arenas} arenas: a burst has gone, and its memory did not come back`,
       isolate: 'main',

@@ -18,29 +18,31 @@ const MOST = 200
 
 /**
  * Whether the promises of a chain are older the further they are from its front: each waits for one that was made after
- * it. In a queue it is the other way round.
+ * it. In a queue it is the other way round, but for what its front is doing at the moment, which is new.
  */
 export function isNewestFirst({ of, suspect }: Candidate, promises: readonly number[]): boolean {
-  const born = of.heap.lineage?.born
+  const { born, steps } = of.heap.lineage ?? {}
   const [first, last] = [promises[0], promises.at(-1)]
-  if (!born || first === undefined || last === undefined) return false
-  if (born[first] !== born[last]) return born[first]! > born[last]!
-  // All came in one step: what the chain ends with is from before.
-  return of.heap.lineage!.steps === 1 && leadsToOld(of.graph, born, suspect.sample)
+  if (!born || first === undefined || last === undefined || born[first]! < born[last]!) return false
+  // With one step, all that is new is of the same age.
+  if (born[first] === born[last] && steps !== 1) return false
+  return endsOld(of.graph, born, suspect.sample) ?? born[first]! > born[last]!
 }
 
-function leadsToOld(graph: HeapGraph, born: Uint16Array, from: number): boolean {
+/** References that are followed from a promise to those who wait for it. */
+const FAR = 100_000
+
+/** Whether what waits for this promise is from before the first snapshot in the end; undefined where that is too far. */
+function endsOld(graph: HeapGraph, born: Uint16Array, from: number): boolean | undefined {
   const queue = [from]
   const seen = new Set(queue)
-  for (let i = 0; i < queue.length && i < 20_000; i++) {
+  for (let i = 0; i < queue.length; i++) {
+    if (i === FAR) return undefined
     for (const { target } of referencesOf(graph, queue[i]!, 20)) {
       if (seen.has(target)) continue
-      if (born[target] === 0) {
-        if (isPromise(graph, target)) return true
-        continue
-      }
       seen.add(target)
-      queue.push(target)
+      if (born[target]! > 0) queue.push(target)
+      else if (isPromise(graph, target) || isWaiting(graph, target)) return true
     }
   }
   return false

@@ -4,6 +4,7 @@ import type { Frame } from '../analysis/allocations.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
 import { packageOf } from '../analysis/culprit.ts'
 import { type FunctionPlace, findRescheduling, findWaiting, type Rescheduling } from '../analysis/rescheduling.ts'
+import { ground } from '../findings/weights.ts'
 import { formatCount } from '../support/format.ts'
 import type { IsolateWork, WasteDetector } from './detector.ts'
 import { shortPlace } from './functions.ts'
@@ -70,10 +71,17 @@ function turning({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources)
   return {
     title: `${threadOf(isolate)} burns a core without work: ${who} has itself run again ${turns} times a second${found ? ` by ${found.how}` : ''}, ${news}`,
     culprit: first && culpritOf(first.frame, found),
-    confidence: isIdle ? (first ? 0.95 : 0.6) : 0.75,
-    reason: isIdle
-      ? `its event loop is busy ${percent(busy)} of the time and turned ${turns} times a second, of which ${percent(worked)} went to the program's functions and all else to going round`
-      : `its event loop is busy ${percent(busy)} of the time although nothing comes in, and the source goes on whether there was something to do or not`,
+    grounds: [
+      isIdle
+        ? ground(
+            first ? 'turnsIdle' : 'turnsUnnamed',
+            `its event loop is busy ${percent(busy)} of the time and turned ${turns} times a second, of which ${percent(worked)} went to the program's functions and all else to going round`,
+          )
+        : ground(
+            'asksAgain',
+            `its event loop is busy ${percent(busy)} of the time although nothing comes in, and the source goes on whether there was something to do or not`,
+          ),
+    ],
     evidence: {
       busy: round(busy),
       turnsPerSecond: Math.round(turnsPerSecond),
@@ -108,8 +116,12 @@ function caught({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) 
   return {
     title: `${threadOf(isolate)} burns a core without work: ${who} ${by}, and the event loop has not had a turn for over a second`,
     culprit: place,
-    confidence: found.how === 'loop' ? 0.85 : 0.8,
-    reason: `${percent(share)} of what the thread did in its functions was ${who}, and it did not answer to a turn of the event loop`,
+    grounds: [
+      ground(
+        found.how === 'loop' ? 'caughtInLoop' : 'caughtAnew',
+        `${percent(share)} of what the thread did in its functions was ${who}, and it did not answer to a turn of the event loop`,
+      ),
+    ],
     evidence: {
       busy: look.busy === null ? null : round(look.busy),
       turnsPerSecond: 0,

@@ -143,8 +143,7 @@ export interface IsolateWork {
 export interface Waste {
   readonly title: string
   readonly culprit: Culprit | undefined
-  readonly confidence: number
-  readonly reason: string
+  readonly grounds: readonly Ground[]
   readonly evidence: Readonly<Record<string, unknown>>
   readonly advice: string
 }

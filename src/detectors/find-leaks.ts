@@ -6,8 +6,9 @@ import type { HeapSeries } from '../analysis/compare.ts'
 import { quietCollections } from '../analysis/other-suspects.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { findSuspects } from '../analysis/suspects.ts'
-import { reasonBy } from '../findings/confidence.ts'
+import { type Ground, reasonBy } from '../findings/confidence.ts'
 import type { ReportFinding, ReportSetAside } from '../findings/report.ts'
+import { ground } from '../findings/weights.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
 import { formatCount } from '../support/format.ts'
 import { createScriptSources, type ScriptSources } from '../support/script-sources.ts'
@@ -34,7 +35,7 @@ export interface Leaks {
 
 /** Of what a candidate reaches, so much must be accounted for already for it to be no news. */
 const MOSTLY = 0.7
-const SLOWING_REASON = 'it gains less and less, as what fills up does; a longer look would tell'
+const SLOWING = ground('notGrowing', 'it gains less and less, as what fills up does; a longer look would tell')
 /** Findings that are less likely are set aside. */
 const LEAST_CONFIDENCE = 0.3
 
@@ -91,7 +92,7 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
 interface SetAside {
   readonly candidate: Candidate
   readonly title: string
-  readonly reason: string
+  readonly grounds: readonly Ground[]
 }
 
 /** What has been found so far. One cause may show in several places, and what it holds is no second finding. */
@@ -121,7 +122,7 @@ class Causes {
     this.#taken.add(candidate)
     const finding = makeFinding(pattern, candidate, diagnosis, captures, sources)
     if (finding.confidence < LEAST_CONFIDENCE) {
-      this.#unlikely.push({ candidate, title: finding.title, reason: finding.reason })
+      this.#unlikely.push({ candidate, title: finding.title, grounds: finding.grounds })
       return
     }
     this.#explained.get(candidate.of)!.take(candidate.suspect)
@@ -211,18 +212,19 @@ const slowing = ({ captures, sources }: World): SetAside[] =>
       const { suspect, name, path, likelihood } = candidate
       const { say } = inSource(candidate, path, captures.readSource, sources)
       const title = `${formatCount(suspect.count)} ${suspect.className} more in ${name}`
+      const grounds = likelihood.bounded ? likelihood.grounds : [SLOWING]
       return {
         candidate,
         title: say(title),
-        reason: say(likelihood.bounded ? reasonBy(likelihood.grounds) : SLOWING_REASON),
+        grounds: grounds.map((each) => ({ ...each, sentence: say(each.sentence) })),
       }
     })
 
 const setAside = (...lists: readonly (readonly SetAside[])[]): ReportSetAside[] =>
   lists
     .flat()
-    .map(({ candidate: { of, suspect }, title, reason }) => ({
-      ...{ title, reason, isolate: of.isolate },
+    .map(({ candidate: { of, suspect }, title, grounds }) => ({
+      ...{ title, reason: reasonBy(grounds), grounds: [...grounds], isolate: of.isolate },
       ...{ retainedBytes: suspect.bytes, bytesPerSecond: Math.round(suspect.bytesPerSecond) },
     }))
     .sort((a, b) => b.retainedBytes - a.retainedBytes)

@@ -41,7 +41,7 @@ export function findWaste(isolates: readonly IsolateWork[], scripts: ScriptSourc
 function tell(
   pattern: string,
   isolate: string,
-  { title, culprit: found, confidence, reason, evidence, advice }: Waste,
+  { title, culprit: found, grounds, evidence, advice }: Waste,
   scripts: ScriptSources,
   names: OriginalNames,
 ): ReportFinding {
@@ -51,13 +51,14 @@ function tell(
   const { culprit, codeFrame } = found
     ? shown({ ...found, function: called ?? found.function }, scripts)
     : { culprit: null, codeFrame: [] }
+  const judged = judgedBy(grounds.map((each) => ({ ...each, sentence: say(each.sentence) })))
   return {
     pattern,
     fingerprint: fingerprint([pattern, ...nameOf(culprit, isolate)]),
     wastes: 'cpu',
+    ...judged,
     // It kills nobody.
-    ...judgedBy([{ effect: 'start', weight: confidence, sentence: say(reason) }]),
-    severity: confidence >= 0.5 ? 'warning' : 'note',
+    severity: judged.severity === 'error' ? 'warning' : judged.severity,
     title: say(title),
     isolate,
     growth: NO_GROWTH,

@@ -3,6 +3,8 @@
 import { z } from 'zod'
 
 export const GroundSchema = z.object({
+  /** Names the piece of evidence, whatever its sentence says: one of the table in `weights.ts`, `number` or `remark`. */
+  kind: z.string(),
   /**
    * What the weight does to the confidence: it starts with it, is multiplied by it, or is raised or lowered to it where it
    * is not there yet. In the order of the list.

@@ -445,6 +445,8 @@ export const SetAsideSchema = z.object({
   title: z.string(),
   /** Why it is no finding. */
   reason: z.string(),
+  /** The evidence that the reason is made of. */
+  grounds: z.array(GroundSchema),
   isolate,
   /** Of what came and stayed. */
   retainedBytes: bytes,

@@ -64,20 +64,29 @@ export const WEIGHTS = {
   residentUneven: start(0.4, 'native memory rose, but unevenly'),
   residentRoseWithClass: start(0.85, 'and objects with a native side came at the same pace'),
   residentUnevenWithClass: start(0.45, 'the same, where it rose unevenly'),
+  idleMemory: start(0.8, 'the allocator had it all the while: as good as measured, but for arenas that are not seen'),
+  // Of CPU time that goes for nothing, by a profile of seconds.
+  turnsIdle: start(0.95, 'the event loop turns by itself, and the profile has the function that makes it'),
+  turnsUnnamed: start(0.6, 'it turns by itself, but the profile has no function of the program'),
+  asksAgain: start(0.75, 'the source asks again whether there was something to do or not; there may be now and then'),
+  caughtInLoop: start(0.85, 'no turn of the event loop, in a loop that waits; it may be one long piece of work'),
+  caughtAnew: start(0.8, 'the same, where the function has itself called again'),
+  collecting: start(0.8, 'the collector has most of the time, and one place makes most of what it moves'),
 } as const satisfies Readonly<Record<string, Weight>>
 
 /** @param sentence empty where another piece of evidence says it as well */
 export function ground(name: keyof typeof WEIGHTS, sentence = ''): Ground {
   const { effect, weight } = WEIGHTS[name]
-  return { effect, weight, sentence }
+  return { kind: name, effect, weight, sentence }
 }
 
 /** The fewer there are, the likelier they are chance: `few` are as likely as not. */
 export const byNumber = (count: number, few: number): Ground => ({
+  kind: 'number',
   effect: 'times',
   weight: count / (count + few),
   sentence: '',
 })
 
 /** What is said, and makes it no surer. */
-export const remark = (sentence: string): Ground => ({ effect: 'times', weight: 1, sentence })
+export const remark = (sentence: string): Ground => ({ kind: 'remark', effect: 'times', weight: 1, sentence })

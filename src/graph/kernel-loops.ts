@@ -161,8 +161,8 @@ const loopsOf = (kernel: Kernel): Loops => ({
   listEntrances({ firstEdge, edges, owner, wanted, born, old }, out) {
     return kernel.listEntrances(...at(firstEdge, edges, owner, wanted, born, old, out, owner.length)) >>> 0
   },
-  listInside({ order, above }, born, holders, targets, out) {
-    return kernel.listInside(...at(order, above, born, holders, targets, out, order.length)) >>> 0
+  listOutermost({ order, above }, born, out) {
+    return kernel.listOutermost(...at(order, above, born, out, order.length)) >>> 0
   },
   listBelow({ order, above }, marks, out) {
     return kernel.listBelow(...at(order, above, marks, out, order.length)) >>> 0

@@ -267,9 +267,9 @@ export interface Loops {
   listLargest(count: Uint32Array, least: number, out: Uint32Array): number
   /** Nodes that refer to new ones, of those whose owners are wanted and old; what is in a store of the owner's does not count. */
   listEntrances(columns: EntranceColumns, out: Uint32Array): number
-  /** New nodes that are no targets, right below an old one that is a holder. */
-  listInside(tops: Tops, born: Uint16Array, holders: Uint8Array, targets: Uint8Array, out: Uint32Array): number
-  /** What is marked, with all that it dominates, which becomes marked. */
+  /** New nodes whose immediate dominator is old. */
+  listOutermost(tops: Tops, born: Uint16Array, out: Uint32Array): number
+  /** What is marked, with all that it dominates, which gets the mark of its nearest marked dominator. */
   listBelow(tops: Tops, marks: Uint8Array, out: Uint32Array): number
   /** Nodes whose type has its bit in `types`. */
   listTyped(nodeType: Uint8Array, types: number, out: Uint32Array): number

@@ -538,13 +538,11 @@ export const plainLoops: Loops = {
     return found
   },
 
-  listInside({ order, above }, born, holders, targets, out) {
+  listOutermost({ order, above }, born, out) {
     let found = 0
     for (let place = 1; place < order.length; place++) {
       const node = order[place]!
-      if (born[node] === 0 || targets[node] !== 0) continue
-      const over = order[above[place]!]!
-      if (holders[over] !== 0 && born[over] === 0) out[found++] = node
+      if (born[node] !== 0 && born[order[above[place]!]!] === 0) out[found++] = node
     }
     return found
   },
@@ -553,7 +551,7 @@ export const plainLoops: Loops = {
     let found = 0
     for (let place = 0; place < order.length; place++) {
       const node = order[place]!
-      if (place > 0 && marks[order[above[place]!]!] !== 0) marks[node] = 1
+      if (marks[node] === 0) marks[node] = marks[order[above[place]!]!]!
       if (marks[node] !== 0) out[found++] = node
     }
     return found

@@ -42,7 +42,7 @@ function found({ collector = 40, bytes = 90e6, others = 10e6, tellsCollected = t
 test('who makes most of what is moved before it dies, at the line that copies', () => {
   expect(found()).toMatchObject([
     {
-      ...{ pattern: 'allocation-churn', wastes: 'cpu', severity: 'warning', confidence: 0.85 },
+      ...{ pattern: 'allocation-churn', wastes: 'cpu', severity: 'warning', confidence: 0.8 },
       culprit: { function: 'reduce', url: URL, line: 4, basis: 'allocation' },
       evidence: { shareOfCollector: 0.4, survivingBytesPerSecond: 100e6 },
     },

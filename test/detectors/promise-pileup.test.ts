@@ -79,6 +79,31 @@ test('a chain in which each promise waits for the one before', async () => {
   expect(finding).toMatchObject({ pattern: 'promise-pileup', evidence: { kind: 'chain' }, culprit: { line: 10 } })
 })
 
+test('a chain the front of which is always new, all that was there before being done', async () => {
+  const [finding] = await findLeaksIn([
+    (d, step) => {
+      const [from, to] = [100 * step, 100 * step + 60 * (step + 1)]
+      let last = d.promise(`link ${to}`)
+      d.variable('last', last)
+      const links = (name: string, first: number, end: number) => {
+        for (let i = end - 1; i >= first; i--) {
+          const then = d.closure(
+            `then ${name} ${i}`,
+            'write',
+            d.context(`of ${name} ${i}`, { at: mail(d, i), next: last }),
+          )
+          last = d.promise(`${name} ${i}`, [then])
+        }
+      }
+      // What the front one waits for was made a moment ago, in functions within functions.
+      links('link', from, to)
+      links(`write ${step}`, 0, 12)
+      d.variable('timer', last)
+    },
+  ])
+  expect(finding).toMatchObject({ pattern: 'promise-pileup', evidence: { kind: 'chain' } })
+})
+
 test('a cache of promises that are settled is a collection', async () => {
   const [finding] = await findLeaksIn([
     (d, step) => {

@@ -14,7 +14,7 @@ const finding = {
   severity: 'error',
   confidence: 0.9,
   reason: 'it gained',
-  grounds: [{ effect: 'start', weight: 0.9, sentence: 'it gained' }],
+  grounds: [{ kind: 'steady', effect: 'start', weight: 0.9, sentence: 'it gained' }],
   growth: { count: 1000, shallowBytes: 0, retainedBytes: 0, perSecond: 1, bytesPerSecond: 1, holders: 1 },
   evidence: {},
 } as unknown as ReportFinding

@@ -13,7 +13,7 @@ export const FINDING: ReportFinding = {
   fingerprint: '0123456789abcdef',
   severity: 'error',
   confidence: 0.9,
-  grounds: [{ effect: 'start', weight: 0.9, sentence: 'it grew' }],
+  grounds: [{ kind: 'steady', effect: 'start', weight: 0.9, sentence: 'it grew' }],
   reason: 'it gained at a steady rate',
   title: 'sessions gained 1,204 Session, 40.1 more each second',
   isolate: 'main',

@@ -9,7 +9,14 @@ const looked = { ...emptyReport('diff'), growth, explained: { bytes: 0, growthBy
 
 test('what rose with a reason does not count as nothing', () => {
   const setAside = [
-    { title: 'cache gained 9', reason: 'max is 500', isolate: 'main', retainedBytes: 9, bytesPerSecond: 1 },
+    {
+      title: 'cache gained 9',
+      reason: 'max is 500',
+      grounds: [],
+      isolate: 'main',
+      retainedBytes: 9,
+      bytesPerSecond: 1,
+    },
   ]
   expect(verdictOf(looked)!.rest).toMatch(
     /^: the heap grew by 786 KB in 10.0 s, but nothing in it rose the way a leak does/,

@@ -799,15 +799,11 @@ export function listEntrances(
   return found
 }
 
-export function listInside(
-  order: usize, above: usize, born: usize, holders: usize, targets: usize, out: usize, nodes: u32,
-): u32 {
+export function listOutermost(order: usize, above: usize, born: usize, out: usize, nodes: u32): u32 {
   let found: u32 = 0
   for (let place: u32 = 1; place < nodes; place++) {
     const node = get(order, place)
-    if (get16(born, node) == 0 || flag(targets, node) != 0) continue
-    const over = get(order, get(above, place))
-    if (flag(holders, over) != 0 && get16(born, over) == 0) set(out, found++, node)
+    if (get16(born, node) != 0 && get16(born, get(order, get(above, place))) == 0) set(out, found++, node)
   }
   return found
 }
@@ -816,8 +812,12 @@ export function listBelow(order: usize, above: usize, marks: usize, out: usize, 
   let found: u32 = 0
   for (let place: u32 = 0; place < nodes; place++) {
     const node = get(order, place)
-    if (place > 0 && flag(marks, get(order, get(above, place))) != 0) store<u8>(marks + node, 1)
-    if (flag(marks, node) != 0) set(out, found++, node)
+    let mark = flag(marks, node)
+    if (mark == 0) {
+      mark = flag(marks, get(order, get(above, place)))
+      store<u8>(marks + node, mark)
+    }
+    if (mark != 0) set(out, found++, node)
   }
   return found
 }
