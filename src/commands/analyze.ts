@@ -44,7 +44,12 @@ export function analyzeCommand(context: Context): Command {
 
 /** @param command as which it is reported */
 export async function runAnalyze(context: Context, path: string, options: Options, command: string): Promise<void> {
-  const { outputsOf, printReport } = await import('./output.ts')
+  // What reads it is loaded meanwhile.
+  const [{ outputsOf, printReport }] = await Promise.all([
+    import('./output.ts'),
+    import('./inputs.ts'),
+    import('./report.ts'),
+  ])
   const outputs = outputsOf(options)
   const limit = options.limit ?? (outputs.detailed ? JSON_LIMIT : DEFAULT_LIMIT)
   const report = await analyzeFile(context, path, { ...options, limit }, command)

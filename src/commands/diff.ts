@@ -70,7 +70,8 @@ export function diffCommand(context: Context): Command {
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
   const { startThreadFor } = await import('./inputs.ts')
   await startThreadFor(paths, new URL('../analysis/following.js', import.meta.url))
-  const output = await import('./output.ts')
+  // What reads them is loaded meanwhile.
+  const [output] = await Promise.all([import('./output.ts'), import('./comparison.ts'), import('./report.ts')])
   const outputs = output.outputsOf(options)
   const baseline = await output.wishedBaseline(options)
   const limit = options.limit ?? DEFAULT_LIMIT

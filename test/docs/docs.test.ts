@@ -53,7 +53,7 @@ test('the table of patterns has each pattern once, and their number is right', (
       .map(({ id }) => id)
       .toSorted(),
   )
-  expect(readme).toContain(`[${rows.length} leak patterns]`)
+  expect(readme).toContain(`[${rows.length} patterns]`)
 })
 
 test('the exit codes are those of the program', async () => {
