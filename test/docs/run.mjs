@@ -61,7 +61,7 @@ const OUTPUTS = {
   async diff() {
     await snapshots()
     const shown = await session(0, ['diff', ...FILES, '--limit', '2'])
-    return cutAt(shown, /^ {2}2 {2}/m, /^(Growth|Grew|What grew|Classes).*/m)
+    return cutAt(shown, /^ {2}2 {2}/m, /^What grew/m)
   },
   async analyze() {
     await snapshots()
@@ -235,27 +235,26 @@ function producerOf(name) {
   return OUTPUTS[name]
 }
 
-const wanted = process.argv.slice(2)
-const names = [...new Set(pages().flatMap((page) => shownIn(readPage(page)).map(({ name }) => name)))]
-const outputs = new Map()
-try {
-  for (const name of names) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue
-    const produce = producerOf(name)
-    if (!produce) throw new Error(`nothing makes the output '${name}'`)
-    console.log(`docs: ${name}`)
-    outputs.set(name, await produce())
-    for (const child of children.splice(0)) child.kill()
-  }
-  for (const page of pages()) {
-    const text = readPage(page)
-    const now = renewed(text, (name) => outputs.get(name))
-    if (now !== text) {
-      writeFileSync(root + page, now)
-      console.log(`docs: wrote ${page}`)
-    }
-  }
-} finally {
+process.on('exit', () => {
   for (const child of children) child.kill()
   rmSync(app, { recursive: true, force: true })
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130))
+
+const wanted = process.argv.slice(2)
+const names = new Set(pages().flatMap((page) => shownIn(readPage(page)).map(({ name }) => name)))
+const outputs = new Map()
+for (const name of wanted.length > 0 ? wanted : names) {
+  const produce = producerOf(name)
+  if (!produce || !names.has(name)) throw new Error(`no page shows the output '${name}', or nothing makes it`)
+  console.log(`docs: ${name}`)
+  outputs.set(name, await produce())
+  for (const child of children.splice(0)) child.kill()
+}
+for (const page of pages()) {
+  const text = readPage(page)
+  const now = renewed(text, (name) => outputs.get(name))
+  if (now === text) continue
+  writeFileSync(root + page, now)
+  console.log(`docs: wrote ${page}`)
 }
