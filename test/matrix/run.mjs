@@ -1,4 +1,4 @@
-// Runs the tests that start targets against other Node versions: npm run test:matrix [-- --e2e 18 24]
+// Runs the tests that start targets against other Node versions: npm run test:matrix [-- 18 24 e2e/diagnose]
 
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -10,18 +10,18 @@ import { NODE_MAJORS, nodeBinary } from './nodes.mjs'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 const given = process.argv.slice(2)
-/** Only whole ways, from end to end: a third of the time. */
-const e2eOnly = given.includes('--e2e')
-const numbers = given.filter((word) => word !== '--e2e').map(Number)
+const numbers = given.filter((word) => /^\d+$/.test(word)).map(Number)
 const majors = numbers.length > 0 ? numbers : NODE_MAJORS
+/** Parts of paths: only those tests. */
+const wanted = given.filter((word) => !/^\d+$/.test(word))
 const unknown = majors.filter((major) => !NODE_MAJORS.includes(major))
 if (unknown.length > 0) {
-  console.error(`usage: npm run test:matrix [-- [--e2e] major…], with majors out of ${NODE_MAJORS.join(', ')}`)
+  console.error(`usage: npm run test:matrix [-- major… path…], with majors out of ${NODE_MAJORS.join(', ')}`)
   process.exit(2)
 }
 const files = endToEndTests()
 if (files.length === 0) {
-  console.error('there are no end-to-end tests to run')
+  console.error(`there are no end-to-end tests to run${wanted.length > 0 ? ` with ${wanted.join(' or ')} in their path` : ''}`)
   process.exit(1)
 }
 const rows = []
@@ -59,7 +59,7 @@ function endToEndTests() {
   ]
   return candidates
     .filter((file) => file.endsWith('.test.ts') && existsSync(join(root, file)))
-    .filter((file) => !e2eOnly || file.startsWith('test/e2e/'))
+    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .sort()
 }
 
