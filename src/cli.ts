@@ -3,9 +3,20 @@
 import { Command, CommanderError, Help } from 'commander'
 import { COMMANDS } from './commands/catalogue.ts'
 import { type Context, createContext } from './commands/context.ts'
+import { examples } from './commands/help-text.ts'
 import { LeakscopeError } from './errors.ts'
 import { printable } from './support/format.ts'
 import { toolVersion } from './support/version.ts'
+
+const help = `${examples(
+  ['leakscope ps', 'which Node.js processes are there?'],
+  ['leakscope diagnose 4242', 'what leaks in process 4242? nothing has to be prepared, and it keeps running'],
+  ['leakscope explain listener-leak', 'what is that, and how is it fixed?'],
+)}
+
+Exit codes: 0 fine; 1 there are findings (with --fail-on) or a check failed;
+2 a mistake in the command line or the config; 3 a process or file could not be
+read, or the price was too high; 130 after Ctrl-C.`
 
 /** Runs the command line in `argv` (as `process.argv`) and sets `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -47,22 +58,30 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** The command called `wanted` is whole; of the others there is what a list of them needs, so that nothing more is loaded. */
 async function buildProgram(context: Context, wanted: string | undefined): Promise<Command> {
   const program = new Command('leakscope')
-    .description('Tells what is leaking in a running Node.js process: what grows, who holds it, and from which line.')
-    .version(toolVersion())
+    .description(
+      'Says what is leaking in a running Node.js process: what grows, who holds it, and which line is behind it.',
+    )
+    .version(toolVersion(), '-V, --version', 'print the version')
+    .addHelpText('after', help)
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
     .hook('preAction', async (_, command) => {
       const { takesConfig } = await import('./commands/options.ts')
       if (takesConfig(command)) await (await import('./commands/configured.ts')).configure(context, command)
     })
-  for (const [name, { summary, takes, load }] of Object.entries(COMMANDS)) {
+  for (const [name, { group, summary, takes, load }] of Object.entries(COMMANDS)) {
     const command = name === wanted ? (await load())(context) : new Command(name)
     if (name !== wanted && takes) command.arguments(takes)
-    program.addCommand(command.description(summary))
+    program.addCommand(command.description(summary).helpGroup(group))
   }
   // commander exits by itself on a usage error unless each command is told to throw instead.
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)]) {
-    command.exitOverride()
+    command
+      .exitOverride()
+      .helpOption(
+        '-h, --help',
+        command === program ? 'print this help; `leakscope <command> --help` has the options' : 'print this help',
+      )
     command.configureHelp({
       // commander adds the value that a default has in the program; where ours is told in words, that is enough.
       optionDescription: (option) =>

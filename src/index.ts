@@ -1,4 +1,4 @@
-// What `import … from 'leakscope'` gives: opening heap snapshots, comparing them, taking them, and judging a series.
+// What `import … from 'leakscope'` gives: the Report of a process or of files, and the parts that it is made with.
 
 export type { Classes, ClassRow } from './analysis/classes.ts'
 export type { Culprit } from './analysis/culprit.ts'
@@ -9,7 +9,7 @@ export type {
   GrowthCluster,
   GrowthOptions,
 } from './analysis/growth.ts'
-export { compareSnapshots as diff } from './analysis/growth.ts'
+export { compareSnapshots } from './analysis/growth.ts'
 export { type OpenedSnapshot, type OpenOptions, openSnapshot } from './analysis/open-snapshot.ts'
 export {
   type BigClass,
@@ -31,7 +31,16 @@ export {
 } from './capture/capture-profiles.ts'
 export { captureHeapSnapshot, type HeapSnapshotFile, type HeapSnapshotOptions } from './capture/heap-snapshot.ts'
 export type { Sampling } from './capture/profile.ts'
+export {
+  analyze,
+  type DiagnoseOptions,
+  type DiffOptions,
+  diagnose,
+  diff,
+  type FileOptions,
+} from './commands/for-programs.ts'
 export { type ErrorCode, LeakscopeError } from './errors.ts'
+export { type Report, type ReportFinding, ReportSchema } from './findings/report.ts'
 export type { HeapGraph } from './graph/heap-graph.ts'
 export type { SourceLocation } from './graph/locations.ts'
 export { referenceWords, thingWords } from './graph/path-words.ts'

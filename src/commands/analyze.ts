@@ -27,30 +27,47 @@ export function analyzeCommand(context: Context): Command {
   return new Command('analyze')
     .argument(
       '<snapshot>',
-      'a .heapsnapshot file, a bundle (the last snapshot of each of its isolates), or a core file of a Node.js process',
+      'a .heapsnapshot file, a core file, or a folder of `diagnose -o` or `snapshot --isolate all` (the last snapshot of each thread)',
     )
     .option(
       '--limit <n>',
       `rows of each table (default: ${DEFAULT_LIMIT}; ${JSON_LIMIT} with --json)`,
       positiveInteger('--limit'),
     )
-    .option('--no-index', 'leave no index for the next time, and use none')
-    .option('--executable <file>', 'of a core file: the program that left it (default: what the core names)')
+    .option('--no-index', 'neither use nor write an index, which makes a large file open faster the next time')
+    .option('--executable <file>', 'for a core file: the program that left it (default: the one that the core names)')
     .addOption(formatOption())
-    .option('--json', 'short for --format json')
+    .option('--json', 'the same as --format json')
     .option('-q, --quiet', 'show no progress')
-    .action((file: string, options: Options) => analyzeFile(context, file, options, 'analyze'))
+    .action((file: string, options: Options) => runAnalyze(context, file, options, 'analyze'))
 }
 
 /** @param command as which it is reported */
-export async function analyzeFile(context: Context, path: string, options: Options, command: string): Promise<void> {
-  const [{ inputsOf }, { emptyReport }, { outputsOf, printReport }] = await Promise.all([
+export async function runAnalyze(context: Context, path: string, options: Options, command: string): Promise<void> {
+  // What reads it is loaded meanwhile.
+  const [{ outputsOf, printReport }] = await Promise.all([
+    import('./output.ts'),
     import('./inputs.ts'),
     import('./report.ts'),
-    import('./output.ts'),
   ])
   const outputs = outputsOf(options)
   const limit = options.limit ?? (outputs.detailed ? JSON_LIMIT : DEFAULT_LIMIT)
+  const report = await analyzeFile(context, path, { ...options, limit }, command)
+  await printReport(context, report, {
+    outputs,
+    limit: options.limit ?? DEFAULT_LIMIT,
+    ...(options.failOn && { failOn: options.failOn }),
+  })
+}
+
+/** All of it but the printing; `analyze` of `import … from 'leakscope'` is this as well. */
+export async function analyzeFile(
+  context: Context,
+  path: string,
+  { limit = JSON_LIMIT, ...options }: Omit<Options, 'format' | 'failOn' | 'json'>,
+  command: string,
+): Promise<Report> {
+  const [{ inputsOf }, { emptyReport }] = await Promise.all([import('./inputs.ts'), import('./report.ts')])
   const { isCore } = await import('../outside/core-memory.ts')
   const core = isCore(path)
   if (!core && options.executable !== undefined) {
@@ -70,7 +87,7 @@ export async function analyzeFile(context: Context, path: string, options: Optio
     }
     progress.end()
     const heaps = parts.map(({ heap }) => heap)
-    const report = {
+    return {
       ...emptyReport(command),
       findings: parts.flatMap(({ findings }) => findings),
       snapshots: parts.map(({ snapshot }) => snapshot),
@@ -82,11 +99,6 @@ export async function analyzeFile(context: Context, path: string, options: Optio
         duplicateStrings: heaps.flatMap(({ duplicateStrings }) => duplicateStrings),
       },
     }
-    await printReport(context, report, {
-      outputs,
-      limit: options.limit ?? DEFAULT_LIMIT,
-      ...(options.failOn && { failOn: options.failOn }),
-    })
   } finally {
     progress.end()
   }
@@ -134,7 +146,7 @@ async function openedFiles(
 async function openedCore(
   context: Context,
   path: string,
-  { executable, quiet }: Options,
+  { executable, quiet }: Pick<Options, 'executable' | 'quiet'>,
   progress: Progress,
 ): Promise<Inputs> {
   const [{ openCore }, { openColumns }, { coreSentence }] = await Promise.all([

@@ -4,6 +4,8 @@ import type { Command } from 'commander'
 import type { Context } from './context.ts'
 
 interface Entry {
+  /** Its heading in the list of commands. */
+  readonly group: string
   readonly summary: string
   /** What it takes, as the list of commands shows it. */
   readonly takes: string
@@ -13,78 +15,93 @@ interface Entry {
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
   ps: {
+    group: 'Start here:',
     takes: '',
-    summary: 'list the Node processes on this machine',
+    summary: 'list the Node.js processes of this machine',
     load: async () => (await import('./ps.ts')).psCommand,
   },
   diagnose: {
+    group: 'Start here:',
     takes: '<target>',
-    summary: 'find what is leaking in a running process: its pattern, its line, what holds it, what to change',
+    summary: 'say what leaks in a running process: who holds it, which line, what to change',
     load: async () => (await import('./diagnose.ts')).diagnoseCommand,
   },
+  explain: {
+    group: 'Start here:',
+    takes: '[pattern]',
+    summary: 'explain a leak pattern: how to confirm it and fix it, and what only looks like it',
+    load: async () => (await import('./explain.ts')).explainCommand,
+  },
   snapshot: {
+    group: 'Capture:',
     takes: '<target>',
-    summary: 'capture a heap snapshot of a running process',
+    summary: 'write a heap snapshot of a running process',
     load: async () => (await import('./snapshot.ts')).snapshotCommand,
   },
   profile: {
+    group: 'Capture:',
     takes: '<target>',
-    summary: 'sample what a running process spends its time on, or who allocates',
+    summary: 'write a CPU or heap profile of a running process',
     load: async () => (await import('./profile.ts')).profileCommand,
   },
   diff: {
+    group: 'Look into files:',
     takes: '<before> [after] [more...]',
-    summary: 'compare heap snapshots: known leaks, and what grew, by class and by what holds it',
+    summary: 'compare heap snapshots: what leaks, and what grew, by class and by what holds it',
     load: async () => (await import('./diff.ts')).diffCommand,
   },
   analyze: {
+    group: 'Look into files:',
     takes: '<snapshot>',
-    summary: 'look into one heap snapshot: what is big, and what holds it',
+    summary: 'look into one heap snapshot or core file: what is big, and what holds it',
     load: async () => (await import('./analyze.ts')).analyzeCommand,
   },
   top: {
+    group: 'Look into files:',
     takes: '<profile>',
-    summary: 'look into a CPU or heap profile: which functions take most',
+    summary: 'look into a profile: which functions take most, callers, flame graph',
     load: async () => (await import('./top.ts')).topCommand,
   },
-  check: {
-    takes: '[files-or-program...]',
-    summary: 'fail when memory grows with the work: for CI',
-    load: async () => (await import('./check.ts')).checkCommand,
-  },
-  init: {
-    takes: '',
-    summary: 'write leakscope.config.json, and a scenario, for `leakscope check` to be run by',
-    load: async () => (await import('./init.ts')).initCommand,
-  },
   memory: {
+    group: 'Watch:',
     takes: '<target>',
-    summary: 'account for the memory of a running process: heap, buffers, malloc, stacks, libraries',
+    summary: 'say what the resident memory of a process consists of, byte for byte',
     load: async () => (await import('./memory.ts')).memoryCommand,
   },
   watch: {
+    group: 'Watch:',
     takes: '<targets...>',
-    summary: 'look at running processes again and again: memory by the ledger, threads, files, event loop',
+    summary: 'a live view of memory, threads, files and event loop; can act on a condition',
     load: async () => (await import('./watch.ts')).watchCommand,
   },
   trend: {
+    group: 'Watch:',
     takes: '<recording>',
-    summary: 'judge a recording of `leakscope watch`: leak, plateau, sawtooth, warm-up, flat or undecided',
+    summary: 'judge a recording of `leakscope watch`: leak, plateau, sawtooth, …',
     load: async () => (await import('./trend.ts')).trendCommand,
   },
-  explain: {
-    takes: '[pattern]',
-    summary: 'explain a leak pattern: how to confirm it, how to fix it, what only looks like it',
-    load: async () => (await import('./explain.ts')).explainCommand,
+  check: {
+    group: 'CI:',
+    takes: '[files-or-program...]',
+    summary: 'make a program work and fail if its memory grows with the work',
+    load: async () => (await import('./check.ts')).checkCommand,
+  },
+  init: {
+    group: 'CI:',
+    takes: '',
+    summary: 'write a config and a scenario for `leakscope check`',
+    load: async () => (await import('./init.ts')).initCommand,
   },
   redact: {
+    group: 'Housekeeping:',
     takes: '<snapshot> <output>',
-    summary: 'write a copy of a heap snapshot without the passwords and other texts in it',
+    summary: 'copy a heap snapshot without the passwords and other texts in it',
     load: async () => (await import('./redact.ts')).redactCommand,
   },
   index: {
+    group: 'Housekeeping:',
     takes: '<ls|clear>',
-    summary: 'the indexes that make large snapshots open at once',
+    summary: 'list or remove the indexes that make large snapshots open at once',
     load: async () => (await import('./index.ts')).indexCommand,
   },
 }

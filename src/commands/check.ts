@@ -1,10 +1,11 @@
 // `leakscope check`: fails when memory grows with the work, and only then; with the leak's name.
 
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_BUDGET, growthBudget, type NamedBudget } from './growth-budget.ts'
+import { examples, GROUP } from './help-text.ts'
 import {
   baselineOptions,
   DEFAULT_BASELINE,
@@ -13,11 +14,12 @@ import {
   failOnOption,
   formatOption,
   isConfigured,
+  memoryLimitOption,
   positiveInteger,
-  size,
+  viaOption,
   withConfig,
 } from './options.ts'
-import { WAYS, type Way } from './ways.ts'
+import type { Way } from './ways.ts'
 
 export interface CheckOptions {
   /** Only a config file has it, in its folder; on the command line it stands behind `--`. */
@@ -57,71 +59,83 @@ const MAX_DURATION_MS = 120_000
 const LIMIT = 5
 
 const help = `
-What is measured:
-  leakscope check --load 'npx autocannon -d 5 http://localhost:$PORT' -- node server.js
-  leakscope check --script scenario.mjs                a module with iteration(), and perhaps setup() and teardown()
-  leakscope check --script scenario.mjs -- node server.js
-  leakscope check --pid 4242 --load './drive.sh'       something that is running already
-  leakscope check a.heapsnapshot b.heapsnapshot c.heapsnapshot
+How it works: the program gets a free port in $PORT, unless --ready names one;
+the load gets $PORT and $PID. After a warm-up come rounds of more and more work.
+After each, garbage is collected and memory is read. The growth per unit of work
+is estimated with a 95 % interval. The check fails if all of the interval is
+above the budget and the rounds agree. Only then it takes snapshots, while the
+work goes on, to name the leak. If --max-duration is not enough to tell, the
+check says "undecided" and passes, unless --strict is given.
 
-The program gets a free port in $PORT, unless --ready names one; the load gets $PORT and $PID. After a warm-up,
-rounds of more and more work are done; after each, garbage is collected and memory read. Growth for each unit of work
-is told with its 95 % interval; the check fails when all of that lies above the budget and the rounds agree. Then,
-and only then, snapshots are taken while the work goes on, to name the leak; -o keeps them, packed and redacted.
-When the rounds do not tell by --max-duration, the check says "undecided" and passes, unless --strict is given.
---fail-on never only reports.
-${DEFAULT_BASELINE} is read if it is there: growth by leaks that it knows does not fail.
-What a config file says, here or further up in the package, need not be said again: leakscope init writes one.
+${DEFAULT_BASELINE} is read if it exists: growth by leaks that it knows does
+not fail. \`leakscope init\` writes a config file, so that \`leakscope check\` needs
+no options.
 
-Exit codes: 0 passed, 1 failed, 2 a mistake in the command line, 3 the program, its load or a file failed.`
+Exit codes: 0 passed, 1 failed, 2 a mistake in the command line or the config,
+3 the program, its load or a file failed.
+${examples(
+  [
+    "leakscope check --load 'npx autocannon -d 5 http://localhost:$PORT' -- node server.js",
+    'start a server, put load on it again and again',
+  ],
+  [
+    'leakscope check --script scenario.mjs',
+    'call iteration() of that module again and again; it may also export setup() and teardown()',
+  ],
+  ['leakscope check --script scenario.mjs -- node server.js', 'the scenario does the work of a server'],
+  ["leakscope check --pid 4242 --load './drive.sh'", 'a process that is running already'],
+  ['leakscope check a.heapsnapshot b.heapsnapshot c.heapsnapshot', 'files: fail if there is a leak in them'],
+)}`
 
 export function checkCommand(context: Context): Command {
   const command = new Command('check')
-    .argument('[files-or-program...]', 'heap snapshots in order of time, a bundle, or -- and a command')
-    .option('--ready <what>', 'when the program is ready: a port, a URL, or a part of what it writes (default: $PORT)')
-    .option('--ready-timeout <time>', 'how long that may take (default: 30s)', duration('--ready-timeout'), READY_MS)
+    .argument('[files-or-program...]', '-- and the command that starts the program; or heap snapshots in order of time')
+    .optionsGroup(GROUP.what)
     .option('--load <command>', 'a shell command that makes the program work; it is run again and again')
     .option(
       '--iterations-per-load <n>',
-      'how many iterations one run of it counts for',
+      'how many iterations one run of the load counts for',
       positiveInteger('--iterations-per-load'),
       1,
     )
     .option('--script <file>', 'a module that exports iteration(), which is called again and again')
-    .option('--pid <pid>', 'measure a process that is running', positiveInteger('--pid'))
-    .addOption(
-      new Option(
-        '--via <way>',
-        'of a failed check: have V8 write its heap, or read it from its memory (default: inspector; outside where that costs too much)',
-      ).choices(WAYS),
+    .option('--pid <pid>', 'measure this running process in place of starting one', positiveInteger('--pid'))
+    .optionsGroup(GROUP.how)
+    .option(
+      '--ready <what>',
+      'how to see that the program is ready: a port or URL that answers, or a part of what it prints (default: $PORT)',
     )
+    .option('--ready-timeout <time>', 'how long that may take (default: 30s)', duration('--ready-timeout'), READY_MS)
     .option(
       '--max-growth <budget>',
-      'what is allowed: 1KB/iteration, or 5% or 2MB in all (default: 64 KB and 1 % in all)',
+      'growth that is allowed: 1KB/iteration, or 5% or 2MB in all (default: 64 KB and 1 % in all)',
       growthBudget('--max-growth'),
       DEFAULT_BUDGET,
     )
     .option(
       '--max-duration <time>',
-      'begin no round later (default: 2min)',
+      'start no new round after this time (default: 2min)',
       duration('--max-duration'),
       MAX_DURATION_MS,
     )
-    .option('--strict', 'fail also when the rounds do not tell')
-    .option('-o, --output <folder>', 'keep the snapshots of a failed check there, packed')
-    .option('--no-redact', 'keep them with what the program had in its strings')
-    .option('--force', 'replace the folder of an earlier capture')
+    .option('--strict', 'fail also if the check remains undecided')
+    .addOption(viaOption('how a failed check takes its snapshots; '))
+    .optionsGroup(GROUP.price)
     .option(
       '--max-pause <time>',
-      'take no snapshot when a thread may stand still for longer (default: 10min; 30s with --pid)',
+      'take no snapshot if a thread may stand still for longer (default: 10min; 30s with --pid)',
       duration('--max-pause'),
     )
-    .option('--memory-limit <size>', 'nor when the process may come to use more than this', size('--memory-limit'))
-    .option('--at-any-price', 'take them whatever it costs')
+    .addOption(memoryLimitOption())
+    .option('--at-any-price', 'take the snapshots whatever they cost')
+    .optionsGroup(GROUP.output)
     .option('--limit <n>', 'findings to show', positiveInteger('--limit'), LIMIT)
-    .addOption(failOnOption('warning'))
     .addOption(formatOption())
-    .option('--json', 'short for --format json')
+    .option('--json', 'the same as --format json')
+    .option('-o, --output <folder>', 'keep the snapshots of a failed check there, compressed and redacted')
+    .option('--no-redact', 'keep them with the texts of the program')
+    .option('--force', 'replace that folder if it holds an earlier capture')
+    .addOption(failOnOption('warning'))
     .option('-q, --quiet', 'show no progress')
     .addHelpText('after', help)
     .action((args: string[], options: CheckOptions, self: Command) => run(context, args, options, self))

@@ -1,7 +1,7 @@
 // What every command is handed: where to write, whether to colour, and when to stop.
 
 import type { ChalkInstance } from 'chalk'
-import { createProgress, type Progress } from '../support/progress.ts'
+import { createProgress, type Progress, silentProgress } from '../support/progress.ts'
 
 export interface Context {
   /** Results go here: standard output. A newline is added. */
@@ -51,6 +51,14 @@ export function createContext(signal: AbortSignal): Context {
     progress: (quiet) => createProgress(process.stderr, quiet),
   }
 }
+
+/** For a program that calls what a command does: nothing is printed, and notes go to `onNotice`. */
+export const silentContext = (signal: AbortSignal, onNotice: (sentence: string) => void): Context => ({
+  ...createContext(signal),
+  out() {},
+  note: (text) => onNotice(text.replace(/^leakscope: /, '')),
+  progress: () => silentProgress,
+})
 
 /** Node knows NO_COLOR, NODE_DISABLE_COLORS and FORCE_COLOR, but only asks them for terminals. */
 function colorLevel(stream: NodeJS.WriteStream): 0 | 1 | 2 | 3 {

@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import type { BundleCapture } from '../capture/bundle.ts'
 import type { QuotedIsolate } from '../capture/quote.ts'
 import type { Vitals } from '../capture/vitals.ts'
@@ -19,6 +19,7 @@ import type { Target } from '../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from './capturing.ts'
 import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
+import { examples, GROUP } from './help-text.ts'
 import type { OffHeapWatcher } from './off-heap-watch.ts'
 import {
   baselineOptions,
@@ -26,16 +27,19 @@ import {
   type FormatWish,
   failOnOption,
   formatOption,
+  memoryLimitOption,
   positiveInteger,
-  size,
+  TARGET,
+  viaOption,
+  waitOption,
   withConfig,
 } from './options.ts'
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
 import type { WatchedFiles } from './side-looks.ts'
-import { bothRefused, insteadSentence, mayReadOutside, WAYS, type Way } from './ways.ts'
+import { bothRefused, insteadSentence, mayReadOutside, type Way } from './ways.ts'
 
-interface Options {
+export interface Options {
   readonly via?: Way
   readonly duration?: number
   readonly snapshots: number
@@ -71,58 +75,53 @@ const SAMPLING = { intervalBytes: 131_072 }
 const OF_SNAPSHOTS =
   'the snapshots were taken meanwhile, which leaves memory idle in the allocator that was not there before'
 
+const help = examples(
+  ['leakscope diagnose 4242', 'watch process 4242 for 30 seconds and say what leaks, who holds it and where to fix it'],
+  ['leakscope diagnose 4242 --duration 5min -o leak', 'a slow leak: watch for longer, and keep the snapshots in leak/'],
+  ['leakscope diagnose 4242 --light', 'no snapshot and no pause: memory, event loop, open resources, CPU'],
+  ['leakscope diagnose core.4242', 'a process that has died: what is piled up in its core file'],
+)
+
 export function diagnoseCommand(context: Context): Command {
   const command = new Command('diagnose')
-    .argument(
-      '<target>',
-      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, unix:<socket of an agent>, or a core file',
-      targetOrCore,
+    .argument('<target>', `${TARGET}; or a core file`, targetOrCore)
+    .optionsGroup(GROUP.what)
+    .option(
+      '--light',
+      'take no snapshots: only look at what costs the process almost nothing and, if it is busy, take a CPU profile of 1.5s',
     )
+    .option('--executable <file>', 'for a core file: the program that left it (default: the one that the core names)')
+    .optionsGroup(GROUP.how)
     .option(
       '--duration <time>',
-      'how long to watch, from the first snapshot to the last (default: 30s)',
+      'how long to watch, from the first snapshot to the last: 10s, 2min (default: 30s)',
       duration('--duration'),
     )
     .option(
       '--snapshots <n>',
-      'how many to take of each isolate meanwhile, 3 or more to tell a leak from what fills up',
+      'snapshots of each thread in that time; 2 cannot tell a leak from a cache that is still filling',
       positiveInteger('--snapshots'),
       3,
     )
-    .option(
-      '--light',
-      'take no snapshot: only what costs the process next to nothing, and, if it is busy, a CPU profile of 1.5s',
-    )
-    .addOption(
-      new Option(
-        '--via <way>',
-        'have V8 write its heap, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
-      ).choices(WAYS),
-    )
-    .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
-    .option('--force', 'replace the folder of an earlier capture')
-    .option(
-      '--wait [time]',
-      'wait while another process has the port that the target needs for its inspector (default: 10min)',
-      duration('--wait'),
-    )
+    .addOption(viaOption())
+    .addOption(waitOption())
+    .optionsGroup(GROUP.price)
     .option(
       '--max-pause <time>',
-      'refuse when a thread may stand still for longer (default: 30s; 1s from outside)',
+      'refuse if a thread may stand still for longer (default: 30s; 1s from outside)',
       duration('--max-pause'),
     )
-    .option(
-      '--memory-limit <size>',
-      'refuse when the process may come to use more than this, such as 512MB; in place of its cgroup',
-      size('--memory-limit'),
-    )
+    .addOption(memoryLimitOption())
     .option('--at-any-price', 'refuse nothing, whatever it costs')
+    .optionsGroup(GROUP.output)
     .option('--limit <n>', `findings to show (default: ${DEFAULT_LIMIT}; all with --json)`, positiveInteger('--limit'))
-    .addOption(failOnOption())
     .addOption(formatOption())
-    .option('--json', 'short for --format json')
-    .option('-q, --quiet', 'show no progress, and no price')
-    .option('--executable <file>', 'of a core file: the program that left it (default: what the core names)')
+    .option('--json', 'the same as --format json')
+    .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
+    .option('--force', 'replace that folder if it holds an earlier capture')
+    .addOption(failOnOption())
+    .option('-q, --quiet', 'show no progress and no price')
+    .addHelpText('after', help)
     .action((target: TargetName | CoreName, options: Options) =>
       target.kind === 'core' ? runCore(context, target.path, options) : run(context, target, options),
     )
@@ -142,32 +141,48 @@ function targetOrCore(text: string): TargetName | CoreName {
 
 /** A process that has ended left one picture of its heap: that shows what is piled up, not what grows. */
 async function runCore(context: Context, path: string, options: Options): Promise<void> {
-  const [{ isCore }, { analyzeFile }] = await Promise.all([import('../outside/core-memory.ts'), import('./analyze.ts')])
+  const [{ isCore }, { runAnalyze }] = await Promise.all([import('../outside/core-memory.ts'), import('./analyze.ts')])
   if (!isCore(path)) {
     throw new LeakscopeError('usage-invalid', `${path} is neither a process nor a core file`, {
       hint: '`leakscope analyze` tells what is in a heap snapshot, `leakscope diff` what grew between several.',
     })
   }
-  await analyzeFile(context, path, { ...options, index: false }, 'diagnose')
+  await runAnalyze(context, path, { ...options, index: false }, 'diagnose')
 }
 
 async function run(context: Context, target: TargetName, options: Options): Promise<void> {
-  const { snapshots, light = false, quiet = false } = options
   if (options.executable !== undefined) {
     throw new LeakscopeError('usage-invalid', `--executable is for core files, and ${showTarget(target)} is none`)
   }
-  if (!light && snapshots < 2) {
-    throw new LeakscopeError('usage-invalid', '--snapshots takes 2 or more: one has nothing to be compared with', {
-      hint: 'Three or more tell a leak from something that fills up. --light takes none.',
-    })
-  }
-  const [{ emptyReport }, { outputsOf, printReport }, { baselineWish }] = await Promise.all([
-    import('./report.ts'),
+  const [{ outputsOf, printReport }, { baselineWish }] = await Promise.all([
     import('./output.ts'),
     import('./baseline-file.ts'),
   ])
   const outputs = outputsOf(options)
   const baseline = baselineWish(options)
+  const report = await diagnoseTarget(context, target, options, outputs)
+  const limit = options.limit ?? DEFAULT_LIMIT
+  await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
+  const kept = options.output
+  if (kept !== undefined && !options.light) {
+    context.note(`leakscope: the snapshots are in ${kept}; leakscope diff ${kept}`)
+  }
+}
+
+/** All of it but the printing; `diagnose` of `import … from 'leakscope'` is this as well. */
+export async function diagnoseTarget(
+  context: Context,
+  target: TargetName,
+  options: Options,
+  outputs: Outputs,
+): Promise<Report> {
+  const { snapshots, light = false, quiet = false } = options
+  if (!light && snapshots < 2) {
+    throw new LeakscopeError('usage-invalid', '--snapshots takes 2 or more: one has nothing to be compared with', {
+      hint: 'Three or more tell a leak from something that fills up. --light takes none.',
+    })
+  }
+  const { emptyReport } = await import('./report.ts')
   const progress = context.progress(quiet)
   const kept = options.output
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
@@ -185,7 +200,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
     const memory =
       samples.length > 0 ? reportProcess(samples, target.kind === 'process' ? visited.pid : undefined) : null
     progress.end()
-    const report: Report = {
+    return {
       ...emptyReport('diagnose'),
       ...compared,
       findings: [...(compared?.findings ?? []), ...waste],
@@ -197,9 +212,6 @@ async function run(context: Context, target: TargetName, options: Options): Prom
       process: light || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
       offHeap,
     }
-    const limit = options.limit ?? DEFAULT_LIMIT
-    await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
-    if (kept !== undefined && !light) context.note(`leakscope: the snapshots are in ${kept}; leakscope diff ${kept}`)
   } finally {
     progress.end()
     if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true })

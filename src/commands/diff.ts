@@ -3,9 +3,11 @@
 import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
+import type { Report } from '../findings/report.ts'
 import { SORTS } from './comparison.ts'
 import type { Context } from './context.ts'
 import type { ReadCores } from './cores.ts'
+import { examples, GROUP } from './help-text.ts'
 import { baselineOptions, type FormatWish, failOnOption, formatOption, positiveInteger, withConfig } from './options.ts'
 
 interface Options {
@@ -26,25 +28,38 @@ interface Options {
 
 const DEFAULT_LIMIT = 15
 
+const help = examples(
+  ['leakscope diff a.heapsnapshot b.heapsnapshot c.heapsnapshot', 'what leaks, and what grew in both steps'],
+  ['leakscope diff leak', 'the same, of the snapshots that `leakscope diagnose -o leak` has kept'],
+  ['leakscope diff a.heapsnapshot b.heapsnapshot --filter Session', 'only what has Session in its name'],
+)
+
 export function diffCommand(context: Context): Command {
   const command = new Command('diff')
-    .argument('<before>', 'the earlier .heapsnapshot or core file, or a bundle, which may be enough by itself')
+    .argument(
+      '<before>',
+      'the earlier .heapsnapshot or core file; or a folder of `diagnose -o` or `snapshot --isolate all`',
+    )
     .argument('[after]', 'a later one of the same process')
     .argument('[more...]', 'still later ones; then only what grew in each step is shown')
+    .optionsGroup(GROUP.what)
+    .option('--filter <name>', 'only classes and paths whose names contain this, in upper or lower case')
+    .option('--across-processes', 'allow snapshots of different processes, compared by class and place')
+    .option('--executable <file>', 'for core files: the program that left them (default: the one that they name)')
+    .optionsGroup(GROUP.how)
+    .option('--no-index', 'neither use nor write an index, which makes a large file open faster the next time')
+    .optionsGroup(GROUP.output)
+    .addOption(new Option('--sort <by>', 'order of the classes').choices(SORTS).default('retained'))
     .option(
       '--limit <n>',
       `rows to show (default: ${DEFAULT_LIMIT}; all classes with --json)`,
       positiveInteger('--limit'),
     )
-    .addOption(new Option('--sort <by>', 'order of the classes').choices(SORTS).default('retained'))
-    .option('--filter <name>', 'only classes, and paths, whose names contain this (any case)')
-    .option('--across-processes', 'compare snapshots of different processes, by class and place')
-    .option('--no-index', 'leave no indexes for the next time, and use none')
-    .option('--executable <file>', 'of core files: the program that left them (default: what the cores name)')
-    .addOption(failOnOption())
     .addOption(formatOption())
-    .option('--json', 'short for --format json')
+    .option('--json', 'the same as --format json')
+    .addOption(failOnOption())
     .option('-q, --quiet', 'show no progress')
+    .addHelpText('after', help)
     .action((before: string, after: string | undefined, more: string[], options: Options) =>
       run(context, [before, ...(after === undefined ? [] : [after]), ...more], options),
     )
@@ -53,18 +68,36 @@ export function diffCommand(context: Context): Command {
 }
 
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
-  const { comparisonOf, startThreadFor } = await import('./inputs.ts')
+  const { startThreadFor } = await import('./inputs.ts')
   await startThreadFor(paths, new URL('../analysis/following.js', import.meta.url))
-  const [{ compareAll }, { emptyReport }, output] = await Promise.all([
-    import('./comparison.ts'),
-    import('./report.ts'),
-    import('./output.ts'),
-  ])
-  if (options.filter === '') throw new LeakscopeError('usage-invalid', '--filter takes a part of a name, not nothing')
+  // What reads them is loaded meanwhile.
+  const [output] = await Promise.all([import('./output.ts'), import('./comparison.ts'), import('./report.ts')])
   const outputs = output.outputsOf(options)
   const baseline = await output.wishedBaseline(options)
-  const json = outputs.detailed
-  const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
+  const limit = options.limit ?? DEFAULT_LIMIT
+  const report = await diffFiles(context, paths, {
+    ...options,
+    ...(!outputs.detailed && { limit }),
+    detailed: outputs.detailed,
+  })
+  await output.printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
+}
+
+/** All of it but the printing; `diff` of `import … from 'leakscope'` is this as well. */
+export async function diffFiles(
+  context: Context,
+  paths: readonly string[],
+  {
+    limit = Number.POSITIVE_INFINITY,
+    ...options
+  }: Omit<Options, 'failOn' | 'format' | 'json'> & { readonly detailed: boolean },
+): Promise<Report> {
+  const [{ comparisonOf }, { compareAll }, { emptyReport }] = await Promise.all([
+    import('./inputs.ts'),
+    import('./comparison.ts'),
+    import('./report.ts'),
+  ])
+  if (options.filter === '') throw new LeakscopeError('usage-invalid', '--filter takes a part of a name, not nothing')
   const { isCore } = await import('../outside/core-memory.ts')
   const hasCores = paths.some(isCore)
   if (!hasCores && options.executable !== undefined) {
@@ -85,15 +118,10 @@ async function run(context: Context, paths: string[], options: Options): Promise
     const compared = await compareAll(comparison, progress, {
       ...options,
       index: options.index && !cores,
-      ...{ json, limit, signal: context.signal },
+      ...{ json: options.detailed, limit, signal: context.signal },
     })
-    progress.end()
     const snapshots = compared.snapshots.map((it) => ({ ...it, file: cores?.named.get(it.file) ?? it.file }))
-    await output.printReport(
-      context,
-      { ...emptyReport('diff'), ...compared, snapshots },
-      { outputs, limit: options.limit ?? DEFAULT_LIMIT, failOn: options.failOn, baseline },
-    )
+    return { ...emptyReport('diff'), ...compared, snapshots }
   } finally {
     cores?.close()
     progress.end()

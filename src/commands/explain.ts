@@ -6,7 +6,7 @@ import type { Context } from './context.ts'
 
 export function explainCommand(context: Context): Command {
   return new Command('explain')
-    .addArgument(new Argument('[pattern]', 'as findings name it; without one, the list of all'))
+    .addArgument(new Argument('[pattern]', 'the name in a finding, such as listener-leak (default: a list of all)'))
     .action(async (pattern: string | undefined) => {
       const { listPatterns, readPattern } = await import('../detectors/texts.ts')
       const patterns = listPatterns()

@@ -8,8 +8,8 @@ export function indexCommand(context: Context): Command {
   const index = new Command('index')
   index
     .command('ls')
-    .description('list them, the one used last first')
-    .option('--json', 'as JSON on standard output')
+    .description('list them, the last used first')
+    .option('--json', 'print JSON')
     .action((options: { json?: true }) => list(context, options.json ?? false))
   index
     .command('clear')

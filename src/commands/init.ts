@@ -11,12 +11,13 @@ interface Options {
 }
 
 const help = `
-Asks nothing. The start script of package.json, if it is a plain call of node, or else server.js, becomes the program
-to check; without either, the scenario is checked by itself. A scenario that is there already is kept.`
+It asks nothing. The program to check is the start script of package.json, if
+that is a plain call of node, or else server.js; without either, the scenario is
+checked by itself. A scenario that exists already is kept.`
 
 export function initCommand(context: Context): Command {
   return new Command('init')
-    .option('--force', 'replace a leakscope.config.json that is there')
+    .option('--force', 'replace leakscope.config.json if it exists')
     .addHelpText('after', help)
     .action((options: Options) => run(context, options))
 }

@@ -3,7 +3,8 @@
 import { Command } from 'commander'
 import { parseTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
-import { duration, positiveInteger } from './options.ts'
+import { examples } from './help-text.ts'
+import { duration, positiveInteger, TARGET, waitOption } from './options.ts'
 
 interface Options {
   readonly every?: number
@@ -17,35 +18,28 @@ const DEFAULT_EVERY_MS = 10_000
 const DEFAULT_WAIT_MS = 600_000
 
 const help = `
-Every resident byte is in exactly one line. What V8 says of its heaps and buffers is held against what the system says of
-the mappings (/proc, so on Linux only); what malloc has handed out and what lies idle in it is read from the headers of
-its memory, which needs the right to trace the process and works for glibc. Elsewhere the lines that only the system
-could tell are "unexplained". The process is asked, not stopped.`
+Every resident byte is in exactly one line. What V8 says of its heaps and buffers
+is compared with the mappings that the system has (/proc, so on Linux only).
+What malloc has handed out, and what lies idle in it, is read from the memory of
+the process: that needs the right to trace it, and glibc. Elsewhere these bytes
+are "unexplained". The process answers questions meanwhile; it is not stopped.
+${examples(
+  ['leakscope memory 4242', 'what the resident memory consists of'],
+  ['leakscope memory 4242 --every 30s --count 10', 'look ten times, and say what changed'],
+)}`
 
 export function memoryCommand(context: Context): Command {
   return new Command('memory')
-    .argument(
-      '<target>',
-      'a pid, host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
-      parseTarget,
-    )
+    .argument('<target>', TARGET, parseTarget)
     .option(
       '--count <n>',
       'how often to look, in one visit (default: 1; with --every: until Ctrl-C)',
       positiveInteger('--count'),
     )
-    .option(
-      '--every <time>',
-      'how long from one look to the next: 500ms, 10s, 2min (default: 10s)',
-      duration('--every'),
-    )
-    .option(
-      '--wait [time]',
-      'wait while another process has the port that the target needs (default: 10min)',
-      duration('--wait'),
-    )
+    .option('--every <time>', 'time from one look to the next: 500ms, 10s, 2min (default: 10s)', duration('--every'))
+    .addOption(waitOption())
     .option('--limit <n>', 'parts of each line to show', positiveInteger('--limit'), 5)
-    .option('--json', 'as JSON on standard output, once all is done')
+    .option('--json', 'print JSON, once all looks are done')
     .addHelpText('after', help)
     .action(async (target: TargetName, { every, count, wait, limit, json }: Options) => {
       const { runMemory } = await import('./memory-series.ts')

@@ -5,6 +5,8 @@ import { LeakscopeError } from '../errors.ts'
 import { FAIL_ON, type FailOn } from '../findings/fail-on.ts'
 import { FORMAT_NAMES, type FormatName } from '../report/format-names.ts'
 import { DURATION, SIZE } from '../support/format.ts'
+import { GROUP } from './help-text.ts'
+import { WAYS } from './ways.ts'
 
 /** A whole number from 1; commander passes the raw text. */
 export function positiveInteger(name: string): (text: string) => number {
@@ -75,8 +77,30 @@ export function isolateChoice(name: string): (text: string) => IsolateChoice {
   }
 }
 
+/** What every `<target>` may be. */
+export const TARGET =
+  'a pid (see `leakscope ps`), host:port or ws:// URL of an open inspector, or unix:<socket> of leakscope/agent'
+
+export const waitOption = (): Option =>
+  new Option(
+    '--wait [time]',
+    'if another process uses the port of the inspector, wait until it is free (without a time: 10min)',
+  ).argParser(duration('--wait'))
+
+export const viaOption = (when = ''): Option =>
+  new Option(
+    '--via <way>',
+    `${when}inspector: V8 writes the heap; outside: leakscope reads it from the memory of the process, which does nothing for it (default: inspector, or outside where the inspector costs too much)`,
+  ).choices(WAYS)
+
+export const memoryLimitOption = (): Option =>
+  new Option(
+    '--memory-limit <size>',
+    'refuse if the process may then use more memory than this, such as 512MB (default: the limit of its cgroup)',
+  ).argParser(size('--memory-limit'))
+
 export const failOnOption = (preset: FailOn = 'never'): Option =>
-  new Option('--fail-on <severity>', 'exit with 1 if there is a finding of this severity or a higher one')
+  new Option('--fail-on <severity>', 'exit with code 1 if there is a finding of this severity or a higher one')
     .choices(FAIL_ON)
     .default(preset)
 
@@ -87,7 +111,10 @@ export interface FormatWish {
 }
 
 export const formatOption = (): Option =>
-  new Option('--format <name[=file]>', `${FORMAT_NAMES.join(', ')}; to a file, which is replaced; may be repeated`)
+  new Option(
+    '--format <name[=file]>',
+    `${FORMAT_NAMES.join(', ')}; with =file it goes to that file, which is replaced; may be repeated`,
+  )
     .default([], 'terminal')
     .argParser((text: string, earlier: readonly FormatWish[]) => [...earlier, formatWish(text)])
 
@@ -107,10 +134,13 @@ function formatWish(text: string): FormatWish {
 export const DEFAULT_BASELINE = 'leakscope.baseline.json'
 
 export const baselineOptions = (): Option[] => [
-  new Option('--baseline <file>', 'tell new findings from those that this file knows; only new ones fail'),
+  new Option(
+    '--baseline <file>',
+    'compare with the known findings in this file: only new ones count for the exit code',
+  ),
   new Option(
     '--update-baseline',
-    `write the findings to the baseline (default: ${DEFAULT_BASELINE}): they are known then`,
+    `write the findings to the baseline file: from then on they are known (default: ${DEFAULT_BASELINE})`,
   ),
 ]
 
@@ -128,9 +158,10 @@ export function withConfig(command: Command): Command {
     command.addOption(new Option(negate ? long!.replace('--no-', '--') : long!.replace('--', '--no-')).hideHelp())
   }
   return command
+    .optionsGroup(GROUP.config)
     .option(
       '--config <file>',
-      'take defaults from there (default: leakscope.config.json, .js, .mjs or .ts, or the key "leakscope" in package.json)',
+      'read options from this file; the command line wins (default: leakscope.config.json, .js, .mjs or .ts, or the key "leakscope" in package.json)',
     )
-    .option('--no-config', 'take them from nowhere')
+    .option('--no-config', 'read no config file')
 }

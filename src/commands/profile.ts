@@ -9,7 +9,8 @@ import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import { noteBeside } from './capturing.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
-import { duration, type IsolateChoice, isolateChoice } from './options.ts'
+import { examples, GROUP } from './help-text.ts'
+import { duration, type IsolateChoice, isolateChoice, TARGET, waitOption } from './options.ts'
 import { requireFewSamples, samplingOf } from './sampling.ts'
 
 interface Options {
@@ -47,42 +48,43 @@ interface Outcome {
 const DEFAULT_DURATION_MS = 10_000
 
 const help = `
---cpu samples the stack a thousand times a second. --heap notes the stack of an allocation now and then, and keeps it
-for as long as the object lives: what is left at the end was allocated while it was sampled, and is still held. With
---include-collected it is all that was allocated, the churn as well (Node 20 and newer).
+--cpu notes the stack a thousand times a second. --heap notes the stack of some
+allocations and forgets it when the object is collected: what is left at the end
+was allocated meanwhile and is still held. With --include-collected the rest is
+there too (Node 20 and newer). --heap ends with one full garbage collection.
 
-Ctrl-C ends it before its time; what was sampled until then is written (exit code 130). Of --heap, the
-process notices one full garbage collection at the end. Chrome DevTools, VS Code and speedscope open the files.`
+Ctrl-C ends it early and writes what there is (exit code 130). Chrome DevTools,
+VS Code and speedscope open the files as well.
+${examples(
+  ['leakscope profile 4242 --cpu', 'where the time goes, for 10 seconds'],
+  ['leakscope profile 4242 --heap --duration 1min -o a.heapprofile', 'who allocates what is still held a minute later'],
+  ['leakscope top a.heapprofile', 'the functions that allocated most'],
+)}`
 
 export function profileCommand(context: Context): Command {
   return new Command('profile')
-    .argument(
-      '<target>',
-      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
-      parseTarget,
-    )
-    .option('--cpu', 'where its time goes, to a .cpuprofile')
-    .option('--heap', 'who allocates what is still alive at the end, to a .heapprofile')
-    .option('--duration <time>', 'for how long: 500ms, 10s, 2min (default: 10s)', duration('--duration'))
-    .option(
-      '--interval <n>',
-      'from one sample to the next; with --cpu microseconds, 100us or 5ms (default: 1ms), with --heap allocated bytes, 64KiB (default: 512KiB)',
-    )
-    .option('--include-collected', 'with --heap: also what was allocated and is gone')
+    .argument('<target>', TARGET, parseTarget)
+    .optionsGroup(GROUP.what)
+    .option('--cpu', 'where the time goes: writes a .cpuprofile')
+    .option('--heap', 'who allocates what is still held at the end: writes a .heapprofile')
     .option(
       '--isolate <which>',
-      'main, worker:<thread id>, or all, which makes a folder with a profile of each',
+      'whose: main, worker:<thread id>, or all, which makes a folder with a profile of each (default: main)',
       isolateChoice('--isolate'),
       'main',
     )
-    .option('-o, --output <file>', 'where to write it (default: leakscope-<target>-<time>.cpuprofile or .heapprofile)')
+    .option('--include-collected', 'with --heap: also what was allocated and is gone')
+    .optionsGroup(GROUP.how)
+    .option('--duration <time>', 'for how long: 500ms, 10s, 2min (default: 10s)', duration('--duration'))
     .option(
-      '--wait [time]',
-      'wait while another process has the port that the target needs for its inspector (default: 10min)',
-      duration('--wait'),
+      '--interval <n>',
+      'between two samples; with --cpu a time, such as 100us (default: 1ms), with --heap allocated bytes, such as 64KiB (default: 512KiB)',
     )
-    .option('--force', 'replace the file, or the folder of earlier profiles, if it exists')
-    .option('--json', 'tell the outcome as JSON')
+    .addOption(waitOption())
+    .optionsGroup(GROUP.output)
+    .option('-o, --output <file>', 'where to write it (default: leakscope-<target>-<time>.cpuprofile or .heapprofile)')
+    .option('--force', 'replace the file, or the folder of earlier profiles')
+    .option('--json', 'print what was written as JSON')
     .option('-q, --quiet', 'show no progress')
     .addHelpText('after', help)
     .action((target: TargetName, options: Options) => run(context, target, wantedOf(target, options)))

@@ -7,7 +7,7 @@ import type { Context } from './context.ts'
 
 export function psCommand(context: Context): Command {
   return new Command('ps')
-    .option('--json', 'as JSON on standard output')
+    .option('--json', 'print JSON')
     .action((options: { json?: true }) => run(context, options.json ?? false))
 }
 

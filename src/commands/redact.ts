@@ -13,10 +13,10 @@ interface Options {
 
 export function redactCommand(context: Context): Command {
   return new Command('redact')
-    .argument('<snapshot>', 'a .heapsnapshot file, plain or packed (.gz, .zst)')
-    .argument('<output>', 'where to write it; packed if the name ends in .gz or .zst')
-    .option('--key-file <file>', 'the key of the tokens (default: a new one that is forgotten)')
-    .option('--force', 'replace the file if it exists')
+    .argument('<snapshot>', 'a .heapsnapshot file; may be compressed (.gz, .zst)')
+    .argument('<output>', 'where to write it; compressed if the name ends in .gz or .zst')
+    .option('--key-file <file>', 'the key of the tokens (default: a new key, which is then forgotten)')
+    .option('--force', 'replace the output file if it exists')
     .option('-q, --quiet', 'show no progress')
     .addHelpText('after', redactionHelp('--key-file'))
     .action((input: string, output: string, options: Options) => run(context, input, output, options))

@@ -9,16 +9,17 @@ const HOW_TO_MAKE_ONE = (file: string) => `This makes one: (umask 077; head -c $
 
 /** What `--help` says behind the options, of which `option` is the one that takes the key. */
 export const redactionHelp = (option: string): string => `
-Texts become tokens of the same length, so that copies of one text, growth and sizes can still be seen. Numbers keep
-eight digits; of longer ones, the first two. Names of classes, functions, variables and properties stay, and so do the
-URLs of scripts, and texts that are the same as one of these. Keys of plain objects are taken for data if the object
-has more than 64 of them, or if they do not read like names in code: a key such as 'alice' in a small object stays.
-Keys of Maps and members of Sets never do.
+Every text becomes a token of the same length. Copies of one text have the same
+token, so growth, sizes and duplicates can still be seen. Numbers of up to 8 digits stay;
+of longer ones, only the first two digits. Names of classes, functions, variables and properties stay, as do
+URLs of scripts. The keys of a plain object count as data if it has more than
+64 of them or if they do not look like names in code: a key such as 'alice' in a
+small object stays. Keys of Maps and members of Sets never stay.
 
-Tokens depend on a key. Each run takes a new one and forgets it: nobody can then try out what a token stood for, but
-files of different runs have no token in common. To compare them, give each run the same ${option}, and keep
-that file as secret as what is in the heap: who has it can check guesses. A text of fewer than 8 characters has a token
-as short, so several such texts may share one.
+Tokens depend on a key. Each run makes a new one and forgets it, so nobody can
+try out what a token stands for, but files of different runs have no token in
+common. To compare them, give each run the same ${option}, and keep
+that file as secret as the heap itself: who has it can check guesses. Texts of fewer than 8 characters may share a token.
 `
 
 /** The bytes of `file`, or as many random ones. */

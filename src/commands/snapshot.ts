@@ -1,14 +1,25 @@
 // `leakscope snapshot`: a heap snapshot of a running process, to a file; of all its isolates, to a folder.
 
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import { parseTarget, type TargetName } from '../target/target.ts'
 import type { Wanted } from './capturing.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
-import { duration, type IsolateChoice, isolateChoice, positiveInteger, size, withConfig } from './options.ts'
+import { examples, GROUP } from './help-text.ts'
+import {
+  duration,
+  type IsolateChoice,
+  isolateChoice,
+  memoryLimitOption,
+  positiveInteger,
+  TARGET,
+  viaOption,
+  waitOption,
+  withConfig,
+} from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
-import { bothRefused, insteadSentence, mayReadOutside, WAYS, type Way } from './ways.ts'
+import { bothRefused, insteadSentence, mayReadOutside, type Way } from './ways.ts'
 
 interface Options {
   readonly output?: string
@@ -31,74 +42,76 @@ interface Options {
 const DEFAULT_MAX_PAUSE_MS = { inspector: 30_000, outside: 1000 }
 const DEFAULT_EVERY_MS = 10_000
 
-const priceHelp = `
-Before a snapshot its price is foretold, and the snapshot refused (exit code 3) when, at its cautious end, the memory
-that it takes is more than the process's cgroup or the machine has left (--memory-limit stands in for a cgroup), the
-disk has no room for the file, or a thread would stand still longer than --max-pause. When only the guess is too high,
-the objects are counted first, which takes a tenth to a quarter of a snapshot's time. --at-any-price takes the
-snapshot regardless. --dry-run says the price and takes none.
+const help = `
+The price: before a snapshot, leakscope says how long the process will stand
+still and how much memory and disk that takes. It refuses (exit code 3) if at
+worst there is not enough memory (cgroup or machine) or disk, or if the pause
+is longer than --max-pause. If only the first guess is too high, it counts the
+objects, which takes a tenth to a quarter of the time of a snapshot.
 
-With --via outside the process does nothing for it: its heap is copied out of its memory (Linux, Node.js 18 to 26),
-while it is idle or else in a stop that --max-pause bounds, and rebuilt here. It takes the rights of a debugger: root,
-CAP_SYS_PTRACE, or the same user where /proc/sys/kernel/yama/ptrace_scope is 0.`
+--via outside: the process does nothing for it. leakscope copies the heap out of
+its memory (Linux, Node.js 18 to 26) while it is idle, or else stops it for as
+long as that takes, at most --max-pause. It takes the rights of a debugger:
+root, CAP_SYS_PTRACE, or the same user where
+/proc/sys/kernel/yama/ptrace_scope is 0.
+
+--redact:${redactionHelp('--redact-key-file')}${examples(
+  ['leakscope snapshot 4242', 'one snapshot, to leakscope-4242-<time>.heapsnapshot'],
+  [
+    'leakscope snapshot 4242 --count 3 --every 30s -o x.heapsnapshot',
+    'three in one visit, to x-1, x-2 and x-3: `leakscope diff` takes them',
+  ],
+  ['leakscope snapshot 4242 --isolate all -o bundle', 'the main thread and every worker thread, to a folder'],
+  ['leakscope snapshot 4242 --dry-run', 'only say what it would cost'],
+)}`
 
 export function snapshotCommand(context: Context): Command {
   const command = new Command('snapshot')
-    .argument(
-      '<target>',
-      'a pid (see `leakscope ps`), host:port of an open inspector, its ws:// URL, or unix:<socket of an agent>',
-      parseTarget,
-    )
-    .option(
-      '-o, --output <file>',
-      'where to write it, packed if it ends in .gz or .zst (default: leakscope-<target>-<time>.heapsnapshot)',
-    )
-    .addOption(
-      new Option(
-        '--via <way>',
-        'have V8 write it, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
-      ).choices(WAYS),
-    )
+    .argument('<target>', TARGET, parseTarget)
+    .optionsGroup(GROUP.what)
     .option(
       '--isolate <which>',
-      'main, worker:<thread id>, or all, which makes a folder with a snapshot of each (default: main)',
+      'whose heap: main, worker:<thread id>, or all, which makes a folder with a snapshot of each (default: main)',
       isolateChoice('--isolate'),
       'main',
     )
+    .optionsGroup(GROUP.how)
     .option(
       '--count <n>',
-      'how many to take in one visit; `leakscope diff` then knows every object again',
+      'snapshots to take in one visit; only then can `leakscope diff` match them object by object',
       positiveInteger('--count'),
       1,
     )
     .option(
       '--every <time>',
-      'how long from the end of one to the next: 500ms, 10s, 2min (default: 10s)',
+      'time from the end of one snapshot to the start of the next: 500ms, 10s, 2min (default: 10s)',
       duration('--every'),
     )
-    .option(
-      '--wait [time]',
-      'wait while another process has the port that the target needs for its inspector (default: 10min)',
-      duration('--wait'),
-    )
-    .option('--redact', 'write tokens in the place of passwords and all other texts of the program')
-    .option('--redact-key-file <file>', 'the same, with the key in this file (default: a new one that is forgotten)')
-    .option('--force', 'replace the file, or the folder of an earlier capture, if it exists')
+    .addOption(viaOption())
+    .addOption(waitOption())
+    .optionsGroup(GROUP.price)
+    .option('--dry-run', 'only say what it would cost')
     .option(
       '--max-pause <time>',
-      'refuse when a thread may stand still for longer (default: 30s; 1s --via outside)',
+      'refuse if a thread may stand still for longer (default: 30s; 1s with --via outside)',
       duration('--max-pause'),
     )
-    .option(
-      '--memory-limit <size>',
-      'refuse when the process may come to use more than this, such as 512MB; in place of its cgroup',
-      size('--memory-limit'),
-    )
+    .addOption(memoryLimitOption())
     .option('--at-any-price', 'refuse nothing, whatever it costs')
-    .option('--dry-run', 'only say what it would cost')
-    .option('--json', 'with --dry-run: as JSON')
-    .option('-q, --quiet', 'show no progress, and no price')
-    .addHelpText('after', () => `\nWith --redact:${redactionHelp('--redact-key-file')}${priceHelp}`)
+    .optionsGroup(GROUP.output)
+    .option(
+      '-o, --output <file>',
+      'where to write it; compressed if the name ends in .gz or .zst (default: leakscope-<target>-<time>.heapsnapshot)',
+    )
+    .option('--force', 'replace the file, or the folder of an earlier capture')
+    .option('--redact', 'replace passwords and all other texts of the program by tokens')
+    .option(
+      '--redact-key-file <file>',
+      'redact with the key in this file, so that files can be compared (default: a new key, which is then forgotten)',
+    )
+    .option('--json', 'with --dry-run: print the price as JSON')
+    .option('-q, --quiet', 'show no progress and no price')
+    .addHelpText('after', help)
     .action(async (target: TargetName, options: Options) => {
       const { isolate, count, every = DEFAULT_EVERY_MS, force = false, quiet = false } = options
       const { atAnyPrice = false, dryRun = false, json = false } = options

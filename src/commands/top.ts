@@ -6,6 +6,7 @@ import type { Group, Grouping } from '../profile/group.ts'
 import type { ReadProfile } from '../profile/read.ts'
 import type { Progress } from '../support/progress.ts'
 import type { Context } from './context.ts'
+import { GROUP } from './help-text.ts'
 import { positiveInteger } from './options.ts'
 import type { TopOptions, TopView } from './top-view.ts'
 
@@ -15,19 +16,22 @@ const BY: readonly Grouping[] = ['function', 'line', 'file', 'package']
 export function topCommand(context: Context): Command {
   return new Command('top')
     .argument('<profile>', 'a .cpuprofile, .heapprofile, pprof (.pb.gz) or folded file')
-    .option('--base <file>', 'take this profile off, and show what changed')
-    .option('--cum', 'order by what a function took with all that it called')
-    .option('--focus <regexp>', 'only stacks with a function or file like this', pattern('--focus'))
-    .option('--ignore <regexp>', 'no stacks with a function or file like this', pattern('--ignore'))
-    .addOption(new Option('--by <what>', 'what a row stands for').choices(BY).default('function'))
+    .optionsGroup(GROUP.what)
+    .option('--base <file>', 'subtract this profile: show what changed since')
+    .option('--focus <regexp>', 'only stacks that have a function or file like this', pattern('--focus'))
+    .option('--ignore <regexp>', 'leave out stacks that have a function or file like this', pattern('--ignore'))
+    .option('--sample <type>', 'which measure of the file, if it has several, such as samples or cpu')
+    .optionsGroup(GROUP.how)
+    .addOption(new Option('--by <what>', 'one row for each').choices(BY).default('function'))
+    .option('--cum', 'order by cumulative figures: a function with all that it called')
+    .addOption(new Option('--peek <name>', 'show who calls this function, and what it calls').conflicts('list'))
+    .option('--list <name>', 'show the source of this function, with a figure beside each line')
+    .option('--no-source-maps', 'show scripts as they run, not the sources that they were built from')
+    .optionsGroup(GROUP.output)
     .option('--limit <n>', `rows to show (default: ${DEFAULT_LIMIT}; all with --json)`, positiveInteger('--limit'))
-    .option('--sample <type>', 'which of the measures in the file, such as samples or cpu')
-    .addOption(new Option('--peek <name>', 'who calls a function, and whom it calls').conflicts('list'))
-    .option('--list <name>', "a function's source, with a figure beside each line")
     .option('-o, --output <file>', 'write the profile as pprof (.pb, .pb.gz) or as folded stacks (.folded)')
-    .option('--flame <file>', 'write a flame graph, an HTML page that needs nothing else')
-    .option('--force', 'replace files that are there')
-    .option('--no-source-maps', 'show scripts as they run, not the sources that they were made of')
+    .option('--flame <file>', 'write a flame graph, as one HTML file')
+    .option('--force', 'replace files that exist')
     .option('--json', 'print the figures as JSON')
     .option('-q, --quiet', 'show no progress')
     .action((file: string, options: TopOptions) => run(context, file, options))

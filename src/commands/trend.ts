@@ -8,8 +8,8 @@ import type { Row } from './trend-row.ts'
 
 export function trendCommand(context: Context): Command {
   return new Command('trend')
-    .argument('<recording>', 'what `leakscope watch <target> --record FILE` has written')
-    .option('--json', 'as JSON on standard output')
+    .argument('<recording>', 'a file that `leakscope watch <target> --record <file>` has written')
+    .option('--json', 'print JSON')
     .action((path: string, options: { json?: true }) => run(context, path, options.json ?? false))
 }
 

@@ -1,12 +1,13 @@
 // `leakscope watch`: looks at a process again and again, one line each, until something happens that was waited for.
 
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
-import { duration, positiveInteger } from './options.ts'
+import { examples, GROUP } from './help-text.ts'
+import { duration, positiveInteger, TARGET, viaOption, waitOption } from './options.ts'
 import { ACTIONS, type Action } from './watch-actions.ts'
-import { WAYS, type Way } from './ways.ts'
+import type { Way } from './ways.ts'
 
 interface Options {
   readonly every: number
@@ -25,43 +26,47 @@ const SHORTEST_EVERY_MS = 200
 const DEFAULT_WAIT_MS = 600_000
 
 const help = `
-In a terminal there is a picture of all values, with their series and trends, kept up to date; keys at its foot sort it,
-pause, take snapshots and profiles, and diagnose. With --plain, and in a terminal without a cursor (TERM=dumb), there is
-a line of the main numbers for each look; on a pipe, and with --json, a line of JSON with all of them and the pid.
+In a terminal it is a live table: each value with its history and trend; keys at
+the foot sort it, pause, take a snapshot or a profile, or diagnose. On a pipe, or
+with --json, each look is a line of JSON with all values and the pid. With
+--plain, or in a terminal without a cursor (TERM=dumb), it is a line of text.
 
---until stops it: 'rss>400MB', 'threads>50', 'event-loop-delay>200ms', or 'heap.slope>5MB/h', which holds once the trend
-is a leak and its slope surely beyond. Several may be given, and one is enough. With --then, a snapshot is taken then, a
-profile (10 s: of the CPU if the condition was of the event loop, else of the heap), or the process is diagnosed, as the
-commands of these names do it. \`leakscope trend\` judges what --record has written.
+--until takes conditions such as 'rss>400MB', 'threads>50',
+'event-loop-delay>200ms', or 'heap.slope>5MB/h', which holds once the trend is a
+leak and its slope is surely above. One of several is enough. --then profile
+takes 10 s: of the CPU if the condition is about the event loop, else of the
+heap.
 
-While it is watched, a clock in the process measures how late its event loop is, and an observer its garbage
-collection; they go when leakscope goes. Where several processes are watched, each inspector moves to a port of its own.`
+While it is watched, a timer in the process measures the delay of its event loop
+and an observer its garbage collections; both are removed at the end. If several
+processes are watched, each inspector moves to a port of its own.
+${examples(
+  ['leakscope watch 4242', 'a live table, until q or Ctrl-C'],
+  [
+    'leakscope watch 4242 --every 10s --record run.jsonl',
+    'record it; `leakscope trend run.jsonl` judges the recording',
+  ],
+  ["leakscope watch 4242 --until 'heap.slope>5MB/h' --then diagnose", 'stand guard, and diagnose when the heap leaks'],
+)}`
 
 export function watchCommand(context: Context): Command {
   return new Command('watch')
-    .argument(
-      '<targets...>',
-      'pids, host:port of open inspectors, their ws:// URLs, or unix:<socket of an agent>',
-      (text: string, before: readonly TargetName[] = []) => [...before, parseTarget(text)],
-    )
-    .option('--every <time>', 'how long from one look to the next (default: 1s)', duration('--every'), DEFAULT_EVERY_MS)
+    .argument('<targets...>', `one or several: ${TARGET}`, (text: string, before: readonly TargetName[] = []) => [
+      ...before,
+      parseTarget(text),
+    ])
+    .optionsGroup(GROUP.how)
+    .option('--every <time>', 'time from one look to the next (default: 1s)', duration('--every'), DEFAULT_EVERY_MS)
     .option('--count <n>', 'how often to look (default: until Ctrl-C)', positiveInteger('--count'))
-    .option('--record <file>', 'write each look into this file as well, or go on with it')
-    .option('--until <condition>', 'stop when this holds; may be given several times (default: never)', collect, [])
+    .addOption(waitOption())
+    .optionsGroup('What to do when:')
+    .option('--until <condition>', 'stop when this holds; may be repeated (default: never)', collect, [])
     .option('--then <action>', `what to do then: ${ACTIONS.join(', ')} (default: exit)`, action)
-    .option(
-      '--wait [time]',
-      'wait while another process has the port that the target needs for its inspector (default: 10min)',
-      duration('--wait'),
-    )
-    .addOption(
-      new Option(
-        '--via <way>',
-        'how --then snapshot and --then diagnose read the heap (default: inspector; outside where that costs too much)',
-      ).choices(WAYS),
-    )
-    .option('--plain', 'a line for each look, also in a terminal')
-    .option('--json', 'lines of JSON, also in a terminal')
+    .addOption(viaOption('how --then reads the heap; '))
+    .optionsGroup(GROUP.output)
+    .option('--record <file>', 'also append each look to this file')
+    .option('--plain', 'print a line of text for each look')
+    .option('--json', 'print a line of JSON for each look')
     .addHelpText('after', help)
     .action(async (targets: readonly TargetName[], options: Options) => {
       const { every, count, wait, record, until, json, plain } = options

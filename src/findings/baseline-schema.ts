@@ -6,14 +6,18 @@ const fingerprint = z.string().regex(/^[0-9a-f]{16}$/, 'a fingerprint is 16 hex 
 const day = z.iso.date('a date such as 2026-12-31')
 
 export const KnownFindingSchema = z.object({
+  /** As the finding has it. */
   fingerprint,
+  /** As the finding has it. */
   pattern: z.string(),
+  /** As the finding had it then. */
   title: z.string(),
   /** When it came into the baseline. */
   since: day,
 })
 
 export const SuppressionSchema = z.object({
+  /** As the finding has it. */
   fingerprint,
   /** Why it may stay: for who reads it in a year. */
   reason: z.string().trim().min(1, 'a suppression needs a reason'),
@@ -31,14 +35,23 @@ export const BaselineSchema = z.object({
 
 /** What a baseline says beyond the status of each finding. */
 export const BaselineOutcomeSchema = z.object({
+  /** Of the baseline. */
   file: z.string(),
+  /** Findings that it does not know. */
   new: z.number().int(),
+  /** Findings that it knows. */
   known: z.number().int(),
+  /** Findings that it suppresses. */
   suppressed: z.number().int(),
   /** Known ones that are not there any more. */
   fixed: z.array(KnownFindingSchema),
   /** Suppressions that do nothing: they have expired, or nothing matches them. */
-  stale: z.array(SuppressionSchema.extend({ why: z.enum(['expired', 'unmatched']) })),
+  stale: z.array(
+    SuppressionSchema.extend({
+      /** `expired`: its last day is over; `unmatched`: no finding has this fingerprint. */
+      why: z.enum(['expired', 'unmatched']),
+    }),
+  ),
 })
 
 export type Baseline = z.infer<typeof BaselineSchema>

@@ -11,9 +11,11 @@ export const RoundReadingSchema = z.object({
   work: z.number(),
   /** Units of work since the end of the warm-up, this round's among them. */
   workSoFar: z.number(),
+  /** Of this round. */
   durationMs: z.number(),
   /** Of the main isolate, after a full garbage collection, as are the two that follow. */
   heapUsedBytes: bytes,
+  /** Memory outside the heap that V8 knows of. */
   externalBytes: bytes,
   /** Part of `externalBytes`. */
   arrayBuffersBytes: bytes,
@@ -23,6 +25,7 @@ export const RoundReadingSchema = z.object({
   rssBytes: bytes,
   /** What keeps the event loop alive; null where that cannot be had, as the two that follow. */
   handles: z.number().int().nullable(),
+  /** Of the process, all that the system counts. */
   threads: z.number().int().nullable(),
   /** Open file descriptors. */
   files: z.number().int().nullable(),
@@ -34,6 +37,7 @@ export const MeasuredGrowthSchema = z.object({
    * they grow.
    */
   measure: z.enum(['heap', 'external', 'workers', 'threads', 'files']),
+  /** `growing` if all of the interval is above the budget and the rounds agree. */
   verdict: z.enum(['steady', 'growing', 'undecided']),
   /** Why that is said. */
   reason: z.string(),
@@ -41,7 +45,9 @@ export const MeasuredGrowthSchema = z.object({
   perUnit: z.number(),
   /** Null where there is no bound, as is the upper one. */
   lower: z.number().nullable(),
+  /** See `lower`. */
   upper: z.number().nullable(),
+  /** Of the interval from `lower` to `upper`, from 0 to 1. */
   confidence: z.number(),
   /** What a unit of work may cost. */
   budgetPerUnit: z.number(),
@@ -58,9 +64,13 @@ export const CheckSchema = z.object({
   unit: z.enum(['iteration', 'second']),
   /** As it was asked for, or the default. */
   budget: z.string(),
+  /** Rounds that were not judged. */
   warmupRounds: z.number().int(),
+  /** Of all of it. */
   durationMs: z.number(),
+  /** In order. */
   rounds: z.array(RoundReadingSchema),
+  /** What was measured, each judged by itself. */
   measures: z.array(MeasuredGrowthSchema),
 })
 

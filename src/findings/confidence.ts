@@ -10,6 +10,7 @@ export const GroundSchema = z.object({
    * is not there yet. In the order of the list.
    */
   effect: z.enum(['start', 'times', 'at least', 'at most']),
+  /** From 0 to 1. */
   weight: z.number().min(0).max(1),
   /** Empty where another one's sentence says it as well. */
   sentence: z.string(),

@@ -5,10 +5,15 @@ import { BaselineOutcomeSchema } from './baseline-schema.ts'
 import { CheckSchema } from './check.ts'
 import { GroundSchema } from './confidence.ts'
 
+/** In bytes. */
 const bytes = z.number()
+/** How many. */
 const count = z.number().int()
+/** `main`, or `worker:3` for thread 3. */
+const isolate = z.string()
 
 export const SourceLocationSchema = z.object({
+  /** URL or path of the script or source, as Node names it. */
   url: z.string(),
   /** 1-based; 0 where the file is not the text that ran, and so no line of it is known. */
   line: z.number().int(),
@@ -17,6 +22,7 @@ export const SourceLocationSchema = z.object({
 })
 
 export const CulpritSchema = SourceLocationSchema.extend({
+  /** That the line is in; null where none has a name. */
   function: z.string().nullable(),
   /** npm package of the file; null for the program's own. */
   package: z.string().nullable(),
@@ -27,9 +33,11 @@ export const CulpritSchema = SourceLocationSchema.extend({
 export const PathStepSchema = z.object({
   /** What the step before calls this one: `context variable 'clients'`, `.user`, `[12]`; empty at the start. */
   edge: z.string(),
+  /** The object, in words: `Array[12]`, `string "…"`, `function send`. */
   node: z.string(),
   /** The same as `edge`, without words. */
   reference: z.object({
+    /** What refers to this one; `start` where the path begins. */
     kind: z.enum([
       ...(['start', 'property', 'symbol', 'variable', 'local', 'element', 'entry'] as const),
       ...(['closure', 'outer scope', 'WeakMap value', 'internal', 'hidden'] as const),
@@ -39,6 +47,7 @@ export const PathStepSchema = z.object({
   }),
   /** The same as `node`. */
   thing: z.object({
+    /** What it is; `skipped` stands for steps that are left out. */
     kind: z.enum([
       ...(['root', 'module', 'function', 'suspended function', 'scope', 'object', 'array'] as const),
       ...(['string', 'symbol', 'regexp', 'other', 'skipped'] as const),
@@ -55,43 +64,63 @@ export const PathStepSchema = z.object({
 })
 
 export const SnapshotSchema = z.object({
+  /** Path, as it was given; of a bundle, with the folder in front. */
   file: z.string(),
   /** `main`, or `worker:3` for thread 3; `main` also for a file by itself, of which nobody has said whose heap it is. */
   isolate: z.string(),
   /** When the file was last written, or was begun, if a bundle says so; ISO 8601. */
   takenAt: z.string(),
+  /** Of the file, compressed if it is. */
   fileBytes: bytes,
+  /** Objects, and what else V8 lists as a node. */
   nodeCount: count,
+  /** References. */
   edgeCount: count,
+  /** Of all that is reached from a root. */
   totalShallowBytes: bytes,
 })
 
 export const ConstructorGrowthSchema = z.object({
+  /** Of the class. */
   name: z.string(),
-  isolate: z.string(),
+  isolate,
+  /** Where the class is; null where V8 does not say. */
   location: SourceLocationSchema.nullable(),
+  /** Objects in the first snapshot. */
   countBefore: count,
+  /** Objects in the last snapshot. */
   countAfter: count,
+  /** May be below 0. */
   countDelta: count,
+  /** Of the objects themselves, in the first snapshot. */
   shallowBytesBefore: bytes,
+  /** The same in the last one. */
   shallowBytesAfter: bytes,
+  /** May be below 0. */
   shallowBytesDelta: bytes,
+  /** With all that only they hold, in the first snapshot. */
   retainedBytesBefore: bytes,
+  /** The same in the last one. */
   retainedBytesAfter: bytes,
+  /** May be below 0. */
   retainedBytesDelta: bytes,
 })
 
 export const ClusterSchema = z.object({
   /** `added`: objects that were not there before; `grown`: objects that were, and take more bytes themselves now. */
   kind: z.enum(['added', 'grown']),
+  /** Class of the objects. */
   constructor: z.string(),
-  isolate: z.string(),
+  isolate,
+  /** How many objects. */
   count,
   /** How many came in each step and are still there, or became larger in it; empty when not matched by id. */
   countPerStep: z.array(count),
   /** Bytes of these objects with all that is new and that only they hold. */
   retainedBytes: bytes,
+  /** From a root to one of the objects. */
   retainingPath: z.array(PathStepSchema),
+  /** Null where no line is known. */
   culprit: CulpritSchema.nullable(),
 })
 
@@ -101,62 +130,112 @@ const matching = z.enum(['id', 'place'])
 export const GrowthSchema = z.object({
   /** Between the first and the last snapshot; of the isolate for which it was longest. */
   elapsedMs: z.number(),
-  /** Of the whole heap, of all isolates together. */
+  /** By how many bytes the heaps of all isolates together grew. */
   totalShallowBytes: bytes,
   /** `place` when it was so for any isolate. */
   matching,
   /** The same of each isolate by itself, main first. */
-  isolates: z.array(z.object({ isolate: z.string(), elapsedMs: z.number(), totalShallowBytes: bytes, matching })),
+  isolates: z.array(
+    z.object({
+      isolate,
+      /** Between its first and its last snapshot. */
+      elapsedMs: z.number(),
+      /** By how many bytes its heap grew. */
+      totalShallowBytes: bytes,
+      matching,
+    }),
+  ),
   /** Isolates of which there are not two snapshots. */
-  notCompared: z.array(z.object({ isolate: z.string(), reason: z.string() })),
+  notCompared: z.array(
+    z.object({
+      isolate,
+      /** Why there are not. */
+      reason: z.string(),
+    }),
+  ),
   /** Isolate by isolate, as are the clusters. */
   constructors: z.array(ConstructorGrowthSchema),
+  /** What grew, by what holds it; biggest first in each isolate. */
   clusters: z.array(ClusterSchema),
 })
 
 /** Each list isolate by isolate, main first. */
 export const HeapSchema = z.object({
   /** By type of node, as V8 names them. */
-  kinds: z.array(z.object({ isolate: z.string(), kind: z.string(), count, shallowBytes: bytes })),
-  constructors: z.array(
+  kinds: z.array(
     z.object({
-      isolate: z.string(),
-      name: z.string(),
-      location: SourceLocationSchema.nullable(),
+      isolate,
+      /** `object`, `string`, `closure`, `array`, `code`, … */
+      kind: z.string(),
       count,
       shallowBytes: bytes,
+    }),
+  ),
+  /** Classes, by retained size. */
+  constructors: z.array(
+    z.object({
+      isolate,
+      /** Of the class. */
+      name: z.string(),
+      /** Where the class is; null where V8 does not say. */
+      location: SourceLocationSchema.nullable(),
+      /** Objects of it. */
+      count,
+      /** Of these objects themselves. */
+      shallowBytes: bytes,
+      /** With all that only they hold. */
       retainedBytes: bytes,
     }),
   ),
   /** Objects that keep most alive, none of them inside another. */
   dominators: z.array(
     z.object({
-      isolate: z.string(),
+      isolate,
+      /** In words: `Map`, `function send`. */
       node: z.string(),
+      /** V8's object id. */
       nodeId: z.number().int(),
+      /** Of the object itself. */
       shallowBytes: bytes,
+      /** With all that only it holds. */
       retainedBytes: bytes,
+      /** From a root to it. */
       retainingPath: z.array(PathStepSchema),
     }),
   ),
   /** The strings that keep most bytes alive; V8 writes at most the first 1,024 characters into a snapshot. */
   largestStrings: z.array(
     z.object({
-      isolate: z.string(),
+      isolate,
+      /** Its beginning. */
       text: z.string(),
+      /** V8's object id. */
       nodeId: z.number().int(),
+      /** With all that only it holds. */
       retainedBytes: bytes,
+      /** From a root to it. */
       retainingPath: z.array(PathStepSchema),
     }),
   ),
   /** Texts that are there more than once; `wastedBytes` would go if each were there but once. */
   duplicateStrings: z.array(
-    z.object({ isolate: z.string(), text: z.string(), count, shallowBytes: bytes, wastedBytes: bytes }),
+    z.object({
+      isolate,
+      /** Its beginning. */
+      text: z.string(),
+      /** Copies. */
+      count,
+      /** Of all copies together. */
+      shallowBytes: bytes,
+      /** Of all copies but one. */
+      wastedBytes: bytes,
+    }),
   ),
 })
 
 /** A step of a leak's path, with what is known of the object: whether it is there as it should, or is what leaks. */
 export const LeakPathStepSchema = PathStepSchema.extend({
+  /** `no`: it is there as it should; `yes`: it is one of those that pile up. */
   leaking: z.enum(['no', 'unknown', 'yes']),
   /** Why that is said; empty where nothing is known. */
   reason: z.string(),
@@ -169,17 +248,27 @@ export const LeakPathStepSchema = PathStepSchema.extend({
 export const LedgerLineSchema = z.object({
   /** `js-heap-used`, `array-buffers`, `thread-stacks`, …: stable, where the label may change. */
   id: z.string(),
+  /** For people. */
   label: z.string(),
+  /** Resident, as of the last sample. */
   bytes,
   /** Since the first sample; null when there is but one. */
   bytesDelta: bytes.nullable(),
   /** What of it is known more closely, such as each worker's; may be less than all. */
-  parts: z.array(z.object({ label: z.string(), bytes })),
+  parts: z.array(
+    z.object({
+      /** For people. */
+      label: z.string(),
+      bytes,
+    }),
+  ),
 })
 
 /** What the operating system and V8 say of a whole process, as of the last sample. */
 export const ProcessSchema = z.object({
+  /** Resident memory of the process. */
   rssBytes: bytes,
+  /** Since the first sample; null when there is but one. */
   rssBytesDelta: bytes.nullable(),
   /** Between the first and the last sample; null when there is but one. */
   elapsedMs: z.number().nullable(),
@@ -187,20 +276,45 @@ export const ProcessSchema = z.object({
   ledger: z.array(LedgerLineSchema),
   /** What of the ledger is guessed or could not be told, in sentences. */
   notes: z.array(z.string()),
-  /** `arenas` is null where the memory of malloc could not be looked into. */
-  allocator: z.object({ name: z.string(), arenas: count.nullable() }).nullable(),
+  /** Of malloc; null where it is not known. */
+  allocator: z
+    .object({
+      /** `glibc`, `musl`, … */
+      name: z.string(),
+      /** Null where the memory of malloc could not be looked into. */
+      arenas: count.nullable(),
+    })
+    .nullable(),
   /** Beyond which V8 ends the process, of the main isolate. */
   heapLimitBytes: bytes.nullable(),
+  /** The most that was resident since the process began; null where the system does not say, as the next one. */
   peakRssBytes: bytes.nullable(),
+  /** Of its memory, what is swapped out. */
   swapBytes: bytes.nullable(),
   /** How many threads there are of each name. */
   threads: z.record(z.string(), count).nullable(),
   /** How many open files there are of each kind. */
   files: z.record(z.string(), count).nullable(),
   /** The tightest limit of the cgroup and those above it, and what is used of that. */
-  cgroup: z.object({ limitBytes: bytes.nullable(), usedBytes: bytes.nullable() }).nullable(),
+  cgroup: z
+    .object({
+      /** Null where there is no limit. */
+      limitBytes: bytes.nullable(),
+      /** Null where that cannot be read. */
+      usedBytes: bytes.nullable(),
+    })
+    .nullable(),
   /** Every sample, with the bytes of each line by its id. */
-  samples: z.array(z.object({ at: z.iso.datetime(), rssBytes: bytes, ledger: z.record(z.string(), bytes) })),
+  samples: z.array(
+    z.object({
+      /** ISO 8601. */
+      at: z.iso.datetime(),
+      /** Resident memory of the process. */
+      rssBytes: bytes,
+      /** Bytes of each line, by its id. */
+      ledger: z.record(z.string(), bytes),
+    }),
+  ),
 })
 
 /** What became, while a process was watched, of its memory outside of the JS heap and of ArrayBuffers. */
@@ -214,7 +328,9 @@ export const OffHeapSchema = z.object({
   reason: z.string().nullable(),
   /** May be below 0. */
   bytes: bytes.nullable(),
+  /** Null where it was not measured, as the next two. */
   bytesPerSecond: z.number().nullable(),
+  /** For how long it was watched. */
   seconds: z.number().nullable(),
   /** A change of less than so many bytes could not be told from chance. */
   marginBytes: bytes.nullable(),
@@ -242,7 +358,9 @@ export const PackageBehindSchema = z.object({
 export const KnownIssueSchema = z.object({
   /** `nodejs/node#55351`, or the number of an advisory. */
   id: z.string(),
+  /** Where it was published. */
   url: z.string(),
+  /** In a few words. */
   title: z.string(),
   /** npm package, or `node`. */
   package: z.string(),
@@ -252,6 +370,7 @@ export const KnownIssueSchema = z.object({
 
 /** A known leak pattern, recognized. */
 export const FindingSchema = z.object({
+  /** As `leakscope explain` takes it. */
   pattern: z.string(),
   /** 16 hex digits, the same for the same leak in every run. */
   fingerprint: z.string().regex(/^[0-9a-f]{16}$/),
@@ -259,21 +378,28 @@ export const FindingSchema = z.object({
   status: z.enum(['new', 'known', 'suppressed']).optional(),
   /** What it wastes if it is no leak: nothing grows by it, and its growth is 0. Not there for leaks. */
   wastes: z.enum(['cpu', 'memory']).optional(),
+  /** By the confidence: `error` from 0.7 on, `warning` from 0.5 on. */
   severity: z.enum(['note', 'warning', 'error']),
+  /** How sure it is that this is a leak, from 0 to 1. */
   confidence: z.number().min(0).max(1),
   /** Why it is so sure, or not surer: the sentences of `grounds`. */
   reason: z.string(),
   /** What the confidence is made of. */
   grounds: z.array(GroundSchema),
+  /** One line: what piles up, where. */
   title: z.string(),
-  isolate: z.string(),
+  isolate,
+  /** What came between the first and the last snapshot and is still there. */
   growth: z.object({
+    /** How many objects. */
     count,
+    /** Of these objects themselves. */
     shallowBytes: bytes,
     /** With all that is new and is reached from them. */
     retainedBytes: bytes,
     /** Objects a second. */
     perSecond: z.number(),
+    /** Of `retainedBytes`. */
     bytesPerSecond: z.number(),
     /** How many objects that were there before gained them. */
     holders: count,
@@ -288,35 +414,65 @@ export const FindingSchema = z.object({
    * Lines of source around the culprit; empty where the source could not be read. Where the culprit has no line, they are
    * of the text that ran, by its numbers.
    */
-  codeFrame: z.array(z.object({ line: z.number().int(), text: z.string() })),
+  codeFrame: z.array(
+    z.object({
+      /** 1-based. */
+      line: z.number().int(),
+      /** Of the line; may be cut. */
+      text: z.string(),
+    }),
+  ),
+  /** From a root to one of the objects that pile up. */
   retainingPath: z.array(LeakPathStepSchema),
+  /** Numbers and names that the detector has found; differs by pattern. */
   evidence: z.record(z.string(), z.unknown()),
   /** Other ways in which the same objects are held, and growth that follows from this one. */
-  explains: z.array(z.object({ title: z.string(), count, retainedBytes: bytes })),
+  explains: z.array(
+    z.object({
+      /** What it is. */
+      title: z.string(),
+      count,
+      retainedBytes: bytes,
+    }),
+  ),
+  /** What to do, in one or two sentences. */
   advice: z.string(),
 })
 
 /** What gained all the while, but for a reason that makes it no finding, such as a bound that is beside it. */
 export const SetAsideSchema = z.object({
+  /** What gained. */
   title: z.string(),
+  /** Why it is no finding. */
   reason: z.string(),
   /** The evidence that the reason is made of. */
   grounds: z.array(GroundSchema),
-  isolate: z.string(),
+  isolate,
+  /** Of what came and stayed. */
   retainedBytes: bytes,
+  /** Of `retainedBytes`. */
   bytesPerSecond: z.number(),
 })
 
 /** How much of what came and stayed the findings account for. */
-export const ExplainedSchema = z.object({ bytes, growthBytes: bytes })
+export const ExplainedSchema = z.object({
+  /** What the findings account for. */
+  bytes,
+  /** All that came and stayed. */
+  growthBytes: bytes,
+})
 
 /** What a process said of itself, for next to nothing; null where it could not be had. */
 export const VitalsSchema = z.object({
   /** ISO 8601. */
   at: z.string(),
+  /** Resident memory of the process. */
   rssBytes: bytes.nullable(),
+  /** JavaScript heap of the main thread, garbage included. */
   heapUsedBytes: bytes.nullable(),
+  /** Memory outside the heap that V8 knows of. */
   externalBytes: bytes.nullable(),
+  /** Part of `externalBytes`. */
   arrayBuffersBytes: bytes.nullable(),
   /** From 0 to 1, since the sample before. */
   eventLoopUtilization: z.number().nullable(),
@@ -324,17 +480,36 @@ export const VitalsSchema = z.object({
   coresUsed: z.number().nullable().optional(),
   /** What keeps the event loop alive, by type. */
   activeResources: z.record(z.string(), count).nullable(),
+  /** Of the process, all that the system counts. */
   threads: count.nullable(),
   /** Open file descriptors. */
   files: count.nullable(),
 })
 
 export const ReportSchema = z.object({
+  /** Raised when a field changes its meaning or goes; new fields do not raise it. */
   schemaVersion: z.literal(1),
-  tool: z.object({ name: z.literal('leakscope'), version: z.string() }),
+  /** What wrote the report. */
+  tool: z.object({
+    /** Always the same. */
+    name: z.literal('leakscope'),
+    /** As in its package.json. */
+    version: z.string(),
+  }),
+  /** `diagnose`, `diff`, `analyze` or `check`. */
   command: z.string(),
   /** Null when the command read files. */
-  target: z.object({ pid: z.number().int(), nodeVersion: z.string(), command: z.string() }).nullable(),
+  target: z
+    .object({
+      /** As this machine counts them. */
+      pid: z.number().int(),
+      /** `v22.11.0`. */
+      nodeVersion: z.string(),
+      /** With its arguments, separated by blanks. */
+      command: z.string(),
+    })
+    .nullable(),
+  /** Those that were looked at, isolate by isolate, in order of time. */
   snapshots: z.array(SnapshotSchema),
   /** Null for commands that look at one snapshot. */
   growth: GrowthSchema.nullable(),
