@@ -69,10 +69,13 @@ describe('the lines to blame', () => {
 
 // They use pipes, helpers and signals that are not had elsewhere.
 describe.runIf(posix)('measured from within', () => {
-  it('the leaky ones grow, steadily, and the others do not', { timeout: 300_000 }, async () => {
-    const results = await verify('--seconds', '5', '--jobs', '20')
+  // All of them take minutes: node fixtures/programs/verify.mjs.
+  it('of each pattern the first leaky one grows, steadily, and its cure does not', { timeout: 300_000 }, async () => {
+    const first = [...new Map(leaky.toReversed().map(({ file }) => [file.split('/')[0], file])).values()]
+    const some = first.flatMap((file) => [file, file.replace('/leaky', '/fixed')])
+    const results = await verify('--seconds', '5', '--jobs', '20', ...some)
     expect(results.filter(({ problems }) => problems.length > 0).map(brief)).toEqual([])
-    expect(results.map(({ file }) => file).toSorted()).toEqual(files.toSorted())
+    expect(results.map(({ file }) => file).toSorted()).toEqual(some.toSorted())
   })
 
   it('a program that does other than it should is noticed', async () => {

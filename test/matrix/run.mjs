@@ -21,7 +21,9 @@ if (unknown.length > 0) {
 }
 const files = endToEndTests()
 if (files.length === 0) {
-  console.error(`there are no end-to-end tests to run${wanted.length > 0 ? ` with ${wanted.join(' or ')} in their path` : ''}`)
+  console.error(
+    `there are no end-to-end tests to run${wanted.length > 0 ? ` with ${wanted.join(' or ')} in their path` : ''}`,
+  )
   process.exit(1)
 }
 const rows = []
