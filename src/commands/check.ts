@@ -92,7 +92,7 @@ export function checkCommand(context: Context): Command {
     .addOption(
       new Option(
         '--via <way>',
-        'of a failed check: have V8 write its heap, or read it from its memory (default: inspector; outside where that costs too much)',
+        'of a failed check: outside: read its heap from its memory; inspector, agent: have V8 write it (default: by V8; outside where that costs too much)',
       ).choices(WAYS),
     )
     .option(

@@ -33,7 +33,17 @@ import {
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
 import type { WatchedFiles } from './side-looks.ts'
-import { bothRefused, insteadSentence, mayReadOutside, WAYS, type Way } from './ways.ts'
+import {
+  bothRefused,
+  byV8Sentence,
+  fromOutsideSentence,
+  insteadSentence,
+  mayReadOutside,
+  requireAgent,
+  WAYS,
+  type Way,
+  wayInto,
+} from './ways.ts'
 
 interface Options {
   readonly via?: Way
@@ -96,7 +106,7 @@ export function diagnoseCommand(context: Context): Command {
     .addOption(
       new Option(
         '--via <way>',
-        'have V8 write its heap, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
+        'outside: read the heap from the memory of a process of this machine; inspector, agent: have V8 write it (default: by V8; outside where that costs too much)',
       ).choices(WAYS),
     )
     .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
@@ -173,7 +183,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { visited, vitals, samples, waste, compared, offHeap } = await visitByWay(
+    const { via, visited, vitals, samples, waste, compared, offHeap } = await visitByWay(
       context,
       progress,
       target,
@@ -190,6 +200,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
       ...compared,
       findings: [...(compared?.findings ?? []), ...waste],
       target: { pid: visited.pid, nodeVersion: visited.nodeVersion, command: visited.command.join(' ') },
+      via,
       vitals: vitals.map(({ activeResources, ...rest }) => ({
         ...rest,
         activeResources: activeResources && { ...activeResources },
@@ -207,6 +218,8 @@ async function run(context: Context, target: TargetName, options: Options): Prom
 }
 
 interface Visited {
+  /** Null where no snapshots were taken. */
+  readonly via: Way | null
   readonly visited: Target
   readonly vitals: readonly Vitals[]
   /** At least one, from before the first snapshot; none where the heap was read from outside. */
@@ -237,13 +250,15 @@ async function visitByWay(
           : `--via outside reads processes of this machine by their pid, not ${showTarget(target)}`,
       )
     }
+    if (!options.quiet) noteBeside(context, progress)(fromOutsideSentence(target.pid))
     return outside(target.pid)
   }
+  if (options.via === 'agent') await requireAgent(target)
   try {
     return await visit(context, progress, target, options, folder, outputs)
   } catch (error) {
     if (!mayReadOutside(error, target, options.via) || target.kind !== 'process') throw error
-    noteBeside(context, progress)(insteadSentence(error))
+    if (!options.quiet) noteBeside(context, progress)(insteadSentence(error))
     return outside(target.pid).catch((refused: unknown) => {
       throw bothRefused(error, refused, context.signal)
     })
@@ -264,7 +279,6 @@ async function visitFromOutside(
     import('./snapshot-outside.ts'),
   ])
   const { quiet = false, force = false, snapshots } = options
-  if (!quiet) noteBeside(context, progress)(`the heap is read from outside: process ${pid} does nothing for it`)
   const { pausesMs, ...found } = await visitOutside(context, progress, pid, folder, {
     ...{ durationMs: options.duration ?? DEFAULT_DURATION_MS, snapshots, force },
     maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_OUTSIDE_MS,
@@ -272,7 +286,7 @@ async function visitFromOutside(
     detailed: outputs.detailed,
   })
   if (!quiet) noteBeside(context, progress)(`process ${pid} ${pausesText(pausesMs)}`)
-  return { ...found, samples: [], waste: [], offHeap: NOT_WATCHED }
+  return { ...found, via: 'outside', samples: [], waste: [], offHeap: NOT_WATCHED }
 }
 
 /** What is in use beside the heap shows between full garbage collections, which only V8 itself can be asked for. */
@@ -308,6 +322,7 @@ async function visit(
   }
   return withInspector(target, attach, async (session, visited) => {
     const pid = target.kind === 'process' ? visited.pid : undefined
+    if (!light && !options.quiet) noteBeside(context, progress)(await byV8Sentence(target, options.via, visited))
     progress.stage('looking at what costs nothing')
     const everyMs = light
       ? durationMs / (LIGHT.samples - 1)
@@ -330,7 +345,7 @@ async function visit(
     const ofCpu = await beside.findWaste(context, progress, session, visited)
     if (!light) await look()
     const waste = [...ofCpu, ...beside.findIdle(samples)]
-    if (light) return { visited, vitals, samples, waste, compared: undefined, offHeap: null }
+    if (light) return { via: null, visited, vitals, samples, waste, compared: undefined, offHeap: null }
     const files = beside.watchOpenFiles(pid)
     const { nodeVersion } = visited
     const watcher = offHeap.watchOffHeap({ session, pid, nodeVersion, durationMs, signal: context.signal })
@@ -353,6 +368,7 @@ async function visit(
     const { findings, report } = offHeap.tell(watcher, inHeap, { candidates, pid })
     progress.stage('leaving')
     return {
+      via: wayInto(visited),
       visited,
       vitals,
       samples,
@@ -367,7 +383,7 @@ async function capture(
   context: Context,
   progress: Progress,
   session: InspectorSession,
-  { pid, nodeVersion }: Target,
+  visited: Target,
   target: TargetName,
   options: Options,
   folder: string,
@@ -387,10 +403,10 @@ async function capture(
   }
   let show = showProgress(progress, '')
   const { captures } = await captureBundle(session, folder, {
-    pid: target.kind === 'process' ? pid : undefined,
+    pid: target.kind === 'process' ? visited.pid : undefined,
     ...{ signal: context.signal, force, count, everyMs, sampling: SAMPLING },
     async approve(isolates: readonly QuotedIsolate[]) {
-      await agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates)
+      await agreeOnPrice(context, progress, target, visited, wanted, isolates)
       progress.stage('looking at memory beside the heap')
       await watcher.begin()
     },

@@ -13,6 +13,7 @@ export function emptyReport(command: string): Report {
     tool: { name: 'leakscope', version: toolVersion() },
     command,
     target: null,
+    via: null,
     snapshots: [],
     growth: null,
     heap: null,

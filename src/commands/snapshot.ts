@@ -1,14 +1,21 @@
 // `leakscope snapshot`: a heap snapshot of a running process, to a file; of all its isolates, to a folder.
 
 import { Command, Option } from 'commander'
-import { LeakscopeError } from '../errors.ts'
 import { parseTarget, type TargetName } from '../target/target.ts'
-import type { Wanted } from './capturing.ts'
+import { type SnapshotsWanted, type Taken, takenJson } from './capturing.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
 import { duration, type IsolateChoice, isolateChoice, positiveInteger, size, withConfig } from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
-import { bothRefused, insteadSentence, mayReadOutside, WAYS, type Way } from './ways.ts'
+import {
+  bothRefused,
+  fromOutsideSentence,
+  insteadSentence,
+  mayReadOutside,
+  requireAgent,
+  WAYS,
+  type Way,
+} from './ways.ts'
 
 interface Options {
   readonly output?: string
@@ -56,7 +63,7 @@ export function snapshotCommand(context: Context): Command {
     .addOption(
       new Option(
         '--via <way>',
-        'have V8 write it, or read it from the memory of a process of this machine (default: inspector; outside where that costs too much)',
+        'outside: read the heap from the memory of a process of this machine; inspector, agent: have V8 write it (default: by V8; outside where that costs too much)',
       ).choices(WAYS),
     )
     .option(
@@ -96,15 +103,15 @@ export function snapshotCommand(context: Context): Command {
     )
     .option('--at-any-price', 'refuse nothing, whatever it costs')
     .option('--dry-run', 'only say what it would cost')
-    .option('--json', 'with --dry-run: as JSON')
+    .option('--json', 'what was written, or with --dry-run what it would cost, as JSON on standard output')
     .option('-q, --quiet', 'show no progress, and no price')
     .addHelpText('after', () => `\nWith --redact:${redactionHelp('--redact-key-file')}${priceHelp}`)
     .action(async (target: TargetName, options: Options) => {
       const { isolate, count, every = DEFAULT_EVERY_MS, force = false, quiet = false } = options
       const { atAnyPrice = false, dryRun = false, json = false } = options
-      if (json && !dryRun) throw new LeakscopeError('usage-invalid', '--json is for --dry-run only')
       const redactor = await redactorFor(options)
-      const wantedBy = (way: Way): Wanted => ({
+      const taken: Taken[] = []
+      const wantedBy = (way: keyof typeof DEFAULT_MAX_PAUSE_MS): SnapshotsWanted => ({
         name: options.output ?? defaultName(target, isolate, '.heapsnapshot', new Date()),
         isolate,
         count,
@@ -118,31 +125,44 @@ export function snapshotCommand(context: Context): Command {
         dryRun,
         json,
         quiet,
+        via: options.via,
+        tell(one, line) {
+          if (json) taken.push(one)
+          else context.out(line)
+        },
       })
       const fromOutside = async () =>
         (await import('./snapshot-outside.ts')).runOutside(context, target, wantedBy('outside'))
-      if (options.via === 'outside') return fromOutside()
-      try {
-        return await runInspector(context, target, wantedBy('inspector'))
-      } catch (error) {
-        if (!mayReadOutside(error, target, options.via)) throw error
-        if (!quiet) context.note(`leakscope: ${insteadSentence(error)}`)
-        return fromOutside().catch((refused: unknown) => {
-          throw bothRefused(error, refused, context.signal)
-        })
+      const take = async (): Promise<void> => {
+        if (options.via === 'outside') {
+          if (!quiet && target.kind === 'process') context.note(`leakscope: ${fromOutsideSentence(target.pid)}`)
+          return fromOutside()
+        }
+        if (options.via === 'agent') await requireAgent(target)
+        try {
+          return await byV8(context, target, wantedBy('inspector'))
+        } catch (error) {
+          if (!mayReadOutside(error, target, options.via)) throw error
+          if (!quiet) context.note(`leakscope: ${insteadSentence(error)}`)
+          return fromOutside().catch((refused: unknown) => {
+            throw bothRefused(error, refused, context.signal)
+          })
+        }
       }
+      await take()
+      if (json && !dryRun) context.out(takenJson(target, taken))
     })
   return withConfig(command)
 }
 
-async function runInspector(context: Context, target: TargetName, wanted: Wanted): Promise<void> {
+async function byV8(context: Context, target: TargetName, wanted: SnapshotsWanted): Promise<void> {
   if (wanted.isolate !== 'all') return (await import('./snapshot-file.ts')).runFile(context, target, wanted)
   const { runBundle } = await import('./snapshot-bundle.ts')
   return runBundle(context, target, wanted)
 }
 
 /** One key for all files of a run. */
-async function redactorFor({ redact, redactKeyFile }: Options): Promise<Wanted['redactor']> {
+async function redactorFor({ redact, redactKeyFile }: Options): Promise<SnapshotsWanted['redactor']> {
   if (!redact && redactKeyFile === undefined) return undefined
   const key = redactionKey(redactKeyFile)
   const { createRedactor } = await import('../snapshot/redaction/redactor.ts')

@@ -57,7 +57,7 @@ export function watchCommand(context: Context): Command {
     .addOption(
       new Option(
         '--via <way>',
-        'how --then snapshot and --then diagnose read the heap (default: inspector; outside where that costs too much)',
+        'how --then snapshot and --then diagnose read the heap (default: by V8; outside where that costs too much)',
       ).choices(WAYS),
     )
     .option('--plain', 'a line for each look, also in a terminal')

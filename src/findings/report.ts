@@ -333,6 +333,11 @@ export const ReportSchema = z.object({
   command: z.string(),
   /** Null when the command read files. */
   target: z.object({ pid: z.number().int(), nodeVersion: z.string(), command: z.string() }).nullable(),
+  /**
+   * How the heap was had: V8 wrote it, asked over the `inspector` or by leakscope's `agent` in the process, or it was read
+   * from `outside`. Null where none was captured.
+   */
+  via: z.enum(['inspector', 'outside', 'agent']).nullable(),
   snapshots: z.array(SnapshotSchema),
   /** Null for commands that look at one snapshot. */
   growth: GrowthSchema.nullable(),
