@@ -24,13 +24,14 @@ const LEAK = `const sessions = new Map(); let id = 0
 describe.runIf(onLinux)('leakscope diagnose --via outside', () => {
   test('names what leaks, looks at it alive, and opens no inspector', async () => {
     const target = await spawnTarget(LEAK)
-    const { findings, target: named, growth } = await diagnose(target.pid, '--duration', '6s')
+    const { findings, target: named, growth, via } = await diagnose(target.pid, '--duration', '6s')
     expect(findings.length).toBeGreaterThan(0)
     expect(findings[0]).toMatchObject({ pattern: 'growing-collection', severity: 'error', isolate: 'main' })
     expect(findings[0]!.title).toMatch(/^sessions gained /)
     expect(findings[0]!.evidence.liveSizeLater).toBeGreaterThan(Number(findings[0]!.evidence.liveSize))
     expect(named).toMatchObject({ pid: target.pid, nodeVersion: expect.stringMatching(/^v\d+/) })
     expect(growth).toMatchObject({ matching: 'id' })
+    expect(via).toBe('outside')
     expect(portsOf(target.pid)).toEqual([])
     expect(target.output()).not.toContain('Debugger')
     expect(await target.answers()).toBe(true)
