@@ -76,6 +76,7 @@ export function openCoreMemory(path: string, executable?: string): CoreMemory {
         end: address + memoryBytes,
         readable: (flags & 4) !== 0,
         writable: (flags & 2) !== 0,
+        executable: (flags & 1) !== 0,
         name: file?.path ?? '',
         hasFile: file !== undefined,
         fileOffset: file ? file.fileOffset + address - file.start : 0,

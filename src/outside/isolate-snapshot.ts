@@ -8,7 +8,7 @@ import { sharedFloat64 } from '../support/shared.ts'
 import { Contents, type NotedContents, noteContents } from './contents.ts'
 import { EdgeWriter } from './edge-writer.ts'
 import { connectNodes } from './edges.ts'
-import { checkFailed, Heap, type SweepCounts, sweepChecked } from './heap.ts'
+import { checkFailed, Heap, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
 import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
@@ -23,6 +23,7 @@ import { type Shape, Shapes } from './shapes.ts'
 import { StringColumn } from './string-column.ts'
 import { Texts } from './texts.ts'
 import { type Traces, traceObjects } from './traces.ts'
+import { type HeapUsage, usageOf } from './usage.ts'
 
 export interface IsolateSnapshot {
   readonly snapshot: Snapshot
@@ -32,7 +33,7 @@ export interface IsolateSnapshot {
   readonly contents: Contents | undefined
   /** The program's scripts; the text of those that no file has. */
   readonly scripts: readonly RunningScript[]
-  readonly sweep: SweepCounts
+  readonly usage: HeapUsage
   /** Living objects on pages that V8 was moving objects away from. */
   readonly onFromPages: number
   /** Node's number for the thread, 0 for the main one; undefined where it is not to be found. */
@@ -182,7 +183,10 @@ export function collectIsolate(
           ? { traces: traceObjects(heap, firstObject, firstId), noted: noteContents(heap, firstObject) }
           : { traces: undefined, noted: undefined }),
       },
-      { scripts: readScriptTexts(heap, texts), sweep, onFromPages: reached.onFromPages, threadId },
+      {
+        ...{ scripts: readScriptTexts(heap, texts), usage: usageOf(heap, sweep, stores) },
+        ...{ onFromPages: reached.onFromPages, threadId },
+      },
     )
   } catch (error) {
     out.close()

@@ -16,6 +16,7 @@ import { openLiveMemory } from './live-memory.ts'
 import type { MemorySource } from './memory-source.ts'
 import { byFreezer, bySignal, isOutOfReach, isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
 import type { Traces } from './traces.ts'
+import type { HeapUsage } from './usage.ts'
 
 export interface OutsideHeap {
   /** Of V8's `Heap` in the process. */
@@ -29,6 +30,8 @@ export interface OutsideHeap {
   readonly contents: Contents | undefined
   /** The program's scripts; the text of those that no file has. */
   readonly scripts: readonly RunningScript[]
+  /** What its pages consist of. */
+  readonly usage: HeapUsage
 }
 
 export interface OutsideCapture {
@@ -256,9 +259,9 @@ function heapsIn(
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
   const heaps = found
-    .map(({ address, snapshot, traces, contents, scripts }, i) => ({
+    .map(({ address, snapshot, traces, contents, scripts, usage }, i) => ({
       threadId: isUnique ? ids[i]! : i,
-      ...{ address, snapshot, traces, contents, scripts },
+      ...{ address, snapshot, traces, contents, scripts, usage },
     }))
     .sort((a, b) => a.threadId - b.threadId)
     .map(({ threadId, ...heap }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, ...heap }))

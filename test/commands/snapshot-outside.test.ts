@@ -106,7 +106,19 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
   test('writes several in which an object has the same id', async () => {
     const target = await spawnTarget(`${ACCOUNTS} setInterval(() => globalThis.accounts.push(new Account(-1)), 20)`)
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--via', 'outside', '-q', '-o', 'a.heapsnapshot', '--count', '2', '--every', '1s']
+    const args = [
+      'snapshot',
+      target.pid,
+      '--via',
+      'outside',
+      '-q',
+      '-o',
+      'a.heapsnapshot',
+      '--count',
+      '2',
+      '--every',
+      '1s',
+    ]
     const { code, stderr, stdout } = await runCli(args, { cwd })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.trimEnd().split('\n')).toHaveLength(2)
