@@ -29,6 +29,8 @@ export interface OutsideBundleOptions {
   /** Before each picture, and before the wait for it. */
   readonly onBegin?: (round: number, isWaiting: boolean) => void
   readonly onPicture?: (capture: OutsideCapture, round: number) => void | Promise<void>
+  /** As soon as the process runs again; the picture is made from the copy after that. */
+  readonly onCopied?: () => void
   /** Waited for before each picture but the first, beside the time. */
   readonly until?: () => Promise<void>
   /** Resolves when waiting makes no sense any more. */
@@ -65,7 +67,12 @@ export async function captureOutsideBundle(
       options.onBegin?.(round, false)
       const startedAt = new Date()
       rounds.push({ round, startedAt: startedAt.toISOString(), os: readOsFacts(pid) ?? null })
-      const capture = await captureFromOutside(pid, { maxPauseMs, signal, isRecognizable: count > 1 })
+      const capture = await captureFromOutside(pid, {
+        maxPauseMs,
+        signal,
+        isRecognizable: count > 1,
+        onCopied: options.onCopied,
+      })
       if (count > 1) series.add(capture)
       await options.onPicture?.(capture, round)
       for (const { isolate, snapshot } of capture.heaps) {

@@ -2,12 +2,14 @@
 
 import { pause } from '../capture/pause.ts'
 import type { Vitals } from '../capture/vitals.ts'
+import type { NativeCandidate } from '../detectors/native-growth.ts'
 import { LeakscopeError } from '../errors.ts'
 import { confirm, gainingNode, growthLookSeconds, stillGrows } from '../findings/confirm.ts'
-import type { ReportFinding } from '../findings/report.ts'
+import type { ReportFinding, ReportOffHeap } from '../findings/report.ts'
 import { type Collection, sizeNow } from '../outside/contents.ts'
 import { openLiveMemory } from '../outside/live-memory.ts'
 import type { OutsideCapture } from '../outside/open.ts'
+import type { HeapUsage } from '../outside/usage.ts'
 import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import { readOsFacts } from '../target/os-facts.ts'
@@ -18,7 +20,11 @@ import { captureOutsideBundle } from './capture-outside.ts'
 import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
 import { comparisonOf } from './inputs.ts'
-import { settled, watchOpenFiles } from './side-looks.ts'
+import { tellTrend, unknownOffHeap } from './off-heap-watch.ts'
+import { buffersOf, heapUsed, lookAtSystem, sampleOutside, watchOutside } from './outside-memory.ts'
+import { findBusyThreads, watchThreads } from './outside-threads.ts'
+import type { Sample } from './process-samples.ts'
+import { findIdle, settled, watchOpenFiles } from './side-looks.ts'
 
 export interface OutsideWanted {
   readonly durationMs: number
@@ -32,7 +38,12 @@ export interface OutsideWanted {
 export interface OutsideVisit {
   readonly visited: Target
   readonly vitals: readonly Vitals[]
+  /** One with each picture. */
+  readonly samples: readonly Sample[]
+  /** What is no leak. */
+  readonly waste: readonly ReportFinding[]
   readonly compared: Compared
+  readonly offHeap: ReportOffHeap
   /** How long the process stood still for each picture. */
   readonly pausesMs: readonly number[]
 }
@@ -56,8 +67,12 @@ export async function visitOutside(
   const everyMs = durationMs / (count - 1)
   const files = watchOpenFiles(pid)
   const vitals: Vitals[] = []
+  const samples: Sample[] = []
   const pausesMs: number[] = []
   const clock = cpuClock(platform, pid)
+  const memory = watchOutside(pid, durationMs)
+  const threads = watchThreads(pid)
+  let copied = lookAtSystem(pid)
   try {
     const { last } = await captureOutsideBundle(pid, folder, {
       ...{ force, count, everyMs, maxPauseMs, signal: context.signal, nodeVersion: binary.version ?? null },
@@ -66,13 +81,25 @@ export async function visitOutside(
         const which = ` (${round} of ${count})`
         progress.stage(isWaiting ? `watching for ${formatDuration(everyMs)}${which}` : `reading the heap${which}`)
       },
-      async onPicture({ pausedMs }) {
+      // What is said of memory is to be of the moment of the picture, and not of the time when it is ready.
+      onCopied() {
+        copied = lookAtSystem(pid)
+      },
+      async onPicture({ pausedMs, heaps }) {
         pausesMs.push(pausedMs)
-        vitals.push(vitalsOf(pid, await clock()))
+        samples.push(sampleOutside(copied, heaps))
+        memory.add(heaps)
+        vitals.push(vitalsOf(pid, await clock(), heaps[0]!.usage))
       },
     })
     files?.stop()
-    const { compareAll } = await import('./comparison.ts')
+    memory.stop()
+    const busy = threads.end()
+    let candidates: readonly NativeCandidate[] = []
+    const [{ compareAll }, { nativeCandidates }] = await Promise.all([
+      import('./comparison.ts'),
+      import('../detectors/native-growth.ts'),
+    ])
     const contentsOf = (isolate: string) => last.heaps.find((heap) => heap.isolate === isolate)?.contents
     const compared = await compareAll(await comparisonOf([folder]), progress, {
       ...{ sort: 'retained', index: false, json: detailed, limit, signal: context.signal, openFiles: files },
@@ -85,13 +112,25 @@ export async function visitOutside(
           }),
         )
       },
+      onLeaks: (captures, { toldBy }) => {
+        candidates = nativeCandidates(captures, toldBy)
+      },
     })
     progress.stage('looking at what was found')
-    const findings = await lookAgain(pid, last, compared, context.signal)
-    vitals.push(vitalsOf(pid, await clock()))
-    return { visited, vitals, compared: settled(compared, findings), pausesMs }
+    const inHeap = settled(compared, await lookAgain(pid, last, compared, context.signal))
+    const trend = memory.trend(inHeap.growth?.totalShallowBytes ?? 0)
+    const told = trend
+      ? tellTrend(trend, inHeap.findings, { candidates, pid })
+      : { findings: inHeap.findings, report: unknownOffHeap(TOO_SHORT) }
+    return {
+      ...{ visited, vitals, samples, pausesMs },
+      waste: [...findBusyThreads(busy), ...findIdle(samples)],
+      compared: { ...inHeap, findings: told.findings },
+      offHeap: told.report,
+    }
   } finally {
     files?.stop()
+    memory.stop()
   }
 }
 
@@ -160,15 +199,18 @@ function cpuClock(platform: Platform, pid: number): () => Promise<number | null>
   }
 }
 
-/** What the system says of the process at the moment. */
-function vitalsOf(pid: number, coresUsed: number | null): Vitals {
+const TOO_SHORT = 'it was looked at too few times to tell a rise from chance; a longer --duration does'
+
+/** What the system says of the process at the moment, and a picture of its heap. */
+function vitalsOf(pid: number, coresUsed: number | null, heap: HeapUsage): Vitals {
   const os = readOsFacts(pid)
   const sum = (counts: Readonly<Record<string, number>> | null | undefined): number | null =>
     counts ? Object.values(counts).reduce((all, count) => all + count, 0) : null
   return {
     at: new Date().toISOString(),
     rssBytes: os?.rssBytes ?? null,
-    ...{ heapUsedBytes: null, externalBytes: null, arrayBuffersBytes: null },
+    ...{ heapUsedBytes: heapUsed(heap), externalBytes: null },
+    arrayBuffersBytes: buffersOf(heap),
     ...{ eventLoopUtilization: null, coresUsed, activeResources: null },
     ...{ threads: sum(os?.threads), files: sum(os?.files) },
   }

@@ -205,7 +205,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
         ...rest,
         activeResources: activeResources && { ...activeResources },
       })),
-      process: light || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
+      process: light || via === 'outside' || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
       offHeap,
     }
     const limit = options.limit ?? DEFAULT_LIMIT
@@ -222,7 +222,7 @@ interface Visited {
   readonly via: Way | null
   readonly visited: Target
   readonly vitals: readonly Vitals[]
-  /** At least one, from before the first snapshot; none where the heap was read from outside. */
+  /** At least one, from before the first snapshot or with it. */
   readonly samples: readonly Sample[]
   /** What is no leak. */
   readonly waste: readonly ReportFinding[]
@@ -286,15 +286,7 @@ async function visitFromOutside(
     detailed: outputs.detailed,
   })
   if (!quiet) noteBeside(context, progress)(`process ${pid} ${pausesText(pausesMs)}`)
-  return { ...found, via: 'outside', samples: [], waste: [], offHeap: NOT_WATCHED }
-}
-
-/** What is in use beside the heap shows between full garbage collections, which only V8 itself can be asked for. */
-const NOT_WATCHED: ReportOffHeap = {
-  verdict: 'unknown',
-  reason:
-    'that takes full garbage collections, and from outside nothing is asked of the process; --via inspector looks',
-  ...{ bytes: null, bytesPerSecond: null, seconds: null, marginBytes: null, lines: {} },
+  return { ...found, via: 'outside' }
 }
 
 async function visit(

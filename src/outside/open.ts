@@ -55,7 +55,7 @@ export interface LiveOptions {
   /** Whether its objects are to be known again: in a later picture, and in the memory of the process. Default false. */
   readonly isRecognizable?: boolean
   /** Called when the process runs again, before the graph is built. */
-  readonly onCopied?: (pausedMs: number) => void
+  readonly onCopied?: ((pausedMs: number) => void) | undefined
 }
 
 const DEFAULT_MAX_PAUSE_MS = 1000

@@ -45,6 +45,8 @@ export function verdictOf({
   explained,
   snapshots,
   offHeap,
+  process,
+  via,
 }: Report): Verdict | undefined {
   const findings = all.filter(({ wastes }) => wastes === undefined)
   const wasted = all.length - findings.length
@@ -73,6 +75,12 @@ export function verdictOf({
     if (setAside.length === 0 && risesAll(ofFirst.map(({ totalShallowBytes }) => totalShallowBytes))) {
       const look = 'What grew by most may say more: `leakscope diff` lists it, of snapshots that `-o FOLDER` keeps.'
       return { good: true, headline: 'No leak recognized', rest: `: ${grown}, in every step. ${look}${beside}` }
+    }
+    const unexplained = (process?.rssBytesDelta ?? 0) - Math.max(0, growth?.totalShallowBytes ?? 0)
+    // By the inspector, taking snapshots makes resident memory rise by itself.
+    if (via === 'outside' && offHeap?.verdict === 'unknown' && unexplained >= LARGE.bytes) {
+      const risen = ` Resident memory rose by ${formatBytes(unexplained)} for which the heap has no reason.`
+      return { good: true, headline: 'No leak recognized', rest: `: ${rose}${risen}${beside}` }
     }
     const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''
     return { good: true, headline: 'No leak found', rest: `: ${rose}${unsure}${beside}` }

@@ -16,6 +16,13 @@ async function diagnose(target: number, ...args: string[]): Promise<Report> {
   return ReportSchema.parse(JSON.parse(stdout))
 }
 
+/** Up to 2.40, glibc keeps each text that was ever put into an environment, and nothing in the heap stands for it. */
+function environmentLeaks(): boolean {
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+  const [major = 0, minor = 0] = (header.glibcVersionRuntime ?? '').split('.').map(Number)
+  return major === 2 && minor < 41
+}
+
 /** Garbage makes V8 collect, and move what stays to where it is left alone: only there it can be looked at alive. */
 const LEAK = `const sessions = new Map(); let id = 0
   setInterval(() => sessions.set('session ' + id++, { id, seen: ['/'] }), 10)
@@ -53,6 +60,35 @@ describe.runIf(onLinux)('leakscope diagnose --via outside', () => {
     expect(stderr).toContain('it is read from outside, as by the inspector it may need')
     expect(stderr).toMatch(new RegExp(`process ${target.pid} (was idle and did not stand|stood) still`))
     expect(stdout).toContain('sessions gained')
+  }, 60_000)
+
+  test('tells of memory beside the heap, which native code loses, what it consists of', async () => {
+    const target = await spawnTarget(
+      `let n = 0; setInterval(() => { for (let i = 0; i < 5; i++) process.env.TOKEN = 'x'.repeat(8000) + n++ }, 20)`,
+    )
+    const report = await diagnose(target.pid, '--duration', '6s')
+    const { offHeap, vitals } = report
+    expect(vitals![0]).toMatchObject({ heapUsedBytes: expect.any(Number), arrayBuffersBytes: expect.any(Number) })
+    const { ledger, rssBytes } = report.process!
+    expect(ledger.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(rssBytes)
+    const used = ledger.find(({ id }) => id === 'js-heap-used')!.bytes
+    expect(used).toBeGreaterThan(2e6)
+    expect(used).toBeLessThan(20e6)
+    if (!environmentLeaks()) {
+      expect(offHeap!.verdict).toBe('still')
+      return
+    }
+    expect(['rose', 'uneven']).toContain(offHeap!.verdict)
+    expect(offHeap!.bytes).toBeGreaterThan(2e6)
+    const finding = report.findings.find(({ evidence }) => evidence.seenBy === 'system')
+    expect(finding).toMatchObject({ pattern: 'off-heap-growth', reason: expect.stringContaining('no garbage was') })
+  }, 60_000)
+
+  test('says of a thread that is busy, and that nobody asks for anything, what is known', async () => {
+    const target = await spawnTarget('(function spin() { for (let i = 0; i < 1e6; i++); setImmediate(spin) })()')
+    const { findings } = await diagnose(target.pid, '--duration', '4s')
+    expect(findings).toMatchObject([{ pattern: 'busy-loop', wastes: 'cpu', severity: 'note' }])
+    expect(findings[0]!.title).toMatch(/^The main thread was at work for \d+ % of/)
   }, 60_000)
 
   test('is for processes of this machine, and for whole diagnoses', async () => {
