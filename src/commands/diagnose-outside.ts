@@ -1,5 +1,8 @@
 // `leakscope diagnose --via outside`: from pictures of its memory to named leaks; the process does nothing for it.
 
+import type { BundleCapture } from '../capture/bundle.ts'
+import { createBundleSampling } from '../capture/bundle-sampling.ts'
+import { listIsolates } from '../capture/isolates.ts'
 import { pause } from '../capture/pause.ts'
 import type { Vitals } from '../capture/vitals.ts'
 import type { NativeCandidate } from '../detectors/native-growth.ts'
@@ -15,8 +18,10 @@ import type { Progress } from '../support/progress.ts'
 import { readOsFacts } from '../target/os-facts.ts'
 import { currentPlatform, type Platform } from '../target/platform.ts'
 import { requireNodeProcess } from '../target/refusals.ts'
+import type { InspectorSession } from '../target/session.ts'
 import type { Target } from '../target/visit.ts'
-import { captureOutsideBundle } from './capture-outside.ts'
+import { attachWorkers } from '../target/workers.ts'
+import { captureOutsideBundle, type OutsideSampling } from './capture-outside.ts'
 import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
 import { comparisonOf } from './inputs.ts'
@@ -24,7 +29,8 @@ import { tellTrend, unknownOffHeap } from './off-heap-watch.ts'
 import { buffersOf, heapUsed, lookAtSystem, sampleOutside, watchOutside } from './outside-memory.ts'
 import { findBusyThreads, watchThreads } from './outside-threads.ts'
 import type { Sample } from './process-samples.ts'
-import { findIdle, settled, watchOpenFiles } from './side-looks.ts'
+import { SAMPLING } from './sampling.ts'
+import { findIdle, findWaste, settled, watchOpenFiles } from './side-looks.ts'
 
 export interface OutsideWanted {
   readonly durationMs: number
@@ -33,6 +39,11 @@ export interface OutsideWanted {
   readonly force: boolean
   readonly limit: number
   readonly detailed: boolean
+}
+
+export interface Inspector {
+  readonly session: InspectorSession
+  readonly visited: Target
 }
 
 export interface OutsideVisit {
@@ -44,6 +55,7 @@ export interface OutsideVisit {
   readonly waste: readonly ReportFinding[]
   readonly compared: Compared
   readonly offHeap: ReportOffHeap
+  readonly captures: readonly BundleCapture[]
   /** How long the process stood still for each picture. */
   readonly pausesMs: readonly number[]
 }
@@ -51,12 +63,14 @@ export interface OutsideVisit {
 /** The look at living collections: of how many findings, and how long. */
 const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000, looks: 16 }
 
+/** @param inspector has allocations sampled beside the pictures, and CPU time where the process is busy */
 export async function visitOutside(
   context: Context,
   progress: Progress,
   pid: number,
   folder: string,
   { durationMs, snapshots: count, maxPauseMs, force, limit, detailed }: OutsideWanted,
+  inspector?: Inspector,
 ): Promise<OutsideVisit> {
   const platform = await currentPlatform()
   const { facts, binary } = await requireNodeProcess(platform, pid, 'not needed')
@@ -64,6 +78,7 @@ export async function visitOutside(
   const visited: Target = {
     ...{ pid, nodeVersion, command: facts.command, inspector: undefined, inspectorWasOpen: false },
   }
+  const ofCpu = inspector ? await findWaste(context, progress, inspector.session, inspector.visited) : []
   const everyMs = durationMs / (count - 1)
   const files = watchOpenFiles(pid)
   const vitals: Vitals[] = []
@@ -74,9 +89,10 @@ export async function visitOutside(
   const threads = watchThreads(pid)
   let copied = lookAtSystem(pid)
   try {
-    const { last } = await captureOutsideBundle(pid, folder, {
+    const { last, bundle } = await captureOutsideBundle(pid, folder, {
       ...{ force, count, everyMs, maxPauseMs, signal: context.signal, nodeVersion: binary.version ?? null },
       command: facts.command,
+      sampling: inspector && ((folder) => sampleBeside(inspector.session, folder)),
       onBegin(round, isWaiting) {
         const which = ` (${round} of ${count})`
         progress.stage(isWaiting ? `watching for ${formatDuration(everyMs)}${which}` : `reading the heap${which}`)
@@ -123,14 +139,33 @@ export async function visitOutside(
       ? tellTrend(trend, inHeap.findings, { candidates, pid })
       : { findings: inHeap.findings, report: unknownOffHeap(TOO_SHORT) }
     return {
-      ...{ visited, vitals, samples, pausesMs },
-      waste: [...findBusyThreads(busy), ...findIdle(samples)],
+      ...{ visited, vitals, samples, pausesMs, captures: bundle.captures },
+      // Of the CPU, a profile knows better.
+      waste: [...(inspector ? ofCpu : findBusyThreads(busy)), ...findIdle(samples)],
       compared: { ...inHeap, findings: told.findings },
       offHeap: told.report,
     }
   } finally {
     files?.stop()
     memory.stop()
+  }
+}
+
+/** Allocations of all isolates, sampled over the inspector. */
+async function sampleBeside(session: InspectorSession, folder: string): Promise<OutsideSampling> {
+  const workers = await attachWorkers(session)
+  const isolates = listIsolates(session, workers)
+  const sampling = createBundleSampling(SAMPLING, folder)
+  for (const isolate of isolates) await sampling.begin(isolate)
+  return {
+    async write(name, stem, isLast) {
+      const isolate = isolates.find((each) => each.name === name)
+      return isolate ? sampling.write(isolate, stem, isLast) : null
+    },
+    async end() {
+      sampling.abandon()
+      await workers.leave()
+    },
   }
 }
 

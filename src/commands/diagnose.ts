@@ -13,12 +13,14 @@ import type { FailOn } from '../findings/fail-on.ts'
 import type { Report, ReportFinding, ReportOffHeap } from '../findings/report.ts'
 import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
+import type { AttachOptions } from '../target/attach.ts'
 import type { InspectorSession } from '../target/session.ts'
 import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Target } from '../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from './capturing.ts'
 import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
+import type { Inspector, OutsideVisit, OutsideWanted } from './diagnose-outside.ts'
 import type { OffHeapWatcher } from './off-heap-watch.ts'
 import {
   baselineOptions,
@@ -32,6 +34,7 @@ import {
 } from './options.ts'
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
+import { SAMPLING } from './sampling.ts'
 import type { WatchedFiles } from './side-looks.ts'
 import {
   bothRefused,
@@ -50,6 +53,7 @@ interface Options {
   readonly duration?: number
   readonly snapshots: number
   readonly light?: true
+  readonly withProfile?: true
   readonly output?: string
   readonly force?: true
   readonly executable?: string
@@ -74,8 +78,6 @@ const DEFAULT_WAIT_MS = 600_000
 const DEFAULT_LIMIT = 5
 /** The look that costs nothing: so many samples, so far apart. */
 const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
-/** Of what is allocated meanwhile, one allocation in so many bytes has its stack noted: little is held up by it. */
-const SAMPLING = { intervalBytes: 131_072 }
 
 /** V8 builds a snapshot in native memory, and the allocator keeps that. */
 const OF_SNAPSHOTS =
@@ -108,6 +110,10 @@ export function diagnoseCommand(context: Context): Command {
         '--via <way>',
         'outside: read the heap from the memory of a process of this machine; inspector, agent: have V8 write it (default: by V8; outside where that costs too much)',
       ).choices(WAYS),
+    )
+    .option(
+      '--with-profile',
+      'beside pictures from outside: have allocations sampled over the inspector, which knows more lines, and CPU time where it is busy',
     )
     .option('-o, --output <folder>', 'keep the snapshots, for `leakscope diff` (default: they are deleted)')
     .option('--force', 'replace the folder of an earlier capture')
@@ -183,7 +189,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { via, visited, vitals, samples, waste, compared, offHeap } = await visitByWay(
+    const { via, sampling, visited, vitals, samples, waste, compared, offHeap } = await visitByWay(
       context,
       progress,
       target,
@@ -201,6 +207,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
       findings: [...(compared?.findings ?? []), ...waste],
       target: { pid: visited.pid, nodeVersion: visited.nodeVersion, command: visited.command.join(' ') },
       via,
+      sampling,
       vitals: vitals.map(({ activeResources, ...rest }) => ({
         ...rest,
         activeResources: activeResources && { ...activeResources },
@@ -220,6 +227,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
 interface Visited {
   /** Null where no snapshots were taken. */
   readonly via: Way | null
+  readonly sampling: Report['sampling']
   readonly visited: Target
   readonly vitals: readonly Vitals[]
   /** At least one, from before the first snapshot or with it. */
@@ -279,14 +287,27 @@ async function visitFromOutside(
     import('./snapshot-outside.ts'),
   ])
   const { quiet = false, force = false, snapshots } = options
-  const { pausesMs, ...found } = await visitOutside(context, progress, pid, folder, {
+  const note = quiet ? () => {} : noteBeside(context, progress)
+  const wanted: OutsideWanted = {
     ...{ durationMs: options.duration ?? DEFAULT_DURATION_MS, snapshots, force },
     maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_OUTSIDE_MS,
     limit: options.limit ?? (outputs.detailed ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT),
     detailed: outputs.detailed,
-  })
-  if (!quiet) noteBeside(context, progress)(`process ${pid} ${pausesText(pausesMs)}`)
-  return { ...found, via: 'outside' }
+  }
+  const visitWith = (inspector?: Inspector) => visitOutside(context, progress, pid, folder, wanted, inspector)
+  const look = async (): Promise<OutsideVisit> => {
+    if (!options.withProfile) return visitWith()
+    note(
+      `allocations are sampled over the inspector: that takes a few percent of its time, and a full garbage collection after each of ${snapshots} pictures`,
+    )
+    const [{ withInspector }, target] = [await import('../target/attach.ts'), { kind: 'process' as const, pid }]
+    return withInspector(target, attachOptions(context, progress, options), (session, visited) =>
+      visitWith({ session, visited }),
+    )
+  }
+  const { pausesMs, captures, ...found } = await look()
+  note(`process ${pid} ${pausesText(pausesMs)}`)
+  return { ...found, via: 'outside', sampling: samplingIn(captures, wanted.durationMs) }
 }
 
 async function visit(
@@ -305,14 +326,9 @@ async function visit(
     import('./side-looks.ts'),
     import('./off-heap-watch.ts'),
   ])
-  const { light = false, wait, duration: durationMs = DEFAULT_DURATION_MS } = options
+  const { light = false, duration: durationMs = DEFAULT_DURATION_MS } = options
   progress.stage(`attaching to ${showTarget(target)}`)
-  const attach = {
-    signal: context.signal,
-    onNotice: noteBeside(context, progress),
-    waitMs: wait === true ? DEFAULT_WAIT_MS : wait,
-  }
-  return withInspector(target, attach, async (session, visited) => {
+  return withInspector(target, attachOptions(context, progress, options), async (session, visited) => {
     const pid = target.kind === 'process' ? visited.pid : undefined
     if (!light && !options.quiet) noteBeside(context, progress)(await byV8Sentence(target, options.via, visited))
     progress.stage('looking at what costs nothing')
@@ -337,12 +353,13 @@ async function visit(
     const ofCpu = await beside.findWaste(context, progress, session, visited)
     if (!light) await look()
     const waste = [...ofCpu, ...beside.findIdle(samples)]
-    if (light) return { via: null, visited, vitals, samples, waste, compared: undefined, offHeap: null }
+    if (light) return { via: null, sampling: null, visited, vitals, samples, waste, compared: undefined, offHeap: null }
     const files = beside.watchOpenFiles(pid)
     const { nodeVersion } = visited
     const watcher = offHeap.watchOffHeap({ session, pid, nodeVersion, durationMs, signal: context.signal })
+    let captures: readonly BundleCapture[]
     try {
-      await capture(context, progress, session, visited, target, options, folder, durationMs, watcher)
+      captures = await capture(context, progress, session, visited, target, options, folder, durationMs, watcher)
     } finally {
       files?.stop()
     }
@@ -361,6 +378,7 @@ async function visit(
     progress.stage('leaving')
     return {
       via: wayInto(visited),
+      sampling: samplingIn(captures, durationMs),
       visited,
       vitals,
       samples,
@@ -369,6 +387,20 @@ async function visit(
       offHeap: report,
     }
   })
+}
+
+/** What was sampled beside snapshots of the main thread. */
+function samplingIn(captures: readonly BundleCapture[], durationMs: number): Report['sampling'] {
+  const readings = captures.filter(({ isolate, profile }) => isolate === 'main' && profile !== null).length
+  return readings > 0 ? { ...SAMPLING, readings, seconds: durationMs / 1000 } : null
+}
+
+function attachOptions(context: Context, progress: Progress, { wait }: Options): AttachOptions {
+  return {
+    signal: context.signal,
+    onNotice: noteBeside(context, progress),
+    waitMs: wait === true ? DEFAULT_WAIT_MS : wait,
+  }
 }
 
 async function capture(
@@ -381,7 +413,7 @@ async function capture(
   folder: string,
   durationMs: number,
   watcher: OffHeapWatcher,
-): Promise<void> {
+): Promise<readonly BundleCapture[]> {
   const [{ captureBundle }, { agreeOnPrice }] = await Promise.all([
     import('../capture/capture-bundle.ts'),
     import('./snapshot-price.ts'),
@@ -416,7 +448,7 @@ async function capture(
   watcher.rest()
   const isTwice = ({ isolate, file }: BundleCapture) =>
     file !== null && captures.some((it) => it.isolate === isolate && it.file !== null && it.file !== file)
-  if (captures.some(isTwice)) return
+  if (captures.some(isTwice)) return captures
   const { round, reason } = captures.find(({ status }) => status === 'failed')!
   throw new LeakscopeError('target-died', `there is no ${ordinal(round)} snapshot to compare with: ${reason}`, {
     hint: `A shorter --duration may do; it was ${formatDuration(durationMs)}.`,

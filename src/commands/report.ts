@@ -14,6 +14,7 @@ export function emptyReport(command: string): Report {
     command,
     target: null,
     via: null,
+    sampling: null,
     snapshots: [],
     growth: null,
     heap: null,

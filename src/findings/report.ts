@@ -338,6 +338,16 @@ export const ReportSchema = z.object({
    * from `outside`. Null where none was captured.
    */
   via: z.enum(['inspector', 'outside', 'agent']).nullable(),
+  /** Allocations that were sampled meanwhile, where they were asked for; null where none were. */
+  sampling: z
+    .object({
+      /** One allocation in so many bytes was noted. */
+      intervalBytes: bytes,
+      /** How often it was read what of that was alive still. */
+      readings: count,
+      seconds: z.number(),
+    })
+    .nullable(),
   snapshots: z.array(SnapshotSchema),
   /** Null for commands that look at one snapshot. */
   growth: GrowthSchema.nullable(),

@@ -84,6 +84,20 @@ describe.runIf(onLinux)('leakscope diagnose --via outside', () => {
     expect(finding).toMatchObject({ pattern: 'off-heap-growth', reason: expect.stringContaining('no garbage was') })
   }, 60_000)
 
+  test('has allocations sampled meanwhile, where that is asked for, and shuts the inspector again', async () => {
+    const target = await spawnTarget(
+      `const all = []; const add = (x) => { all.push(x) }; const jobs = [add]; let n = 0
+       function fetchRow() { return { id: n++, text: 'row number ' + n, more: new Array(40).fill(n) } }
+       setInterval(() => { for (let i = 0; i < 20; i++) for (const job of jobs) job(fetchRow()) }, 10)`,
+      { args: ['--inspect-port=0'] },
+    )
+    const { findings, sampling, via } = await diagnose(target.pid, '--with-profile', '--duration', '6s')
+    expect({ via, sampling }).toMatchObject({ via: 'outside', sampling: { readings: 3, intervalBytes: 131_072 } })
+    expect(JSON.stringify(findings[0]!.evidence.allocationSites)).toContain('fetchRow')
+    expect(portsOf(target.pid)).toEqual([])
+    expect(await target.answers()).toBe(true)
+  }, 60_000)
+
   test('says of a thread that is busy, and that nobody asks for anything, what is known', async () => {
     const target = await spawnTarget('(function spin() { for (let i = 0; i < 1e6; i++); setImmediate(spin) })()')
     const { findings } = await diagnose(target.pid, '--duration', '4s')
