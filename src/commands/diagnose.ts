@@ -49,7 +49,7 @@ import {
 } from './ways.ts'
 
 interface Options {
-  readonly via?: Way
+  readonly via?: Way | typeof SAMPLED
   readonly duration?: number
   readonly snapshots: number
   readonly light?: true
@@ -71,6 +71,8 @@ interface Options {
   readonly quiet?: true
 }
 
+/** In the place of a way to the heap: allocations are sampled. */
+const SAMPLED = 'sampling'
 const DEFAULT_DURATION_MS = 30_000
 const DEFAULT_MAX_PAUSE_MS = 30_000
 const DEFAULT_MAX_PAUSE_OUTSIDE_MS = 1000
@@ -108,8 +110,8 @@ export function diagnoseCommand(context: Context): Command {
     .addOption(
       new Option(
         '--via <way>',
-        'outside: read the heap from the memory of a process of this machine; inspector, agent: have V8 write it (default: by V8; outside where that costs too much)',
-      ).choices(WAYS),
+        'outside: read the heap from the memory of a process of this machine; inspector, agent: have V8 write it; sampling: no snapshot, only whose allocations stay (default: by V8; outside where that costs too much; else sampling)',
+      ).choices([...WAYS, SAMPLED]),
     )
     .option(
       '--with-profile',
@@ -212,7 +214,8 @@ async function run(context: Context, target: TargetName, options: Options): Prom
         ...rest,
         activeResources: activeResources && { ...activeResources },
       })),
-      process: light || via === 'outside' || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
+      process:
+        via === null || via === 'outside' || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
       offHeap,
     }
     const limit = options.limit ?? DEFAULT_LIMIT
@@ -232,7 +235,7 @@ interface Visited {
   readonly vitals: readonly Vitals[]
   /** At least one, from before the first snapshot or with it. */
   readonly samples: readonly Sample[]
-  /** What is no leak. */
+  /** What is no leak, or was found without a snapshot. */
   readonly waste: readonly ReportFinding[]
   /** Undefined where no snapshots were taken. */
   readonly compared: Compared | undefined
@@ -249,6 +252,8 @@ async function visitByWay(
   outputs: Outputs,
 ): Promise<Visited> {
   const outside = (pid: number) => visitFromOutside(context, progress, pid, options, folder, outputs)
+  const sampled = () => visitBySampling(context, progress, target, options)
+  const note = options.quiet ? () => {} : noteBeside(context, progress)
   if (options.via === 'outside') {
     if (target.kind !== 'process' || options.light) {
       throw new LeakscopeError(
@@ -258,19 +263,75 @@ async function visitByWay(
           : `--via outside reads processes of this machine by their pid, not ${showTarget(target)}`,
       )
     }
-    if (!options.quiet) noteBeside(context, progress)(fromOutsideSentence(target.pid))
+    note(fromOutsideSentence(target.pid))
     return outside(target.pid)
+  }
+  if (options.via === SAMPLED) {
+    if (options.light) throw new LeakscopeError('usage-invalid', '--light takes no samples but of the CPU')
+    return sampled()
   }
   if (options.via === 'agent') await requireAgent(target)
   try {
     return await visit(context, progress, target, options, folder, outputs)
   } catch (error) {
-    if (!mayReadOutside(error, target, options.via) || target.kind !== 'process') throw error
-    if (!options.quiet) noteBeside(context, progress)(insteadSentence(error))
-    return outside(target.pid).catch((refused: unknown) => {
-      throw bothRefused(error, refused, context.signal)
+    if (!(error instanceof LeakscopeError) || error.code !== 'price-too-high') throw error
+    if (!mayReadOutside(error, target, wayOf(options)) || target.kind !== 'process') {
+      note(error.message)
+      return sampled()
+    }
+    note(insteadSentence(error))
+    return await outside(target.pid).catch((refused: unknown) => {
+      const both = bothRefused(error, refused, context.signal)
+      if (both === refused) throw refused
+      note((both as LeakscopeError).message)
+      return sampled()
     })
   }
+}
+
+/** What can be told without a snapshot. */
+async function visitBySampling(
+  context: Context,
+  progress: Progress,
+  target: TargetName,
+  options: Options,
+): Promise<Visited> {
+  const [{ withInspector }, { readVitals }, { attachWorkers }, { takeSample }, beside, sampler] = await Promise.all([
+    import('../target/attach.ts'),
+    import('../capture/vitals.ts'),
+    import('../target/workers.ts'),
+    import('./process-samples.ts'),
+    import('./side-looks.ts'),
+    import('./diagnose-sampling.ts'),
+  ])
+  const { duration: durationMs = DEFAULT_DURATION_MS } = options
+  const note = noteBeside(context, progress)
+  progress.stage(`attaching to ${showTarget(target)}`)
+  return withInspector(target, attachOptions(context, progress, options), async (session, visited) => {
+    if (!options.quiet) note(sampler.samplingSentence(durationMs))
+    const pid = target.kind === 'process' ? visited.pid : undefined
+    const { nodeVersion } = visited
+    const samples: Sample[] = []
+    const look = async () => {
+      const workers = await attachWorkers(session)
+      try {
+        samples.push(await takeSample({ session, workers, pid, nodeVersion }))
+      } finally {
+        await workers.leave()
+      }
+    }
+    await look()
+    const readings = { pid, samples: 2, everyMs: LIGHT.everyMs, signal: context.signal }
+    const vitals = await readVitals(session, readings)
+    const ofCpu = await beside.findWaste(context, progress, session, visited)
+    const { findings, sampling, problem } = await sampler.sampleAllocations(context, progress, session, durationMs)
+    if (problem !== undefined) note(`nothing was sampled: ${problem}`)
+    await look()
+    vitals.push(...(await readVitals(session, readings)).slice(1))
+    progress.stage('leaving')
+    const waste = [...findings, ...ofCpu, ...beside.findIdle(samples)]
+    return { via: null, sampling, visited, vitals, samples, waste, compared: undefined, offHeap: null }
+  })
 }
 
 /** Who asks for it is told what it has cost. */
@@ -330,7 +391,7 @@ async function visit(
   progress.stage(`attaching to ${showTarget(target)}`)
   return withInspector(target, attachOptions(context, progress, options), async (session, visited) => {
     const pid = target.kind === 'process' ? visited.pid : undefined
-    if (!light && !options.quiet) noteBeside(context, progress)(await byV8Sentence(target, options.via, visited))
+    if (!light && !options.quiet) noteBeside(context, progress)(await byV8Sentence(target, wayOf(options), visited))
     progress.stage('looking at what costs nothing')
     const everyMs = light
       ? durationMs / (LIGHT.samples - 1)
@@ -394,6 +455,8 @@ function samplingIn(captures: readonly BundleCapture[], durationMs: number): Rep
   const readings = captures.filter(({ isolate, profile }) => isolate === 'main' && profile !== null).length
   return readings > 0 ? { ...SAMPLING, readings, seconds: durationMs / 1000 } : null
 }
+
+const wayOf = ({ via }: Options): Way | undefined => (via === SAMPLED ? undefined : via)
 
 function attachOptions(context: Context, progress: Progress, { wait }: Options): AttachOptions {
   return {

@@ -61,6 +61,8 @@ export const WEIGHTS = {
   onePicture: start(0.4, 'there is one snapshot, which tells of no growth'),
   files: start(0.9, 'the same files are opened again and stay open'),
   filesOnceEach: start(0.6, 'each file is open once, as in a cache of open files that fills up'),
+  sampledAllStayed: start(0.65, 'samples tell that it stays, not whether somebody means to keep it: no error'),
+  sampledStayed: start(0.45, 'some of it goes, and more may go later'),
   busyUnasked: start(0.4, 'a long computation, begun by a timer or before, looks the same'),
   residentRose: start(0.8, 'native memory rose in each part of the time'),
   residentUneven: start(0.4, 'native memory rose, but unevenly'),

@@ -37,6 +37,27 @@ function besideText({ verdict, reason, marginBytes, seconds }: ReportOffHeap): s
     : `Outside of the heap, memory rose by less than ${formatBytes(marginBytes ?? 0)} in ${formatDuration(1000 * (seconds ?? 0))}.`
 }
 
+/** Where allocations were sampled and no snapshot was taken. */
+function bySamples(found: number, waste: string, sampling: NonNullable<Report['sampling']>): Verdict {
+  const { seconds, readings, intervalBytes } = sampling
+  const how = `by samples of allocations alone (one in ${formatBytes(intervalBytes)}, read ${readings} times in ${formatDuration(1000 * seconds)}), without a snapshot`
+  if (found > 0) {
+    const headline =
+      found === 1 ? 'What one function allocates stays' : `What ${formatCount(found)} functions allocate stays`
+    return {
+      good: false,
+      headline,
+      rest: `: told ${how}, so that who holds it is not known.${waste && ` Besides: ${waste}.`}`,
+    }
+  }
+  if (waste !== '') return { good: false, headline: `No growing allocations, but ${waste}`, rest: `: told ${how}.` }
+  return {
+    good: true,
+    headline: 'No growing allocations found',
+    rest: `: told ${how}, which misses what grows slowly.`,
+  }
+}
+
 /** Undefined where nobody has looked for leaks. */
 export function verdictOf({
   findings: all,
@@ -47,6 +68,7 @@ export function verdictOf({
   offHeap,
   process,
   via,
+  sampling,
 }: Report): Verdict | undefined {
   const findings = all.filter(({ wastes }) => wastes === undefined)
   const wasted = all.length - findings.length
@@ -55,6 +77,7 @@ export function verdictOf({
     ...(ofCpu > 0 ? [ofCpu === 1 ? 'a waste of CPU time' : `${formatCount(ofCpu)} wastes of CPU time`] : []),
     ...(wasted > ofCpu ? ['memory that lies idle'] : []),
   ].join(' and ')
+  if (explained === null && sampling !== null) return bySamples(findings.length, waste, sampling)
   if (explained === null) {
     if (wasted === 0) return undefined
     const [first, ...rest] = waste
