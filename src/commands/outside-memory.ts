@@ -56,7 +56,8 @@ export function sampleOutside(look: SystemLook, heaps: readonly UsedHeap[]): Sam
     },
   }
   const told = ledger(memory)
-  return { atMs, memory, os, ledger: { ...told, notes: [...told.notes, NOT_SEEN] } }
+  const spaces = heaps.flatMap(({ isolate, usage }) => usage.spaces.map((space) => ({ isolate, ...space })))
+  return { atMs, memory, os, spaces, ledger: { ...told, notes: [...told.notes, NOT_SEEN] } }
 }
 
 /** Buffers that can be resized and WebAssembly's memory have mappings of their own, which have lines of their own. */

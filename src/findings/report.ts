@@ -185,6 +185,25 @@ export const ProcessSchema = z.object({
   elapsedMs: z.number().nullable(),
   /** Resident memory, line by line: the bytes add up to `rssBytes`. */
   ledger: z.array(LedgerLineSchema),
+  /** What V8's pages consist of, of each isolate; null where the heap was not read from outside. */
+  spaces: z
+    .array(
+      z.object({
+        isolate: z.string(),
+        /** `old`: all that lives long and is not large; `code` has large code as well. */
+        space: z.enum(['young', 'old', 'large', 'code', 'read-only']),
+        pages: count,
+        /** The next three add up to this. */
+        bytes,
+        livingBytes: bytes,
+        /** Of objects that nothing leads to any more. */
+        garbageBytes: bytes,
+        freeBytes: bytes,
+        /** Of pages that are alive to a half at most, without those that hold one large object. */
+        sparsePageBytes: bytes,
+      }),
+    )
+    .nullable(),
   /** What of the ledger is guessed or could not be told, in sentences. */
   notes: z.array(z.string()),
   /** `arenas` is null where the memory of malloc could not be looked into. */
