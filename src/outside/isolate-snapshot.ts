@@ -10,6 +10,7 @@ import { EdgeWriter } from './edge-writer.ts'
 import { connectNodes } from './edges.ts'
 import { checkFailed, Heap, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
+import { type JsFrame, jsStack } from './js-stack.ts'
 import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
 import { findBackingStores, findNativeSides } from './native-sides.ts'
@@ -34,6 +35,8 @@ export interface IsolateSnapshot {
   /** The program's scripts; the text of those that no file has. */
   readonly scripts: readonly RunningScript[]
   readonly usage: HeapUsage
+  /** By thread id: the functions of this isolate that it was in, the innermost first. Threads in none are left out. */
+  readonly stacks: ReadonlyMap<number, readonly JsFrame[]>
   /** Living objects on pages that V8 was moving objects away from. */
   readonly onFromPages: number
   /** Node's number for the thread, 0 for the main one; undefined where it is not to be found. */
@@ -173,6 +176,11 @@ export function collectIsolate(
         if (instanceType === layout.types.JS_OBJECT) threadId ??= threadIdIn(heap, word, shape, shapes, others)
       }
     }
+    const stacks = new Map<number, readonly JsFrame[]>()
+    for (const [thread, region] of image.stacks) {
+      const frames = jsStack(heap, region, places, shapes)
+      if (frames.length > 0) stacks.set(thread, frames)
+    }
     strings.forget()
     const { name: file, fileBytes } = source
     return waiting(
@@ -185,7 +193,7 @@ export function collectIsolate(
       },
       {
         ...{ scripts: readScriptTexts(heap, texts), usage: usageOf(heap, sweep, stores) },
-        ...{ onFromPages: reached.onFromPages, threadId },
+        ...{ onFromPages: reached.onFromPages, threadId, stacks },
       },
     )
   } catch (error) {

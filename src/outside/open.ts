@@ -11,6 +11,7 @@ import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
 import { type FoundFreezer, findFreezer } from './freezer.ts'
 import { type CopyPlan, copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
 import { collectIsolate, type PendingSnapshot } from './isolate-snapshot.ts'
+import type { JsFrame } from './js-stack.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { openLiveMemory } from './live-memory.ts'
 import type { MemorySource } from './memory-source.ts'
@@ -32,6 +33,8 @@ export interface OutsideHeap {
   readonly scripts: readonly RunningScript[]
   /** What its pages consist of. */
   readonly usage: HeapUsage
+  /** By thread id: the functions of this isolate that it was in, the innermost first. */
+  readonly stacks: ReadonlyMap<number, readonly JsFrame[]>
 }
 
 export interface OutsideCapture {
@@ -259,9 +262,9 @@ function heapsIn(
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
   const heaps = found
-    .map(({ address, snapshot, traces, contents, scripts, usage }, i) => ({
+    .map(({ address, snapshot, traces, contents, scripts, usage, stacks }, i) => ({
       threadId: isUnique ? ids[i]! : i,
-      ...{ address, snapshot, traces, contents, scripts, usage },
+      ...{ address, snapshot, traces, contents, scripts, usage, stacks },
     }))
     .sort((a, b) => a.threadId - b.threadId)
     .map(({ threadId, ...heap }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, ...heap }))
