@@ -15,6 +15,7 @@ export function emptyReport(command: string): Report {
     target: null,
     via: null,
     sampling: null,
+    ended: null,
     snapshots: [],
     growth: null,
     heap: null,

@@ -367,6 +367,23 @@ export const ReportSchema = z.object({
       seconds: z.number(),
     })
     .nullable(),
+  /** What ended the process; null where the command read no core file of one that was ended. */
+  ended: z
+    .object({
+      /** `SIGABRT`. */
+      signal: z.string(),
+      /** Why V8 ended it itself, as far as that can be told: `out-of-memory`. */
+      reason: z.enum(['out-of-memory']).nullable(),
+      /** What V8 says of that: `Reached heap limit`. */
+      detail: z.string().nullable(),
+      /** In use after its last garbage collection, as V8 had noted it. */
+      heapBytes: bytes.nullable(),
+      /** The last error that V8 had at hand: `TypeError: …`. It may have been caught. */
+      error: z.string().nullable(),
+      /** The functions that the thread was in, the innermost first; empty where it was in no JavaScript. */
+      stack: z.array(SourceLocationSchema.extend({ function: z.string().nullable() })),
+    })
+    .nullable(),
   snapshots: z.array(SnapshotSchema),
   /** Null for commands that look at one snapshot. */
   growth: GrowthSchema.nullable(),

@@ -38,6 +38,8 @@ interface MappedFile {
 export interface CoreMemory extends MemorySource {
   /** The signal that ended the process, by number; 0 where a debugger made the core. */
   readonly endedBy: number
+  /** The thread that it ended: the kernel writes that first. */
+  readonly endedThread: number
 }
 
 /** Whether the file is a core file. */
@@ -87,6 +89,7 @@ export function openCoreMemory(path: string, executable?: string): CoreMemory {
       fileBytes: size,
       executable: executable ?? '',
       endedBy: threads[0]?.signal ?? 0,
+      endedThread: threads[0]?.id ?? 0,
       mappings: () => mappings,
       read(address, target, at, length) {
         let done = 0

@@ -37,6 +37,8 @@ export interface IsolateSnapshot {
   readonly usage: HeapUsage
   /** By thread id: the functions of this isolate that it was in, the innermost first. Threads in none are left out. */
   readonly stacks: ReadonlyMap<number, readonly JsFrame[]>
+  /** The last error that native code has at hand: `TypeError: …`. */
+  readonly error: string | undefined
   /** Living objects on pages that V8 was moving objects away from. */
   readonly onFromPages: number
   /** Node's number for the thread, 0 for the main one; undefined where it is not to be found. */
@@ -181,6 +183,7 @@ export function collectIsolate(
       const frames = jsStack(heap, region, places, shapes)
       if (frames.length > 0) stacks.set(thread, frames)
     }
+    const error = errorIn(heap, isolate, shapes, texts)
     strings.forget()
     const { name: file, fileBytes } = source
     return waiting(
@@ -193,7 +196,7 @@ export function collectIsolate(
       },
       {
         ...{ scripts: readScriptTexts(heap, texts), usage: usageOf(heap, sweep, stores) },
-        ...{ onFromPages: reached.onFromPages, threadId, stacks },
+        ...{ onFromPages: reached.onFromPages, threadId, stacks, error },
       },
     )
   } catch (error) {
@@ -251,6 +254,22 @@ function waiting(
       return { snapshot, traces, contents: traces && noted && new Contents(noted, traces, nodeId), ...facts }
     },
   }
+}
+
+/** Of the handles of running native code the newest error, with its message. */
+function errorIn(heap: Heap, { localHandles }: IsolateRegions, shapes: Shapes, texts: Texts): string | undefined {
+  for (const { at, start, end } of localHandles) {
+    for (let word = (at + end - start) / 8 - 1; word >= at / 8; word--) {
+      const object = heap.referent(word)
+      if (heap.typeAt(object) !== heap.layout.types.JS_ERROR) continue
+      const shape = shapes.of(heap.mapOf(object))
+      const held = shapes.ownValue(object, shape, 'message')
+      const message = held < 0 ? -1 : heap.referent(held)
+      const name = texts.strings.get(shapes.classOf(object, shape).name)
+      return message >= 0 && texts.isString(message) ? `${name}: ${texts.text(message)}` : name
+    }
+  }
+  return undefined
 }
 
 /**

@@ -148,8 +148,7 @@ const STEPS = new Map<number, (bits: number) => number>([
 ])
 
 /**
- * Position in the source of the bytecode at `offset`, if V8 has written positions down: it does so once somebody asks for
- * a stack. https://github.com/v8/v8/blob/main/src/codegen/source-position-table.cc
+ * Position in the source of the bytecode at `offset`, if V8 has written positions down. https://github.com/v8/v8/blob/main/src/codegen/source-position-table.cc
  */
 function positionIn(heap: Heap, bytecode: number, offset: number): number {
   if (offset < 0) return NOWHERE

@@ -129,7 +129,7 @@ describe.runIf(writesCores)('a core file', () => {
     const core = coreIn(cwd, KEPT)
     const { code, stdout, stderr } = await runCli(['diagnose', core], { cwd })
     expect(code).toBe(0)
-    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended\n$/)
+    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended, at .*\n( {2}at .*\n)+$/)
     expect(stdout).toContain('Where most is held')
     expect(stdout).toContain('.accounts')
     expect((await runCli(['diagnose', 'a.js', '--executable', 'node'], { cwd })).code).toBe(2)

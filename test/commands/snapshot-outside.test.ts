@@ -201,10 +201,13 @@ describe.runIf(writesCores)('leakscope analyze of a core file', () => {
     const core = filesIn(cwd).find((file) => file.startsWith('core'))!
     const { code, stdout, stderr } = await runCli(['analyze', core, '--json'], { cwd })
     expect(code).toBe(0)
-    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended\n$/)
-    const { heap, snapshots } = ReportSchema.parse(JSON.parse(stdout))
+    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended, at .*\n( {2}at .*\n)+$/)
+    const { heap, snapshots, ended } = ReportSchema.parse(JSON.parse(stdout))
     expect(snapshots[0]).toMatchObject({ file: core, fileBytes: statSync(join(cwd, core)).size, isolate: 'main' })
     expect(heap!.constructors.find(({ name }) => name === 'Account')).toMatchObject({ count: 321 })
+
+    expect(ended).toMatchObject({ signal: 'SIGABRT', reason: null, detail: null })
+    expect(ended!.stack).toContainEqual(expect.objectContaining({ url: '[eval]', line: 2 }))
 
     const other = await runCli(['analyze', core, '--executable', '/bin/sh'], { cwd })
     expect(other.code).toBe(3)
