@@ -10,6 +10,7 @@ import { LeakscopeError } from '../errors.ts'
 import { confirm, gainingNode, growthLookSeconds, stillGrows } from '../findings/confirm.ts'
 import type { ReportFinding, ReportOffHeap } from '../findings/report.ts'
 import { type Collection, sizeNow } from '../outside/contents.ts'
+import type { JsFrame } from '../outside/js-stack.ts'
 import { openLiveMemory } from '../outside/live-memory.ts'
 import type { OutsideCapture } from '../outside/open.ts'
 import type { HeapUsage } from '../outside/usage.ts'
@@ -84,6 +85,7 @@ export async function visitOutside(
   const vitals: Vitals[] = []
   const samples: Sample[] = []
   const pausesMs: number[] = []
+  const stacks: (readonly JsFrame[])[] = []
   const clock = cpuClock(platform, pid)
   const memory = watchOutside(pid, durationMs)
   const threads = watchThreads(pid)
@@ -103,6 +105,7 @@ export async function visitOutside(
       },
       async onPicture({ pausedMs, heaps }) {
         pausesMs.push(pausedMs)
+        stacks.push(heaps[0]?.stacks.get(pid) ?? [])
         samples.push(sampleOutside(copied, heaps))
         memory.add(heaps)
         vitals.push(vitalsOf(pid, await clock(), heaps[0]!.usage))
@@ -141,7 +144,10 @@ export async function visitOutside(
     return {
       ...{ visited, vitals, samples, pausesMs, captures: bundle.captures },
       // Of the CPU, a profile knows better.
-      waste: [...(inspector ? ofCpu : findBusyThreads(busy)), ...findIdle(samples)],
+      waste: [
+        ...(inspector ? ofCpu : findBusyThreads(busy, stacks, last.heaps[0]?.scripts ?? [])),
+        ...findIdle(samples),
+      ],
       compared: { ...inHeap, findings: told.findings },
       offHeap: told.report,
     }

@@ -30,6 +30,8 @@ const MOST_ARGUMENTS = 1 << 16
 /** Frames between two of JavaScript: of builtins, and of the way into native code. */
 const MOST_BETWEEN = 64
 const MOST_FRAMES = 100
+/** With as many arguments as there can be. */
+const MOST_FRAME_WORDS = 1 << 17
 
 /** A frame as it stands in the copy. */
 interface Frame {
@@ -66,7 +68,12 @@ function findFrames(heap: Heap, { at, start, end }: Region): Frame[] {
   for (let word = first; word + RETURN < last; word++) {
     if (!isFunction(heap, word) || !isContext(heap, word + CONTEXT)) continue
     const caller = wordOf(addressIn(heap, word + CALLER))
-    if (caller <= word + CALLER || !isCode(mappings, addressIn(heap, word + RETURN))) continue
+    if (
+      caller <= word + CALLER ||
+      caller - word > MOST_FRAME_WORDS ||
+      !isCode(mappings, addressIn(heap, word + RETURN))
+    )
+      continue
     if (!isCount(heap, word + ARGUMENTS)) continue
     candidates.push({ at: word, pointer: word + CALLER, caller })
   }

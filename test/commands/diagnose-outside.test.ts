@@ -99,10 +99,13 @@ describe.runIf(onLinux)('leakscope diagnose --via outside', () => {
   }, 60_000)
 
   test('says of a thread that is busy, and that nobody asks for anything, what is known', async () => {
-    const target = await spawnTarget('(function spin() { for (let i = 0; i < 1e6; i++); setImmediate(spin) })()')
+    const target = await spawnTarget(
+      'globalThis.turns = 0; setTimeout(function spin() { for (;;) globalThis.turns++ }, 500)',
+    )
     const { findings } = await diagnose(target.pid, '--duration', '4s')
     expect(findings).toMatchObject([{ pattern: 'busy-loop', wastes: 'cpu', severity: 'note' }])
     expect(findings[0]!.title).toMatch(/^The main thread was at work for \d+ % of/)
+    expect(findings[0]!.culprit).toMatchObject({ function: 'spin', url: '[eval]', line: 1 })
   }, 60_000)
 
   test('is for processes of this machine, and for whole diagnoses', async () => {
