@@ -43,6 +43,11 @@ export interface OffHeapTrend {
   /** Of each line that changed, bytes. */
   readonly lines: Readonly<Record<string, number>>
   readonly leavesOutIdle: boolean
+  /**
+   * How many more dead objects of native code waited for their collection in the end than in the beginning; only where
+   * nobody collected garbage for the readings.
+   */
+  readonly deadNatives?: number
 }
 
 /**

@@ -200,8 +200,7 @@ function duplicateStrings({ snapshot }: HeapGraph, limit: number): DuplicateStri
     if (alike) alike.count++
     else known.set(key, { name, size: selfSize[node]!, count: 1 })
   }
-  copies.push(...known.values())
-  return copies
+  return [...copies, ...known.values()]
     .filter(({ count }) => count > 1)
     .sort((a, b) => b.size * (b.count - 1) - a.size * (a.count - 1))
     .slice(0, limit)

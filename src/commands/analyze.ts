@@ -76,7 +76,7 @@ export async function analyzeFile(
   const progress = context.progress(options.quiet ?? false)
   const parts: HeapPart[] = []
   try {
-    const { series, known } = core
+    const { series, ended, known } = core
       ? await openedCore(context, path, options, progress)
       : await openedFiles(context, await inputsOf(path), options.index, progress)
     for (const { isolate, takenAt, open } of series) {
@@ -89,6 +89,7 @@ export async function analyzeFile(
     const heaps = parts.map(({ heap }) => heap)
     return {
       ...emptyReport(command),
+      ended,
       findings: parts.flatMap(({ findings }) => findings),
       snapshots: parts.map(({ snapshot }) => snapshot),
       heap: {
@@ -122,6 +123,8 @@ interface Input {
 
 interface Inputs {
   readonly series: readonly Input[]
+  /** Of the process that a core file is of. */
+  readonly ended: Report['ended']
   readonly known: KnownScripts
 }
 
@@ -140,7 +143,7 @@ async function openedFiles(
       open: () => openSnapshot(file, { index, onProgress, signal }),
     })),
   )
-  return { series, known: inputs }
+  return { series, ended: null, known: inputs }
 }
 
 async function openedCore(
@@ -149,7 +152,7 @@ async function openedCore(
   { executable, quiet }: Pick<Options, 'executable' | 'quiet'>,
   progress: Progress,
 ): Promise<Inputs> {
-  const [{ openCore }, { openColumns }, { coreSentence }] = await Promise.all([
+  const [{ openCore }, { openColumns }, { coreSentence, endedOf }] = await Promise.all([
     import('../outside/open.ts'),
     import('../analysis/open-snapshot.ts'),
     import('./cores.ts'),
@@ -158,13 +161,14 @@ async function openedCore(
   const capture = openCore(path, executable)
   const { heaps } = capture
   progress.clear()
-  if (!quiet) context.note(`leakscope: ${coreSentence(path, capture)}`)
+  const ended = endedOf(capture)
+  if (!quiet) context.note(`leakscope: ${coreSentence(path, capture, ended)}`)
   const series = heaps.map(({ isolate, snapshot }) => ({
     isolate,
     takenAt: undefined,
     open: () => openColumns(snapshot, { signal: context.signal }),
   }))
-  return { series, known: { scripts: heaps.flatMap(({ scripts }) => scripts), cwd: null } }
+  return { series, ended, known: { scripts: heaps.flatMap(({ scripts }) => scripts), cwd: null } }
 }
 
 interface How {

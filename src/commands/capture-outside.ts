@@ -29,10 +29,20 @@ export interface OutsideBundleOptions {
   /** Before each picture, and before the wait for it. */
   readonly onBegin?: (round: number, isWaiting: boolean) => void
   readonly onPicture?: (capture: OutsideCapture, round: number) => void | Promise<void>
+  /** As soon as the process runs again; the picture is made from the copy after that. */
+  readonly onCopied?: () => void
+  /** Makes what samples allocations meanwhile; its profiles go beside the pictures. */
+  readonly sampling?: ((folder: string) => Promise<OutsideSampling>) | undefined
   /** Waited for before each picture but the first, beside the time. */
   readonly until?: () => Promise<void>
   /** Resolves when waiting makes no sense any more. */
   readonly closed?: Promise<void>
+}
+
+export interface OutsideSampling {
+  /** Writes what was sampled of an isolate so far, and stops with the last; returns the file's name, null for none. */
+  write(isolate: string, stem: string, isLast: boolean): Promise<string | null>
+  end(): Promise<void>
 }
 
 export interface OutsideBundle {
@@ -51,7 +61,9 @@ export async function captureOutsideBundle(
   const { force, count, everyMs, maxPauseMs, signal, redactor, closed = new Promise<void>(() => {}) } = options
   const started = new Date()
   const folder = createPartialFolder(path, force, holdsBundle)
+  let sampling: OutsideSampling | undefined
   try {
+    sampling = await options.sampling?.(folder.path)
     const series = new PictureSeries()
     const rounds: BundleRound[] = []
     const captures: BundleCapture[] = []
@@ -65,20 +77,26 @@ export async function captureOutsideBundle(
       options.onBegin?.(round, false)
       const startedAt = new Date()
       rounds.push({ round, startedAt: startedAt.toISOString(), os: readOsFacts(pid) ?? null })
-      const capture = await captureFromOutside(pid, { maxPauseMs, signal, isRecognizable: count > 1 })
+      const capture = await captureFromOutside(pid, {
+        maxPauseMs,
+        signal,
+        isRecognizable: count > 1,
+        onCopied: options.onCopied,
+      })
       if (count > 1) series.add(capture)
       await options.onPicture?.(capture, round)
       for (const { isolate, snapshot } of capture.heaps) {
         const threadId = isolate === 'main' ? 0 : Number(isolate.slice('worker:'.length))
-        const stem = isolate === 'main' ? 'main' : `worker-${threadId}`
-        const file = `${stem}${count > 1 ? `-${round}` : ''}.heapsnapshot`
+        const stem = `${isolate === 'main' ? 'main' : `worker-${threadId}`}${count > 1 ? `-${round}` : ''}`
+        const file = `${stem}.heapsnapshot`
+        const profile = (await sampling?.write(isolate, stem, round === count)) ?? null
         const { fileBytes } = writeSnapshot(snapshot, join(folder.path, file), {
           encoders: redactor ? [redactor(join(path, file))] : [],
         })
         captures.push({
           ...{ round, isolate, threadId, title: null, url: null, status: 'captured', reason: null, file, fileBytes },
           ...{ nodeCount: snapshot.nodeCount, edgeCount: snapshot.edgeCount, pausedMs: capture.pausedMs },
-          ...{ profile: null, startedAt: capture.takenAt.toISOString(), durationMs: Date.now() - startedAt.getTime() },
+          ...{ profile, startedAt: capture.takenAt.toISOString(), durationMs: Date.now() - startedAt.getTime() },
           facts: null,
         })
       }
@@ -104,5 +122,6 @@ export async function captureOutsideBundle(
     return { bundle, last: last!, series }
   } finally {
     folder.discard()
+    await sampling?.end()
   }
 }

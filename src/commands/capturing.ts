@@ -4,8 +4,10 @@ import type { HeapSnapshotProgress } from '../capture/heap-snapshot.ts'
 import type { Encoder } from '../support/encoder.ts'
 import { formatBytes } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
+import { showTarget, type TargetName } from '../target/target.ts'
 import type { Context } from './context.ts'
 import type { IsolateChoice } from './options.ts'
+import type { Way } from './ways.ts'
 
 /** What was asked for, with nothing left open. */
 export interface Wanted {
@@ -26,6 +28,37 @@ export interface Wanted {
   readonly dryRun: boolean
   readonly json: boolean
   readonly quiet: boolean
+}
+
+/** The same for the command that takes snapshots and no more. */
+export interface SnapshotsWanted extends Wanted {
+  /** The way that was asked for; undefined where none was. */
+  readonly via: Way | undefined
+  /** Says what was written, at once as a line, or in the end as JSON. */
+  readonly tell: (taken: Taken, line: string) => void
+}
+
+/** As a Report names it. */
+export const isolateName = (isolate: IsolateChoice): string =>
+  typeof isolate === 'number' ? `worker:${isolate}` : isolate
+
+/** A snapshot that was written; null is what one that could not be taken has not. */
+export interface Taken {
+  readonly via: Way
+  readonly isolate: string
+  readonly file: string | null
+  readonly fileBytes: number | null
+  readonly nodeCount: number | null
+  readonly pausedMs: number | null
+  /** Why it was not taken. */
+  readonly reason: string | null
+}
+
+export function takenJson(target: TargetName, taken: readonly Taken[]): string {
+  const via = taken[0]?.via ?? null
+  const snapshots = taken.map(({ via, ...rest }) => rest)
+  const answer = { schemaVersion: 1, command: 'snapshot', target: { name: showTarget(target) }, via, snapshots }
+  return JSON.stringify(answer, null, 2)
 }
 
 /** Shows how far one snapshot is; the stage before the first call is that V8 walks the heap. */

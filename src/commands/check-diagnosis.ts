@@ -24,7 +24,15 @@ import type { Context } from './context.ts'
 import { comparisonOf, type Series } from './inputs.ts'
 import { redactionKey } from './redaction-key.ts'
 import { agreeOnPrice } from './snapshot-price.ts'
-import { insteadSentence, mayReadOutside } from './ways.ts'
+import {
+  byV8Sentence,
+  fromOutsideSentence,
+  insteadSentence,
+  mayReadOutside,
+  requireAgent,
+  type Way,
+  wayInto,
+} from './ways.ts'
 
 const SNAPSHOTS = 3
 const BETWEEN_MS = { least: 1000, most: 15_000 }
@@ -33,20 +41,25 @@ const PATIENCE_MS = 60_000
 /** As for `snapshot`; and for a program of our own, which keeps nobody waiting. */
 const MAX_PAUSE_MS = { ofOthers: 30_000, ofOwn: 600_000, fromOutside: 1000 }
 
-/**
- * Takes snapshots into `folder`; returns how many bytes should have been lost meanwhile, by the measured rate, or
- * undefined where there are none, which does not change the verdict.
- */
+/** Snapshots that were taken while the work went on. */
+export interface CapturedWork {
+  readonly via: Way
+  /** How many bytes should have been lost meanwhile, by the measured rate. */
+  readonly lostBytes: number
+}
+
+/** Takes snapshots into `folder`; undefined where that could not be done, which does not change the verdict. */
 export async function captureWhileWorking(
   context: Context,
   progress: Progress,
   session: InspectorSession,
-  { pid, nodeVersion }: Target,
+  visited: Target,
   driver: Driver,
   measured: Measured,
   options: CheckOptions,
   folder: string,
-): Promise<number | undefined> {
+): Promise<CapturedWork | undefined> {
+  const { pid, nodeVersion } = visited
   const { amount, takesMs, lostBytes } = workThatStandsOut(measured, BETWEEN_MS.most)
   const everyMs = Math.min(Math.max(1.2 * takesMs, BETWEEN_MS.least), BETWEEN_MS.most)
   const {
@@ -78,10 +91,10 @@ export async function captureWhileWorking(
       },
     })
   }
-  const byInspector = () =>
+  const byV8 = () =>
     captureBundle(session, folder, {
       ...{ pid, signal: context.signal, count: SNAPSHOTS, everyMs },
-      approve: (isolates) => agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates),
+      approve: (isolates) => agreeOnPrice(context, progress, target, visited, wanted, isolates),
       until,
       onBegin({ round, isolate }) {
         const which = ` (${round} of ${SNAPSHOTS})`
@@ -92,15 +105,24 @@ export async function captureWhileWorking(
       onProgress: (now) => show(now),
     })
   try {
-    if (via === 'outside') await fromOutside()
-    else {
-      await byInspector().catch((error: unknown) => {
+    const note = quiet ? () => {} : noteBeside(context, progress)
+    let taken: Way = 'outside'
+    if (via === 'outside') {
+      note(fromOutsideSentence(pid))
+      await fromOutside()
+    } else {
+      if (via === 'agent') await requireAgent(target)
+      note(await byV8Sentence(target, via, visited))
+      try {
+        await byV8()
+        taken = wayInto(visited)
+      } catch (error) {
         if (!mayReadOutside(error, target, via)) throw error
-        noteBeside(context, progress)(insteadSentence(error))
-        return fromOutside()
-      })
+        note(insteadSentence(error))
+        await fromOutside()
+      }
     }
-    return lostBytes * (SNAPSHOTS - 1)
+    return { via: taken, lostBytes: lostBytes * (SNAPSHOTS - 1) }
   } catch (error) {
     if (!(error instanceof LeakscopeError) || context.signal.aborted) throw error
     const hint = error.hint && !quiet ? ` ${error.hint}` : ''

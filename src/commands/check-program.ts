@@ -21,7 +21,7 @@ import { attachWorkers } from '../target/workers.ts'
 import { type BaselineWish, baselineWish, judge } from './baseline-file.ts'
 import { noteBeside } from './capturing.ts'
 import type { CheckOptions } from './check.ts'
-import { captureWhileWorking, compareCapture, keepCapture } from './check-diagnosis.ts'
+import { type CapturedWork, captureWhileWorking, compareCapture, keepCapture } from './check-diagnosis.ts'
 import { checkOf } from './check-report.ts'
 import type { Context } from './context.ts'
 import { outputsOf, printReport } from './output.ts'
@@ -36,8 +36,7 @@ export async function checkProgram(context: Context, command: readonly string[],
   const scratch = mkdtempSync(join(tmpdir(), 'leakscope-check-'))
   try {
     const folder = join(scratch, 'capture')
-    const { measured, target, unit, lostBytes } = await measure(context, progress, command, options, folder)
-    const captured = lostBytes !== undefined
+    const { measured, target, unit, captured } = await measure(context, progress, command, options, folder)
     const compared = captured ? await compareCapture(context, progress, folder, options, outputs.detailed) : undefined
     if (captured && output !== undefined) await keepCapture(context, progress, folder, output, options)
     progress.end()
@@ -45,8 +44,9 @@ export async function checkProgram(context: Context, command: readonly string[],
       ...emptyReport('check'),
       ...compared,
       target: { pid: target.pid, nodeVersion: target.nodeVersion, command: target.command.join(' ') },
+      via: captured?.via ?? null,
     }
-    const check = reportCheck(measured, unit, report, options, baseline, lostBytes)
+    const check = reportCheck(measured, unit, report, options, baseline, captured?.lostBytes)
     // Whether to fail is told by the measuring, not by what was found afterwards.
     await printReport(context, { ...report, check }, { outputs, limit: options.limit, failOn: 'never', baseline })
     if (check.outcome === 'failed' && options.failOn !== 'never') context.fail()
@@ -62,8 +62,8 @@ interface Outcome {
   readonly measured: Measured
   readonly target: Target
   readonly unit: Driver['unit']
-  /** What should have been lost, in bytes, between the snapshots in the folder; undefined where there are none. */
-  readonly lostBytes: number | undefined
+  /** Undefined where there are no snapshots in the folder. */
+  readonly captured: CapturedWork | undefined
 }
 
 async function measure(
@@ -133,11 +133,11 @@ async function visit(
       ...{ budget: options.maxGrowth.budget, maxDurationMs: options.maxDuration, signal },
       onStage: (stage) => progress.stage(stage),
     }).finally(() => workers.leave())
-    const lostBytes =
+    const captured =
       measured.verdict === 'growing'
         ? await captureWhileWorking(context, progress, session, target, driver, measured, options, folder)
         : undefined
-    return { measured, target, unit: driver.unit, lostBytes }
+    return { measured, target, unit: driver.unit, captured }
   })
 }
 

@@ -6,21 +6,65 @@ import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isBundle } from '../capture/bundle-folder.ts'
 import { LeakscopeError } from '../errors.ts'
+import type { Report } from '../findings/report.ts'
 import { isCore } from '../outside/core-memory.ts'
 import { type OutsideCapture, openCore } from '../outside/open.ts'
 import { PictureSeries } from '../outside/series.ts'
 import { writeSnapshot } from '../snapshot/write.ts'
-import { printable } from '../support/format.ts'
+import { isOwn } from '../source/origins.ts'
+import { formatBytes, printable } from '../support/format.ts'
+import { createScriptSources } from '../support/script-sources.ts'
 import type { Comparison, SnapshotInput } from './inputs.ts'
 
 /** `SIGABRT`; by its number where it has no name here. */
 export const signalName = (number: number): string =>
   Object.entries(constants.signals).find(([, each]) => each === number)?.[0] ?? `signal ${number}`
 
-/** What a user should know of a core file first. */
-export function coreSentence(path: string, { endedBy, executable }: OutsideCapture): string {
-  const end = endedBy === 0 ? ', of a process that went on' : `, which ${signalName(endedBy)} ended`
-  return `${printable(path)} is the memory of ${printable(executable)}${end}`
+/** What ended the process, with places in the sources; null for one that went on. */
+export function endedOf({ endedBy, ending, heaps }: OutsideCapture): Report['ended'] {
+  if (!ending) return null
+  const { outOfMemory, stack, error } = ending
+  const { show } = createScriptSources({ scripts: heaps.flatMap(({ scripts }) => scripts) })
+  return {
+    signal: signalName(endedBy),
+    reason: outOfMemory ? 'out-of-memory' : null,
+    detail: outOfMemory?.where || null,
+    heapBytes: outOfMemory?.heapMegabytes === undefined ? null : Math.round(outOfMemory.heapMegabytes * 2 ** 20),
+    error: outOfMemory ? null : (error ?? null),
+    stack: stack.map(({ function: name, url, line, column }) => {
+      const place = line > 0 && isOwn(url) ? show({ url, line, column }) : { url, line, column }
+      return { function: name, url: place.url, line: place.line, column: place.column }
+    }),
+  }
+}
+
+const MOST_FRAMES = 8
+
+/** As in a stack of JavaScript. */
+function frameText({ function: name, url, line, column }: NonNullable<Report['ended']>['stack'][number]): string {
+  const place = line > 0 ? `${printable(url)}:${line}:${column}` : printable(url) || 'native code'
+  return `at ${printable(name ?? '(anonymous)')} (${place})`
+}
+
+/** What a user should know of a core file first: in the first line all that ended it, then where that was. */
+export function coreSentence(path: string, { executable }: OutsideCapture, ended: Report['ended']): string {
+  const whose = `${printable(path)} is the memory of ${printable(executable)}`
+  if (!ended) return `${whose}, of a process that went on`
+  const { signal, reason, detail, heapBytes, error, stack } = ended
+  const figures = [detail, heapBytes === null ? null : `${formatBytes(heapBytes)} in use after its last collection`]
+  const more = figures.filter((each) => each !== null).join(', ')
+  const why = reason
+    ? `: V8 was out of memory${more && ` (${more})`}`
+    : error === null
+      ? ''
+      : ` (the last error at hand: ${printable(error)})`
+  const frames = stack.slice(0, MOST_FRAMES).map((frame) => `  ${frameText(frame)}`)
+  const rest = stack.length > MOST_FRAMES ? [`  … and ${stack.length - MOST_FRAMES} more`] : []
+  // What Node itself does at the moment says little.
+  const own = stack.findIndex(({ url, line }) => line > 0 && isOwn(url))
+  const inner = stack[Math.max(0, own)]
+  const where = inner ? frameText(inner) : 'in no JavaScript'
+  return [`${whose}, which ${signal} ended${why}, ${where}`, ...frames, ...rest].join('\n')
 }
 
 export interface ReadCores {
@@ -62,7 +106,7 @@ export function readCores(
         continue
       }
       const capture = openCore(path, executable, true)
-      onCore(coreSentence(path, capture))
+      onCore(coreSentence(path, capture, endedOf(capture)))
       if (before && !isOneProcess(before, capture)) series = new PictureSeries()
       series.add(capture)
       before = capture

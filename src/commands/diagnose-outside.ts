@@ -1,24 +1,37 @@
 // `leakscope diagnose --via outside`: from pictures of its memory to named leaks; the process does nothing for it.
 
+import type { BundleCapture } from '../capture/bundle.ts'
+import { createBundleSampling } from '../capture/bundle-sampling.ts'
+import { listIsolates } from '../capture/isolates.ts'
 import { pause } from '../capture/pause.ts'
 import type { Vitals } from '../capture/vitals.ts'
+import type { NativeCandidate } from '../detectors/native-growth.ts'
 import { LeakscopeError } from '../errors.ts'
 import { confirm, gainingNode, growthLookSeconds, stillGrows } from '../findings/confirm.ts'
-import type { ReportFinding } from '../findings/report.ts'
+import type { ReportFinding, ReportOffHeap } from '../findings/report.ts'
 import { type Collection, sizeNow } from '../outside/contents.ts'
+import type { JsFrame } from '../outside/js-stack.ts'
 import { openLiveMemory } from '../outside/live-memory.ts'
 import type { OutsideCapture } from '../outside/open.ts'
+import type { HeapUsage } from '../outside/usage.ts'
 import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import { readOsFacts } from '../target/os-facts.ts'
 import { currentPlatform, type Platform } from '../target/platform.ts'
 import { requireNodeProcess } from '../target/refusals.ts'
+import type { InspectorSession } from '../target/session.ts'
 import type { Target } from '../target/visit.ts'
-import { captureOutsideBundle } from './capture-outside.ts'
+import { attachWorkers } from '../target/workers.ts'
+import { captureOutsideBundle, type OutsideSampling } from './capture-outside.ts'
 import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
 import { comparisonOf } from './inputs.ts'
-import { settled, watchOpenFiles } from './side-looks.ts'
+import { tellTrend, unknownOffHeap } from './off-heap-watch.ts'
+import { buffersOf, heapUsed, lookAtSystem, sampleOutside, watchOutside } from './outside-memory.ts'
+import { findBusyThreads, watchThreads } from './outside-threads.ts'
+import type { Sample } from './process-samples.ts'
+import { SAMPLING } from './sampling.ts'
+import { findIdle, findWaste, settled, watchOpenFiles } from './side-looks.ts'
 
 export interface OutsideWanted {
   readonly durationMs: number
@@ -29,10 +42,21 @@ export interface OutsideWanted {
   readonly detailed: boolean
 }
 
+export interface Inspector {
+  readonly session: InspectorSession
+  readonly visited: Target
+}
+
 export interface OutsideVisit {
   readonly visited: Target
   readonly vitals: readonly Vitals[]
+  /** One with each picture. */
+  readonly samples: readonly Sample[]
+  /** What is no leak. */
+  readonly waste: readonly ReportFinding[]
   readonly compared: Compared
+  readonly offHeap: ReportOffHeap
+  readonly captures: readonly BundleCapture[]
   /** How long the process stood still for each picture. */
   readonly pausesMs: readonly number[]
 }
@@ -40,12 +64,14 @@ export interface OutsideVisit {
 /** The look at living collections: of how many findings, and how long. */
 const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000, looks: 16 }
 
+/** @param inspector has allocations sampled beside the pictures, and CPU time where the process is busy */
 export async function visitOutside(
   context: Context,
   progress: Progress,
   pid: number,
   folder: string,
   { durationMs, snapshots: count, maxPauseMs, force, limit, detailed }: OutsideWanted,
+  inspector?: Inspector,
 ): Promise<OutsideVisit> {
   const platform = await currentPlatform()
   const { facts, binary } = await requireNodeProcess(platform, pid, 'not needed')
@@ -53,26 +79,46 @@ export async function visitOutside(
   const visited: Target = {
     ...{ pid, nodeVersion, command: facts.command, inspector: undefined, inspectorWasOpen: false },
   }
+  const ofCpu = inspector ? await findWaste(context, progress, inspector.session, inspector.visited) : []
   const everyMs = durationMs / (count - 1)
   const files = watchOpenFiles(pid)
   const vitals: Vitals[] = []
+  const samples: Sample[] = []
   const pausesMs: number[] = []
+  const stacks: (readonly JsFrame[])[] = []
   const clock = cpuClock(platform, pid)
+  const memory = watchOutside(pid, durationMs)
+  const threads = watchThreads(pid)
+  let copied = lookAtSystem(pid)
   try {
-    const { last } = await captureOutsideBundle(pid, folder, {
+    const { last, bundle } = await captureOutsideBundle(pid, folder, {
       ...{ force, count, everyMs, maxPauseMs, signal: context.signal, nodeVersion: binary.version ?? null },
       command: facts.command,
+      sampling: inspector && ((folder) => sampleBeside(inspector.session, folder)),
       onBegin(round, isWaiting) {
         const which = ` (${round} of ${count})`
         progress.stage(isWaiting ? `watching for ${formatDuration(everyMs)}${which}` : `reading the heap${which}`)
       },
-      async onPicture({ pausedMs }) {
+      // What is said of memory is to be of the moment of the picture, and not of the time when it is ready.
+      onCopied() {
+        copied = lookAtSystem(pid)
+      },
+      async onPicture({ pausedMs, heaps }) {
         pausesMs.push(pausedMs)
-        vitals.push(vitalsOf(pid, await clock()))
+        stacks.push(heaps[0]?.stacks.get(pid) ?? [])
+        samples.push(sampleOutside(copied, heaps))
+        memory.add(heaps)
+        vitals.push(vitalsOf(pid, await clock(), heaps[0]!.usage))
       },
     })
     files?.stop()
-    const { compareAll } = await import('./comparison.ts')
+    memory.stop()
+    const busy = threads.end()
+    let candidates: readonly NativeCandidate[] = []
+    const [{ compareAll }, { nativeCandidates }] = await Promise.all([
+      import('./comparison.ts'),
+      import('../detectors/native-growth.ts'),
+    ])
     const contentsOf = (isolate: string) => last.heaps.find((heap) => heap.isolate === isolate)?.contents
     const compared = await compareAll(await comparisonOf([folder]), progress, {
       ...{ sort: 'retained', index: false, json: detailed, limit, signal: context.signal, openFiles: files },
@@ -85,13 +131,47 @@ export async function visitOutside(
           }),
         )
       },
+      onLeaks: (captures, { toldBy }) => {
+        candidates = nativeCandidates(captures, toldBy)
+      },
     })
     progress.stage('looking at what was found')
-    const findings = await lookAgain(pid, last, compared, context.signal)
-    vitals.push(vitalsOf(pid, await clock()))
-    return { visited, vitals, compared: settled(compared, findings), pausesMs }
+    const inHeap = settled(compared, await lookAgain(pid, last, compared, context.signal))
+    const trend = memory.trend(inHeap.growth?.totalShallowBytes ?? 0)
+    const told = trend
+      ? tellTrend(trend, inHeap.findings, { candidates, pid })
+      : { findings: inHeap.findings, report: unknownOffHeap(TOO_SHORT) }
+    return {
+      ...{ visited, vitals, samples, pausesMs, captures: bundle.captures },
+      // Of the CPU, a profile knows better.
+      waste: [
+        ...(inspector ? ofCpu : findBusyThreads(busy, stacks, last.heaps[0]?.scripts ?? [])),
+        ...findIdle(samples),
+      ],
+      compared: { ...inHeap, findings: told.findings },
+      offHeap: told.report,
+    }
   } finally {
     files?.stop()
+    memory.stop()
+  }
+}
+
+/** Allocations of all isolates, sampled over the inspector. */
+async function sampleBeside(session: InspectorSession, folder: string): Promise<OutsideSampling> {
+  const workers = await attachWorkers(session)
+  const isolates = listIsolates(session, workers)
+  const sampling = createBundleSampling(SAMPLING, folder)
+  for (const isolate of isolates) await sampling.begin(isolate)
+  return {
+    async write(name, stem, isLast) {
+      const isolate = isolates.find((each) => each.name === name)
+      return isolate ? sampling.write(isolate, stem, isLast) : null
+    },
+    async end() {
+      sampling.abandon()
+      await workers.leave()
+    },
   }
 }
 
@@ -160,15 +240,18 @@ function cpuClock(platform: Platform, pid: number): () => Promise<number | null>
   }
 }
 
-/** What the system says of the process at the moment. */
-function vitalsOf(pid: number, coresUsed: number | null): Vitals {
+const TOO_SHORT = 'it was looked at too few times to tell a rise from chance; a longer --duration does'
+
+/** What the system says of the process at the moment, and a picture of its heap. */
+function vitalsOf(pid: number, coresUsed: number | null, heap: HeapUsage): Vitals {
   const os = readOsFacts(pid)
   const sum = (counts: Readonly<Record<string, number>> | null | undefined): number | null =>
     counts ? Object.values(counts).reduce((all, count) => all + count, 0) : null
   return {
     at: new Date().toISOString(),
     rssBytes: os?.rssBytes ?? null,
-    ...{ heapUsedBytes: null, externalBytes: null, arrayBuffersBytes: null },
+    ...{ heapUsedBytes: heapUsed(heap), externalBytes: null },
+    arrayBuffersBytes: buffersOf(heap),
     ...{ eventLoopUtilization: null, coresUsed, activeResources: null },
     ...{ threads: sum(os?.threads), files: sum(os?.files) },
   }

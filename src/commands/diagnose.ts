@@ -13,12 +13,14 @@ import type { FailOn } from '../findings/fail-on.ts'
 import type { Report, ReportFinding, ReportOffHeap } from '../findings/report.ts'
 import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
+import type { AttachOptions } from '../target/attach.ts'
 import type { InspectorSession } from '../target/session.ts'
 import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
 import type { Target } from '../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from './capturing.ts'
 import type { Compared } from './comparison.ts'
 import type { Context } from './context.ts'
+import type { Inspector, OutsideVisit, OutsideWanted } from './diagnose-outside.ts'
 import { examples, GROUP } from './help-text.ts'
 import type { OffHeapWatcher } from './off-heap-watch.ts'
 import {
@@ -36,14 +38,25 @@ import {
 } from './options.ts'
 import type { Outputs } from './output.ts'
 import type { Sample } from './process-samples.ts'
+import { SAMPLING } from './sampling.ts'
 import type { WatchedFiles } from './side-looks.ts'
-import { bothRefused, insteadSentence, mayReadOutside, type Way } from './ways.ts'
+import {
+  bothRefused,
+  byV8Sentence,
+  fromOutsideSentence,
+  insteadSentence,
+  mayReadOutside,
+  requireAgent,
+  type Way,
+  wayInto,
+} from './ways.ts'
 
 export interface Options {
-  readonly via?: Way
+  readonly via?: Way | typeof SAMPLED
   readonly duration?: number
   readonly snapshots: number
   readonly light?: true
+  readonly withProfile?: true
   readonly output?: string
   readonly force?: true
   readonly executable?: string
@@ -61,6 +74,8 @@ export interface Options {
   readonly quiet?: true
 }
 
+/** In the place of a way to the heap: allocations are sampled. */
+const SAMPLED = 'sampling'
 const DEFAULT_DURATION_MS = 30_000
 const DEFAULT_MAX_PAUSE_MS = 30_000
 const DEFAULT_MAX_PAUSE_OUTSIDE_MS = 1000
@@ -68,8 +83,6 @@ const DEFAULT_WAIT_MS = 600_000
 const DEFAULT_LIMIT = 5
 /** The look that costs nothing: so many samples, so far apart. */
 const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
-/** Of what is allocated meanwhile, one allocation in so many bytes has its stack noted: little is held up by it. */
-const SAMPLING = { intervalBytes: 131_072 }
 
 /** V8 builds a snapshot in native memory, and the allocator keeps that. */
 const OF_SNAPSHOTS =
@@ -103,7 +116,11 @@ export function diagnoseCommand(context: Context): Command {
       positiveInteger('--snapshots'),
       3,
     )
-    .addOption(viaOption())
+    .addOption(viaOption('', { [SAMPLED]: 'no snapshot, only the functions whose allocations stay' }))
+    .option(
+      '--with-profile',
+      'with --via outside: also sample allocations over the inspector, which finds more lines, and CPU time if it is busy',
+    )
     .addOption(waitOption())
     .optionsGroup(GROUP.price)
     .option(
@@ -188,7 +205,7 @@ export async function diagnoseTarget(
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { visited, vitals, samples, waste, compared, offHeap } = await visitByWay(
+    const { via, sampling, visited, vitals, samples, waste, compared, offHeap } = await visitByWay(
       context,
       progress,
       target,
@@ -205,11 +222,14 @@ export async function diagnoseTarget(
       ...compared,
       findings: [...(compared?.findings ?? []), ...waste],
       target: { pid: visited.pid, nodeVersion: visited.nodeVersion, command: visited.command.join(' ') },
+      via,
+      sampling,
       vitals: vitals.map(({ activeResources, ...rest }) => ({
         ...rest,
         activeResources: activeResources && { ...activeResources },
       })),
-      process: light || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
+      process:
+        via === null || via === 'outside' || !memory ? memory : { ...memory, notes: [...memory.notes, OF_SNAPSHOTS] },
       offHeap,
     }
   } finally {
@@ -219,11 +239,14 @@ export async function diagnoseTarget(
 }
 
 interface Visited {
+  /** Null where no snapshots were taken. */
+  readonly via: Way | null
+  readonly sampling: Report['sampling']
   readonly visited: Target
   readonly vitals: readonly Vitals[]
-  /** At least one, from before the first snapshot; none where the heap was read from outside. */
+  /** At least one, from before the first snapshot or with it. */
   readonly samples: readonly Sample[]
-  /** What is no leak. */
+  /** What is no leak, or was found without a snapshot. */
   readonly waste: readonly ReportFinding[]
   /** Undefined where no snapshots were taken. */
   readonly compared: Compared | undefined
@@ -240,6 +263,8 @@ async function visitByWay(
   outputs: Outputs,
 ): Promise<Visited> {
   const outside = (pid: number) => visitFromOutside(context, progress, pid, options, folder, outputs)
+  const sampled = () => visitBySampling(context, progress, target, options)
+  const note = options.quiet ? () => {} : noteBeside(context, progress)
   if (options.via === 'outside') {
     if (target.kind !== 'process' || options.light) {
       throw new LeakscopeError(
@@ -249,17 +274,75 @@ async function visitByWay(
           : `--via outside reads processes of this machine by their pid, not ${showTarget(target)}`,
       )
     }
+    note(fromOutsideSentence(target.pid))
     return outside(target.pid)
   }
+  if (options.via === SAMPLED) {
+    if (options.light) throw new LeakscopeError('usage-invalid', '--light takes no samples but of the CPU')
+    return sampled()
+  }
+  if (options.via === 'agent') await requireAgent(target)
   try {
     return await visit(context, progress, target, options, folder, outputs)
   } catch (error) {
-    if (!mayReadOutside(error, target, options.via) || target.kind !== 'process') throw error
-    noteBeside(context, progress)(insteadSentence(error))
-    return outside(target.pid).catch((refused: unknown) => {
-      throw bothRefused(error, refused, context.signal)
+    if (!(error instanceof LeakscopeError) || error.code !== 'price-too-high') throw error
+    if (!mayReadOutside(error, target, wayOf(options)) || target.kind !== 'process') {
+      note(error.message)
+      return sampled()
+    }
+    note(insteadSentence(error))
+    return await outside(target.pid).catch((refused: unknown) => {
+      const both = bothRefused(error, refused, context.signal)
+      if (both === refused) throw refused
+      note((both as LeakscopeError).message)
+      return sampled()
     })
   }
+}
+
+/** What can be told without a snapshot. */
+async function visitBySampling(
+  context: Context,
+  progress: Progress,
+  target: TargetName,
+  options: Options,
+): Promise<Visited> {
+  const [{ withInspector }, { readVitals }, { attachWorkers }, { takeSample }, beside, sampler] = await Promise.all([
+    import('../target/attach.ts'),
+    import('../capture/vitals.ts'),
+    import('../target/workers.ts'),
+    import('./process-samples.ts'),
+    import('./side-looks.ts'),
+    import('./diagnose-sampling.ts'),
+  ])
+  const { duration: durationMs = DEFAULT_DURATION_MS } = options
+  const note = noteBeside(context, progress)
+  progress.stage(`attaching to ${showTarget(target)}`)
+  return withInspector(target, attachOptions(context, progress, options), async (session, visited) => {
+    if (!options.quiet) note(sampler.samplingSentence(durationMs))
+    const pid = target.kind === 'process' ? visited.pid : undefined
+    const { nodeVersion } = visited
+    const samples: Sample[] = []
+    const look = async () => {
+      const workers = await attachWorkers(session)
+      try {
+        samples.push(await takeSample({ session, workers, pid, nodeVersion }))
+      } finally {
+        await workers.leave()
+      }
+    }
+    await look()
+    const readings = { pid, samples: 2, everyMs: LIGHT.everyMs, signal: context.signal }
+    const vitals = await readVitals(session, readings)
+    const ofCpu = await beside.findWaste(context, progress, session, visited)
+    const { findings, sampling, problem } = await sampler.sampleAllocations(context, progress, session, durationMs)
+    if (problem !== undefined) note(`nothing was sampled: ${problem}`)
+    await look()
+    vitals.push(...(await readVitals(session, readings)).slice(1))
+    progress.stage('leaving')
+    const waste = [...findings, ...ofCpu, ...beside.findIdle(samples)]
+    return { via: null, sampling, visited, vitals, samples, waste, compared: undefined, offHeap: null }
+  })
 }
 
 /** Who asks for it is told what it has cost. */
@@ -276,23 +359,27 @@ async function visitFromOutside(
     import('./snapshot-outside.ts'),
   ])
   const { quiet = false, force = false, snapshots } = options
-  if (!quiet) noteBeside(context, progress)(`the heap is read from outside: process ${pid} does nothing for it`)
-  const { pausesMs, ...found } = await visitOutside(context, progress, pid, folder, {
+  const note = quiet ? () => {} : noteBeside(context, progress)
+  const wanted: OutsideWanted = {
     ...{ durationMs: options.duration ?? DEFAULT_DURATION_MS, snapshots, force },
     maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_OUTSIDE_MS,
     limit: options.limit ?? (outputs.detailed ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT),
     detailed: outputs.detailed,
-  })
-  if (!quiet) noteBeside(context, progress)(`process ${pid} ${pausesText(pausesMs)}`)
-  return { ...found, samples: [], waste: [], offHeap: NOT_WATCHED }
-}
-
-/** What is in use beside the heap shows between full garbage collections, which only V8 itself can be asked for. */
-const NOT_WATCHED: ReportOffHeap = {
-  verdict: 'unknown',
-  reason:
-    'that takes full garbage collections, and from outside nothing is asked of the process; --via inspector looks',
-  ...{ bytes: null, bytesPerSecond: null, seconds: null, marginBytes: null, lines: {} },
+  }
+  const visitWith = (inspector?: Inspector) => visitOutside(context, progress, pid, folder, wanted, inspector)
+  const look = async (): Promise<OutsideVisit> => {
+    if (!options.withProfile) return visitWith()
+    note(
+      `allocations are sampled over the inspector: that takes a few percent of its time, and a full garbage collection after each of ${snapshots} pictures`,
+    )
+    const [{ withInspector }, target] = [await import('../target/attach.ts'), { kind: 'process' as const, pid }]
+    return withInspector(target, attachOptions(context, progress, options), (session, visited) =>
+      visitWith({ session, visited }),
+    )
+  }
+  const { pausesMs, captures, ...found } = await look()
+  note(`process ${pid} ${pausesText(pausesMs)}`)
+  return { ...found, via: 'outside', sampling: samplingIn(captures, wanted.durationMs) }
 }
 
 async function visit(
@@ -311,15 +398,11 @@ async function visit(
     import('./side-looks.ts'),
     import('./off-heap-watch.ts'),
   ])
-  const { light = false, wait, duration: durationMs = DEFAULT_DURATION_MS } = options
+  const { light = false, duration: durationMs = DEFAULT_DURATION_MS } = options
   progress.stage(`attaching to ${showTarget(target)}`)
-  const attach = {
-    signal: context.signal,
-    onNotice: noteBeside(context, progress),
-    waitMs: wait === true ? DEFAULT_WAIT_MS : wait,
-  }
-  return withInspector(target, attach, async (session, visited) => {
+  return withInspector(target, attachOptions(context, progress, options), async (session, visited) => {
     const pid = target.kind === 'process' ? visited.pid : undefined
+    if (!light && !options.quiet) noteBeside(context, progress)(await byV8Sentence(target, wayOf(options), visited))
     progress.stage('looking at what costs nothing')
     const everyMs = light
       ? durationMs / (LIGHT.samples - 1)
@@ -342,12 +425,13 @@ async function visit(
     const ofCpu = await beside.findWaste(context, progress, session, visited)
     if (!light) await look()
     const waste = [...ofCpu, ...beside.findIdle(samples)]
-    if (light) return { visited, vitals, samples, waste, compared: undefined, offHeap: null }
+    if (light) return { via: null, sampling: null, visited, vitals, samples, waste, compared: undefined, offHeap: null }
     const files = beside.watchOpenFiles(pid)
     const { nodeVersion } = visited
     const watcher = offHeap.watchOffHeap({ session, pid, nodeVersion, durationMs, signal: context.signal })
+    let captures: readonly BundleCapture[]
     try {
-      await capture(context, progress, session, visited, target, options, folder, durationMs, watcher)
+      captures = await capture(context, progress, session, visited, target, options, folder, durationMs, watcher)
     } finally {
       files?.stop()
     }
@@ -365,6 +449,8 @@ async function visit(
     const { findings, report } = offHeap.tell(watcher, inHeap, { candidates, pid })
     progress.stage('leaving')
     return {
+      via: wayInto(visited),
+      sampling: samplingIn(captures, durationMs),
       visited,
       vitals,
       samples,
@@ -375,17 +461,33 @@ async function visit(
   })
 }
 
+/** What was sampled beside snapshots of the main thread. */
+function samplingIn(captures: readonly BundleCapture[], durationMs: number): Report['sampling'] {
+  const readings = captures.filter(({ isolate, profile }) => isolate === 'main' && profile !== null).length
+  return readings > 0 ? { ...SAMPLING, readings, seconds: durationMs / 1000 } : null
+}
+
+const wayOf = ({ via }: Options): Way | undefined => (via === SAMPLED ? undefined : via)
+
+function attachOptions(context: Context, progress: Progress, { wait }: Options): AttachOptions {
+  return {
+    signal: context.signal,
+    onNotice: noteBeside(context, progress),
+    waitMs: wait === true ? DEFAULT_WAIT_MS : wait,
+  }
+}
+
 async function capture(
   context: Context,
   progress: Progress,
   session: InspectorSession,
-  { pid, nodeVersion }: Target,
+  visited: Target,
   target: TargetName,
   options: Options,
   folder: string,
   durationMs: number,
   watcher: OffHeapWatcher,
-): Promise<void> {
+): Promise<readonly BundleCapture[]> {
   const [{ captureBundle }, { agreeOnPrice }] = await Promise.all([
     import('../capture/capture-bundle.ts'),
     import('./snapshot-price.ts'),
@@ -399,10 +501,10 @@ async function capture(
   }
   let show = showProgress(progress, '')
   const { captures } = await captureBundle(session, folder, {
-    pid: target.kind === 'process' ? pid : undefined,
+    pid: target.kind === 'process' ? visited.pid : undefined,
     ...{ signal: context.signal, force, count, everyMs, sampling: SAMPLING },
     async approve(isolates: readonly QuotedIsolate[]) {
-      await agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates)
+      await agreeOnPrice(context, progress, target, visited, wanted, isolates)
       progress.stage('looking at memory beside the heap')
       await watcher.begin()
     },
@@ -420,7 +522,7 @@ async function capture(
   watcher.rest()
   const isTwice = ({ isolate, file }: BundleCapture) =>
     file !== null && captures.some((it) => it.isolate === isolate && it.file !== null && it.file !== file)
-  if (captures.some(isTwice)) return
+  if (captures.some(isTwice)) return captures
   const { round, reason } = captures.find(({ status }) => status === 'failed')!
   throw new LeakscopeError('target-died', `there is no ${ordinal(round)} snapshot to compare with: ${reason}`, {
     hint: `A shorter --duration may do; it was ${formatDuration(durationMs)}.`,

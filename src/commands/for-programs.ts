@@ -12,8 +12,13 @@ export interface DiagnoseOptions {
   readonly snapshots?: number
   /** Takes no snapshot, but a CPU profile of 1.5 s if the process is busy; default false. */
   readonly light?: boolean
-  /** How the heap is read; by default by the inspector, and from outside where that costs too much. */
-  readonly via?: Way
+  /**
+   * How the heap is read; by default by the inspector, and from outside where that costs too much. `sampling` takes no
+   * snapshot: it finds the functions whose allocations stay.
+   */
+  readonly via?: Way | 'sampling'
+  /** From outside: whether allocations are sampled over the inspector as well; default false. */
+  readonly withProfile?: boolean
   /** Refuses when a thread may stand still for longer; default 30,000, and 1,000 from outside. */
   readonly maxPauseMs?: number
   /** Refuses when the process may come to use more; by default what its cgroup allows. */
@@ -52,6 +57,7 @@ export async function diagnose(target: number | string | TargetName, options: Di
       ...(durationMs !== undefined && { duration: durationMs }),
       ...(options.light && { light: true }),
       ...(via && { via }),
+      ...(options.withProfile && { withProfile: true }),
       ...(maxPauseMs !== undefined && { maxPause: maxPauseMs }),
       ...(memoryLimitBytes !== undefined && { memoryLimit: memoryLimitBytes }),
       ...(options.atAnyPrice && { atAnyPrice: true }),

@@ -1,6 +1,12 @@
 // Looks at the memory beside the heap all through a `diagnose`: between full collections, where snapshots spoil nothing.
 
-import { judgeOffHeap, type OffHeapReading, type OffHeapStretch, type OffHeapWatch } from '../analysis/off-heap.ts'
+import {
+  judgeOffHeap,
+  type OffHeapReading,
+  type OffHeapStretch,
+  type OffHeapTrend,
+  type OffHeapWatch,
+} from '../analysis/off-heap.ts'
 import { pause } from '../capture/pause.ts'
 import { type NativeCandidate, tellOffHeap } from '../detectors/native-growth.ts'
 import { LeakscopeError } from '../errors.ts'
@@ -140,11 +146,21 @@ interface Found {
 export function tell(
   watcher: OffHeapWatcher,
   { findings, growth }: Pick<Compared, 'findings' | 'growth'>,
-  { candidates, pid }: Found,
-): { readonly findings: ReportFinding[]; readonly report: ReportOffHeap } {
+  found: Found,
+): TrendTold {
   const seen = watcher.seen()
   const trend = seen && judgeOffHeap({ ...seen, ...ofSnapshots(growth, seen.whole) })
-  if (!trend) return { findings, report: UNKNOWN }
+  return trend
+    ? tellTrend(trend, findings, found)
+    : { findings, report: unknownOffHeap('the process did not answer when its memory was looked at') }
+}
+
+interface TrendTold {
+  readonly findings: ReportFinding[]
+  readonly report: ReportOffHeap
+}
+
+export function tellTrend(trend: OffHeapTrend, findings: ReportFinding[], { candidates, pid }: Found): TrendTold {
   const addons = pid === undefined ? undefined : readNativeAddons(pid)
   const { verdict, bytes, bytesPerSecond, seconds, marginBytes, lines } = trend
   return {
@@ -153,17 +169,16 @@ export function tell(
   }
 }
 
-const UNKNOWN: ReportOffHeap = {
-  verdict: 'unknown',
-  reason: 'the process did not answer when its memory was looked at',
+export const unknownOffHeap = (reason: string): ReportOffHeap => ({
+  ...{ verdict: 'unknown', reason },
   ...{ bytes: null, bytesPerSecond: null, seconds: null, marginBytes: null, lines: {} },
-}
+})
 
 /**
  * What an ArrayBuffer takes beside its bytes, for V8's records of it and for malloc(): 110 to 370 bytes as measured with
  * 200,000 of 128 to 1,040 bytes on Node 18 to 26, most on 22.
  */
-const BESIDE_ARRAY_BUFFER = 400
+export const BESIDE_ARRAY_BUFFER = 400
 
 /** Of external strings, and of some of Node's own objects (the tables of zlib's streams), snapshots show the size: that is no news. */
 function ofSnapshots(growth: Compared['growth'], { from, to }: OffHeapStretch) {

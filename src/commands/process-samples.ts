@@ -10,6 +10,8 @@ export interface Sample {
   readonly memory: ProcessMemory
   readonly ledger: Ledger
   readonly os: OsFacts | undefined
+  /** Only where the heap was read from outside. */
+  readonly spaces?: ReportProcess['spaces']
 }
 
 export async function takeSample(asked: Asked): Promise<Sample> {
@@ -36,6 +38,7 @@ export function reportProcess(samples: readonly Sample[], pid: number | undefine
       bytesDelta: isSeries ? bytes - before.get(id)! : null,
       parts: [...parts],
     })),
+    spaces: last.spaces ?? null,
     notes: [...last.ledger.notes, ...whyNoMappings(memory, pid)],
     allocator: last.ledger.allocator,
     heapLimitBytes: memory.main.heapStatistics?.heap_size_limit ?? null,

@@ -12,6 +12,9 @@ export interface SamplingChoice {
   readonly includeCollected?: boolean
 }
 
+/** Beside snapshots, one allocation in so many bytes has its stack noted: little is held up by it. */
+export const SAMPLING = { intervalBytes: 131_072 }
+
 const DEFAULT_INTERVAL_MICROS = 1000
 const DEFAULT_INTERVAL_BYTES = 512 * 1024
 

@@ -6,11 +6,12 @@ import type { QuotedIsolate } from '../capture/quote.ts'
 import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
 import type { InspectorSession } from '../target/session.ts'
 import { showTarget, type TargetName } from '../target/target.ts'
-import { noteBeside, showProgress, type Wanted } from './capturing.ts'
+import { noteBeside, type SnapshotsWanted, showProgress } from './capturing.ts'
 import type { Context } from './context.ts'
 import { agreeOnPrice } from './snapshot-price.ts'
+import { byV8Sentence, wayInto } from './ways.ts'
 
-export async function runBundle(context: Context, target: TargetName, wanted: Wanted): Promise<void> {
+export async function runBundle(context: Context, target: TargetName, wanted: SnapshotsWanted): Promise<void> {
   const [{ withInspector }, { captureBundle }, { holdsBundle }, { requireFolderName }] = await Promise.all([
     import('../target/attach.ts'),
     import('../capture/capture-bundle.ts'),
@@ -26,11 +27,15 @@ export async function runBundle(context: Context, target: TargetName, wanted: Wa
   try {
     progress.stage(`attaching to ${showTarget(target)}`)
     const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
-    await withInspector(target, attach, async (session, { pid, nodeVersion }) => {
+    await withInspector(target, attach, async (session, visited) => {
+      const { pid } = visited
+      if (!wanted.quiet && !wanted.dryRun) {
+        noteBeside(context, progress)(await byV8Sentence(target, wanted.via, visited))
+      }
       const approve = (isolates: readonly QuotedIsolate[]) =>
-        agreeOnPrice(context, progress, target, { pid, nodeVersion }, wanted, isolates)
+        agreeOnPrice(context, progress, target, visited, wanted, isolates)
       if (wanted.dryRun) return approveAll(session, approve)
-      const lines: string[] = []
+      const captures: BundleCapture[] = []
       await captureBundle(session, name, {
         pid: target.kind === 'process' ? pid : undefined,
         signal: context.signal,
@@ -49,11 +54,20 @@ export async function runBundle(context: Context, target: TargetName, wanted: Wa
           show = showProgress(progress, ` ${isolate}${which}`)
         },
         onProgress: (now) => show(now),
-        onCapture: (capture) => lines.push(captureLine(name, capture)),
+        onCapture: (capture) => captures.push(capture),
       })
       // Not before: until all is there, nothing is.
       progress.clear()
-      for (const line of lines) context.out(line)
+      for (const capture of captures) {
+        const { isolate, file, fileBytes, nodeCount, pausedMs, reason } = capture
+        wanted.tell(
+          {
+            ...{ via: wayInto(visited), isolate, file: file && join(name, file) },
+            ...{ fileBytes, nodeCount, pausedMs, reason },
+          },
+          captureLine(name, capture),
+        )
+      }
       progress.stage('leaving')
     })
   } finally {

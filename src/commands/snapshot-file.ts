@@ -6,11 +6,12 @@ import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import type { ProtocolClient } from '../target/session.ts'
 import { showTarget, type TargetName } from '../target/target.ts'
-import { noteBeside, showProgress, type Wanted } from './capturing.ts'
+import { isolateName, noteBeside, type SnapshotsWanted, showProgress } from './capturing.ts'
 import type { Context } from './context.ts'
 import { agreeOnPrice } from './snapshot-price.ts'
+import { byV8Sentence, type Way, wayInto } from './ways.ts'
 
-export async function runFile(context: Context, name: TargetName, wanted: Wanted): Promise<void> {
+export async function runFile(context: Context, name: TargetName, wanted: SnapshotsWanted): Promise<void> {
   const [{ withInspector }, { captureHeapSnapshot }, { captureWorker, withWorker }, { requireWritable }, { packers }] =
     await Promise.all([
       import('../target/attach.ts'),
@@ -32,10 +33,15 @@ export async function runFile(context: Context, name: TargetName, wanted: Wanted
   try {
     progress.stage(`attaching to ${showTarget(name)}`)
     const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
-    await withInspector(name, attach, async (session, { pid, nodeVersion }) => {
-      const series = { context, progress, paths, wanted, encoders, closed: session.closed, nodeVersion }
+    await withInspector(name, attach, async (session, target) => {
+      const { pid, nodeVersion } = target
+      if (!wanted.quiet && !wanted.dryRun) {
+        noteBeside(context, progress)(await byV8Sentence(name, wanted.via, target))
+      }
+      const via = wayInto(target)
+      const series = { context, progress, paths, wanted, encoders, closed: session.closed, nodeVersion, via }
       const agree = (of: string, client: ProtocolClient) =>
-        agreeOnPrice(context, progress, name, { pid, nodeVersion }, wanted, [{ isolate: of, client }])
+        agreeOnPrice(context, progress, name, target, wanted, [{ isolate: of, client }])
       if (typeof isolate === 'number') {
         await withWorker(session, isolate, async (worker) => {
           await agree(`worker:${isolate}`, worker)
@@ -61,15 +67,16 @@ interface Series {
   readonly context: Context
   readonly progress: Progress
   readonly paths: readonly string[]
-  readonly wanted: Wanted
+  readonly wanted: SnapshotsWanted
   readonly encoders: (path: string) => Encoder[]
   readonly closed: Promise<void>
   readonly nodeVersion: string
+  readonly via: Way
 }
 
 /** Takes one snapshot after the other, of what is called `whose`. */
 async function takeSeries(
-  { context, progress, paths, wanted: { every, force }, encoders, closed, nodeVersion }: Series,
+  { context, progress, paths, wanted: { isolate, every, force, tell }, encoders, closed, nodeVersion, via }: Series,
   whose: string,
   capture: (path: string, options: HeapSnapshotOptions) => Promise<HeapSnapshotFile>,
 ): Promise<void> {
@@ -87,7 +94,9 @@ async function takeSeries(
       onProgress: showProgress(progress, which),
     })
     progress.clear()
-    context.out(
+    const { path: file, fileBytes, nodeCount, pausedMs } = snapshot
+    tell(
+      { via, isolate: isolateName(isolate), file, fileBytes, nodeCount, pausedMs, reason: null },
       `${snapshot.path}  ${formatBytes(snapshot.fileBytes)}  ${formatCount(snapshot.nodeCount)} nodes  ` +
         `${whose} stood still for ${formatDuration(snapshot.pausedMs)}`,
     )

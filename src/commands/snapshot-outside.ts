@@ -5,11 +5,11 @@ import { LeakscopeError } from '../errors.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import { showTarget, type TargetName } from '../target/target.ts'
-import type { Wanted } from './capturing.ts'
+import { isolateName, type SnapshotsWanted } from './capturing.ts'
 import type { Context } from './context.ts'
 import { fileNames } from './snapshot-file.ts'
 
-export async function runOutside(context: Context, name: TargetName, wanted: Wanted): Promise<void> {
+export async function runOutside(context: Context, name: TargetName, wanted: SnapshotsWanted): Promise<void> {
   refuse(name, wanted)
   if (name.kind !== 'process') return
   const progress = context.progress(wanted.quiet)
@@ -22,7 +22,7 @@ export async function runOutside(context: Context, name: TargetName, wanted: Wan
 }
 
 /** One file, or several in which an object has the same id. */
-async function takeOne(context: Context, progress: Progress, pid: number, wanted: Wanted): Promise<void> {
+async function takeOne(context: Context, progress: Progress, pid: number, wanted: SnapshotsWanted): Promise<void> {
   const [{ captureFromOutside }, { PictureSeries }, { writeSnapshot }, { requireWritable }, { packers }, { pause }] =
     await Promise.all([
       import('../outside/open.ts'),
@@ -32,13 +32,13 @@ async function takeOne(context: Context, progress: Progress, pid: number, wanted
       import('../support/compression.ts'),
       import('../capture/pause.ts'),
     ])
-  const { isolate, count, every, redactor, force, maxPauseMs } = wanted
+  const { isolate, count, every, redactor, force, maxPauseMs, tell } = wanted
   const paths = fileNames(wanted.name, count)
   for (const path of paths) {
     requireWritable(path, force)
     packers(path)
   }
-  const wantedName = isolate === 'main' ? 'main' : `worker:${isolate}`
+  const wantedName = isolateName(isolate)
   const whose = isolate === 'main' ? `process ${pid}` : `worker ${isolate} of process ${pid}`
   const series = new PictureSeries()
   for (const [i, path] of paths.entries()) {
@@ -67,15 +67,17 @@ async function takeOne(context: Context, progress: Progress, pid: number, wanted
     const encoders = [...(redactor ? [redactor(path)] : []), ...packers(path)]
     const { fileBytes } = writeSnapshot(heap.snapshot, path, { force, encoders })
     progress.clear()
-    context.out(
-      `${path}  ${formatBytes(fileBytes)}  ${formatCount(heap.snapshot.nodeCount)} nodes  ` +
+    const { nodeCount } = heap.snapshot
+    tell(
+      { via: 'outside', isolate: wantedName, file: path, fileBytes, nodeCount, pausedMs, reason: null },
+      `${path}  ${formatBytes(fileBytes)}  ${formatCount(nodeCount)} nodes  ` +
         `read from outside (${formatBytes(copiedBytes)} copied): ${whose} ${pausesText([pausedMs])}`,
     )
   }
 }
 
 /** A folder with all heaps, those of one round from the same instant. */
-async function takeAll(context: Context, progress: Progress, pid: number, wanted: Wanted): Promise<void> {
+async function takeAll(context: Context, progress: Progress, pid: number, wanted: SnapshotsWanted): Promise<void> {
   const [{ captureOutsideBundle }, { currentPlatform }, { requireNodeProcess }] = await Promise.all([
     import('./capture-outside.ts'),
     import('../target/platform.ts'),
@@ -96,8 +98,9 @@ async function takeAll(context: Context, progress: Progress, pid: number, wanted
     },
   })
   progress.clear()
-  for (const { isolate, file, fileBytes, nodeCount, pausedMs } of bundle.captures) {
-    context.out(
+  for (const { isolate, file, fileBytes, nodeCount, pausedMs, reason } of bundle.captures) {
+    wanted.tell(
+      { via: 'outside', isolate, file: file && join(path, file), fileBytes, nodeCount, pausedMs, reason },
       `${join(path, file!)}  ${formatBytes(fileBytes!)}  ${formatCount(nodeCount!)} nodes  ` +
         `read from outside: ${isolate} ${pausesText([pausedMs!])}`,
     )
@@ -113,7 +116,7 @@ export function pausesText(pausesMs: readonly number[]): string {
 }
 
 /** What this way cannot do. */
-function refuse(name: TargetName, { dryRun }: Wanted): void {
+function refuse(name: TargetName, { dryRun }: SnapshotsWanted): void {
   const because = (problem: string, hint: string): LeakscopeError =>
     new LeakscopeError('usage-invalid', `--via outside ${problem}`, { hint })
   if (name.kind !== 'process') {

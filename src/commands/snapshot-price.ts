@@ -6,16 +6,14 @@ import { LeakscopeError } from '../errors.ts'
 import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
 import { showTarget, type TargetName, targetArgument } from '../target/target.ts'
+import type { Target } from '../target/visit.ts'
 import type { Wanted } from './capturing.ts'
 import type { Context } from './context.ts'
-import { NONE_TAKEN } from './ways.ts'
+import { NONE_TAKEN, wayInto } from './ways.ts'
 
 type Range = NonNullable<IsolateQuote['price']>['objects']
 
-interface Visited {
-  readonly pid: number
-  readonly nodeVersion: string
-}
+type Visited = Pick<Target, 'pid' | 'nodeVersion' | 'inspector'>
 
 /** Says the price of a snapshot of these isolates; throws when it is too high. */
 export async function agreeOnPrice(
@@ -64,15 +62,17 @@ function report(
   context: Context,
   progress: Progress,
   name: TargetName,
-  { pid, nodeVersion }: Visited,
+  visited: Visited,
   { json, maxPauseMs }: Wanted,
   { isolates, total, room, objections }: Quote,
   sentence: string,
 ): void {
   progress.clear()
   if (json) {
+    const { pid, nodeVersion } = visited
     const target = { name: showTarget(name), pid, nodeVersion }
-    const answer = { schemaVersion: 1, command: 'snapshot', target, isolates, total, room, maxPauseMs, objections }
+    const via = wayInto(visited)
+    const answer = { schemaVersion: 1, command: 'snapshot', target, via, isolates, total, room, maxPauseMs, objections }
     context.out(JSON.stringify(answer, null, 2))
     return
   }

@@ -1,9 +1,8 @@
 // `leakscope snapshot`: a heap snapshot of a running process, to a file; of all its isolates, to a folder.
 
 import { Command } from 'commander'
-import { LeakscopeError } from '../errors.ts'
 import { parseTarget, type TargetName } from '../target/target.ts'
-import type { Wanted } from './capturing.ts'
+import { type SnapshotsWanted, type Taken, takenJson } from './capturing.ts'
 import type { Context } from './context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from './defaults.ts'
 import { examples, GROUP } from './help-text.ts'
@@ -19,7 +18,7 @@ import {
   withConfig,
 } from './options.ts'
 import { redactionHelp, redactionKey } from './redaction-key.ts'
-import { bothRefused, insteadSentence, mayReadOutside, type Way } from './ways.ts'
+import { bothRefused, fromOutsideSentence, insteadSentence, mayReadOutside, requireAgent, type Way } from './ways.ts'
 
 interface Options {
   readonly output?: string
@@ -109,15 +108,15 @@ export function snapshotCommand(context: Context): Command {
       '--redact-key-file <file>',
       'redact with the key in this file, so that files can be compared (default: a new key, which is then forgotten)',
     )
-    .option('--json', 'with --dry-run: print the price as JSON')
+    .option('--json', 'print what was written as JSON, or with --dry-run the price')
     .option('-q, --quiet', 'show no progress and no price')
     .addHelpText('after', help)
     .action(async (target: TargetName, options: Options) => {
       const { isolate, count, every = DEFAULT_EVERY_MS, force = false, quiet = false } = options
       const { atAnyPrice = false, dryRun = false, json = false } = options
-      if (json && !dryRun) throw new LeakscopeError('usage-invalid', '--json is for --dry-run only')
       const redactor = await redactorFor(options)
-      const wantedBy = (way: Way): Wanted => ({
+      const taken: Taken[] = []
+      const wantedBy = (way: keyof typeof DEFAULT_MAX_PAUSE_MS): SnapshotsWanted => ({
         name: options.output ?? defaultName(target, isolate, '.heapsnapshot', new Date()),
         isolate,
         count,
@@ -131,31 +130,44 @@ export function snapshotCommand(context: Context): Command {
         dryRun,
         json,
         quiet,
+        via: options.via,
+        tell(one, line) {
+          if (json) taken.push(one)
+          else context.out(line)
+        },
       })
       const fromOutside = async () =>
         (await import('./snapshot-outside.ts')).runOutside(context, target, wantedBy('outside'))
-      if (options.via === 'outside') return fromOutside()
-      try {
-        return await runInspector(context, target, wantedBy('inspector'))
-      } catch (error) {
-        if (!mayReadOutside(error, target, options.via)) throw error
-        if (!quiet) context.note(`leakscope: ${insteadSentence(error)}`)
-        return fromOutside().catch((refused: unknown) => {
-          throw bothRefused(error, refused, context.signal)
-        })
+      const take = async (): Promise<void> => {
+        if (options.via === 'outside') {
+          if (!quiet && target.kind === 'process') context.note(`leakscope: ${fromOutsideSentence(target.pid)}`)
+          return fromOutside()
+        }
+        if (options.via === 'agent') await requireAgent(target)
+        try {
+          return await byV8(context, target, wantedBy('inspector'))
+        } catch (error) {
+          if (!mayReadOutside(error, target, options.via)) throw error
+          if (!quiet) context.note(`leakscope: ${insteadSentence(error)}`)
+          return fromOutside().catch((refused: unknown) => {
+            throw bothRefused(error, refused, context.signal)
+          })
+        }
       }
+      await take()
+      if (json && !dryRun) context.out(takenJson(target, taken))
     })
   return withConfig(command)
 }
 
-async function runInspector(context: Context, target: TargetName, wanted: Wanted): Promise<void> {
+async function byV8(context: Context, target: TargetName, wanted: SnapshotsWanted): Promise<void> {
   if (wanted.isolate !== 'all') return (await import('./snapshot-file.ts')).runFile(context, target, wanted)
   const { runBundle } = await import('./snapshot-bundle.ts')
   return runBundle(context, target, wanted)
 }
 
 /** One key for all files of a run. */
-async function redactorFor({ redact, redactKeyFile }: Options): Promise<Wanted['redactor']> {
+async function redactorFor({ redact, redactKeyFile }: Options): Promise<SnapshotsWanted['redactor']> {
   if (!redact && redactKeyFile === undefined) return undefined
   const key = redactionKey(redactKeyFile)
   const { createRedactor } = await import('../snapshot/redaction/redactor.ts')

@@ -252,7 +252,7 @@ function withCost(finding: ReportFinding, { words, reason, evidence }: Cost, { v
 type Sureness = Pick<ReportFinding, 'confidence' | 'severity' | 'reason' | 'grounds'>
 
 /** By the trend, alone or with a class of objects that became more at the same time. It kills nobody: never an error. */
-function sureness({ verdict, leavesOutIdle }: OffHeapTrend, hasClass: boolean, reason: string): Sureness {
+function sureness({ verdict, leavesOutIdle, deadNatives }: OffHeapTrend, hasClass: boolean, reason: string): Sureness {
   const rose = verdict === 'rose'
   const how = rose
     ? 'in each part of the time alike'
@@ -262,7 +262,22 @@ function sureness({ verdict, leavesOutIdle }: OffHeapTrend, hasClass: boolean, r
     ? ground(rose ? 'residentRoseWithClass' : 'residentUnevenWithClass', said)
     : ground(rose ? 'residentRose' : 'residentUneven', said)
   const idle = leavesOutIdle ? [] : [ground('withIdle', 'what lies idle in the allocator could not be told from it')]
-  const judged = judgedBy([trend, ...idle])
+  const garbage =
+    deadNatives === undefined
+      ? []
+      : deadNatives >= LEAST.count
+        ? [
+            ground(
+              'withGarbage',
+              `${formatCount(deadNatives)} more objects of native code wait for a garbage collection, which may free it`,
+            ),
+          ]
+        : [
+            remark(
+              'no garbage was collected for these figures, but little that waits for it has memory beside the heap',
+            ),
+          ]
+  const judged = judgedBy([trend, ...idle, ...garbage])
   return { ...judged, severity: judged.severity === 'error' ? 'warning' : judged.severity }
 }
 

@@ -274,6 +274,25 @@ export const ProcessSchema = z.object({
   elapsedMs: z.number().nullable(),
   /** Resident memory, line by line: the bytes add up to `rssBytes`. */
   ledger: z.array(LedgerLineSchema),
+  /** What V8's pages consist of, of each isolate; null where the heap was not read from outside. */
+  spaces: z
+    .array(
+      z.object({
+        isolate: z.string(),
+        /** `old`: all that lives long and is not large; `code` has large code as well. */
+        space: z.enum(['young', 'old', 'large', 'code', 'read-only']),
+        pages: count,
+        /** The next three add up to this. */
+        bytes,
+        livingBytes: bytes,
+        /** Of objects that nothing leads to any more. */
+        garbageBytes: bytes,
+        freeBytes: bytes,
+        /** Of pages that are alive to a half at most, without those that hold one large object. */
+        sparsePageBytes: bytes,
+      }),
+    )
+    .nullable(),
   /** What of the ledger is guessed or could not be told, in sentences. */
   notes: z.array(z.string()),
   /** Of malloc; null where it is not known. */
@@ -507,6 +526,38 @@ export const ReportSchema = z.object({
       nodeVersion: z.string(),
       /** With its arguments, separated by blanks. */
       command: z.string(),
+    })
+    .nullable(),
+  /**
+   * How the heap was had: V8 wrote it, asked over the `inspector` or by leakscope's `agent` in the process, or it was read
+   * from `outside`. Null where none was captured.
+   */
+  via: z.enum(['inspector', 'outside', 'agent']).nullable(),
+  /** Allocations that were sampled meanwhile, where they were asked for; null where none were. */
+  sampling: z
+    .object({
+      /** One allocation in so many bytes was noted. */
+      intervalBytes: bytes,
+      /** How often it was read what of that was alive still. */
+      readings: count,
+      seconds: z.number(),
+    })
+    .nullable(),
+  /** What ended the process; null where the command read no core file of one that was ended. */
+  ended: z
+    .object({
+      /** `SIGABRT`. */
+      signal: z.string(),
+      /** Why V8 ended it itself, as far as that can be told: `out-of-memory`. */
+      reason: z.enum(['out-of-memory']).nullable(),
+      /** What V8 says of that: `Reached heap limit`. */
+      detail: z.string().nullable(),
+      /** In use after its last garbage collection, as V8 had noted it. */
+      heapBytes: bytes.nullable(),
+      /** The last error that V8 had at hand: `TypeError: …`. It may have been caught. */
+      error: z.string().nullable(),
+      /** The functions that the thread was in, the innermost first; empty where it was in no JavaScript. */
+      stack: z.array(SourceLocationSchema.extend({ function: z.string().nullable() })),
     })
     .nullable(),
   /** Those that were looked at, isolate by isolate, in order of time. */

@@ -43,6 +43,7 @@ export const WEIGHTS = {
   cutNotAsked: times(0.95, 'which part of the buffer the views show was not asked'),
   stoodStill: times(0.75, 'it did not grow when it was looked at alive, though some were due'),
   withIdle: times(0.7, 'a program that warms up has more and more idle memory'),
+  withGarbage: times(0.5, 'the next full collection may give it all back'),
   // Evidence that settles it.
   shownViews: atLeast(0.9, 'the living views show a small part of their buffers'),
   fewViews: atLeast(0.8, 'few views for each large buffer'),
@@ -60,6 +61,9 @@ export const WEIGHTS = {
   onePicture: start(0.4, 'there is one snapshot, which tells of no growth'),
   files: start(0.9, 'the same files are opened again and stay open'),
   filesOnceEach: start(0.6, 'each file is open once, as in a cache of open files that fills up'),
+  sampledAllStayed: start(0.65, 'samples tell that it stays, not whether somebody means to keep it: no error'),
+  sampledStayed: start(0.45, 'some of it goes, and more may go later'),
+  busyUnasked: start(0.4, 'a long computation, begun by a timer or before, looks the same'),
   residentRose: start(0.8, 'native memory rose in each part of the time'),
   residentUneven: start(0.4, 'native memory rose, but unevenly'),
   residentRoseWithClass: start(0.85, 'and objects with a native side came at the same pace'),

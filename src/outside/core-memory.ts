@@ -38,6 +38,8 @@ interface MappedFile {
 export interface CoreMemory extends MemorySource {
   /** The signal that ended the process, by number; 0 where a debugger made the core. */
   readonly endedBy: number
+  /** The thread that it ended: the kernel writes that first. */
+  readonly endedThread: number
 }
 
 /** Whether the file is a core file. */
@@ -76,6 +78,7 @@ export function openCoreMemory(path: string, executable?: string): CoreMemory {
         end: address + memoryBytes,
         readable: (flags & 4) !== 0,
         writable: (flags & 2) !== 0,
+        executable: (flags & 1) !== 0,
         name: file?.path ?? '',
         hasFile: file !== undefined,
         fileOffset: file ? file.fileOffset + address - file.start : 0,
@@ -86,6 +89,7 @@ export function openCoreMemory(path: string, executable?: string): CoreMemory {
       fileBytes: size,
       executable: executable ?? '',
       endedBy: threads[0]?.signal ?? 0,
+      endedThread: threads[0]?.id ?? 0,
       mappings: () => mappings,
       read(address, target, at, length) {
         let done = 0

@@ -18,6 +18,11 @@ export interface SweepCounts {
   /** Pages of the old generation in which one object ends where the next begins, all the way, and other ones. */
   oldPages: number
   brokenOldPages: number
+  /** Of each page: bytes of all objects on it. */
+  readonly objectBytes: Float64Array
+  /** Words of buffers, and of what may have a native side, in the old generation. */
+  readonly oldBuffers: number[]
+  readonly oldNatives: number[]
 }
 
 export type HeapPage = V8Page & { readonly at: number }
@@ -26,6 +31,9 @@ export class Heap {
   readonly image: HeapImage
   readonly layout: Layout
   readonly pages: readonly HeapPage[]
+  /** Places of pages that have one large object, which V8 never moves. Their flag has another bit in each version. */
+  readonly largePages: ReadonlySet<number>
+  readonly #largePages = new Set<number>()
   readonly buffer: Buffer
   readonly u8: Uint8Array
   readonly u16: Uint16Array
@@ -59,6 +67,7 @@ export class Heap {
     const whole = Math.floor(byteLength / 8)
     this.image = image
     this.layout = layout
+    this.largePages = this.#largePages
     this.buffer = Buffer.from(buffer, byteOffset, byteLength)
     this.u8 = image.bytes
     this.u16 = new Uint16Array(buffer, byteOffset, whole * 4)
@@ -275,13 +284,19 @@ export class Heap {
 
   /** Finds all objects, dead ones too, by walking each page from its first to its last. */
   sweep(): SweepCounts {
-    const { types } = this.layout
+    const { types, apiObjects } = this.layout
     const { u32 } = this
     this.#freeUnit = this.#findFreeUnit()
-    const counts = { objects: 0, pages: this.pages.length, oldPages: 0, brokenOldPages: 0 }
+    const counts: SweepCounts = {
+      ...{ objects: 0, pages: this.pages.length, oldPages: 0, brokenOldPages: 0 },
+      ...{ objectBytes: new Float64Array(this.pages.length), oldBuffers: [], oldNatives: [] },
+    }
     const starts = this.#starts
     const lasts = this.#lasts
-    for (const { address, at, areaStart, areaEnd, flags, bytes } of this.pages) {
+    for (const [page, { address, at, areaStart, areaEnd, flags, bytes }] of this.pages.entries()) {
+      const isOld = !isYoungPage(flags)
+      let words = 0
+      let largest = 0
       const end = Math.min((at + areaEnd - address) / 8, Math.floor((at + bytes) / 8))
       let broken = false
       for (let word = (at + areaStart - address) / 8; word < end; ) {
@@ -308,11 +323,17 @@ export class Heap {
           starts[(word >>> 5) << 1] = starts[(word >>> 5) << 1]! | (1 << (word & 31))
           const last = word + size - 1
           lasts[last >>> 5] = lasts[last >>> 5]! | (1 << (last & 31))
+          words += size
+          largest = Math.max(largest, size)
+          if (isOld && type === types.JS_ARRAY_BUFFER) counts.oldBuffers.push(word)
+          else if (isOld && type >= apiObjects.first && type < apiObjects.behind) counts.oldNatives.push(word)
         }
         word += size
       }
+      counts.objectBytes[page] = 8 * words
+      if (largest > MOST_REGULAR_WORDS && largest === words) this.#largePages.add(page)
       // In the young generation, what lies behind the last object is whatever was there before.
-      if (isYoungPage(flags)) continue
+      if (!isOld) continue
       counts.oldPages++
       if (broken) counts.brokenOldPages++
     }
@@ -365,6 +386,8 @@ export class Heap {
     return this.#kinds[word >>> UNIT_SHIFT] === FROM
   }
 }
+/** A larger object has a page of its own: kMaxRegularHeapObjectSize in V8's src/common/globals.h. */
+const MOST_REGULAR_WORDS = PAGE_ALIGNMENT / 2 / 8
 /** Pages begin and end at multiples of 4 KiB, in words. */
 const UNIT_SHIFT = 9
 const SHARED = 1

@@ -8,8 +8,9 @@ import { sharedFloat64 } from '../support/shared.ts'
 import { Contents, type NotedContents, noteContents } from './contents.ts'
 import { EdgeWriter } from './edge-writer.ts'
 import { connectNodes } from './edges.ts'
-import { checkFailed, Heap, type SweepCounts, sweepChecked } from './heap.ts'
+import { checkFailed, Heap, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
+import { type JsFrame, jsStack } from './js-stack.ts'
 import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
 import { findBackingStores, findNativeSides } from './native-sides.ts'
@@ -23,6 +24,7 @@ import { type Shape, Shapes } from './shapes.ts'
 import { StringColumn } from './string-column.ts'
 import { Texts } from './texts.ts'
 import { type Traces, traceObjects } from './traces.ts'
+import { type HeapUsage, usageOf } from './usage.ts'
 
 export interface IsolateSnapshot {
   readonly snapshot: Snapshot
@@ -32,7 +34,11 @@ export interface IsolateSnapshot {
   readonly contents: Contents | undefined
   /** The program's scripts; the text of those that no file has. */
   readonly scripts: readonly RunningScript[]
-  readonly sweep: SweepCounts
+  readonly usage: HeapUsage
+  /** By thread id: the functions of this isolate that it was in, the innermost first. Threads in none are left out. */
+  readonly stacks: ReadonlyMap<number, readonly JsFrame[]>
+  /** The last error that native code has at hand: `TypeError: …`. */
+  readonly error: string | undefined
   /** Living objects on pages that V8 was moving objects away from. */
   readonly onFromPages: number
   /** Node's number for the thread, 0 for the main one; undefined where it is not to be found. */
@@ -172,6 +178,12 @@ export function collectIsolate(
         if (instanceType === layout.types.JS_OBJECT) threadId ??= threadIdIn(heap, word, shape, shapes, others)
       }
     }
+    const stacks = new Map<number, readonly JsFrame[]>()
+    for (const [thread, region] of image.stacks) {
+      const frames = jsStack(heap, region, places, shapes)
+      if (frames.length > 0) stacks.set(thread, frames)
+    }
+    const error = errorIn(heap, isolate, shapes, texts)
     strings.forget()
     const { name: file, fileBytes } = source
     return waiting(
@@ -182,7 +194,10 @@ export function collectIsolate(
           ? { traces: traceObjects(heap, firstObject, firstId), noted: noteContents(heap, firstObject) }
           : { traces: undefined, noted: undefined }),
       },
-      { scripts: readScriptTexts(heap, texts), sweep, onFromPages: reached.onFromPages, threadId },
+      {
+        ...{ scripts: readScriptTexts(heap, texts), usage: usageOf(heap, sweep, stores) },
+        ...{ onFromPages: reached.onFromPages, threadId, stacks, error },
+      },
     )
   } catch (error) {
     out.close()
@@ -239,6 +254,22 @@ function waiting(
       return { snapshot, traces, contents: traces && noted && new Contents(noted, traces, nodeId), ...facts }
     },
   }
+}
+
+/** Of the handles of running native code the newest error, with its message. */
+function errorIn(heap: Heap, { localHandles }: IsolateRegions, shapes: Shapes, texts: Texts): string | undefined {
+  for (const { at, start, end } of localHandles) {
+    for (let word = (at + end - start) / 8 - 1; word >= at / 8; word--) {
+      const object = heap.referent(word)
+      if (heap.typeAt(object) !== heap.layout.types.JS_ERROR) continue
+      const shape = shapes.of(heap.mapOf(object))
+      const held = shapes.ownValue(object, shape, 'message')
+      const message = held < 0 ? -1 : heap.referent(held)
+      const name = texts.strings.get(shapes.classOf(object, shape).name)
+      return message >= 0 && texts.isString(message) ? `${name}: ${texts.text(message)}` : name
+    }
+  }
+  return undefined
 }
 
 /**

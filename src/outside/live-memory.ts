@@ -100,6 +100,7 @@ export function parseMaps(text: string): Mapping[] {
       end: Number.parseInt(end!, 16),
       readable: access![0] === 'r',
       writable: access![1] === 'w',
+      executable: access![2] === 'x',
       name: name!,
       hasFile: inode !== '0',
       fileOffset: Number.parseInt(offset!, 16),

@@ -6,6 +6,7 @@ export interface Mapping {
   readonly end: number
   readonly readable: boolean
   readonly writable: boolean
+  readonly executable: boolean
   /** The file behind it, or a name in brackets such as `[stack]`; empty for memory without either. */
   readonly name: string
   /** Whether a file is behind it. */

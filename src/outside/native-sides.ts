@@ -43,6 +43,7 @@ function hasPointer(heap: Heap, word: number, size: number): boolean {
 export interface BackingStores {
   /** By word of a buffer: the place of its memory in `bytes`; only of buffers that have any. */
   readonly place: ReadonlyMap<number, number>
+  readonly addresses: readonly number[]
   readonly bytes: readonly number[]
 }
 
@@ -52,7 +53,7 @@ export function findBackingStores(heap: Heap, { buffers }: Reached): BackingStor
   const place = new Map<number, number>()
   const bytes: number[] = []
   const byAddress = new Map<number, number>()
-  if (bufferBytes < 0 || bufferStore < 0) return { place, bytes }
+  if (bufferBytes < 0 || bufferStore < 0) return { place, addresses: [], bytes }
   for (const word of buffers) {
     const address = number(word + bufferStore)
     const size = number(word + bufferBytes)
@@ -64,5 +65,5 @@ export function findBackingStores(heap: Heap, { buffers }: Reached): BackingStor
     }
     place.set(word, store)
   }
-  return { place, bytes }
+  return { place, addresses: [...byAddress.keys()], bytes }
 }

@@ -8,14 +8,17 @@ import type { Contents } from './contents.ts'
 import { type CopyThread, startCopyThread } from './copy-thread.ts'
 import { openCoreMemory } from './core-memory.ts'
 import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
+import { type OutOfMemory, outOfMemory } from './ending.ts'
 import { type FoundFreezer, findFreezer } from './freezer.ts'
 import { type CopyPlan, copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
 import { collectIsolate, type PendingSnapshot } from './isolate-snapshot.ts'
+import type { JsFrame } from './js-stack.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { openLiveMemory } from './live-memory.ts'
 import type { MemorySource } from './memory-source.ts'
 import { byFreezer, bySignal, isOutOfReach, isStopped, runCounts, startWatchdog, statOf, whileStopped } from './stop.ts'
 import type { Traces } from './traces.ts'
+import type { HeapUsage } from './usage.ts'
 
 export interface OutsideHeap {
   /** Of V8's `Heap` in the process. */
@@ -29,6 +32,12 @@ export interface OutsideHeap {
   readonly contents: Contents | undefined
   /** The program's scripts; the text of those that no file has. */
   readonly scripts: readonly RunningScript[]
+  /** What its pages consist of. */
+  readonly usage: HeapUsage
+  /** By thread id: the functions of this isolate that it was in, the innermost first. */
+  readonly stacks: ReadonlyMap<number, readonly JsFrame[]>
+  /** The last error that native code has at hand. */
+  readonly error: string | undefined
 }
 
 export interface OutsideCapture {
@@ -40,9 +49,19 @@ export interface OutsideCapture {
   readonly copiedBytes: number
   /** The signal that ended the process, by number; 0 where there was none. */
   readonly endedBy: number
+  /** Of a core file of a process that was ended: more of that. */
+  readonly ending?: Ending
   /** The program that the constants are from. */
   readonly executable: string
   readonly takenAt: Date
+}
+
+export interface Ending {
+  readonly outOfMemory: OutOfMemory | undefined
+  /** The functions that the thread was in which was ended, the innermost first; none if it was in no JavaScript. */
+  readonly stack: readonly JsFrame[]
+  /** The last error that native code of V8 had at hand: `TypeError: …`. */
+  readonly error: string | undefined
 }
 
 export interface LiveOptions {
@@ -52,7 +71,7 @@ export interface LiveOptions {
   /** Whether its objects are to be known again: in a later picture, and in the memory of the process. Default false. */
   readonly isRecognizable?: boolean
   /** Called when the process runs again, before the graph is built. */
-  readonly onCopied?: (pausedMs: number) => void
+  readonly onCopied?: ((pausedMs: number) => void) | undefined
 }
 
 const DEFAULT_MAX_PAUSE_MS = 1000
@@ -117,10 +136,19 @@ export function openCore(path: string, executable?: string, isRecognizable = fal
   const source = openCoreMemory(path, executable)
   try {
     const layout = readLayout(source)
+    const found = heapsIn({ image: copyHeap(source, planCopy(source)) }, layout, source, isRecognizable)
+    const { endedBy, endedThread } = source
+    const own = found.heaps.find(({ stacks }) => stacks.has(endedThread))
+    const ending: Ending = {
+      outOfMemory: outOfMemory(source, endedThread),
+      stack: own?.stacks.get(endedThread) ?? [],
+      error: own?.error,
+    }
     return {
-      ...heapsIn({ image: copyHeap(source, planCopy(source)) }, layout, source, isRecognizable),
+      ...found,
+      ...(endedBy !== 0 && { ending }),
       pausedMs: 0,
-      endedBy: source.endedBy,
+      endedBy,
       executable: source.executable,
       takenAt: new Date(),
     }
@@ -256,9 +284,9 @@ function heapsIn(
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
   const heaps = found
-    .map(({ address, snapshot, traces, contents, scripts }, i) => ({
+    .map(({ address, snapshot, traces, contents, scripts, usage, stacks, error }, i) => ({
       threadId: isUnique ? ids[i]! : i,
-      ...{ address, snapshot, traces, contents, scripts },
+      ...{ address, snapshot, traces, contents, scripts, usage, stacks, error },
     }))
     .sort((a, b) => a.threadId - b.threadId)
     .map(({ threadId, ...heap }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, ...heap }))

@@ -8,11 +8,8 @@ export const PAGE_ALIGNMENT = 1 << 18
 /** Bits of a page's flags. https://github.com/v8/v8/blob/main/src/heap/memory-chunk.h */
 const FROM_PAGE = 1 << 3
 const TO_PAGE = 1 << 4
-const LARGE_PAGE = 1 << 5
 export const isFromPage = (flags: number): boolean => (flags & FROM_PAGE) !== 0
 export const isYoungPage = (flags: number): boolean => (flags & (FROM_PAGE | TO_PAGE)) !== 0
-/** Whether it holds one object, which V8 never moves. */
-export const isLargePage = (flags: number): boolean => (flags & LARGE_PAGE) !== 0
 
 export interface V8Page {
   readonly address: number

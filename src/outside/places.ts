@@ -55,26 +55,53 @@ export class Places {
     return site
   }
 
-  #findSite(shared: number): number {
+  /**
+   * Where the function at `word` stands, or, of a position in its script that is not NOWHERE, where that is; lines and
+   * columns from 1 on.
+   */
+  placeOf(word: number, position: number): { url: string; line: number; column: number } | undefined {
+    const heap = this.#heap
+    const shared = heap.target(word + heap.layout.fields.functionShared)
+    const script = shared < 0 ? NOWHERE : this.#scriptOf(shared)
+    if (script < 0) return undefined
+    const found = this.#at(script, position) ?? this.#at(script, this.#startOf(shared))
+    const name = heap.target(script + heap.layout.fields.scriptName)
+    const url = name >= 0 && this.#texts.isString(name) ? this.#texts.text(name) : ''
+    return found ? { url, line: found.line + 1, column: found.column + 1 } : { url, line: 0, column: 0 }
+  }
+
+  #scriptOf(shared: number): number {
     const heap = this.#heap
     const { fields, types } = heap.layout
     const script = heap.target(shared + (fields.sharedScript >= 0 ? fields.sharedScript : fields.sharedScriptNewer))
-    if (heap.typeAt(script) !== types.SCRIPT) return NOWHERE
-    const start = this.#startOf(shared)
-    if (start < 0) return NOWHERE
+    return heap.typeAt(script) === types.SCRIPT ? script : NOWHERE
+  }
+
+  #findSite(shared: number): number {
+    const heap = this.#heap
+    const script = this.#scriptOf(shared)
+    const found = script < 0 ? undefined : this.#at(script, this.#startOf(shared))
+    if (!found) return NOWHERE
+    const id = heap.smi(script + heap.layout.fields.scriptLineEnds + ID_BEHIND_LINE_ENDS)
+    return this.#sites.intern(id >>> 0, found.line, found.column)
+  }
+
+  #at(script: number, start: number): { line: number; column: number } | undefined {
+    const heap = this.#heap
+    const { fields } = heap.layout
+    if (start < 0) return undefined
     let ends = this.#lineEnds.get(script)
     if (!ends && !this.#lineEnds.has(script)) {
       const source = heap.target(script + fields.scriptSource)
       ends = source < 0 ? undefined : this.#texts.lineEnds(source)
       this.#lineEnds.set(script, ends)
     }
-    if (!ends || start > ends.at(-1)!) return NOWHERE
+    if (!ends || start > ends.at(-1)!) return undefined
     const line = firstAtLeast(ends, start)
     const column = start - (line === 0 ? 0 : ends[line - 1]! + 1)
     const lineOffset = heap.isSmi(script + LINE_OFFSET) ? heap.smi(script + LINE_OFFSET) : 0
     const columnOffset = line === 0 && heap.isSmi(script + COLUMN_OFFSET) ? heap.smi(script + COLUMN_OFFSET) : 0
-    const id = heap.smi(script + fields.scriptLineEnds + ID_BEHIND_LINE_ENDS)
-    return this.#sites.intern(id >>> 0, (line + lineOffset) >>> 0, (column + columnOffset) >>> 0)
+    return { line: (line + lineOffset) >>> 0, column: (column + columnOffset) >>> 0 }
   }
 
   #startOf(shared: number): number {

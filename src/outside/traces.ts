@@ -2,7 +2,7 @@
 // what it has in itself.
 
 import type { Heap } from './heap.ts'
-import { isLargePage, isYoungPage } from './pages.ts'
+import { isYoungPage } from './pages.ts'
 
 export interface TracePage {
   readonly address: number
@@ -38,7 +38,7 @@ export function traceObjects(heap: Heap, first: number, firstId: number): Traces
   const word = new Uint32Array(heap.count)
   const content = new Uint32Array(heap.count)
   const pages: TracePage[] = []
-  for (const { at, bytes, address, flags } of heap.pages) {
+  for (const [i, { at, bytes, address, flags }] of heap.pages.entries()) {
     const start = at / 8
     const behind = (at + bytes) / 8
     let object = heap.nextObject(start)
@@ -49,7 +49,7 @@ export function traceObjects(heap: Heap, first: number, firstId: number): Traces
       word[ordinal] = object - start
       content[ordinal++] = contentOf(heap, object)
     }
-    const page = { address, bytes, isYoung: isYoungPage(flags), isLarge: isLargePage(flags) }
+    const page = { address, bytes, isYoung: isYoungPage(flags), isLarge: heap.largePages.has(i) }
     pages.push({ ...page, first: first + before, end: first + ordinal })
   }
   return { firstId, pages, first, end: first + heap.count, word, content }

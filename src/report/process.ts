@@ -42,7 +42,21 @@ export function processText(process: ReportProcess, { color, limit }: ProcessOpt
     ['left', 'right', 'right', ...(hasDelta ? (['right'] as const) : [])],
     [head.map((title) => color.dim(title)), ...rows, total.map((cell) => color.bold(cell))],
   )
-  return [table, ...facts(process), ...notes.map((note) => color.yellow(`Note: ${printable(note)}.`))].join('\n')
+  const spaces = process.spaces ? [spacesText(process.spaces, color)] : []
+  return [table, ...spaces, ...facts(process), ...notes.map((note) => color.yellow(`Note: ${printable(note)}.`))].join(
+    '\n',
+  )
+}
+
+/** What V8's pages consist of: much garbage waits for a collection, much free space in half-empty pages is fragmentation. */
+function spacesText(spaces: NonNullable<ReportProcess['spaces']>, color: ChalkInstance): string {
+  const several = new Set(spaces.map(({ isolate }) => isolate)).size > 1
+  const head = ['pages of V8', 'in all', 'alive', 'garbage', 'free', 'in pages half empty or more']
+  const rows = spaces.map(({ isolate, space, bytes, livingBytes, garbageBytes, freeBytes, sparsePageBytes }) => [
+    several ? `${printable(isolate)} ${space}` : space,
+    ...[bytes, livingBytes, garbageBytes, freeBytes, sparsePageBytes].map(formatBytes),
+  ])
+  return renderTable(['left', 'right', 'right', 'right', 'right', 'right'], [head.map((it) => color.dim(it)), ...rows])
 }
 
 function partRows(parts: ReportProcess['ledger'][number]['parts'], limit: number): [string, string][] {

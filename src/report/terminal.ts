@@ -32,7 +32,7 @@ type Heap = NonNullable<Report['heap']>
 export function reportTerminal(report: Report, options: TerminalOptions): string {
   const isolates = [...new Set(report.snapshots.map(({ isolate }) => isolate))]
   const baseline = report.baseline ? [baselineLines(report.baseline).join('\n')] : []
-  const told = report.explained !== null || report.findings.length > 0
+  const told = report.explained !== null || report.sampling !== null || report.findings.length > 0
   const leaks = [...(told ? [findingsText(report, options)] : []), ...baseline]
   if (report.check) return [...checkParts(report.check, options), ...leaks].join('\n\n')
   if (report.command === 'diagnose' && !report.heap) {

@@ -37,6 +37,27 @@ function besideText({ verdict, reason, marginBytes, seconds }: ReportOffHeap): s
     : `Outside of the heap, memory rose by less than ${formatBytes(marginBytes ?? 0)} in ${formatDuration(1000 * (seconds ?? 0))}.`
 }
 
+/** Where allocations were sampled and no snapshot was taken. */
+function bySamples(found: number, waste: string, sampling: NonNullable<Report['sampling']>): Verdict {
+  const { seconds, readings, intervalBytes } = sampling
+  const how = `by samples of allocations alone (one in ${formatBytes(intervalBytes)}, read ${readings} times in ${formatDuration(1000 * seconds)}), without a snapshot`
+  if (found > 0) {
+    const headline =
+      found === 1 ? 'What one function allocates stays' : `What ${formatCount(found)} functions allocate stays`
+    return {
+      good: false,
+      headline,
+      rest: `: told ${how}, so that who holds it is not known.${waste && ` Besides: ${waste}.`}`,
+    }
+  }
+  if (waste !== '') return { good: false, headline: `No growing allocations, but ${waste}`, rest: `: told ${how}.` }
+  return {
+    good: true,
+    headline: 'No growing allocations found',
+    rest: `: told ${how}, which misses what grows slowly.`,
+  }
+}
+
 /** Undefined where nobody has looked for leaks. */
 export function verdictOf({
   findings: all,
@@ -45,6 +66,9 @@ export function verdictOf({
   explained,
   snapshots,
   offHeap,
+  process,
+  via,
+  sampling,
 }: Report): Verdict | undefined {
   const findings = all.filter(({ wastes }) => wastes === undefined)
   const wasted = all.length - findings.length
@@ -53,6 +77,7 @@ export function verdictOf({
     ...(ofCpu > 0 ? [ofCpu === 1 ? 'a waste of CPU time' : `${formatCount(ofCpu)} wastes of CPU time`] : []),
     ...(wasted > ofCpu ? ['memory that lies idle'] : []),
   ].join(' and ')
+  if (explained === null && sampling !== null) return bySamples(findings.length, waste, sampling)
   if (explained === null) {
     if (wasted === 0) return undefined
     const [first, ...rest] = waste
@@ -73,6 +98,12 @@ export function verdictOf({
     if (setAside.length === 0 && risesAll(ofFirst.map(({ totalShallowBytes }) => totalShallowBytes))) {
       const look = 'What grew by most may say more: `leakscope diff` lists it, of snapshots that `-o FOLDER` keeps.'
       return { good: true, headline: 'No leak recognized', rest: `: ${grown}, in every step. ${look}${beside}` }
+    }
+    const unexplained = (process?.rssBytesDelta ?? 0) - Math.max(0, growth?.totalShallowBytes ?? 0)
+    // By the inspector, taking snapshots makes resident memory rise by itself.
+    if (via === 'outside' && offHeap?.verdict === 'unknown' && unexplained >= LARGE.bytes) {
+      const risen = ` Resident memory rose by ${formatBytes(unexplained)} for which the heap has no reason.`
+      return { good: true, headline: 'No leak recognized', rest: `: ${rose}${risen}${beside}` }
     }
     const unsure = many < 3 ? ' Three snapshots or more tell a leak from something that fills up.' : ''
     return { good: true, headline: 'No leak found', rest: `: ${rose}${unsure}${beside}` }

@@ -16,6 +16,13 @@ async function diagnose(target: number, ...args: string[]): Promise<Report> {
   return ReportSchema.parse(JSON.parse(stdout))
 }
 
+/** Up to 2.40, glibc keeps each text that was ever put into an environment, and nothing in the heap stands for it. */
+function environmentLeaks(): boolean {
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+  const [major = 0, minor = 0] = (header.glibcVersionRuntime ?? '').split('.').map(Number)
+  return major === 2 && minor < 41
+}
+
 /** Garbage makes V8 collect, and move what stays to where it is left alone: only there it can be looked at alive. */
 const LEAK = `const sessions = new Map(); let id = 0
   setInterval(() => sessions.set('session ' + id++, { id, seen: ['/'] }), 10)
@@ -24,13 +31,14 @@ const LEAK = `const sessions = new Map(); let id = 0
 describe.runIf(onLinux)('leakscope diagnose --via outside', () => {
   test('names what leaks, looks at it alive, and opens no inspector', async () => {
     const target = await spawnTarget(LEAK)
-    const { findings, target: named, growth } = await diagnose(target.pid, '--duration', '6s')
+    const { findings, target: named, growth, via } = await diagnose(target.pid, '--duration', '6s')
     expect(findings.length).toBeGreaterThan(0)
     expect(findings[0]).toMatchObject({ pattern: 'growing-collection', severity: 'error', isolate: 'main' })
     expect(findings[0]!.title).toMatch(/^sessions gained /)
     expect(findings[0]!.evidence.liveSizeLater).toBeGreaterThan(Number(findings[0]!.evidence.liveSize))
     expect(named).toMatchObject({ pid: target.pid, nodeVersion: expect.stringMatching(/^v\d+/) })
     expect(growth).toMatchObject({ matching: 'id' })
+    expect(via).toBe('outside')
     expect(portsOf(target.pid)).toEqual([])
     expect(target.output()).not.toContain('Debugger')
     expect(await target.answers()).toBe(true)
@@ -52,6 +60,52 @@ describe.runIf(onLinux)('leakscope diagnose --via outside', () => {
     expect(stderr).toContain('it is read from outside, as by the inspector it may need')
     expect(stderr).toMatch(new RegExp(`process ${target.pid} (was idle and did not stand|stood) still`))
     expect(stdout).toContain('sessions gained')
+  }, 60_000)
+
+  test('tells of memory beside the heap, which native code loses, what it consists of', async () => {
+    const target = await spawnTarget(
+      `let n = 0; setInterval(() => { for (let i = 0; i < 5; i++) process.env.TOKEN = 'x'.repeat(8000) + n++ }, 20)`,
+    )
+    const report = await diagnose(target.pid, '--duration', '6s')
+    const { offHeap, vitals } = report
+    expect(vitals![0]).toMatchObject({ heapUsedBytes: expect.any(Number), arrayBuffersBytes: expect.any(Number) })
+    const { ledger, rssBytes } = report.process!
+    expect(ledger.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(rssBytes)
+    const used = ledger.find(({ id }) => id === 'js-heap-used')!.bytes
+    expect(used).toBeGreaterThan(2e6)
+    expect(used).toBeLessThan(20e6)
+    if (!environmentLeaks()) {
+      expect(offHeap!.verdict).toBe('still')
+      return
+    }
+    expect(['rose', 'uneven']).toContain(offHeap!.verdict)
+    expect(offHeap!.bytes).toBeGreaterThan(2e6)
+    const finding = report.findings.find(({ evidence }) => evidence.seenBy === 'system')
+    expect(finding).toMatchObject({ pattern: 'off-heap-growth', reason: expect.stringContaining('no garbage was') })
+  }, 60_000)
+
+  test('has allocations sampled meanwhile, where that is asked for, and shuts the inspector again', async () => {
+    const target = await spawnTarget(
+      `const all = []; const add = (x) => { all.push(x) }; const jobs = [add]; let n = 0
+       const fetchRow = () => { return { id: n++, text: 'row number ' + n, more: new Array(40).fill(n) } }
+       setInterval(() => { for (let i = 0; i < 20; i++) for (const job of jobs) job(fetchRow()) }, 10)`,
+      { args: ['--inspect-port=0'] },
+    )
+    const { findings, sampling, via } = await diagnose(target.pid, '--with-profile', '--duration', '6s')
+    expect({ via, sampling }).toMatchObject({ via: 'outside', sampling: { readings: 3, intervalBytes: 131_072 } })
+    expect(findings[0]!.evidence.allocationSites).toMatchObject([{ url: '[eval]', bytes: expect.any(Number) }])
+    expect(portsOf(target.pid)).toEqual([])
+    expect(await target.answers()).toBe(true)
+  }, 60_000)
+
+  test('says of a thread that is busy, and that nobody asks for anything, what is known', async () => {
+    const target = await spawnTarget(
+      'globalThis.turns = 0; setTimeout(function spin() { for (;;) globalThis.turns++ }, 500)',
+    )
+    const { findings } = await diagnose(target.pid, '--duration', '4s')
+    expect(findings).toMatchObject([{ pattern: 'busy-loop', wastes: 'cpu', severity: 'note' }])
+    expect(findings[0]!.title).toMatch(/^The main thread was at work for \d+ % of/)
+    expect(findings[0]!.culprit).toMatchObject({ function: 'spin', url: '[eval]', line: 1 })
   }, 60_000)
 
   test('is for processes of this machine, and for whole diagnoses', async () => {
@@ -78,7 +132,7 @@ describe.runIf(writesCores)('a core file', () => {
     const core = coreIn(cwd, KEPT)
     const { code, stdout, stderr } = await runCli(['diagnose', core], { cwd })
     expect(code).toBe(0)
-    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended\n$/)
+    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended, at .*\n( {2}at .*\n)+$/)
     expect(stdout).toContain('Where most is held')
     expect(stdout).toContain('.accounts')
     expect((await runCli(['diagnose', 'a.js', '--executable', 'node'], { cwd })).code).toBe(2)

@@ -26,6 +26,25 @@ test('says where the memory of a process is, in lines that add up', async () => 
   expect(portsOf(target.pid)).toEqual([])
 })
 
+test.runIf(process.platform === 'linux')(
+  'from outside it says the same, and what the pages of V8 consist of',
+  async () => {
+    const target = await spawnTarget(
+      'globalThis.filler = Buffer.alloc(50e6, 1); globalThis.kept = Array.from({ length: 1e5 }, (_, i) => ({ i }))',
+    )
+    const outside = await memoryOf(target.pid, '--via', 'outside', '--max-pause', '10s')
+    expect(portsOf(target.pid)).toEqual([])
+    const asked = await memoryOf(target.pid)
+    for (const id of ['js-heap-used', 'array-buffers', 'native-heap', 'thread-stacks']) {
+      expect(Math.abs(bytesOf(outside, id) - bytesOf(asked, id)), id).toBeLessThan(3e6)
+    }
+    const sum = outside.spaces!.reduce((total, { livingBytes }) => total + livingBytes, 0)
+    expect(sum).toBeGreaterThan(1e5 * 24)
+    expect(outside.spaces!.map(({ space }) => space)).toEqual(expect.arrayContaining(['young', 'old', 'read-only']))
+    expect(asked.spaces).toBeNull()
+  },
+)
+
 test('says what changed since the look before', async () => {
   const grows = 'globalThis.kept = []; setInterval(() => kept.push(Buffer.alloc(2e6, 1)), 100)'
   const { pid } = await spawnTarget(grows)

@@ -34,7 +34,10 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
       ['snapshot', target.pid, '--via', 'outside', '-o', 'a.heapsnapshot'],
       { cwd },
     )
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: `leakscope: the heap of process ${target.pid} is read from outside, as asked: it does nothing for that\n`,
+    })
     expect(stdout).toMatch(
       /^a\.heapsnapshot {2}[\d.]+ MB {2}[\d,]+ nodes {2}read from outside \([\d.]+ MB copied\): process/,
     )
@@ -48,14 +51,37 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
     expect(target.output()).not.toContain('Debugger')
   })
 
+  test('is named in the JSON, as is what was written', async () => {
+    const target = await spawnTarget(ACCOUNTS)
+    const cwd = temporaryFolder()
+    const args = ['snapshot', target.pid, '--json', '-q', '-o', 'a.heapsnapshot', '--force']
+    for (const via of ['outside', 'inspector']) {
+      const { code, stdout } = await runCli([...args, '--via', via], { cwd })
+      expect(code).toBe(0)
+      const answer = JSON.parse(stdout) as { via: string; snapshots: unknown[] }
+      expect(answer).toMatchObject({ schemaVersion: 1, command: 'snapshot', via })
+      const { size } = statSync(join(cwd, 'a.heapsnapshot'))
+      expect(answer.snapshots).toEqual([
+        expect.objectContaining({ isolate: 'main', file: 'a.heapsnapshot', fileBytes: size, reason: null }),
+      ])
+    }
+  })
+
+  test('is not the agent’s, which has to be there', async () => {
+    const target = await spawnTarget(ACCOUNTS)
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'agent'], { cwd: temporaryFolder() })
+    expect(code).toBe(3)
+    expect(stderr).toContain(`no agent of leakscope is known in process ${target.pid}`)
+  })
+
   test('writes it redacted and packed', async () => {
     const target = await spawnTarget(ACCOUNTS)
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--via', 'outside', '--redact', '-o', 'a.heapsnapshot']
+    const args = ['snapshot', target.pid, '--via', 'outside', '-q', '--redact', '-o', 'a.heapsnapshot']
     expect(await runCli(args, { cwd })).toMatchObject({ code: 0, stderr: '' })
     expect(readFileSync(join(cwd, 'a.heapsnapshot'), 'latin1')).not.toContain('secret-12')
     expect(heapIds(join(cwd, 'a.heapsnapshot'), 'Account').size).toBe(321)
-    const packed = ['snapshot', target.pid, '--via', 'outside', '-o', 'b.heapsnapshot.gz']
+    const packed = ['snapshot', target.pid, '--via', 'outside', '-q', '-o', 'b.heapsnapshot.gz']
     expect(await runCli(packed, { cwd })).toMatchObject({ code: 0, stderr: '' })
     expect((await runCli(['analyze', 'b.heapsnapshot.gz', '--json'], { cwd })).code).toBe(0)
   })
@@ -67,7 +93,7 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
     )
     await until(() => target.output().includes('worker runs'), 'the worker')
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--via', 'outside', '-o', 'w.heapsnapshot', '--isolate']
+    const args = ['snapshot', target.pid, '--via', 'outside', '-q', '-o', 'w.heapsnapshot', '--isolate']
     expect(await runCli([...args, 'worker:1'], { cwd })).toMatchObject({ code: 0, stderr: '' })
     expect(heapIds(join(cwd, 'w.heapsnapshot'), 'Reading').size).toBe(77)
     const { code, stderr } = await runCli([...args, 'worker:9', '--force'], { cwd })
@@ -80,7 +106,19 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
   test('writes several in which an object has the same id', async () => {
     const target = await spawnTarget(`${ACCOUNTS} setInterval(() => globalThis.accounts.push(new Account(-1)), 20)`)
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--via', 'outside', '-o', 'a.heapsnapshot', '--count', '2', '--every', '1s']
+    const args = [
+      'snapshot',
+      target.pid,
+      '--via',
+      'outside',
+      '-q',
+      '-o',
+      'a.heapsnapshot',
+      '--count',
+      '2',
+      '--every',
+      '1s',
+    ]
     const { code, stderr, stdout } = await runCli(args, { cwd })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.trimEnd().split('\n')).toHaveLength(2)
@@ -96,7 +134,7 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
     )
     await until(() => target.output().includes('worker runs'), 'the worker')
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--via', 'outside', '--isolate', 'all', '-o', 'all', '--every', '1s']
+    const args = ['snapshot', target.pid, '--via', 'outside', '-q', '--isolate', 'all', '-o', 'all', '--every', '1s']
     expect(await runCli([...args, '--count', '2'], { cwd })).toMatchObject({ code: 0, stderr: '' })
     expect(filesIn(join(cwd, 'all')).filter((name) => name.endsWith('.heapsnapshot'))).toEqual([
       ...['main-1.heapsnapshot', 'main-2.heapsnapshot', 'worker-1-1.heapsnapshot', 'worker-1-2.heapsnapshot'],
@@ -163,10 +201,13 @@ describe.runIf(writesCores)('leakscope analyze of a core file', () => {
     const core = filesIn(cwd).find((file) => file.startsWith('core'))!
     const { code, stdout, stderr } = await runCli(['analyze', core, '--json'], { cwd })
     expect(code).toBe(0)
-    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended\n$/)
-    const { heap, snapshots } = ReportSchema.parse(JSON.parse(stdout))
+    expect(stderr).toMatch(/^leakscope: core\S* is the memory of .*node.*, which SIGABRT ended, at .*\n( {2}at .*\n)+$/)
+    const { heap, snapshots, ended } = ReportSchema.parse(JSON.parse(stdout))
     expect(snapshots[0]).toMatchObject({ file: core, fileBytes: statSync(join(cwd, core)).size, isolate: 'main' })
     expect(heap!.constructors.find(({ name }) => name === 'Account')).toMatchObject({ count: 321 })
+
+    expect(ended).toMatchObject({ signal: 'SIGABRT', reason: null, detail: null })
+    expect(ended!.stack).toContainEqual(expect.objectContaining({ url: '[eval]', line: 2 }))
 
     const other = await runCli(['analyze', core, '--executable', '/bin/sh'], { cwd })
     expect(other.code).toBe(3)

@@ -38,14 +38,14 @@ async function expectUntouched(target: SpawnedTarget, folder: string): Promise<v
 }
 
 describe('before a snapshot', () => {
-  test('one line tells what it will cost, unless --quiet', async () => {
+  test('one line tells which way is taken and the next what it will cost, unless --quiet', async () => {
     const target = await spawnTarget(SOME)
     const cwd = temporaryFolder()
     const { code, stderr } = await runCli(['snapshot', target.pid, '-o', 'a'], { cwd })
     expect(code, stderr).toBe(0)
     expect(stderr).toMatch(SENTENCE)
     expect(stderr).toContain(`process ${target.pid} will stand still for`)
-    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+    expect(stderr).toMatch(/^leakscope: V8 writes the heap of process \d+, asked over the inspector(:|;) .*\n.*\n$/)
     expect(await runCli(['snapshot', target.pid, '-o', 'b', '-q'], { cwd })).toMatchObject({ code: 0, stderr: '' })
   })
 
@@ -89,7 +89,7 @@ describe('before a snapshot', () => {
     const cwd = temporaryFolder()
     const { code, stderr } = await runCli(['snapshot', target.pid, '-o', 'a', '--memory-limit', '1MB'], { cwd })
     expect(code).toBe(0)
-    expect(stderr).toBe(`leakscope: what a snapshot of process ${target.pid} costs could not be found out\n`)
+    expect(stderr).toContain(`what a snapshot of process ${target.pid} costs could not be found out\n`)
     // Node 18 itself reads whatever a module of its own has when that is required, and there is no other way to it.
     expect(target.output().includes('touched')).toBe(targetMajor === 18)
   })
@@ -167,7 +167,6 @@ describe('a price that is too high', () => {
   })
 
   test.each([
-    ['--json', '--json is for --dry-run only'],
     ['--memory-limit=lots', '--memory-limit takes a size such as 512MB or 1.5GiB'],
     ['--max-pause=-1', '--max-pause takes a duration'],
   ])('%s is a mistake in the command line', async (option, says) => {

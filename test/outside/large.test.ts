@@ -15,7 +15,9 @@ function sourceWith(count: number): MemorySource {
   const end = start + count * 2 ** 31
   return {
     ...{ name: 'process 1', fileBytes: 0, executable: '', close: () => {} },
-    mappings: () => [{ start, end, readable: true, writable: true, name: '', hasFile: false, fileOffset: 0 }],
+    mappings: () => [
+      { start, end, readable: true, writable: true, executable: false, name: '', hasFile: false, fileOffset: 0 },
+    ],
     read(address, target, at, length) {
       const page = address - ((address - FIRST_PAGE) % 2 ** 31)
       if (address !== page) return 0
