@@ -278,6 +278,7 @@ export const ProcessSchema = z.object({
   spaces: z
     .array(
       z.object({
+        /** `main`, `worker:3`. */
         isolate: z.string(),
         /** `old`: all that lives long and is not large; `code` has large code as well. */
         space: z.enum(['young', 'old', 'large', 'code', 'read-only']),
@@ -540,6 +541,7 @@ export const ReportSchema = z.object({
       intervalBytes: bytes,
       /** How often it was read what of that was alive still. */
       readings: count,
+      /** From the first reading to the last. */
       seconds: z.number(),
     })
     .nullable(),
@@ -557,7 +559,12 @@ export const ReportSchema = z.object({
       /** The last error that V8 had at hand: `TypeError: …`. It may have been caught. */
       error: z.string().nullable(),
       /** The functions that the thread was in, the innermost first; empty where it was in no JavaScript. */
-      stack: z.array(SourceLocationSchema.extend({ function: z.string().nullable() })),
+      stack: z.array(
+        SourceLocationSchema.extend({
+          /** Null where it has no name. */
+          function: z.string().nullable(),
+        }),
+      ),
     })
     .nullable(),
   /** Those that were looked at, isolate by isolate, in order of time. */
