@@ -17,17 +17,8 @@ const shown = [...texts].flatMap(([page, text]) => shownIn(text).map((each) => (
 const written = (text: string): string => renewed(text, () => '')
 
 /** Options of other programs that the pages name. */
-const OTHERS = [
-  '--max-old-space-size',
-  '--ulimit',
-  'abort-on-uncaught-exception',
-  'disable-sigusr1',
-  'permission',
-  'require',
-  'import',
-  'inspect',
-]
-  .concat(['inspect-port', 'allow-inspector', 'allow-fs-write', 'allow-net'])
+const OTHERS = ['abort-on-uncaught-exception', 'disable-sigusr1', 'permission', 'require', 'import', 'inspect']
+  .concat(['max-old-space-size', 'ulimit', 'inspect-port', 'allow-inspector', 'allow-fs-write', 'allow-net'])
   .concat(['rivals', 'profiles', 'flakes', 'generated', 'healthy', 'seed'])
 
 test('the pages have outputs to show', () => {
