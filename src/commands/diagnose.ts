@@ -220,7 +220,8 @@ async function run(context: Context, target: TargetName, options: Options): Prom
     }
     const limit = options.limit ?? DEFAULT_LIMIT
     await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
-    if (kept !== undefined && !light) context.note(`leakscope: the snapshots are in ${kept}; leakscope diff ${kept}`)
+    if (kept !== undefined && via !== null)
+      context.note(`leakscope: the snapshots are in ${kept}; leakscope diff ${kept}`)
   } finally {
     progress.end()
     if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true })
