@@ -107,7 +107,7 @@ export async function visitOutside(
         pausesMs.push(pausedMs)
         stacks.push(heaps[0]?.stacks.get(pid) ?? [])
         samples.push(sampleOutside(copied, heaps))
-        memory.add(heaps)
+        memory.add(copied, heaps)
         vitals.push(vitalsOf(pid, await clock(), heaps[0]!.usage))
       },
     })

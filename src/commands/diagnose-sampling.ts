@@ -49,6 +49,7 @@ export async function sampleAllocations(
   const workers = await attachWorkers(session)
   const running = new Map<Isolate, SampleReading[]>()
   let problem: string | undefined
+  let isOver = false
   try {
     for (const isolate of listIsolates(session, workers)) {
       try {
@@ -61,15 +62,15 @@ export async function sampleAllocations(
     }
     if (running.size === 0) return { findings: [], sampling: null, problem: problem ?? 'nothing could be sampled' }
     const startedMs = performance.now()
-    let lastMs = 0
     for (let reading = 0; ; reading++) {
       const passedMs = performance.now() - startedMs
       const isLast = reading > 0 && passedMs >= durationMs
-      lastMs = await readAll(running, isLast, session)
+      const tookMs = await readAll(running, isLast, session)
+      isOver = isLast
       if (isLast) break
       const everyMs = Math.max(
         durationMs / READINGS.most,
-        Math.min(lastMs / READINGS.share, durationMs / READINGS.least),
+        Math.min(tookMs / READINGS.share, durationMs / READINGS.least),
       )
       progress.stage(`sampling allocations for ${formatDuration(durationMs)}`)
       progress.update(Math.min(1, passedMs / durationMs))
@@ -94,7 +95,7 @@ export async function sampleAllocations(
       problem: undefined,
     }
   } finally {
-    for (const { client } of running.keys()) abandonSampling(client, SAMPLING)
+    if (!isOver) for (const { client } of running.keys()) abandonSampling(client, SAMPLING)
     await workers.leave()
   }
 }

@@ -181,7 +181,7 @@ async function run(context: Context, target: TargetName, options: Options): Prom
   const limit = options.limit ?? DEFAULT_LIMIT
   await printReport(context, report, { outputs, limit, failOn: options.failOn, baseline })
   const kept = options.output
-  if (kept !== undefined && !options.light) {
+  if (kept !== undefined && report.via !== null) {
     context.note(`leakscope: the snapshots are in ${kept}; leakscope diff ${kept}`)
   }
 }

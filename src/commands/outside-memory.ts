@@ -35,18 +35,8 @@ type UsedHeap = Pick<OutsideHeap, 'isolate' | 'usage'>
 /** The ledger of a look, with what a picture of the same moment knows. */
 export function sampleOutside(look: SystemLook, heaps: readonly UsedHeap[]): Sample {
   const { atMs, mappings, malloc, os } = look
-  const isInMalloc = mallocCheck(mappings ?? [])
-  // Threads may share a buffer: it counts once.
-  const seen = new Set<number>()
-  const isolates = heaps.map(({ isolate, usage }) => {
-    let arrayBufferBytes = 0
-    for (const [i, address] of usage.stores.addresses.entries()) {
-      if (seen.has(address) || !isInMalloc(address)) continue
-      seen.add(address)
-      arrayBufferBytes += usage.stores.bytes[i]!
-    }
-    return { isolate, sizes: sizesOf(usage, arrayBufferBytes) }
-  })
+  const buffers = buffersInMalloc(mappings ?? [], heaps)
+  const isolates = heaps.map(({ isolate, usage }, i) => ({ isolate, sizes: sizesOf(usage, buffers[i]!) }))
   const memory: ProcessMemory = {
     ...{ isolates, mappings, malloc, rssBytes: os?.rssBytes ?? 0, externalHasWasm: false },
     ownSources: { mainBytes: 0, workerBytes: 0 },
@@ -58,6 +48,21 @@ export function sampleOutside(look: SystemLook, heaps: readonly UsedHeap[]): Sam
   const told = ledger(memory)
   const spaces = heaps.flatMap(({ isolate, usage }) => usage.spaces.map((space) => ({ isolate, ...space })))
   return { atMs, memory, os, spaces, ledger: { ...told, notes: [...told.notes, NOT_SEEN] } }
+}
+
+/** By heap: bytes of its buffers that malloc handed out. Threads may share one, which then counts once. */
+function buffersInMalloc(mappings: readonly Mapping[], heaps: readonly UsedHeap[]): number[] {
+  const isInMalloc = mallocCheck(mappings)
+  const seen = new Set<number>()
+  return heaps.map(({ usage: { stores } }) => {
+    let sum = 0
+    for (const [i, address] of stores.addresses.entries()) {
+      if (seen.has(address) || !isInMalloc(address)) continue
+      seen.add(address)
+      sum += stores.bytes[i]!
+    }
+    return sum
+  })
 }
 
 /** Buffers that can be resized and WebAssembly's memory have mappings of their own, which have lines of their own. */
@@ -92,7 +97,8 @@ function sizesOf({ spaces }: HeapUsage, arrayBufferBytes: number): IsolateSizes 
 const usedIn = ({ livingBytes, garbageBytes }: SpaceUsage): number => livingBytes + garbageBytes
 
 /** As `process.memoryUsage()` counts it: garbage included. */
-export const heapUsed = ({ spaces }: HeapUsage): number => spaces.reduce((sum, space) => sum + usedIn(space), 0)
+export const heapUsed = ({ spaces }: HeapUsage): number =>
+  spaces.reduce((sum, space) => sum + (space.space === 'read-only' ? 0 : usedIn(space)), 0)
 
 export const buffersOf = ({ stores }: HeapUsage): number => stores.bytes.reduce((sum, bytes) => sum + bytes, 0)
 
@@ -101,7 +107,7 @@ const LOOKS = { most: 40, leastMs: 200, share: 0.06 }
 
 export interface OutsideWatch {
   /** A picture was taken, of the moment of the look. */
-  add(heaps: readonly UsedHeap[]): void
+  add(look: SystemLook, heaps: readonly UsedHeap[]): void
   stop(): void
   /** Undefined where it was watched for too short. */
   trend(heapGrowthBytes: number): OffHeapTrend | undefined
@@ -132,10 +138,12 @@ export function watchOutside(pid: number, durationMs: number): OutsideWatch {
   }
   again()
   return {
-    add(heaps) {
+    add({ mappings }, heaps) {
       const total = (of: (usage: HeapUsage) => number) => heaps.reduce((sum, { usage }) => sum + of(usage), 0)
       pictures.push({
-        storeBytes: total((usage) => buffersOf(usage) + usage.deadStoreBytes),
+        storeBytes:
+          buffersInMalloc(mappings ?? [], heaps).reduce((sum, bytes) => sum + bytes, 0) +
+          total(({ deadStoreBytes }) => deadStoreBytes),
         stores: total(({ stores }) => stores.bytes.length),
         deadNatives: total(({ deadNatives }) => deadNatives),
       })

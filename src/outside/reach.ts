@@ -146,7 +146,7 @@ function isAllHandles(heap: Heap, { at, start, end }: Region): boolean {
 }
 
 /** Tells about how many different numbers there were: linear counting. https://dl.acm.org/doi/10.1145/78922.78925 */
-class Tally {
+export class Tally {
   readonly #bits = new Uint32Array(TALLY_BITS / 32)
 
   add(value: number): void {
