@@ -1,6 +1,7 @@
 // `duplicate-modules`: the same module loaded again and again; no copy is ever unloaded.
 
 import type { AnyNode } from 'acorn'
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, property, referencesOf } from '../graph/look.ts'
@@ -11,7 +12,8 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart, namedBy, textIn } from '../source/calls.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Detector } from './detector.ts'
+import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
+import { bytes, nameOrNull, perSecond as rate, count as whole } from './evidence-fields.ts'
 import { type Called, callsIn, modulesOf, placed, placeOfCall, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { ownersOnWay, piledUp } from './piled-up.ts'
@@ -20,23 +22,43 @@ interface Copies {
   readonly loader: 'import()' | 'require()'
   /** The module without query and hash; null where each is a file of its own. */
   readonly module: string | null
-  /** Of those looked at, how many are copies of it. */
+  /** The part of what came that is copies, from 0 to 1. */
   readonly share: number
-  /** What tells two copies apart, if anything. */
+  /** URLs or paths of some copies. */
   readonly examples: readonly string[]
 }
 
 /** Classes of Node's own in which it keeps what it has imported, by URL. */
 const ESM_CACHES = new Set(['LoadCache', 'ModuleMap', 'ResolveCache'])
-/** So much of what came must be copies of a few modules. */
+/** This part of what came must be copies of a few modules. */
 const MOSTLY = 0.6
 /** Fewer copies of one module are a reload or two. */
 const LEAST_COPIES = 3
-/** Fewer files that are loaded once each are a program that goes on to start. */
+/** Fewer files that are loaded once each are a program that is still starting. */
 const LEAST_FILES = 20
 
-export const duplicateModules: Detector = {
-  pattern: 'duplicate-modules',
+const evidence = () => [
+  z.object({
+    loader: z.enum(['import()', 'require()']).describe('what loads the copies'),
+    module: nameOrNull('URL or path of the module, without query and hash; null where each copy is a file of its own'),
+    copies: whole('copies that came and are still there'),
+    perSecond: rate('copies that come'),
+    bytesEach: bytes('what each copy keeps alive'),
+    examples: z.array(z.string()).describe('URLs or paths of some copies'),
+  }),
+]
+
+export const duplicateModules: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'duplicate-modules',
+  patterns: ['duplicate-modules'],
+  needs: 'heap',
+  // Each copy of a module brings all that the module sets up, whatever that is; the copy is the cause.
+  before: [
+    ...['buffer-slab-retention', 'closure-retention', 'cross-thread-release', 'node-handles', 'node-listeners'],
+    ...['outbound-buffer-pileup', 'promise-pileup', 'string-retention', 'task-queue-pileup', 'thread-growth'],
+    ...['thread-pool-saturation', 'unbounded-timers', 'unknown-node-internals'],
+  ],
+  evidence,
   diagnose(candidate, { readSource }) {
     const { suspect } = candidate
     const copies = importedCopies(candidate) ?? requiredCopies(candidate)
@@ -112,7 +134,7 @@ function newKeys({ suspect, of: { graph } }: Candidate, map: number): string[] {
   return [...keys]
 }
 
-/** A URL is a key for each new module, and is counted with it. */
+/** Each new module has its URL as a key in the cache, which is counted as well. */
 function keysPerModule(candidate: Candidate): number {
   const { graph } = candidate.of
   const cache = ownersOnWay(candidate).find((node) => isCache(graph, node))!
@@ -120,7 +142,7 @@ function keysPerModule(candidate: Candidate): number {
   return Math.max(1, candidate.suspect.count / Math.max(1, keys))
 }
 
-/** CommonJS modules of one file, which their parent, or a cache of the program's, keeps. */
+/** CommonJS modules of one file, which their parent module, or a cache of the program, keeps. */
 function requiredCopies(candidate: Candidate): Copies | undefined {
   const { graph } = candidate.of
   const modules = piledUp(candidate).filter((node) => isObject(graph, node) && nodeName(graph, node) === 'Module')
@@ -163,7 +185,7 @@ function whereLoaded(
   const sources = sourcesOf(readSource)
   const urls = modulesOf(candidate)
   const loads = (call: Called): boolean => call.name === (loader === 'import()' ? 'import' : 'require')
-  // What is loaded under one name is there once; what is loaded under ever new names is not written down.
+  // A module that is always loaded under one name is there once: the name must be made up as the program runs.
   const varies = (call: Called): boolean => loads(call) && !/^[^?#]*$/.test(textIn(specifierOf(call)) ?? '?')
   if (name === undefined) return whereCalls(sources, urls, varies)
   if (loader === 'import()') {
@@ -192,7 +214,7 @@ function whereLoaded(
 const specifierOf = ({ node }: Called): AnyNode | undefined =>
   node?.type === 'ImportExpression' ? node.source : node?.arguments[0]
 
-/** Whether a text is in the strings that what is loaded is called by. */
+/** Whether a text is in the strings that make up the name of what is loaded. */
 function writes(call: Called, text: string): boolean {
   const [specifier, tree] = [specifierOf(call), call.tree]
   const isIn = ({ type, start, end }: AnyNode): boolean =>

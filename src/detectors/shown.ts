@@ -17,6 +17,12 @@ export function shown(culprit: Culprit, sources: ScriptSources): ShownCulprit {
   return { culprit: { ...culprit, url, line, column, package: packageOf(url) }, codeFrame: [...codeFrame] }
 }
 
+/** The file and the function of a culprit: what stays the same when lines are added above it. */
+export const identityOf = ({ url, function: name }: Culprit): string[] => [
+  url.replace(/[?#].*$/, '').replace(/^.*\//, ''),
+  name ?? '',
+]
+
 export interface ShownClass {
   readonly name: string
   readonly location: ScriptPlace | null

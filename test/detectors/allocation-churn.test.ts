@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { readAllocated, readCpuTime } from '../../src/analysis/cpu-time.ts'
-import { findWaste } from '../../src/detectors/find-waste.ts'
+import { findInCpu } from '../../src/detectors/process-findings.ts'
 import { createScriptSources } from '../../src/support/script-sources.ts'
+import { checkEvidence } from '../support/evidence.ts'
 
 const URL = 'file:///app/main.mjs'
 const SOURCE = `let state = {}
@@ -36,7 +37,9 @@ function found({ collector = 40, bytes = 90e6, others = 10e6, tellsCollected = t
   })
   const look = { busy: 1, turnsPerSecond: 500, eventsPerSecond: 900, caught: false }
   const work = { isolate: 'main', look, cpu, allocated: { stacks, seconds: 1, tellsCollected } }
-  return findWaste([work], createScriptSources({ readFile: (url) => (url === URL ? SOURCE : undefined) }))
+  return checkEvidence(
+    findInCpu([work], createScriptSources({ readFile: (url) => (url === URL ? SOURCE : undefined) })),
+  )
 }
 
 test('who makes most of what is moved before it dies, at the line that copies', () => {

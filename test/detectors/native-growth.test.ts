@@ -2,9 +2,10 @@
 
 import { expect, test } from 'vitest'
 import type { OffHeapTrend } from '../../src/analysis/off-heap.ts'
-import { type NativeCandidate, nativeCandidates, tellOffHeap } from '../../src/detectors/native-growth.ts'
+import { type NativeCandidate, nativeCandidates, withResidentGrowth } from '../../src/detectors/native-growth.ts'
 import type { ReportFinding } from '../../src/findings/report.ts'
 import { type Drawing, lookInto, type Sketch, times } from '../support/drawing.ts'
+import { checkEvidence } from '../support/evidence.ts'
 
 const trend = (bytesPerSecond: number, more: Partial<OffHeapTrend> = {}): OffHeapTrend => ({
   ...{ verdict: 'rose', bytes: 20 * bytesPerSecond, bytesPerSecond, seconds: 20, marginBytes: 2e6 },
@@ -27,7 +28,7 @@ const tell = (
   { findings, candidates }: Looked,
   seen: OffHeapTrend,
   addons: { file: string; package: string | null; version: string | null }[] = [],
-) => tellOffHeap(findings, { trend: seen, candidates, addons, pid: 4711 })
+) => checkEvidence(withResidentGrowth(findings, { trend: seen, candidates, addons, pid: 4711 }))
 
 /** A Map that gains 80 of something between two snapshots, which are 8 seconds apart. */
 function keeps(make: (d: Drawing, i: number) => number): Sketch {
