@@ -18,7 +18,7 @@ import {
   count as whole,
 } from './evidence-fields.ts'
 import { functionNear } from './flows.ts'
-import { behind, placeOf, shortPlace } from './functions.ts'
+import { placeOf, shortPlace, unwrapped } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { held, isNew, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
@@ -88,7 +88,7 @@ function chain(candidate: Candidate, readSource: ReadSource): Found {
     const scope = isFunction(graph, node) && isNew(candidate, node) ? internal(graph, node, 'context') : undefined
     return scope !== undefined && scope === way[i + 1]
   })
-  const places = links.map((node) => placeOf(graph, behind(graph, node)))
+  const places = links.map((node) => placeOf(graph, unwrapped(graph, node)))
   const culprit = mostCommon(places, keyOf)
   const alike = places.filter((place) => keyOf(place) === keyOf(culprit)).length
   if (!culprit || alike < CHAIN) return undefined
@@ -174,7 +174,7 @@ function scopes(candidate: Candidate, readSource: ReadSource): Found {
 /** The function itself; of an object, its function that retains most. */
 function closureOf(graph: HeapGraph, node: number): number | undefined {
   const own = (each: number): number | undefined => {
-    const closure = behind(graph, each)
+    const closure = unwrapped(graph, each)
     return settledBy(graph, closure) === undefined && placeOf(graph, closure) ? closure : undefined
   }
   if (graph.snapshot.nodeType[node] === NodeType.closure) return own(node)

@@ -16,7 +16,7 @@ import { rememberingSources } from '../support/sources.ts'
 import { candidateOf, growingCandidates, slowingCandidates, unevenCandidates } from './candidates.ts'
 import type { Candidate, Captures, Diagnosis, HeapDetector, IsolateHeap } from './detector.ts'
 import { ExplainedGrowth } from './explained-growth.ts'
-import { quietly } from './growing-collection.ts'
+import { diagnoseUnseen } from './growing-collection.ts'
 import { firstDiagnosis, HEAP_DETECTORS } from './index.ts'
 import { inSource, makeFinding, sourcesFor } from './make-finding.ts'
 
@@ -30,7 +30,7 @@ export interface Leaks {
   /** How much came and stayed, in bytes, and how much of that the findings account for. */
   readonly explained: { readonly bytes: number; readonly growthBytes: number }
   /** The fingerprint of the finding that is about a suspect; only suspects that have one. */
-  readonly toldBy: ReadonlyMap<Suspect, string>
+  readonly reportedBy: ReadonlyMap<Suspect, string>
 }
 
 /** Where findings account for this part of what a candidate reaches, it is not reported again. */
@@ -81,7 +81,7 @@ export function findLeaks(asGiven: Captures, detectors: readonly HeapDetector[] 
     undecided: [...unevenFindings(world, causes), ...quietFindings(world, candidates.filter(causes.isTaken))],
     setAside: setAside(causes.unlikely(), findings.length > 0 ? [] : slowing(world)),
     explained: causes.explained(),
-    toldBy: causes.toldBy,
+    reportedBy: causes.reportedBy,
   }
 }
 
@@ -95,7 +95,7 @@ interface SetAside {
 /** What has been found so far. One cause may show in several places, and what it retains is no second finding. */
 class Causes {
   /** The fingerprint of the finding that is about a suspect. */
-  readonly toldBy = new Map<Suspect, string>()
+  readonly reportedBy = new Map<Suspect, string>()
   readonly #world: World
   readonly #candidates: readonly Candidate[]
   readonly #explained: ReadonlyMap<IsolateHeap, ExplainedGrowth>
@@ -125,8 +125,8 @@ class Causes {
     this.#explained.get(candidate.of)!.take(candidate.suspect)
     const key = `${pattern} ${diagnosis.cause ?? finding.fingerprint}`
     const same = this.#found.get(key)
-    const known = same ?? [...this.#found.values()].find((each) => areTwins(each.finding, finding))
-    this.toldBy.set(candidate.suspect, (known?.finding ?? finding).fingerprint)
+    const known = same ?? [...this.#found.values()].find((each) => areOfOneLine(each.finding, finding))
+    this.reportedBy.set(candidate.suspect, (known?.finding ?? finding).fingerprint)
     if (!known) {
       this.#found.set(key, { finding, explains: this.#explainedBy(candidate, diagnosis, finding.fingerprint) })
       return
@@ -145,7 +145,7 @@ class Causes {
       if (!isCovered && !this.isKnown(other)) return []
       if (isCovered) this.#explained.get(other.of)!.take(other.suspect)
       this.#taken.add(other)
-      this.toldBy.set(other.suspect, fingerprint)
+      this.reportedBy.set(other.suspect, fingerprint)
       const { say } = inSource(other, other.path, captures.readSource, sources)
       const { className, count, bytes } = other.suspect
       return [{ title: say(`${className} in ${other.name}`), count, retainedBytes: bytes }]
@@ -192,7 +192,7 @@ function quietFindings({ captures, sources }: World, taken: readonly Candidate[]
       .filter(({ sample }) => !known.has(sample))
       .flatMap((suspect) => {
         const candidate = candidateOf(of, suspect, captures.readSource)
-        const diagnosis = quietly(candidate, captures.readSource)
+        const diagnosis = diagnoseUnseen(candidate, captures.readSource)
         return diagnosis ? makeFinding('growing-collection', candidate, diagnosis, captures, sources) : []
       }),
   )
@@ -240,7 +240,7 @@ const withGrowth = (finding: ReportFinding, more: ReportFinding['growth']): Repo
 const ALIKE = 0.05
 
 /** Two collections that the same line fills at the same rate: mending one mends the other. */
-const areTwins = (a: ReportFinding, b: ReportFinding): boolean =>
+const areOfOneLine = (a: ReportFinding, b: ReportFinding): boolean =>
   a.pattern === b.pattern &&
   a.isolate === b.isolate &&
   a.culprit !== null &&

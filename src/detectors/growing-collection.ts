@@ -192,7 +192,7 @@ function ofNumbers(candidate: Candidate): Diagnosis<Evidence> | undefined {
  * The diagnosis of a collection of plain numbers whose growth only the living process can show, and that is still to be
  * looked at. Undefined unless the source puts things in, and takes none out.
  */
-export function quietly(candidate: Candidate, readSource: ReadSource): Diagnosis<Evidence> | undefined {
+export function diagnoseUnseen(candidate: Candidate, readSource: ReadSource): Diagnosis<Evidence> | undefined {
   const { isFilled, bound, lifetime, removal } = keepingOf({ ...candidate, readSource })
   if (!isFilled || bound || lifetime || removal || isNodesOwn(candidate)) return undefined
   const { graph } = candidate.of

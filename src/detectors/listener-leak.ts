@@ -14,7 +14,7 @@ import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
 import { bytes, name as nameField, perSecond as rate, stayedPerStep, count as whole } from './evidence-fields.ts'
 import { type Called, mentions, modulesOf, whereGiven, whereUsed } from './flows.ts'
-import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
+import { functionsFrom, placeOf, shortPlace, unwrapped } from './functions.ts'
 import { elementsOf, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { withArticle } from './surroundings.ts'
@@ -289,7 +289,7 @@ function findAdder(candidate: Candidate, readSource: ReadSource): Culprit | unde
 }
 
 function functionOf(graph: HeapGraph, node: number): number {
-  if (isFunction(graph, node)) return behind(graph, node)
+  if (isFunction(graph, node)) return unwrapped(graph, node)
   const called = property(graph, node, 'callback', ...CALLED)
-  return called !== undefined && isFunction(graph, called) ? behind(graph, called) : node
+  return called !== undefined && isFunction(graph, called) ? unwrapped(graph, called) : node
 }

@@ -12,9 +12,9 @@ import { OriginalNames } from '../source/original-names.ts'
 import { createScriptSources, type ScriptSources } from '../support/script-sources.ts'
 import type { Candidate, Captures, Diagnosis } from './detector.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
+import { packagePart } from './package-part.ts'
 import { culpritIn, packageBehind } from './packages.ts'
 import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
-import { tellPackage } from './tell-package.ts'
 
 /** Maps scripts to their sources: by what the process said, or else by the files on disk. */
 export const sourcesFor = ({ sources, readSource }: Captures): ScriptSources =>
@@ -84,7 +84,7 @@ export function makeFinding(
       say,
     ) as ReportFinding['evidence'],
     explains: [],
-    ...tellPackage(
+    ...packagePart(
       { pattern, advice: diagnosis.advice },
       { candidate, path: asRan, behind, captures, say },
       { shown: culprit, asRan: verdict.culprit },

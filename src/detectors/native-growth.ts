@@ -24,7 +24,7 @@ export interface NativeCandidate extends Pick<NativeSide, 'className' | 'maker' 
   /** Bytes that the snapshot has of each, with all that came with it. */
   readonly snapshotBytesEach: number
   /** Fingerprint of the finding that is about them; undefined where none is. */
-  readonly toldBy: string | undefined
+  readonly reportedBy: string | undefined
   /** The finding that they make otherwise; its confidence, and what each object costs, are still missing. */
   readonly draft: ReportFinding
 }
@@ -34,12 +34,12 @@ const MOST = { suspects: 60, candidates: 8 }
 /** So many objects must have come, and in each step this part of the average step. */
 const LEAST = { count: 6, step: 0.35 }
 
-/** @param toldBy the fingerprint of the finding that is about a suspect */
-export function nativeCandidates(captures: Captures, toldBy: ReadonlyMap<Suspect, string>): NativeCandidate[] {
+/** @param reportedBy the fingerprint of the finding that is about a suspect */
+export function nativeCandidates(captures: Captures, reportedBy: ReadonlyMap<Suspect, string>): NativeCandidate[] {
   return captures.isolates.flatMap((of) =>
     of.suspects
       .slice(0, MOST.suspects)
-      .flatMap((suspect) => nativeCandidateOf(of, suspect, captures, toldBy.get(suspect)) ?? [])
+      .flatMap((suspect) => nativeCandidateOf(of, suspect, captures, reportedBy.get(suspect)) ?? [])
       .slice(0, MOST.candidates),
   )
 }
@@ -48,7 +48,7 @@ function nativeCandidateOf(
   of: IsolateHeap,
   suspect: Suspect,
   captures: Captures,
-  toldBy: string | undefined,
+  reportedBy: string | undefined,
 ): NativeCandidate | undefined {
   if (suspect.kind === 'grown' || suspect.reached.length === 0) return undefined
   const [side] = nativeSides(of.graph, of.heap.opened.classes, suspect.reached, suspect.sample)
@@ -58,7 +58,7 @@ function nativeCandidateOf(
     ...{ className: side.className, maker: side.maker, count: side.count },
     perSecond: side.count / (of.seconds.at(-1)! - of.seconds[0]!),
     snapshotBytesEach: suspect.bytes / side.count,
-    toldBy,
+    reportedBy,
     draft: specificFinding(candidate, captures) ?? generalFinding(candidate, side, captures),
   }
 }
@@ -180,16 +180,18 @@ export function withResidentGrowth(findings: readonly ReportFinding[], known: Kn
   const likely = candidates
     .filter((candidate) => isLikely({ trend, candidate }))
     .sort((a, b) => weightOf(b) - weightOf(a))
-  const hasFinding = ({ toldBy }: NativeCandidate) => findings.some((finding) => finding.fingerprint === toldBy)
+  const hasFinding = ({ reportedBy }: NativeCandidate) => findings.some((finding) => finding.fingerprint === reportedBy)
   const [heaviest] = likely
   // The same objects may be reached from another place as well: prefer the one that has a finding.
   const first = likely.find((each) => each.className === heaviest?.className && hasFinding(each)) ?? heaviest
   if (!first) return byWeight([...findings, ...findInMemory({ unexplained: known })])
-  const others = likely.filter(({ className, toldBy }) => className !== first.className && toldBy !== first.toldBy)
+  const others = likely.filter(
+    ({ className, reportedBy }) => className !== first.className && reportedBy !== first.reportedBy,
+  )
   const isAlone = others.every((other) => weightOf(other) < BESIDE * weightOf(first))
   const cost = costOf(known, first, isAlone)
   const all = hasFinding(first)
-    ? findings.map((finding) => (finding.fingerprint === first.toldBy ? withCost(finding, cost, trend) : finding))
+    ? findings.map((finding) => (finding.fingerprint === first.reportedBy ? withCost(finding, cost, trend) : finding))
     : [...findings, findingOf(known, first, cost)]
   return byWeight(all)
 }

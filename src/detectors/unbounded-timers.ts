@@ -13,7 +13,7 @@ import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector, Likelihood } from './detector.ts'
 import { bytes as bytesField, nameOrNull, perSecond as rate, count as whole } from './evidence-fields.ts'
 import { type Called, callsIn, functionNear, placeOfCall, whereGiven } from './flows.ts'
-import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
+import { functionsFrom, placeOf, shortPlace, unwrapped } from './functions.ts'
 import { but } from './likelihood.ts'
 import { mostCommon } from './piled-up.ts'
 import { settledBy } from './promises.ts'
@@ -200,7 +200,7 @@ function timersIn({ suspect, of: { graph } }: Candidate): Timer[] {
   for (const node of suspect.reached.length > 0 ? suspect.reached : [suspect.sample]) {
     if (!isTimer(graph, node)) continue
     const called = property(graph, node, '_onTimeout')!
-    const callback = behind(graph, called)
+    const callback = unwrapped(graph, called)
     const delayMs = numberAt(graph, node, '_idleTimeout')
     const setAtMs = numberAt(graph, node, '_idleStart')
     const repeats = numberAt(graph, node, '_repeat') !== undefined
@@ -321,7 +321,7 @@ function firesInMs({ of: { graph }, suspect }: Candidate, timers: readonly Timer
   const list = nodeName(graph, suspect.container) === 'TimersList' ? suspect.container : undefined
   const oldest = list === undefined ? undefined : property(graph, list, '_idlePrev')
   const callback = oldest === undefined ? undefined : property(graph, oldest, '_onTimeout')
-  if (callback !== undefined && sourceOf(graph, behind(graph, callback)) === timers[0]!.source) {
+  if (callback !== undefined && sourceOf(graph, unwrapped(graph, callback)) === timers[0]!.source) {
     due.push(
       (numberAt(graph, oldest!, '_idleStart') ?? Number.NaN) + (numberAt(graph, oldest!, '_idleTimeout') ?? Number.NaN),
     )

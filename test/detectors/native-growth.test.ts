@@ -19,9 +19,9 @@ interface Looked {
 }
 
 const look = (...sketches: Sketch[]): Promise<Looked> =>
-  lookInto(sketches, {}, (captures, { findings, toldBy }) => ({
+  lookInto(sketches, {}, (captures, { findings, reportedBy }) => ({
     findings,
-    candidates: nativeCandidates(captures, toldBy),
+    candidates: nativeCandidates(captures, reportedBy),
   }))
 
 const tell = (
@@ -149,7 +149,7 @@ test('objects that no finding tells of are told with what keeps them', async () 
       ),
     )
   })
-  expect(JSON.stringify(looked.findings)).not.toContain('images')
+  expect(looked.findings.map(({ title }) => title.split(' ')[0])).toEqual(['rows'])
   const [first] = tell(looked, trend(2e6))
   expect(first).toMatchObject({
     pattern: 'off-heap-growth',
@@ -182,9 +182,9 @@ test('messages that pile up are told as such where memory rises with them, thoug
   const looked = await lookInto(
     [sender, waiting],
     { pausedMs: [1000, 2000, 3000] },
-    (captures, { findings, toldBy }) => ({
+    (captures, { findings, reportedBy }) => ({
       findings,
-      candidates: nativeCandidates(captures, toldBy),
+      candidates: nativeCandidates(captures, reportedBy),
     }),
   )
   expect(looked.findings).toEqual([])

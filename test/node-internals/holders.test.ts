@@ -75,6 +75,7 @@ describe.each(GROUPS.map((ids) => ({ ids, name: ids.join(', ') })))('what Node k
       holders.flatMap((holder) => ('variable' in holder ? [holder.variable] : [])),
     )
     const takesOut = new RegExp(`(Delete from|Take out of|Give) (${[...variables, 'timerListMap'].join('|')})`)
+    expect(told.length).toBeGreaterThan(0)
     for (const { advice } of told) expect(advice).not.toMatch(takesOut)
   })
 })
