@@ -13,27 +13,14 @@ import { placeOf } from '../source/source-outline.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes } from '../support/format.ts'
 import type { CpuDetector, EvidenceBy } from './detector.ts'
-import { bytes, count } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { shortPlace } from './functions.ts'
 import { identityOf } from './shown.ts'
-
-/**
- * Servers that parse and write JSON at full load were seen to spend 2 to 15 % of their time in the collector, and up to a
- * third on a machine that has no free core to help it. A collection is expensive by the objects that survive it, which have
- * to be moved. So a quarter of the time is too much where many bytes survive and one place allocates half of them.
- */
-const LEAST = { collector: 0.25, bytesPerSecond: 20e6, site: 0.5 }
-/** Before Node 20, V8 lists only objects that are alive at the end: fewer bytes are seen, so the collector must take more. */
-const ALIVE = { ...LEAST, collector: 0.4, bytesPerSecond: 10e6 }
-
-/** Whether a thread collects so much garbage that it is worth a look at who allocates it. */
-export const isChurning = (cpu: CpuTime | undefined): boolean =>
-  cpu !== undefined && cpu.garbageCollector / cpu.samples >= LEAST.collector
 
 const evidence = () => [
   z.object({
     shareOfCollector: z.number().describe("part of the thread's time that the garbage collector takes, from 0 to 1"),
-    survivingBytesPerSecond: bytes('what survives its first collection each second'),
+    survivingBytesPerSecond: field.bytes('what survives its first collection each second'),
     sites: z
       .array(
         z.strictObject({
@@ -45,7 +32,7 @@ const evidence = () => [
         }),
       )
       .describe('the functions that allocate them, the first most'),
-    samples: count('samples of the CPU profile'),
+    samples: field.count('samples of the CPU profile'),
   }),
 ]
 
@@ -96,6 +83,19 @@ export const allocationChurn: CpuDetector<EvidenceBy<typeof evidence>> = {
     }
   },
 }
+
+/**
+ * Servers that parse and write JSON at full load were seen to spend 2 to 15 % of their time in the collector, and up to a
+ * third on a machine that has no free core to help it. A collection is expensive by the objects that survive it, which have
+ * to be moved. So a quarter of the time is too much where many bytes survive and one place allocates half of them.
+ */
+const LEAST = { collector: 0.25, bytesPerSecond: 20e6, site: 0.5 }
+/** Before Node 20, V8 lists only objects that are alive at the end: fewer bytes are seen, so the collector must take more. */
+const ALIVE = { ...LEAST, collector: 0.4, bytesPerSecond: 10e6 }
+
+/** Whether a thread collects so much garbage that it is worth a look at who allocates it. */
+export const isChurning = (cpu: CpuTime | undefined): boolean =>
+  cpu !== undefined && cpu.garbageCollector / cpu.samples >= LEAST.collector
 
 interface Site {
   readonly frame: Frame

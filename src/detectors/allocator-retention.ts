@@ -4,20 +4,15 @@ import { z } from 'zod'
 import { ground } from '../findings/weights.ts'
 import { formatBytes, formatDuration } from '../support/format.ts'
 import type { EvidenceBy, MemoryDetector } from './detector.ts'
-import { bytes, count, name } from './evidence-fields.ts'
-
-/** Less memory than this is not missed, and a process at work has as much idle between two requests. */
-const LEAST = { bytes: 48e6, share: 0.25 }
-/** Idle memory that changes by more than this part from look to look is being used. */
-const STILL = 0.1
+import * as field from './evidence-fields.ts'
 
 const evidence = () => [
   z.object({
     idleBytes: z.array(z.number()).describe('what lay idle at each look, in bytes'),
-    rssBytes: bytes('resident memory of the process'),
+    rssBytes: field.bytes('resident memory of the process'),
     share: z.number().describe('the least of `idleBytes`, as a part of `rssBytes`, from 0 to 1'),
-    allocator: name('the allocator: `glibc`, …'),
-    arenas: count('arenas of the allocator'),
+    allocator: field.name('the allocator: `glibc`, …'),
+    arenas: field.count('arenas of the allocator'),
   }),
 ]
 
@@ -56,3 +51,8 @@ export const allocatorRetention: MemoryDetector<EvidenceBy<typeof evidence>> = {
     }
   },
 }
+
+/** Less memory than this is not missed, and a process at work has as much idle between two requests. */
+const LEAST = { bytes: 48e6, share: 0.25 }
+/** Idle memory that changes by more than this part from look to look is being used. */
+const STILL = 0.1

@@ -9,7 +9,7 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { findOwnCall } from './awaits.ts'
 import type { Candidate, Diagnosis } from './detector.ts'
-import { bytes, nameOrNull, place, perSecond as rate, count as whole } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { functionsFrom, isWaiting, placeIn, placeOf, shortPlace } from './functions.ts'
 import { isNew, mostCommon } from './piled-up.ts'
 import { isPromise } from './promises.ts'
@@ -53,13 +53,13 @@ function endsOld(graph: HeapGraph, born: Uint16Array, from: number): boolean | u
 export const recursionEvidence = () =>
   z.object({
     kind: z.literal('async recursion').describe('an async function awaits or returns a call of itself'),
-    function: nameOrNull('the function'),
-    calls: whole('calls that came and are not over'),
-    promises: whole('promises that came with them'),
-    perSecond: rate('calls that come'),
-    bytesEach: bytes('what a call keeps alive'),
-    callsItselfAt: place('the line that calls the function again'),
-    package: nameOrNull('npm package of the function; null for the program'),
+    function: field.nameOrNull('the function'),
+    calls: field.count('calls that came and are not over'),
+    promises: field.count('promises that came with them'),
+    perSecond: field.perSecond('calls that come'),
+    bytesEach: field.bytes('what a call keeps alive'),
+    callsItselfAt: field.place('the line that calls the function again'),
+    package: field.nameOrNull('npm package of the function; null for the program'),
   })
 
 /**

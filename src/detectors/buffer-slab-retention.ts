@@ -13,25 +13,21 @@ import { isNamed } from '../source/expressions.ts'
 import { type CallNode, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
-import { bytes, count, counts, name, perSecond } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { lineIn, modulesNear, placed } from './flows.ts'
 import { lineOf, textAt } from './functions.ts'
 import { isNew, reachedOf } from './surroundings.ts'
 
-/** Smaller buffers waste little. */
-const LARGE_BYTES = 2048
-const VIEWS = /^(Buffer|FastBuffer|DataView|(Ui|I)nt(8|16|32)Array|Uint8ClampedArray|Float(32|64)Array)$/
-
 const evidence = () => [
   z.object({
-    keptIn: name('what the program calls the container of the views'),
-    view: name('class of the views'),
-    views: count('views that came and are still there'),
-    buffers: count('buffers that they were cut from'),
-    buffersPerSecond: perSecond('buffers that come'),
-    bufferBytesEach: bytes('size of a buffer'),
+    keptIn: field.name('what the program calls the container of the views'),
+    view: field.name('class of the views'),
+    views: field.count('views that came and are still there'),
+    buffers: field.count('buffers that they were cut from'),
+    buffersPerSecond: field.perSecond('buffers that come'),
+    bufferBytesEach: field.bytes('size of a buffer'),
     viewsPerBuffer: z.number().describe('views of each buffer, on average'),
-    bufferBytes: bytes('size of all these buffers'),
+    bufferBytes: field.bytes('size of all these buffers'),
     viewsAsked: z.number().int().optional().describe('views whose length the running process was asked for'),
     viewBytesEach: z.number().optional().describe('length of those views, in bytes'),
     fromPool: z.boolean().describe("whether the buffers are slabs of Node's pool for small buffers"),
@@ -39,7 +35,7 @@ const evidence = () => [
       .strictObject({ url: z.string(), line: z.number().int(), text: z.string() })
       .nullable()
       .describe('the line that cuts the views'),
-    counts: counts(),
+    counts: field.counts(),
   }),
 ]
 
@@ -99,6 +95,10 @@ export const bufferSlabRetention: HeapDetector<EvidenceBy<typeof evidence>> = {
     }
   },
 }
+
+/** Smaller buffers waste little. */
+const LARGE_BYTES = 2048
+const VIEWS = /^(Buffer|FastBuffer|DataView|(Ui|I)nt(8|16|32)Array|Uint8ClampedArray|Float(32|64)Array)$/
 
 /** A view that shows a larger part of its buffer wastes too little to be the leak. */
 const MOST_SHOWN = 0.5

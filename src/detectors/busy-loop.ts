@@ -8,9 +8,39 @@ import { type FunctionPlace, findRescheduling, findWaiting, type Rescheduling } 
 import { ground } from '../findings/weights.ts'
 import { formatCount } from '../support/format.ts'
 import type { CpuDetector, EvidenceBy, IsolateWork } from './detector.ts'
-import { count } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { shortPlace } from './functions.ts'
 import { identityOf } from './shown.ts'
+
+const evidence = () => [
+  z.object({
+    busy: z.number().nullable().describe('part of the time in which the event loop was not waiting, from 0 to 1'),
+    turnsPerSecond: z.number().describe('turns of the event loop each second; 0 where it did not come back'),
+    eventsPerSecond: z
+      .number()
+      .nullable()
+      .describe('events from outside of the thread each second; null if not counted'),
+    rescheduledBy: z.string().nullable().describe('how it runs again: `setImmediate`, `loop`, …; null if not known'),
+    shareOfProgram: z.number().optional().describe("part of the CPU time in the program's functions, from 0 to 1"),
+    shareOfOutside: z.number().optional().describe('part of the CPU time in functions of Node that bring events'),
+    shareOfLoop: z.number().optional().describe('part of the CPU time in the function that does not return'),
+    shareOfCalled: z.number().optional().describe('part of the CPU time in functions which that one calls'),
+    samples: field.count('samples of the CPU profile'),
+  }),
+]
+type Evidence = EvidenceBy<typeof evidence>
+
+export const busyLoop: CpuDetector<Evidence> = {
+  name: 'busy-loop',
+  patterns: ['busy-loop'],
+  needs: 'cpu',
+  evidence,
+  diagnose(work, { sources }) {
+    const { cpu, look } = work
+    if (!cpu) return undefined
+    return look.caught ? caught(work, cpu, sources) : turning(work, cpu, sources)
+  },
+}
 
 /** A thread that is busy for a smaller part of its time still has pauses. */
 const BUSY = 0.9
@@ -30,36 +60,6 @@ const CAUGHT = { share: 0.5, work: 0.9, waits: 0.8 }
 const MACHINERY =
   /^node:(timers|internal\/timers|timers\/promises|internal\/process\/(task_queues|promises)|internal\/async_hooks|internal\/async_context_frame|internal\/process\/execution|async_hooks|internal\/async_local_storage\/.*)$/
 const ENTRIES = /^(processImmediate|processTimers|listOnTimeout|processTicksAndRejections|runNextTicks|runMicrotasks)$/
-
-const evidence = () => [
-  z.object({
-    busy: z.number().nullable().describe('part of the time in which the event loop was not waiting, from 0 to 1'),
-    turnsPerSecond: z.number().describe('turns of the event loop each second; 0 where it did not come back'),
-    eventsPerSecond: z
-      .number()
-      .nullable()
-      .describe('events from outside of the thread each second; null if not counted'),
-    rescheduledBy: z.string().nullable().describe('how it runs again: `setImmediate`, `loop`, …; null if not known'),
-    shareOfProgram: z.number().optional().describe("part of the CPU time in the program's functions, from 0 to 1"),
-    shareOfOutside: z.number().optional().describe('part of the CPU time in functions of Node that bring events'),
-    shareOfLoop: z.number().optional().describe('part of the CPU time in the function that does not return'),
-    shareOfCalled: z.number().optional().describe('part of the CPU time in functions which that one calls'),
-    samples: count('samples of the CPU profile'),
-  }),
-]
-type Evidence = EvidenceBy<typeof evidence>
-
-export const busyLoop: CpuDetector<Evidence> = {
-  name: 'busy-loop',
-  patterns: ['busy-loop'],
-  needs: 'cpu',
-  evidence,
-  diagnose(work, { sources }) {
-    const { cpu, look } = work
-    if (!cpu) return undefined
-    return look.caught ? caught(work, cpu, sources) : turning(work, cpu, sources)
-  },
-}
 
 type Sources = Parameters<CpuDetector['diagnose']>[1]['sources']
 type Observed = ReturnType<typeof busyLoop.diagnose>

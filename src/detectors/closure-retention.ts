@@ -10,27 +10,12 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { bindingOf, nodesIn, parentOf, type Scope } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
-import {
-  bytes as bytesField,
-  name as nameField,
-  nameOrNull,
-  perSecond as rate,
-  count as whole,
-} from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { functionNear } from './flows.ts'
 import { placeOf, shortPlace, unwrapped } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { held, isNew, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
-
-/** A chain has so many functions, each in the scope of the next. */
-const CHAIN = 8
-/** This part of what a function retains must be in its scope, and in one variable of the scope. */
-const MOSTLY = 0.6
-/** A scope that retains fewer bytes is as small as scopes are. */
-const LEAST_BYTES = 1024
-/** Names of lists of work that is still to be done. */
-const QUEUES = /(queue|jobs?|tasks?|backlog|pending|waiting|todo)s?$/i
 
 const usesVariable = () =>
   z.boolean().nullable().describe('whether the function uses the variable; null where the source could not be read')
@@ -38,24 +23,24 @@ const usesVariable = () =>
 const chainEvidence = () =>
   z.object({
     kind: z.literal('chain').describe('each function holds the one that was made before it'),
-    function: nameOrNull('the function'),
-    variable: nameOrNull('variable of its scope that leads to the one before'),
-    generations: whole('functions that came and are still there'),
-    perSecond: rate('functions that come'),
-    bytesEach: bytesField('what each keeps alive'),
+    function: field.nameOrNull('the function'),
+    variable: field.nameOrNull('variable of its scope that leads to the one before'),
+    generations: field.count('functions that came and are still there'),
+    perSecond: field.perSecond('functions that come'),
+    bytesEach: field.bytes('what each keeps alive'),
     usesVariable: usesVariable(),
   })
 
 const scopesEvidence = () =>
   z.object({
     kind: z.literal('scopes').describe('many functions are kept, each with a scope of its own'),
-    keptIn: nameField('what the program calls the container of the functions'),
-    function: nameOrNull('the function'),
-    functions: whole('functions that came and are still there'),
-    perSecond: rate('functions that come'),
-    variable: nameField('variable of the scope that keeps most alive'),
-    variableBytes: bytesField('what that variable keeps alive'),
-    scopeBytesEach: bytesField('what a scope keeps alive'),
+    keptIn: field.name('what the program calls the container of the functions'),
+    function: field.nameOrNull('the function'),
+    functions: field.count('functions that came and are still there'),
+    perSecond: field.perSecond('functions that come'),
+    variable: field.name('variable of the scope that keeps most alive'),
+    variableBytes: field.bytes('what that variable keeps alive'),
+    scopeBytesEach: field.bytes('what a scope keeps alive'),
     usesVariable: usesVariable(),
   })
 
@@ -73,6 +58,15 @@ export const closureRetention: HeapDetector<EvidenceBy<typeof evidence>> = {
   evidence,
   diagnose: (candidate, { readSource }) => chain(candidate, readSource) ?? scopes(candidate, readSource),
 }
+
+/** A chain has so many functions, each in the scope of the next. */
+const CHAIN = 8
+/** This part of what a function retains must be in its scope, and in one variable of the scope. */
+const MOSTLY = 0.6
+/** A scope that retains fewer bytes is as small as scopes are. */
+const LEAST_BYTES = 1024
+/** Names of lists of work that is still to be done. */
+const QUEUES = /(queue|jobs?|tasks?|backlog|pending|waiting|todo)s?$/i
 
 interface Kept {
   readonly name: string

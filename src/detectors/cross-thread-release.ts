@@ -15,36 +15,25 @@ import { nameOf } from '../source/reach.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Captures, EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
-import { bytes, count, counts, line, name as nameField, perSecond } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, callsIn, lineIn, modulesNear, placeOfCall, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
 import { plainName, thingsOf } from './surroundings.ts'
 
-/** What programs call a list of buffers that wait for their next use, and the function that puts them back. */
-const FREE =
-  /(free|pool|idle|spare|spares|available|recycled?|released?|returned|reusable|unused|buffers)(_?(list|buffers|pool|chunks|slabs|blocks|frames))?$/i
-const RELEASE = /release|recycle|free|give_?back|put_?back|return_?buffer|reclaim|dispose/i
-const isAllocation = ({ name, names, isNew }: Called): boolean =>
-  isNew
-    ? /^(ArrayBuffer|Uint8Array|Float32Array|Int32Array|Float64Array|Uint8ClampedArray)$/.test(name)
-    : names.at(-2) === 'Buffer' && /^alloc/.test(name)
-/** Nobody keeps a pool of smaller buffers. */
-const LEAST_BYTES = 512
-
 const evidence = () => [
   z.object({
-    owner: nameField('thread that allocates the buffers and hands them over'),
-    releasedBy: nameField('thread that releases them into its own pool'),
-    freeList: nameField('what the program calls that pool'),
-    buffers: count('buffers that came and are still there'),
-    buffersPerSecond: perSecond('buffers that come'),
-    bytesEach: bytes('size of a buffer'),
+    owner: field.name('thread that allocates the buffers and hands them over'),
+    releasedBy: field.name('thread that releases them into its own pool'),
+    freeList: field.name('what the program calls that pool'),
+    buffers: field.count('buffers that came and are still there'),
+    buffersPerSecond: field.perSecond('buffers that come'),
+    bytesEach: field.bytes('size of a buffer'),
     buffersInOwnersFreeList: z
       .number()
       .int()
       .nullable()
       .describe("buffers in the owner's own pool; null where it has none of that name"),
-    releasedAt: line('the line that puts a buffer into the pool'),
+    releasedAt: field.line('the line that puts a buffer into the pool'),
     allocatedAt: z
       .strictObject({
         url: z.string(),
@@ -54,7 +43,7 @@ const evidence = () => [
       })
       .nullable()
       .describe("the owner's line that allocates a buffer"),
-    counts: counts(),
+    counts: field.counts(),
   }),
 ]
 
@@ -114,6 +103,17 @@ export const crossThreadRelease: HeapDetector<EvidenceBy<typeof evidence>> = {
     }
   },
 }
+
+/** What programs call a list of buffers that wait for their next use, and the function that puts them back. */
+const FREE =
+  /(free|pool|idle|spare|spares|available|recycled?|released?|returned|reusable|unused|buffers)(_?(list|buffers|pool|chunks|slabs|blocks|frames))?$/i
+const RELEASE = /release|recycle|free|give_?back|put_?back|return_?buffer|reclaim|dispose/i
+const isAllocation = ({ name, names, isNew }: Called): boolean =>
+  isNew
+    ? /^(ArrayBuffer|Uint8Array|Float32Array|Int32Array|Float64Array|Uint8ClampedArray)$/.test(name)
+    : names.at(-2) === 'Buffer' && /^alloc/.test(name)
+/** Nobody keeps a pool of smaller buffers. */
+const LEAST_BYTES = 512
 
 /** Bytes of an ArrayBuffer, or of what a view is of; undefined for anything else. */
 function bytesOf(graph: HeapGraph, node: number): number | undefined {

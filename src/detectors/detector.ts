@@ -102,8 +102,8 @@ interface About {
   /** What it may report. Each pattern has a text, `<pattern>.md`. */
   readonly patterns: readonly [string, ...string[]]
   /**
-   * Makes the schemas of its evidence, which is one of them; several are told apart by a `kind` where they have one. It is a
-   * function because a run that looks for leaks needs no schema, and making all of them takes a while.
+   * Makes the schemas of its evidence: a finding has one of them, and where there are several, `kind` should say which. It is
+   * a function because a run that looks for leaks needs no schema, and making all of them takes tens of milliseconds.
    */
   readonly evidence: () => readonly z.ZodObject[]
 }
@@ -151,7 +151,7 @@ export interface Diagnosis<E extends Evidence = Evidence> {
   /** Which of its patterns, where a detector has several. */
   readonly pattern?: string
   readonly title: string
-  /** Instead of the candidate's own likelihood, where the detector has evidence for or against it. */
+  /** Instead of the candidate's own likelihood, where the detector has grounds of its own. */
   readonly likelihood?: Likelihood
   /** Where the detector knows the line better than a look along the path does. */
   readonly culprit?: Culprit | undefined

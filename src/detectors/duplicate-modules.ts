@@ -13,37 +13,20 @@ import { calledBy, findPart, namedBy, textIn } from '../source/calls.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
-import { bytes, nameOrNull, perSecond as rate, count as whole } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, callsIn, modulesOf, placed, placeOfCall, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { ownersOnWay, piledUp } from './piled-up.ts'
 
-interface Copies {
-  readonly loader: 'import()' | 'require()'
-  /** The module without query and hash; null where each is a file of its own. */
-  readonly module: string | null
-  /** The part of what came that is copies, from 0 to 1. */
-  readonly share: number
-  /** URLs or paths of some copies. */
-  readonly examples: readonly string[]
-}
-
-/** Classes of Node's own in which it keeps what it has imported, by URL. */
-const ESM_CACHES = new Set(['LoadCache', 'ModuleMap', 'ResolveCache'])
-/** This part of what came must be copies of a few modules. */
-const MOSTLY = 0.6
-/** Fewer copies of one module are a reload or two. */
-const LEAST_COPIES = 3
-/** Fewer files that are loaded once each are a program that is still starting. */
-const LEAST_FILES = 20
-
 const evidence = () => [
   z.object({
     loader: z.enum(['import()', 'require()']).describe('what loads the copies'),
-    module: nameOrNull('URL or path of the module, without query and hash; null where each copy is a file of its own'),
-    copies: whole('copies that came and are still there'),
-    perSecond: rate('copies that come'),
-    bytesEach: bytes('what each copy keeps alive'),
+    module: field.nameOrNull(
+      'URL or path of the module, without query and hash; null where each copy is a file of its own',
+    ),
+    copies: field.count('copies that came and are still there'),
+    perSecond: field.perSecond('copies that come'),
+    bytesEach: field.bytes('what each copy keeps alive'),
     examples: z.array(z.string()).describe('URLs or paths of some copies'),
   }),
 ]
@@ -99,6 +82,25 @@ export const duplicateModules: HeapDetector<EvidenceBy<typeof evidence>> = {
     }
   },
 }
+
+interface Copies {
+  readonly loader: 'import()' | 'require()'
+  /** The module without query and hash; null where each is a file of its own. */
+  readonly module: string | null
+  /** The part of what came that is copies, from 0 to 1. */
+  readonly share: number
+  /** URLs or paths of some copies. */
+  readonly examples: readonly string[]
+}
+
+/** Classes of Node's own in which it keeps what it has imported, by URL. */
+const ESM_CACHES = new Set(['LoadCache', 'ModuleMap', 'ResolveCache'])
+/** This part of what came must be copies of a few modules. */
+const MOSTLY = 0.6
+/** Fewer copies of one module are a reload or two. */
+const LEAST_COPIES = 3
+/** Fewer files that are loaded once each are a program that is still starting. */
+const LEAST_FILES = 20
 
 const isCache = (graph: HeapGraph, node: number): boolean => ESM_CACHES.has(nodeName(graph, node))
 

@@ -10,7 +10,7 @@ import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Diagnosis } from './detector.ts'
-import { bytes, counts, name as nameField, place, perSecond as rate, count as whole } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
@@ -22,13 +22,13 @@ const WAITING = 'unconsumedEvents'
 export const eventIteratorEvidence = () =>
   z.object({
     kind: z.literal('event iterator').describe('events wait in an iterator of events.on()'),
-    iterator: nameField("the call that made it: `on(feed, 'message')`"),
-    newlyWaiting: whole('events that came and still wait'),
-    perSecond: rate('events that come, beyond those that are taken'),
-    bytesEach: bytes('what an event keeps alive'),
-    reader: place('the line that reads the iterator'),
-    writer: place('the line that emits the events'),
-    counts: counts(),
+    iterator: field.name("the call that made it: `on(feed, 'message')`"),
+    newlyWaiting: field.count('events that came and still wait'),
+    perSecond: field.perSecond('events that come, beyond those that are taken'),
+    bytesEach: field.bytes('what an event keeps alive'),
+    reader: field.place('the line that reads the iterator'),
+    writer: field.place('the line that emits the events'),
+    counts: field.counts(),
   })
 
 export function inEventIterator(

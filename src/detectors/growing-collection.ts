@@ -13,45 +13,13 @@ import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { keepingOf } from './bounds.ts'
 import type { Candidate, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
-import {
-  bytes as bytesField,
-  counts as countsField,
-  countsOf,
-  name as nameField,
-  perSecond as rate,
-  stayedPerStep,
-  count as whole,
-} from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { findLinking, modulesOf } from './flows.ts'
 import { but } from './likelihood.ts'
 import { nameUpTo } from './piled-up.ts'
 import { hasGained, plural } from './surroundings.ts'
 
-/**
- * A pool that gets its last members looks the same: so few objects, and small ones, are not reported. Where objects were
- * matched by place, those that are now held by another path look like new ones.
- */
-const isFew = (candidate: Candidate): boolean => {
-  const { count, counted, bytesPerSecond } = candidate.suspect
-  return count < (counted === 'place' ? 100 : 20) && bytesPerSecond < 8000 && entriesIn(candidate) < MANY
-}
-
-/** So many entries are not few, however few collections have them. */
-const MANY = 100
-
-/** How many entries the collections have that came; 0 where no collections came. */
-function entriesIn({ of: { graph, heap }, suspect: { className, reached } }: Candidate): number {
-  if (!/^(Array|Map|Set)$/.test(className)) return 0
-  const { of, names } = heap.opened.classes
-  let entries = 0
-  for (const node of reached) {
-    if (names[of[node]!] === className) entries += entriesOf(graph, node, () => false)?.count ?? 0
-    if (entries >= MANY) break
-  }
-  return entries
-}
-
-const container = () => nameField('kind of the container: `Map`, `Array`, `list`, a class, …')
+const container = () => field.name('kind of the container: `Map`, `Array`, `list`, a class, …')
 const ofNumbersFields = () => ({
   container: container(),
   things: z.literal('numbers').describe('plain numbers, which are no objects of the heap'),
@@ -60,24 +28,24 @@ const ofNumbersFields = () => ({
 const ofObjectsEvidence = () =>
   z.object({
     container: container(),
-    things: nameField('class of what came'),
-    gained: whole('things that came and are still there'),
-    perSecond: rate('things that come'),
-    bytesEach: bytesField('what each keeps alive'),
-    counts: countsField(),
-    countsOf: countsOf(),
-    stayedPerStep: stayedPerStep(),
+    things: field.name('class of what came'),
+    gained: field.count('things that came and are still there'),
+    perSecond: field.perSecond('things that come'),
+    bytesEach: field.bytes('what each keeps alive'),
+    counts: field.counts(),
+    countsOf: field.countsOf(),
+    stayedPerStep: field.stayedPerStep(),
   })
 
 const ofNumbersEvidence = () =>
   z.object({
     ...ofNumbersFields(),
-    gained: whole(
+    gained: field.count(
       'numbers that came and are still there; estimated from the size of the store unless `countsOf` is entries',
     ),
-    perSecond: rate('numbers that come'),
-    counts: countsField(),
-    countsOf: countsOf(),
+    perSecond: field.perSecond('numbers that come'),
+    counts: field.counts(),
+    countsOf: field.countsOf(),
   })
 
 /** Of a collection whose growth only a look at the living process shows; before that look, nothing is counted. */
@@ -94,8 +62,8 @@ const ofPropertiesEvidence = () =>
   z.object({
     container: container(),
     things: z.literal('properties').describe('properties of objects'),
-    gained: whole('properties that came, estimated from the size of their store'),
-    perSecond: rate('properties that come'),
+    gained: field.count('properties that came, estimated from the size of their store'),
+    perSecond: field.perSecond('properties that come'),
     storeBytes: z.array(z.number()).describe('size of the store in each snapshot, in bytes'),
   })
 
@@ -134,6 +102,30 @@ export const growingCollection: HeapDetector<Evidence> = {
       advice: `${adviceFor(container).replaceAll('{}', name)} Each takes ${formatBytes(bytesEach)}.`,
     }
   },
+}
+
+/**
+ * A pool that gets its last members looks the same: so few objects, and small ones, are not reported. Where objects were
+ * matched by place, those that are now held by another path look like new ones.
+ */
+const isFew = (candidate: Candidate): boolean => {
+  const { count, counted, bytesPerSecond } = candidate.suspect
+  return count < (counted === 'place' ? 100 : 20) && bytesPerSecond < 8000 && entriesIn(candidate) < MANY
+}
+
+/** So many entries are not few, however few collections have them. */
+const MANY = 100
+
+/** How many entries the collections have that came; 0 where no collections came. */
+function entriesIn({ of: { graph, heap }, suspect: { className, reached } }: Candidate): number {
+  if (!/^(Array|Map|Set)$/.test(className)) return 0
+  const { of, names } = heap.opened.classes
+  let entries = 0
+  for (const node of reached) {
+    if (names[of[node]!] === className) entries += entriesOf(graph, node, () => false)?.count ?? 0
+    if (entries >= MANY) break
+  }
+  return entries
 }
 
 const isNodesOwn = ({ of: { graph }, suspect, way }: Candidate): boolean =>

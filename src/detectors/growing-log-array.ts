@@ -8,32 +8,21 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { formatCount } from '../support/format.ts'
 import type { EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
-import { bytes, count, counts, countsOf, name as nameField, perSecond, stayedPerStep } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { isNew, membersOf, plainName } from './surroundings.ts'
-
-/** Fields of records that say what has happened. */
-const OF_LOGS =
-  /^(at|ts|time|timestamp|date|when|day|created(_?at)?|started(_?at)?|finished(_?at)?|logged(_?at)?|ms|duration|took|elapsed|latency|level|severity|msg|message|text|line|event|action|status|status_?code|route|url|path|method|error|code|user|who|ip|from|value)$/i
-const NAME_OF_LOGS =
-  /(log|logs|logging|journal|history|audit|trail|events|records|entries|lines|messages|samples|metrics|measurements|timings|latencies|errors|traces|spans|requests|seen|received|sent|recv|stats|readings)$/i
-
-/** This part of the array's new elements must stand at its end, in the order in which they came. */
-const IN_ORDER = 0.98
-/** Elements that are looked at for what they are. */
-const SAMPLES = 200
 
 const evidence = () => [
   z.object({
-    array: nameField('what the program calls the array'),
-    elements: count('elements that it has'),
-    elementsAdded: count('elements that came and are still there'),
-    perSecond: perSecond('elements that come'),
+    array: field.name('what the program calls the array'),
+    elements: field.count('elements that it has'),
+    elementsAdded: field.count('elements that came and are still there'),
+    perSecond: field.perSecond('elements that come'),
     of: z.enum(['records', 'texts']).describe('what the elements are'),
     fields: z.array(z.string()).describe('fields of a record; empty for texts'),
-    bytesEach: bytes('what an element keeps alive'),
-    counts: counts(),
-    countsOf: countsOf(),
-    stayedPerStep: stayedPerStep(),
+    bytesEach: field.bytes('what an element keeps alive'),
+    counts: field.counts(),
+    countsOf: field.countsOf(),
+    stayedPerStep: field.stayedPerStep(),
   }),
 ]
 
@@ -82,6 +71,17 @@ export const growingLogArray: HeapDetector<EvidenceBy<typeof evidence>> = {
     }
   },
 }
+
+/** Fields of records that say what has happened. */
+const OF_LOGS =
+  /^(at|ts|time|timestamp|date|when|day|created(_?at)?|started(_?at)?|finished(_?at)?|logged(_?at)?|ms|duration|took|elapsed|latency|level|severity|msg|message|text|line|event|action|status|status_?code|route|url|path|method|error|code|user|who|ip|from|value)$/i
+const NAME_OF_LOGS =
+  /(log|logs|logging|journal|history|audit|trail|events|records|entries|lines|messages|samples|metrics|measurements|timings|latencies|errors|traces|spans|requests|seen|received|sent|recv|stats|readings)$/i
+
+/** This part of the array's new elements must stand at its end, in the order in which they came. */
+const IN_ORDER = 0.98
+/** Elements that are looked at for what they are. */
+const SAMPLES = 200
 
 /** An array's elements in their order, without numbers, `true` and the like. */
 function elementsOf({ snapshot, ownership }: HeapGraph, array: number): number[] {

@@ -12,20 +12,58 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector, Likelihood } from './detector.ts'
-import {
-  counts as countsField,
-  name as nameField,
-  nameOrNull,
-  perSecond as rateField,
-  stayedPerStep,
-  count as whole,
-} from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, scriptsOf, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
 import { whereCalled } from './public-calls.ts'
 import { countClasses, countsOver, isNew, ratesOf, thingsOf } from './surroundings.ts'
 import { handlesIn, isInTimers } from './unbounded-timers.ts'
+
+const evidence = () => [
+  z.object({
+    handle: field.name('class of the handle, as the heap has it'),
+    kind: field.name('what it is: `socket`, `file watcher`, …'),
+    opened: field.count('how many were opened and are still open'),
+    perSecond: field.perSecond('how many are opened'),
+    keptIn: field.nameOrNull('what the program calls the container that holds them; null where only Node holds them'),
+    eachFromItsOwn: field.nameOrNull(
+      'class of the client or pool that each comes from, where there should be one for all',
+    ),
+    ofPackage: field.nameOrNull('npm package of that class; `node` or `program` where it is of none'),
+    pool: field.nameOrNull('class of the pool that opens one more because all that it has are taken'),
+    peers: z
+      .array(z.string())
+      .describe('addresses that they are connected to, or commands that were started; most first'),
+    openedAt: z
+      .strictObject({ url: z.string(), line: z.number().int() })
+      .nullable()
+      .describe('the line that opens them'),
+    nativeBytesEach: z.number().optional().describe('what each takes outside of the JavaScript heap, in bytes'),
+    counts: field.counts(),
+    stayedPerStep: field.stayedPerStep(),
+  }),
+]
+type Evidence = EvidenceBy<typeof evidence>
+
+export const handleLeak: HeapDetector<Evidence> = {
+  name: 'handle-leak',
+  patterns: ['handle-leak'],
+  needs: 'heap',
+  before: [
+    // A socket has timeouts and listeners of its own, and callers that wait for its answers.
+    'unbounded-timers',
+    'listener-leak',
+    'promise-pileup',
+    // Compression streams have memory outside of the heap.
+    'off-heap-growth',
+    // Only Node holds an open handle: here it is known what that is, and how it is closed.
+    'unknown-node-internals',
+  ],
+  evidence,
+  diagnose: (candidate, captures) =>
+    openHandles(candidate, captures) ?? heldHandles(candidate, captures) ?? watchers(candidate, captures),
+}
 
 interface Kind {
   /** V8's name of Node's handle, or of the object that a program has of it. */
@@ -134,49 +172,6 @@ const WATCHER = /Watcher$/
 
 /** Fewer than these may be chance: in all, and in each step. */
 const LEAST = { count: 6, step: 2 }
-
-const evidence = () => [
-  z.object({
-    handle: nameField('class of the handle, as the heap has it'),
-    kind: nameField('what it is: `socket`, `file watcher`, …'),
-    opened: whole('how many were opened and are still open'),
-    perSecond: rateField('how many are opened'),
-    keptIn: nameOrNull('what the program calls the container that holds them; null where only Node holds them'),
-    eachFromItsOwn: nameOrNull('class of the client or pool that each comes from, where there should be one for all'),
-    ofPackage: nameOrNull('npm package of that class; `node` or `program` where it is of none'),
-    pool: nameOrNull('class of the pool that opens one more because all that it has are taken'),
-    peers: z
-      .array(z.string())
-      .describe('addresses that they are connected to, or commands that were started; most first'),
-    openedAt: z
-      .strictObject({ url: z.string(), line: z.number().int() })
-      .nullable()
-      .describe('the line that opens them'),
-    nativeBytesEach: z.number().optional().describe('what each takes outside of the JavaScript heap, in bytes'),
-    counts: countsField(),
-    stayedPerStep: stayedPerStep(),
-  }),
-]
-type Evidence = EvidenceBy<typeof evidence>
-
-export const handleLeak: HeapDetector<Evidence> = {
-  name: 'handle-leak',
-  patterns: ['handle-leak'],
-  needs: 'heap',
-  before: [
-    // A socket has timeouts and listeners of its own, and callers that wait for its answers.
-    'unbounded-timers',
-    'listener-leak',
-    'promise-pileup',
-    // Compression streams have memory outside of the heap.
-    'off-heap-growth',
-    // Only Node holds an open handle: here it is known what that is, and how it is closed.
-    'unknown-node-internals',
-  ],
-  evidence,
-  diagnose: (candidate, captures) =>
-    openHandles(candidate, captures) ?? heldHandles(candidate, captures) ?? watchers(candidate, captures),
-}
 
 /** Handles that only Node holds, for as long as they are open. */
 function openHandles(candidate: Candidate, captures: Captures): Diagnosis<Evidence> | undefined {

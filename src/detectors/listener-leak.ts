@@ -12,65 +12,27 @@ import { calledBy } from '../source/calls.ts'
 import { bindingOf, isFunctionNode, nodesIn, outermost, parentOf, plain } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
-import { bytes, name as nameField, perSecond as rate, stayedPerStep, count as whole } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, mentions, modulesOf, whereGiven, whereUsed } from './flows.ts'
 import { functionsFrom, placeOf, shortPlace, unwrapped } from './functions.ts'
 import { elementsOf, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { withArticle } from './surroundings.ts'
 
-interface Place {
-  readonly kind: 'emitter' | 'event target' | 'observers'
-  /** What is listened to: its ordinal, and its name. */
-  readonly emitter: number
-  readonly name: string
-  /** Names of the events; empty for observers, which are called for everything. */
-  readonly events: readonly string[]
-  /** How many listeners came, where the candidate counts other things as well. */
-  readonly count?: number
-}
-
-/** Methods that add a listener. */
-const ADDS =
-  /(on|once|addListener|addOnceListener|prependListener|addEventListener|subscribe|use|tap|listen|watch|observe|onChange|autorun|reaction|register|addHandler|add|push|effect|hook)$/
-/** How a listener is removed. */
-const TAKES_OFF: Readonly<Record<Place['kind'], string>> = {
-  emitter: 'off() with the same function, or once() where one event is enough',
-  'event target': 'removeEventListener() in a finally, or { once: true } and a signal of its own',
-  observers: 'what adding it returned (unsubscribe, eject, dispose), in a finally or on close',
-}
-/** What programs call lists of observers. */
-const OBSERVERS =
-  /(listener|observer|subscri(ber|ption)|handler|hook|interceptor|watcher|middleware)(s|entries|list|map|set)?_*$/i
-/** Properties by which an observer has its function. */
-const CALLED = [
-  'next',
-  '_next',
-  'fn',
-  'listener',
-  'handler',
-  'handle',
-  'callback',
-  'cb',
-  'notify',
-  'update',
-  'fulfilled',
-]
-
 const evidence = () => [
   z.object({
     kind: z
       .enum(['emitter', 'event target', 'observers'])
       .describe('an EventEmitter, an EventTarget such as an AbortSignal, or a list of functions to call'),
-    emitter: nameField('what the program calls what is listened to'),
-    emitterClass: nameField('class of what is listened to'),
+    emitter: field.name('what the program calls what is listened to'),
+    emitterClass: field.name('class of what is listened to'),
     events: z.array(z.string()).describe('some of the events that the listeners are for; empty for observers'),
-    listenersAdded: whole('listeners that came and are still there'),
+    listenersAdded: field.count('listeners that came and are still there'),
     listenersBefore: z.number().int().nullable().describe('listeners that were there before; null where not known'),
     listenersNow: z.number().int().nullable().describe('listeners that are there now; null where not known'),
-    perSecond: rate('listeners that come'),
-    addedPerStep: stayedPerStep(),
-    bytesEach: bytes('what each keeps alive'),
+    perSecond: field.perSecond('listeners that come'),
+    addedPerStep: field.stayedPerStep(),
+    bytesEach: field.bytes('what each keeps alive'),
     maxListeners: z
       .number()
       .nullable()
@@ -139,6 +101,44 @@ export const listenerLeak: HeapDetector<EvidenceBy<typeof evidence>> = {
     }
   },
 }
+
+interface Place {
+  readonly kind: 'emitter' | 'event target' | 'observers'
+  /** What is listened to: its ordinal, and its name. */
+  readonly emitter: number
+  readonly name: string
+  /** Names of the events; empty for observers, which are called for everything. */
+  readonly events: readonly string[]
+  /** How many listeners came, where the candidate counts other things as well. */
+  readonly count?: number
+}
+
+/** Methods that add a listener. */
+const ADDS =
+  /(on|once|addListener|addOnceListener|prependListener|addEventListener|subscribe|use|tap|listen|watch|observe|onChange|autorun|reaction|register|addHandler|add|push|effect|hook)$/
+/** How a listener is removed. */
+const TAKES_OFF: Readonly<Record<Place['kind'], string>> = {
+  emitter: 'off() with the same function, or once() where one event is enough',
+  'event target': 'removeEventListener() in a finally, or { once: true } and a signal of its own',
+  observers: 'what adding it returned (unsubscribe, eject, dispose), in a finally or on close',
+}
+/** What programs call lists of observers. */
+const OBSERVERS =
+  /(listener|observer|subscri(ber|ption)|handler|hook|interceptor|watcher|middleware)(s|entries|list|map|set)?_*$/i
+/** Properties by which an observer has its function. */
+const CALLED = [
+  'next',
+  '_next',
+  'fn',
+  'listener',
+  'handler',
+  'handle',
+  'callback',
+  'cb',
+  'notify',
+  'update',
+  'fulfilled',
+]
 
 /** EventEmitters of Node, and of libraries that copy it: they keep functions by event in `_events`. */
 function inEmitter(candidate: Candidate): Place | undefined {

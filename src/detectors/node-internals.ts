@@ -20,16 +20,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { originOf } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
-import {
-  bytes as bytesField,
-  counts as countsField,
-  countsOf,
-  name as nameField,
-  nameOrNull,
-  perSecond as rate,
-  stayedPerStep,
-  count as whole,
-} from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
 import { elementsOf } from './piled-up.ts'
@@ -37,21 +28,21 @@ import { whereCalled } from './public-calls.ts'
 import { countClasses, hasGained, withArticle } from './surroundings.ts'
 
 const common = () => ({
-  things: nameField('class of what is kept'),
-  gained: whole('how many came and are still there'),
-  perSecond: rate('how many come'),
-  bytesEach: bytesField('what each keeps alive'),
-  counts: countsField(),
-  countsOf: countsOf(),
-  stayedPerStep: stayedPerStep(),
+  things: field.name('class of what is kept'),
+  gained: field.count('how many came and are still there'),
+  perSecond: field.perSecond('how many come'),
+  bytesEach: field.bytes('what each keeps alive'),
+  counts: field.counts(),
+  countsOf: field.countsOf(),
+  stayedPerStep: field.stayedPerStep(),
 })
 
 const evidence = () => [
   z.object({
     node: z
       .strictObject({
-        id: nameField('the kind of place: `async-local-storages`, `object-urls`, …'),
-        holder: nameOrNull('variable or field of Node that holds the things'),
+        id: field.name('the kind of place: `async-local-storages`, `object-urls`, …'),
+        holder: field.nameOrNull('variable or field of Node that holds the things'),
         calls: z.array(z.string()).describe('public calls that put things there'),
         majors: z
           .array(z.number().int())
@@ -117,8 +108,8 @@ const unknownEvidence = () => [
     node: z
       .strictObject({
         id: z.null(),
-        holder: nameField('variable or field of Node that holds the things'),
-        module: nameField("URL of Node's module: `node:internal/…`"),
+        holder: field.name('variable or field of Node that holds the things'),
+        module: field.name("URL of Node's module: `node:internal/…`"),
       })
       .describe('the place of Node that holds the things'),
     ...common(),

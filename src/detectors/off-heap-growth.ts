@@ -13,45 +13,34 @@ import { calledBy, findPart, isMethodOf } from '../source/calls.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
-import {
-  bytes as bytesField,
-  counts as countsField,
-  name as nameField,
-  perSecond as rate,
-  count as whole,
-} from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, findPut, modulesOf, placed, whereCalls } from './flows.ts'
 import { but } from './likelihood.ts'
 import { plural, reachedOf } from './surroundings.ts'
 
-/** V8's and Node's names for memory outside of the heap. */
-const OUTSIDE = /^(system \/ (JSArrayBufferData|ExternalStringData)|Node \/ .*)$/
-/** `share` of a candidate must be outside of the heap, in pieces of at least `bytesEach`; one piece must grow by `grownBytes`. */
-const LEAST = { share: 0.8, bytesEach: 4096, grownBytes: 262_144 }
-
 const common = () => ({
-  keptIn: nameField('what the program calls the container'),
-  kind: nameField('what a piece is: `ArrayBuffer`, `WebAssembly.Memory`, a class of Node, …'),
-  offHeapBytesPerSecond: bytesField('growth each second'),
+  keptIn: field.name('what the program calls the container'),
+  kind: field.name('what a piece is: `ArrayBuffer`, `WebAssembly.Memory`, a class of Node, …'),
+  offHeapBytesPerSecond: field.bytes('growth each second'),
   offHeapShare: z.number().describe('the part of what came that is outside of the JavaScript heap, from 0 to 1'),
 })
 
 const piecesEvidence = () =>
   z.object({
     ...common(),
-    pieces: whole('pieces that came and are still there'),
-    piecesPerSecond: rate('pieces that come'),
-    bytesEach: bytesField('size of a piece'),
-    offHeapBytes: bytesField('size of all pieces that came'),
-    counts: countsField(),
+    pieces: field.count('pieces that came and are still there'),
+    piecesPerSecond: field.perSecond('pieces that come'),
+    bytesEach: field.bytes('size of a piece'),
+    offHeapBytes: field.bytes('size of all pieces that came'),
+    counts: field.counts(),
   })
 
 const onePieceEvidence = () =>
   z.object({
     ...common(),
     pieces: z.literal(1).describe('one piece, which is enlarged'),
-    bytesBefore: bytesField('its size in the first snapshot'),
-    offHeapBytes: bytesField('its size in the last snapshot'),
+    bytesBefore: field.bytes('its size in the first snapshot'),
+    offHeapBytes: field.bytes('its size in the last snapshot'),
   })
 
 const evidence = () => [piecesEvidence(), onePieceEvidence()]
@@ -65,6 +54,11 @@ export const offHeapGrowth: HeapDetector<EvidenceBy<typeof evidence>> = {
   diagnose: (candidate, { readSource }) =>
     candidate.suspect.kind === 'grown' ? grown(candidate, readSource) : added(candidate, readSource),
 }
+
+/** V8's and Node's names for memory outside of the heap. */
+const OUTSIDE = /^(system \/ (JSArrayBufferData|ExternalStringData)|Node \/ .*)$/
+/** `share` of a candidate must be outside of the heap, in pieces of at least `bytesEach`; one piece must grow by `grownBytes`. */
+const LEAST = { share: 0.8, bytesEach: 4096, grownBytes: 262_144 }
 
 /** More and more pieces. */
 function added(candidate: Candidate, readSource: ReadSource): Found {

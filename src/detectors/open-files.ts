@@ -6,9 +6,37 @@ import { byNumber, ground } from '../findings/weights.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount, formatDuration } from '../support/format.ts'
 import type { Captures, EvidenceBy, FilesDetector, FilesSeen, Observation, OpenFiles } from './detector.ts'
-import { counts as countsField, name, perSecond as rate, count as whole } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
+
+const evidence = () => [
+  z.object({
+    seenBy: z.literal('system').describe('only the system sees it: nothing on the heap stands for it'),
+    kind: field.name('`file` or `device`'),
+    folder: field.name('the folder of the files; what the descriptors lead to, for devices'),
+    example: field.name('path of one of them'),
+    opened: field.count('files that came and are still open'),
+    openedAgain: field.count('of those, files that were open already'),
+    openInAll: field.count('all files, sockets and others that the process has open'),
+    counts: field.counts('how many of them were open at each look'),
+    perSecond: field.perSecond('files that come'),
+    limit: z.number().nullable().describe('how many files the process may have open; null where that is not known'),
+    secondsToLimit: z.number().nullable().describe('how long until the limit is reached, in seconds'),
+  }),
+]
+type Observed = Observation<EvidenceBy<typeof evidence>>
+
+export const openFiles: FilesDetector<EvidenceBy<typeof evidence>> = {
+  name: 'open-files',
+  patterns: ['handle-leak'],
+  needs: 'files',
+  evidence,
+  diagnose(seen, captures) {
+    const files = seen.looks.length < LEAST.looks ? [] : seen.looks.at(-1)!.files
+    return files.flatMap((one) => (WITHOUT_OBJECTS.has(one.kind) ? (diagnoseOne(one, seen, captures) ?? []) : []))
+  },
+}
 
 /** Sockets, watchers and threads have objects on the heap: other detectors say more of those. */
 const WITHOUT_OBJECTS: ReadonlySet<string> = new Set(['file', 'device'])
@@ -29,34 +57,6 @@ const ONCE_EACH = { count: 20 }
 const EVEN = { onceEach: 0.5, again: 0.2 }
 /** The largest part of what came that may have been closed in between: a program that closes its files has now more, now fewer. */
 const MOST_GONE = 0.2
-
-const evidence = () => [
-  z.object({
-    seenBy: z.literal('system').describe('only the system sees it: nothing on the heap stands for it'),
-    kind: name('`file` or `device`'),
-    folder: name('the folder of the files; what the descriptors lead to, for devices'),
-    example: name('path of one of them'),
-    opened: whole('files that came and are still open'),
-    openedAgain: whole('of those, files that were open already'),
-    openInAll: whole('all files, sockets and others that the process has open'),
-    counts: countsField('how many of them were open at each look'),
-    perSecond: rate('files that come'),
-    limit: z.number().nullable().describe('how many files the process may have open; null where that is not known'),
-    secondsToLimit: z.number().nullable().describe('how long until the limit is reached, in seconds'),
-  }),
-]
-type Observed = Observation<EvidenceBy<typeof evidence>>
-
-export const openFiles: FilesDetector<EvidenceBy<typeof evidence>> = {
-  name: 'open-files',
-  patterns: ['handle-leak'],
-  needs: 'files',
-  evidence,
-  diagnose(seen, captures) {
-    const files = seen.looks.length < LEAST.looks ? [] : seen.looks.at(-1)!.files
-    return files.flatMap((one) => (WITHOUT_OBJECTS.has(one.kind) ? (diagnoseOne(one, seen, captures) ?? []) : []))
-  },
-}
 
 function diagnoseOne(
   { kind, peer, count, names, example }: FilesSeen['files'][number],

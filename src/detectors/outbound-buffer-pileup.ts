@@ -11,14 +11,7 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Diagnosis, EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
-import {
-  bytes as bytesField,
-  counts as countsField,
-  name as nameField,
-  place as placeField,
-  perSecond as rate,
-  count as whole,
-} from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { callsOn, findAnyCall, findCallOn, findKnownCall, modulesOf, whereCalls } from './flows.ts'
 import { placeIn, placeOf, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
@@ -35,59 +28,44 @@ import {
   withArticle,
 } from './surroundings.ts'
 
-/** What programs call a list of what is still to be sent. */
-const OUTBOUND =
-  /^(out(going|bound|box|put)?|send|sending|unsent|write|writes|pending|un_?acked|un_?acknowledged|in_?flights?|buf|buff?ers?|buffered|bufs|chunks|command_?queue|offline_?queue|queue|queued|backlog)(_?(queue|buf|buffer|bufs|buffers|list|store|data|messages|packets|commands|frames|writes|bytes))?$/i
-/** Numbers and flags of an object that sends: how much waits, how much may wait, whether it is sending. */
-const SENDER =
-  /^(len|length|hwm|high_?water_?mark|buffered_?amount|writing|writing_?buf|flushing|flush_?pending|sending|draining|need_?drain|needs_?drain|corked|disconnected|reconnecting|reconnect_?timeout|connected|blocked|output_?size|bytes_?written|status|ready)$/i
-/** Properties of what waits to be sent. */
-const PAYLOAD = /^(chunk|data|payload|buf|buffer|packet|message|msg|body|frame|cmd|command|args)$/i
-const REPLY = /^(callback|cb|resolve|reject|promise|done|ack|on_?ack|on_?done|handler)$/i
-/** Properties that do not lead to an object's own stream, socket or connection. */
-const NO_LINK = /^(constructor|_?events|_?receiver|server|domain|parser|prototype|map|options|opts)$/
-
-/** Of one queue, so many new elements are looked at. */
-const MANY = 5000
-
 const writableEvidence = () =>
   z.object({
     kind: z.literal('writable stream').describe("writes wait in streams of Node's kind"),
-    streams: whole('streams in which writes wait'),
-    stream: nameField('class of the streams'),
-    newWrites: whole('writes that came and still wait'),
-    newWritesPerSecond: rate('writes that come, beyond those that are done'),
+    streams: field.count('streams in which writes wait'),
+    stream: field.name('class of the streams'),
+    newWrites: field.count('writes that came and still wait'),
+    newWritesPerSecond: field.perSecond('writes that come, beyond those that are done'),
     waitingBytes: z.number().optional().describe('what waits, in bytes; not there where the streams count objects'),
     highWaterMarkBytes: z.number().optional().describe('how much may wait before write() returns false, in bytes'),
-    takenAt: placeField("the program's function that takes what is written, in a stream of its own"),
+    takenAt: field.place("the program's function that takes what is written, in a stream of its own"),
     readableSideIsFull: z.literal(true).optional().describe('nobody reads what comes out of a stream that transforms'),
     isBroadcast: z.boolean().describe('whether the same chunks wait in several streams'),
     receiversOfOneChunk: z.number().int().optional().describe('the most streams that one chunk waits in'),
     sharedShare: z.number().optional().describe('the part of the bytes that waits in several streams, from 0 to 1'),
     remote: z.array(z.string()).describe('address and port of the readers, where they are known'),
-    counts: countsField(),
+    counts: field.counts(),
   })
 
 const channelEvidence = () =>
   z.object({
     kind: z.literal('channel to another process').describe('messages wait that send() has written'),
-    newlyWaiting: whole('messages that came and still wait'),
-    perSecond: rate('messages that come, beyond those that are taken'),
-    bytesEach: bytesField('what a message keeps alive'),
-    counts: countsField(),
+    newlyWaiting: field.count('messages that came and still wait'),
+    perSecond: field.perSecond('messages that come, beyond those that are taken'),
+    bytesEach: field.bytes('what a message keeps alive'),
+    counts: field.counts(),
   })
 
 const clientEvidence = () =>
   z.object({
     kind: z.literal('client queue').describe('messages wait in a list of a client, beside its stream, socket or file'),
-    queue: nameField('what the program calls the list'),
-    link: nameField('property that leads to the stream, socket or file'),
-    newlyWaiting: whole('messages that came and still wait'),
-    perSecond: rate('messages that come, beyond those that are sent'),
+    queue: field.name('what the program calls the list'),
+    link: field.name('property that leads to the stream, socket or file'),
+    newlyWaiting: field.count('messages that came and still wait'),
+    perSecond: field.perSecond('messages that come, beyond those that are sent'),
     waitingForAnswers: z.boolean().describe('whether somebody waits for an answer to each'),
     beside: z.record(z.string(), z.number()).describe('numbers beside the list, such as its length and its bound'),
-    counts: countsField(),
-    bytesEach: bytesField('what a message keeps alive'),
+    counts: field.counts(),
+    bytesEach: field.bytes('what a message keeps alive'),
   })
 
 const evidence = () => [
@@ -130,6 +108,21 @@ export const outboundBufferPileup: HeapDetector<EvidenceBy<typeof evidence>> = {
     inChannel(candidate, readSource) ??
     inClient(candidate),
 }
+
+/** What programs call a list of what is still to be sent. */
+const OUTBOUND =
+  /^(out(going|bound|box|put)?|send|sending|unsent|write|writes|pending|un_?acked|un_?acknowledged|in_?flights?|buf|buff?ers?|buffered|bufs|chunks|command_?queue|offline_?queue|queue|queued|backlog)(_?(queue|buf|buffer|bufs|buffers|list|store|data|messages|packets|commands|frames|writes|bytes))?$/i
+/** Numbers and flags of an object that sends: how much waits, how much may wait, whether it is sending. */
+const SENDER =
+  /^(len|length|hwm|high_?water_?mark|buffered_?amount|writing|writing_?buf|flushing|flush_?pending|sending|draining|need_?drain|needs_?drain|corked|disconnected|reconnecting|reconnect_?timeout|connected|blocked|output_?size|bytes_?written|status|ready)$/i
+/** Properties of what waits to be sent. */
+const PAYLOAD = /^(chunk|data|payload|buf|buffer|packet|message|msg|body|frame|cmd|command|args)$/i
+const REPLY = /^(callback|cb|resolve|reject|promise|done|ack|on_?ack|on_?done|handler)$/i
+/** Properties that do not lead to an object's own stream, socket or connection. */
+const NO_LINK = /^(constructor|_?events|_?receiver|server|domain|parser|prototype|map|options|opts)$/
+
+/** Of one queue, so many new elements are looked at. */
+const MANY = 5000
 
 /** A stream in which writes wait. */
 interface Backlog {

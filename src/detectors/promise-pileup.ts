@@ -16,26 +16,13 @@ import { formatBytes, formatCount } from '../support/format.ts'
 import { isNewestFirst, recursion, recursionEvidence } from './async-recursion.ts'
 import { findWait } from './awaits.ts'
 import type { Candidate, Diagnosis, EvidenceBy, HeapDetector, Likelihood } from './detector.ts'
-import {
-  bytes as bytesField,
-  name as nameField,
-  nameOrNull,
-  perSecond as rate,
-  count as whole,
-} from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { findCallOn, modulesOf, whereGiven, wherePut } from './flows.ts'
 import { functionsFrom, isWaiting, placeOf, shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
 import { isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { isAwaited, isPromise, promiseIn, stuckAt } from './promises.ts'
 import { reachedOf } from './surroundings.ts'
-
-const REACTION = 'system / PromiseReaction'
-const REQUEST = 'system / AsyncGeneratorRequest'
-/** Where this part of the promises can never be settled, all are said to be so. */
-const LOST = 0.95
-/** A chain has so many promises, each of which waits for the next. */
-const CHAIN = 8
 
 const keepsField = () =>
   z.record(z.string(), z.number()).describe('what is kept beside the promises: bytes by class, the most first')
@@ -44,20 +31,20 @@ const resolvers = (what: string) => z.boolean().describe(`whether anything is le
 const reactionsEvidence = () =>
   z.object({
     kind: z.literal('reactions on one promise').describe('much waits for one old promise'),
-    promise: nameOrNull('what the program calls the promise'),
-    reactions: whole('reactions that came and are still there'),
+    promise: field.nameOrNull('what the program calls the promise'),
+    reactions: field.count('reactions that came and are still there'),
     resolversReachable: resolvers('the promise'),
-    perSecond: rate('reactions that come'),
-    bytesEach: bytesField('what a reaction keeps alive'),
+    perSecond: field.perSecond('reactions that come'),
+    bytesEach: field.bytes('what a reaction keeps alive'),
     keeps: keepsField(),
   })
 
 const chainEvidence = () =>
   z.object({
     kind: z.literal('chain').describe('each promise waits for the one before'),
-    promises: whole('promises that came and are still there'),
-    perSecond: rate('promises that come'),
-    bytesEach: bytesField('what a promise keeps alive'),
+    promises: field.count('promises that came and are still there'),
+    perSecond: field.perSecond('promises that come'),
+    bytesEach: field.bytes('what a promise keeps alive'),
     keeps: keepsField(),
     resolversReachable: resolvers('the first of them'),
     stuckOn: z.string().nullable().optional().describe('what the program calls the promise that can never be settled'),
@@ -67,28 +54,28 @@ const chainEvidence = () =>
 const unsettledEvidence = () =>
   z.object({
     kind: z.literal('never settled').describe('promises are kept in a container, and are not settled'),
-    keptIn: nameField('what the program calls the container'),
-    promises: whole('promises that came and are still there'),
-    perSecond: rate('promises that come'),
+    keptIn: field.name('what the program calls the container'),
+    promises: field.count('promises that came and are still there'),
+    perSecond: field.perSecond('promises that come'),
     resolversReachable: z
       .boolean()
       .nullable()
       .describe('whether anything is left in the heap that can settle them; null where that is so of some'),
     awaitedShare: z.number().describe('the part of them that something waits for, from 0 to 1'),
-    awaitedAt: nameOrNull('file and line of the function that waits'),
-    bytesEach: bytesField('what a promise keeps alive'),
+    awaitedAt: field.nameOrNull('file and line of the function that waits'),
+    bytesEach: field.bytes('what a promise keeps alive'),
     keeps: keepsField(),
   })
 
 const requestsEvidence = () =>
   z.object({
     kind: z.literal('requests of an async generator').describe('next() is called more often than it yields'),
-    generator: nameField('what the program calls the generator'),
-    function: nameOrNull('the generator function'),
-    yieldsAt: nameOrNull('file and line of the generator function'),
-    promises: whole('calls that came and still wait'),
-    perSecond: rate('calls that come, beyond those that are answered'),
-    bytesEach: bytesField('what a call keeps alive'),
+    generator: field.name('what the program calls the generator'),
+    function: field.nameOrNull('the generator function'),
+    yieldsAt: field.nameOrNull('file and line of the generator function'),
+    promises: field.count('calls that came and still wait'),
+    perSecond: field.perSecond('calls that come, beyond those that are answered'),
+    bytesEach: field.bytes('what a call keeps alive'),
   })
 
 const evidence = () => [
@@ -136,6 +123,13 @@ export const promisePileup: HeapDetector<EvidenceBy<typeof evidence>> = {
       : undefined
   },
 }
+
+const REACTION = 'system / PromiseReaction'
+const REQUEST = 'system / AsyncGeneratorRequest'
+/** Where this part of the promises can never be settled, all are said to be so. */
+const LOST = 0.95
+/** A chain has so many promises, each of which waits for the next. */
+const CHAIN = 8
 
 /** How sure a finding is of promises that nothing in the heap can settle any more. */
 function proven(likelihood: Likelihood, what: string): { likelihood: Likelihood } | undefined {

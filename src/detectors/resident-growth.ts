@@ -7,7 +7,7 @@ import type { Ground } from '../findings/confidence.ts'
 import { ground } from '../findings/weights.ts'
 import { formatBytes, formatDuration } from '../support/format.ts'
 import type { EvidenceBy, MemoryDetector } from './detector.ts'
-import { count, name } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { plural } from './surroundings.ts'
 
 const seenBySystem = () =>
@@ -25,9 +25,9 @@ const seenBySystem = () =>
 /** Of what `native-growth.ts` reports: objects that became more at the same pace, in a container that no detector knows. */
 const withClass = () =>
   z.object({
-    keptIn: name('what the program calls the container of the objects'),
-    kind: name('class of the objects'),
-    pieces: count('objects that came and are still there'),
+    keptIn: field.name('what the program calls the container of the objects'),
+    kind: field.name('class of the objects'),
+    pieces: field.count('objects that came and are still there'),
   })
 
 const evidence = () => [seenBySystem(), withClass()]

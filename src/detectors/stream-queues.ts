@@ -9,7 +9,7 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatCount } from '../support/format.ts'
 import type { Candidate, Diagnosis } from './detector.ts'
-import { bytes, counts, name as nameField, place, perSecond as rate, count as whole } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
@@ -18,22 +18,22 @@ import { isNew, membersOf, plural } from './surroundings.ts'
 const at = (place: Culprit | undefined): string => (place ? ` (${shortPlace(place)})` : '')
 
 const common = () => ({
-  stream: nameField('what the program calls the stream'),
-  streamClass: nameField('class of the stream, or of the part of it that has the queue'),
-  newChunks: whole('chunks that came and still wait'),
-  perSecond: rate('chunks that come, beyond those that are taken'),
+  stream: field.name('what the program calls the stream'),
+  streamClass: field.name('class of the stream, or of the part of it that has the queue'),
+  newChunks: field.count('chunks that came and still wait'),
+  perSecond: field.perSecond('chunks that come, beyond those that are taken'),
   highWaterMark: z.number().optional().describe('how much may wait before the writer is asked to stop'),
-  writer: place('the line that writes'),
-  reader: place('the line that reads'),
-  bytesEach: bytes('what a chunk keeps alive'),
-  counts: counts(),
+  writer: field.place('the line that writes'),
+  reader: field.place('the line that reads'),
+  bytesEach: field.bytes('what a chunk keeps alive'),
+  counts: field.counts(),
 })
 
 export const readableEvidence = () =>
   z.object({
     kind: z.literal('readable stream').describe('chunks wait in a readable stream of Node'),
     ...common(),
-    streams: whole('streams in which chunks wait'),
+    streams: field.count('streams in which chunks wait'),
     isRead: z.boolean().describe('whether anybody reads it'),
   })
 

@@ -13,41 +13,34 @@ import { nameOf } from '../source/reach.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
-import { bytes as bytesField, name as nameField, perSecond as rate, count as whole } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { findLengthening, findPut, modulesOf, placed } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { nameUpTo, ownersOnWay } from './piled-up.ts'
 import { isKeptByNode, reachedOf } from './surroundings.ts'
 
-/** This part of what came must be strings of the kind in question. */
-const MOSTLY = 0.6
-/** A string all of whose pieces are kept is in use: with so many bytes for each piece, most of it is not. */
-const LEAST_BYTES_PER_SLICE = 400
-/** A string that was put together once has fewer parts. */
-const LEAST_PARTS = 200
-
 const slicesEvidence = () =>
   z.object({
     kind: z.literal('slices').describe('short strings keep the long ones that they were cut from'),
-    keptIn: nameField('what the program calls the container of the short strings'),
-    slices: whole('short strings that came and are still there'),
-    parents: whole('long strings that they were cut from'),
-    parentBytes: bytesField('size of all the long strings'),
-    parentBytesPerSlice: bytesField('what each short string keeps of that'),
-    perSecond: rate('short strings that come'),
-    longestParentStartsWith: nameField('first characters of the longest of the long strings'),
+    keptIn: field.name('what the program calls the container of the short strings'),
+    slices: field.count('short strings that came and are still there'),
+    parents: field.count('long strings that they were cut from'),
+    parentBytes: field.bytes('size of all the long strings'),
+    parentBytesPerSlice: field.bytes('what each short string keeps of that'),
+    perSecond: field.perSecond('short strings that come'),
+    longestParentStartsWith: field.name('first characters of the longest of the long strings'),
   })
 
 const ropesEvidence = () =>
   z.object({
     kind: z.literal('ropes').describe('a string is only added to'),
-    keptIn: nameField('what the program calls the string'),
-    strings: whole('strings that are added to'),
-    pieces: whole('additions that came'),
-    piecesPerSecond: rate('additions that come'),
-    bytesPerPiece: bytesField('what each addition takes'),
-    startsWith: nameField('first characters of the string'),
+    keptIn: field.name('what the program calls the string'),
+    strings: field.count('strings that are added to'),
+    pieces: field.count('additions that came'),
+    piecesPerSecond: field.perSecond('additions that come'),
+    bytesPerPiece: field.bytes('what each addition takes'),
+    startsWith: field.name('first characters of the string'),
   })
 
 const evidence = () => [slicesEvidence(), ropesEvidence()]
@@ -65,6 +58,13 @@ export const stringRetention: HeapDetector<EvidenceBy<typeof evidence>> = {
   evidence,
   diagnose: (candidate, { readSource }) => slices(candidate, readSource) ?? rope(candidate, readSource),
 }
+
+/** This part of what came must be strings of the kind in question. */
+const MOSTLY = 0.6
+/** A string all of whose pieces are kept is in use: with so many bytes for each piece, most of it is not. */
+const LEAST_BYTES_PER_SLICE = 400
+/** A string that was put together once has fewer parts. */
+const LEAST_PARTS = 200
 
 function slices(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate

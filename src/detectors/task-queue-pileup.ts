@@ -18,15 +18,7 @@ import { functionAround, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatCount } from '../support/format.ts'
 import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector, IsolateHeap, Likelihood } from './detector.ts'
 import { eventIteratorEvidence, inEventIterator } from './event-iterators.ts'
-import {
-  bytes as bytesField,
-  counts as countsField,
-  name as nameField,
-  nameOrNull,
-  place as placeField,
-  perSecond as rateField,
-  count as whole,
-} from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import {
   callsIn,
   type Flow,
@@ -42,41 +34,32 @@ import { nameUpTo, onlyGains } from './piled-up.ts'
 import { promiseIn } from './promises.ts'
 import { countsOver, isNew, membersOf, type Place, placesOf, plainName, thingsOf } from './surroundings.ts'
 
-/** What programs call a list of work that is still to be done. */
-const QUEUE =
-  /(queue|queued|backlog|waiting|waiters|pending|todo|tasks|jobs|mailbox|inbox|deferred|unprocessed)(head|tail|list|clients|items|s)?$/i
-/** What programs call the workers of a queue: how many work, and how many may. */
-const WORKING =
-  /^(concurrency|max_?concurrency|parallel(ism)?|running|num_?running|active|active_?count|busy|idle|free|available(_?objects)?|all_?objects|resource_?loans|in_?process|processing|pending|running_?tasks|workers?|threads?|clients|connections|consumers|slots|pool_?size|max_?(workers|threads|jobs|running))$/i
-/** Properties of a task that is to be run, or that somebody waits for. */
-const TASK = /^(run|fn|task|job|callback|cb|resolve|reject|done|promise|deferred|execute|handler|worked|release|work)$/i
-
 const portEvidence = () =>
   z.object({
     kind: z.literal('port').describe('messages wait in the port of a thread'),
-    receiver: nameField('thread in whose port they wait'),
-    sender: nameOrNull('thread that posts them'),
-    postedAt: placeField('the line that posts them'),
+    receiver: field.name('thread in whose port they wait'),
+    sender: field.nameOrNull('thread that posts them'),
+    postedAt: field.place('the line that posts them'),
     postedTo: z.string().optional().describe('what the sender calls the port or worker'),
-    readAt: placeField('the line that takes them'),
-    waitingMessages: whole('messages that wait'),
-    perSecond: rateField('messages that come, beyond those that are taken'),
-    counts: countsField(),
+    readAt: field.place('the line that takes them'),
+    waitingMessages: field.count('messages that wait'),
+    perSecond: field.perSecond('messages that come, beyond those that are taken'),
+    counts: field.counts(),
   })
 
 const queueEvidence = () =>
   z.object({
     kind: z.literal('queue').describe('tasks wait in a list beside those that do them'),
-    queue: nameField('what the program calls the list'),
-    tasks: nameField('class of the tasks'),
-    newlyWaiting: whole('tasks that came and still wait'),
-    perSecond: rateField('tasks that come, beyond those that are done'),
-    bytesEach: bytesField('what a task keeps alive'),
+    queue: field.name('what the program calls the list'),
+    tasks: field.name('class of the tasks'),
+    newlyWaiting: field.count('tasks that came and still wait'),
+    perSecond: field.perSecond('tasks that come, beyond those that are done'),
+    bytesEach: field.bytes('what a task keeps alive'),
     someAreDone: z.boolean().describe('whether tasks were seen to be taken out'),
     beside: z
       .record(z.string(), z.union([z.number(), z.string()]))
       .describe('numbers and objects beside the list, such as how many workers there are'),
-    counts: countsField(),
+    counts: field.counts(),
   })
 
 const evidence = () => [portEvidence(), eventIteratorEvidence(), queueEvidence()]
@@ -99,6 +82,15 @@ export const taskQueuePileup: HeapDetector<EvidenceBy<typeof evidence>> = {
   diagnose: (candidate, captures) =>
     inPort(candidate, captures) ?? inEventIterator(candidate, captures.readSource) ?? inQueue(candidate),
 }
+
+/** What programs call a list of work that is still to be done. */
+const QUEUE =
+  /(queue|queued|backlog|waiting|waiters|pending|todo|tasks|jobs|mailbox|inbox|deferred|unprocessed)(head|tail|list|clients|items|s)?$/i
+/** What programs call the workers of a queue: how many work, and how many may. */
+const WORKING =
+  /^(concurrency|max_?concurrency|parallel(ism)?|running|num_?running|active|active_?count|busy|idle|free|available(_?objects)?|all_?objects|resource_?loans|in_?process|processing|pending|running_?tasks|workers?|threads?|clients|connections|consumers|slots|pool_?size|max_?(workers|threads|jobs|running))$/i
+/** Properties of a task that is to be run, or that somebody waits for. */
+const TASK = /^(run|fn|task|job|callback|cb|resolve|reject|done|promise|deferred|execute|handler|worked|release|work)$/i
 
 /** Messages that wait in the port of a busy thread. */
 function inPort(candidate: Candidate, { isolates, readSource }: Captures): Found {

@@ -7,24 +7,19 @@ import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount } from '../support/format.ts'
 import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
-import { count, line as lineField, perSecond as rate } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, lineIn, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
 import { but } from './likelihood.ts'
 import { countsOver, ratesOf, reachedOf } from './surroundings.ts'
 
-/** Fewer threads that came may be a pool that is getting to its size. */
-const LEAST = 5
-/** Ports and listeners that Node has for each thread, at most. */
-const MOST_EACH = 6
-
 const evidence = () => [
   z.object({
-    threadsStarted: count('worker threads that were started and did not end'),
-    perSecond: rate('worker threads that are started'),
+    threadsStarted: field.count('worker threads that were started and did not end'),
+    perSecond: field.perSecond('worker threads that are started'),
     workers: z.array(z.number()).describe('Worker objects in each snapshot'),
-    isolatesSeen: count('isolates that were captured, with the main thread'),
-    startedAt: lineField('the line that starts them'),
+    isolatesSeen: field.count('isolates that were captured, with the main thread'),
+    startedAt: field.line('the line that starts them'),
   }),
 ]
 
@@ -73,6 +68,11 @@ export const threadGrowth: HeapDetector<EvidenceBy<typeof evidence>> = {
     }
   },
 }
+
+/** Fewer threads that came may be a pool that is getting to its size. */
+const LEAST = 5
+/** Ports and listeners that Node has for each thread, at most. */
+const MOST_EACH = 6
 
 /** One of the Worker objects that came, if the candidate has a few objects for each of them. */
 function findWorker({ of, suspect }: Candidate): number | undefined {

@@ -13,44 +13,32 @@ import { nameOf } from '../source/reach.ts'
 import { nodesIn, parentOf } from '../source/syntax-tree.ts'
 import { formatCount } from '../support/format.ts'
 import type { EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
-import { bytes, count, name as nameField, perSecond as rate } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, callsIn, functionNear, placed, placeOfCall, whereGiven } from './flows.ts'
 import { isWaiting, placeOf, shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
 import { isNew, plural } from './surroundings.ts'
 
-/** Node's classes for a request to the pool, and what it is for; c-ares and sockets need no thread. */
-const KINDS: readonly { readonly names: RegExp; readonly what: string }[] = [
-  { names: /^(FSReqCallback|FSReqPromise)$/, what: 'file system' },
-  { names: /^(GetAddrInfoReqWrap|GetNameInfoReqWrap)$/, what: 'dns.lookup' },
-  { names: /^\w+Job$/, what: 'crypto' },
-]
-/** The pool has four threads unless UV_THREADPOOL_SIZE says otherwise: so many requests are under way, and do not wait. */
-const POOL = 4
-const LEAST = { more: 8, waiting: 2 * POOL }
-/** To find who made the requests: requests that are looked at, and nodes that are followed from each. */
-const MOST = { requests: 600, nodes: 600 }
-
 const evidence = () => [
   z.object({
-    waiting: count('requests that wait for the pool, or that it works at'),
-    perSecond: rate('requests that come, beyond those that are answered'),
+    waiting: field.count('requests that wait for the pool, or that it works at'),
+    perSecond: field.perSecond('requests that come, beyond those that are answered'),
     counts: z.array(z.number()).describe('requests in each snapshot'),
     kinds: z.record(z.string(), z.number()).describe('requests by kind: `file system`, `dns.lookup`, `crypto`'),
     submittedBy: z
       .array(
         z.strictObject({
-          at: nameField('file and line of the function'),
-          requests: count('its requests'),
-          new: count('those of them that came after the first snapshot'),
+          at: field.name('file and line of the function'),
+          requests: field.count('its requests'),
+          new: field.count('those of them that came after the first snapshot'),
         }),
       )
       .describe("the program's functions that made the requests, most first"),
     stuckSinceFirstLook: z
-      .strictObject({ at: nameField('file and line that made them'), requests: count('how many they are') })
+      .strictObject({ at: field.name('file and line that made them'), requests: field.count('how many they are') })
       .nullable()
       .describe('old requests that take all threads of the pool; null where there are none'),
-    bytesEach: bytes('what a request keeps alive'),
+    bytesEach: field.bytes('what a request keeps alive'),
   }),
 ]
 
@@ -116,6 +104,18 @@ export const threadPoolSaturation: HeapDetector<EvidenceBy<typeof evidence>> = {
     }
   },
 }
+
+/** Node's classes for a request to the pool, and what it is for; c-ares and sockets need no thread. */
+const KINDS: readonly { readonly names: RegExp; readonly what: string }[] = [
+  { names: /^(FSReqCallback|FSReqPromise)$/, what: 'file system' },
+  { names: /^(GetAddrInfoReqWrap|GetNameInfoReqWrap)$/, what: 'dns.lookup' },
+  { names: /^\w+Job$/, what: 'crypto' },
+]
+/** The pool has four threads unless UV_THREADPOOL_SIZE says otherwise: so many requests are under way, and do not wait. */
+const POOL = 4
+const LEAST = { more: 8, waiting: 2 * POOL }
+/** To find who made the requests: requests that are looked at, and nodes that are followed from each. */
+const MOST = { requests: 600, nodes: 600 }
 
 const busiest = (kinds: Readonly<Record<string, number>>): string =>
   Object.entries(kinds).sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'such'

@@ -11,7 +11,7 @@ import { contains } from '../source/expressions.ts'
 import { nodesIn, parentOf } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
 import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector, Likelihood } from './detector.ts'
-import { bytes as bytesField, nameOrNull, perSecond as rate, count as whole } from './evidence-fields.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, callsIn, functionNear, placeOfCall, whereGiven } from './flows.ts'
 import { functionsFrom, placeOf, shortPlace, unwrapped } from './functions.ts'
 import { but } from './likelihood.ts'
@@ -20,37 +20,15 @@ import { settledBy } from './promises.ts'
 import { whereCalled } from './public-calls.ts'
 import { reachedOf } from './surroundings.ts'
 
-interface Timer {
-  readonly node: number
-  readonly callback: number
-  /** Milliseconds; undefined where numbers were not captured. */
-  readonly delayMs: number | undefined
-  readonly repeats: boolean
-  /** By the event loop's clock, which starts with the process. */
-  readonly setAtMs: number | undefined
-  /** Where its callback stands; `sleep` where it resolves a promise, `signal` for `AbortSignal.timeout`, empty for Node's own. */
-  readonly source: string
-  /** For a timer of Node: class of the object whose method it calls, such as `ClientHttp2Session`. */
-  readonly owner: string | undefined
-}
-
-/** Classes of open handles, each of which may have timers of its own. */
-const HANDLES = new Set(['TCP', 'TLSWrap', 'Pipe', 'TTY', 'UDP', 'FSEvent', 'StatWatcher', 'Process', 'Worker', 'Zlib'])
-/** With this many open handles for each timer, the timers belong to the handles: a connection has a few. */
-const HANDLES_PER_TIMER = 0.2
-/** Timers that never keep more bytes than this together, as they fire in time, matter little. */
-const LITTLE_BYTES = 1e6
-const SETS = /(setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setImmediate|timeout)$/
-
 const common = () => ({
-  timers: whole('timers that came and are still set'),
-  perSecond: rate('timers that come'),
+  timers: field.count('timers that came and are still set'),
+  perSecond: field.perSecond('timers that come'),
   delayMs: z.number().nullable().describe('the longest delay, in milliseconds; null where it is not known'),
   firstFiresInMs: z
     .number()
     .nullable()
     .describe('until the first of them fires, in milliseconds; null where they repeat, or it is not known'),
-  bytesEach: bytesField('what a timer keeps alive'),
+  bytesEach: field.bytes('what a timer keeps alive'),
 })
 
 const ofProgramEvidence = () =>
@@ -71,14 +49,14 @@ const ofProgramEvidence = () =>
           callback: z
             .string()
             .describe('URL, line and column of the callback; `sleep`, `signal`, or empty for one of Node'),
-          timers: whole('how many have that callback'),
+          timers: field.count('how many have that callback'),
         }),
       )
       .describe('the callbacks, most timers first'),
   })
 
 const ofNodeEvidence = () =>
-  z.object({ ...common(), timersOf: nameOrNull('class of the objects of Node that the timers are for') })
+  z.object({ ...common(), timersOf: field.nameOrNull('class of the objects of Node that the timers are for') })
 
 const evidence = () => [ofProgramEvidence(), ofNodeEvidence()]
 type Evidence = EvidenceBy<typeof evidence>
@@ -183,6 +161,28 @@ export const unboundedTimers: HeapDetector<Evidence> = {
     }
   },
 }
+
+interface Timer {
+  readonly node: number
+  readonly callback: number
+  /** Milliseconds; undefined where numbers were not captured. */
+  readonly delayMs: number | undefined
+  readonly repeats: boolean
+  /** By the event loop's clock, which starts with the process. */
+  readonly setAtMs: number | undefined
+  /** Where its callback stands; `sleep` where it resolves a promise, `signal` for `AbortSignal.timeout`, empty for Node's own. */
+  readonly source: string
+  /** For a timer of Node: class of the object whose method it calls, such as `ClientHttp2Session`. */
+  readonly owner: string | undefined
+}
+
+/** Classes of open handles, each of which may have timers of its own. */
+const HANDLES = new Set(['TCP', 'TLSWrap', 'Pipe', 'TTY', 'UDP', 'FSEvent', 'StatWatcher', 'Process', 'Worker', 'Zlib'])
+/** With this many open handles for each timer, the timers belong to the handles: a connection has a few. */
+const HANDLES_PER_TIMER = 0.2
+/** Timers that never keep more bytes than this together, as they fire in time, matter little. */
+const LITTLE_BYTES = 1e6
+const SETS = /(setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setImmediate|timeout)$/
 
 /** Whether it is a timer that is set: one that was cleared, or has fired, is in none of Node's lists. */
 function isTimer(graph: HeapGraph, node: number): boolean {
