@@ -170,7 +170,8 @@ test('threads that become more are told at what each costs, and nothing beside t
     confidence: 0.8,
     growth,
   }
-  const finding = { ...threads, severity: 'error', evidence: {} } as unknown as ReportFinding
+  const evidence = { threadsStarted: 17, perSecond: 0.5, workers: [1, 9, 18], isolatesSeen: 1, startedAt: null }
+  const finding = { ...threads, severity: 'error', evidence } as unknown as ReportFinding
   const [told, ...others] = tell({ findings: [finding], candidates: [] }, trend(450_000))
   expect(others).toEqual([])
   expect(told!.title).toBe('17 worker threads more; each takes about 900 KB of resident memory')
