@@ -1,4 +1,4 @@
-// The schemas of evidence: what any finding may have besides its detector's own, and fields that many detectors share.
+// The schema of a pattern's evidence: that of its detectors, and what may be added to the evidence of any finding.
 
 import { z } from 'zod'
 import { DETECTORS } from './index.ts'

@@ -1,5 +1,5 @@
-// Resident memory that rises, while neither the JS heap nor ArrayBuffers do, beside what grows on the heap: it is what the
-// objects of another finding really cost, or those of a finding of its own, or, where no objects explain it, of neither.
+// Resident memory that rises, while neither the JS heap nor ArrayBuffers do. It is put down to objects with memory of native
+// code that became more at the same pace; where there are none, `resident-growth.ts` reports it by itself.
 
 import { type NativeSide, nativeSides } from '../analysis/native-sides.ts'
 import type { OffHeapTrend } from '../analysis/off-heap.ts'
