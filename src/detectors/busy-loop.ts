@@ -64,7 +64,7 @@ const ENTRIES = /^(processImmediate|processTimers|listOnTimeout|processTicksAndR
 type Sources = Parameters<CpuDetector['diagnose']>[1]['sources']
 type Observed = ReturnType<typeof busyLoop.diagnose>
 
-/** It kills nobody: never an error. */
+/** It ends no process: never an error. */
 const asWaste = ({ isolate }: IsolateWork) =>
   ({
     wastes: 'cpu',

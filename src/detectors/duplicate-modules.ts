@@ -107,7 +107,7 @@ const isCache = (graph: HeapGraph, node: number): boolean => ESM_CACHES.has(node
 const isOfLoader = (candidate: Candidate): boolean =>
   ownersOnWay(candidate).some((node) => isCache(candidate.of.graph, node))
 
-/** The paths of modules are kept beside them. */
+/** Whether a candidate is about the paths of modules, which Node keeps beside the modules. */
 const isOfPaths = ({ of, suspect, way }: Candidate): boolean =>
   findHolder({ graph: of.graph, suspect, way, classes: [] }, () => false)?.row.id === 'module-paths'
 

@@ -205,7 +205,7 @@ function isOfProgram(graph: HeapGraph, node: number): boolean {
   return url !== undefined && isOwn(url)
 }
 
-/** This part of the handles must come with an object of a class for the handles to be those of that class. */
+/** The handles are those of a class if objects of it came with at least this part of them. */
 const WITH = 0.25
 
 /** The kind of what the handles are for, such as a child process, which has three pipes; else the kind of the handles. */
@@ -327,7 +327,7 @@ function countOf(candidate: Candidate, { names, of }: Kind): number {
   return (rows.find(({ name }) => name.startsWith('Client')) ?? rows[0])?.count ?? 0
 }
 
-/** This part of a candidate's objects must be of a kind for the candidate to be about that kind. */
+/** A candidate is about a kind if at least this part of its objects is of that kind. */
 const MOSTLY = 0.3
 
 /** Whether another candidate is about the same handles, or about the timers that Node has set for them. */

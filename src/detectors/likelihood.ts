@@ -101,7 +101,7 @@ export function despiteBound(likelihood: Likelihood, bytesEach: number): Likelih
   )
 }
 
-/** The same with one more piece of evidence. */
+/** The same with one more ground. */
 export const but = ({ grounds }: Likelihood, more: Ground): Likelihood => ({ grounds: [...grounds, more] })
 
 /** Fewer and smaller objects, such as a few more connections in a pool, may be chance. */
