@@ -4,9 +4,8 @@ import type { AllocationStack } from '../analysis/allocations.ts'
 import type { ClassGrowth, Growth } from '../analysis/growth.ts'
 import type { OpenedSnapshot } from '../analysis/open-snapshot.ts'
 import type { PathNames } from '../analysis/path-names.ts'
-import type { Captures, IsolateHeap, LiveFrame, LiveView } from '../detectors/detector.ts'
+import type { Captures, IsolateHeap, LiveFrame, LiveView, OpenFiles } from '../detectors/detector.ts'
 import type { Leaks } from '../detectors/find-leaks.ts'
-import type { FilesSeen } from '../detectors/open-files.ts'
 import type { ShownClass } from '../detectors/shown.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -31,7 +30,7 @@ export interface CompareOptions {
   /** The same for suspended functions: where they wait, and with what. */
   readonly askFrames?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveFrame>>
   /** What the system said meanwhile of open files, and how many there may be; where the process is at hand. */
-  readonly openFiles?: { readonly seen: readonly FilesSeen[]; readonly limit: number | undefined } | undefined
+  readonly openFiles?: OpenFiles | undefined
   /** Given what was found, while the heaps are still at hand. */
   readonly onLeaks?: (captures: Captures, leaks: Leaks) => void
 }
@@ -56,7 +55,7 @@ export async function compareAll(
     { reportSnapshot },
     { findLeaks, lookForSuspects },
     { framesToAskOf },
-    { findOpenFiles },
+    { findInFiles },
     { viewsToAsk },
     { createScriptSources },
     { createFileCheck },
@@ -69,7 +68,7 @@ export async function compareAll(
     import('./report.ts'),
     import('../detectors/find-leaks.ts'),
     import('../detectors/candidates.ts'),
-    import('../detectors/open-files.ts'),
+    import('../detectors/process-findings.ts'),
     import('../detectors/buffer-slab-retention.ts'),
     import('../support/script-sources.ts'),
     import('../analysis/functions-in-file.ts'),
@@ -132,10 +131,9 @@ export async function compareAll(
     const leaks = findLeaks(captures)
     const { findings, undecided, setAside, explained } = leaks
     options.onLeaks?.(captures, leaks)
-    // What the heap tells, it tells better.
-    const isTold = findings.some(({ pattern }) => pattern === 'handle-leak')
-    const byFiles =
-      options.openFiles && !isTold ? findOpenFiles(options.openFiles.seen, options.openFiles.limit, captures) : []
+    // What the heap shows of open handles says more.
+    const isFound = findings.some(({ pattern }) => pattern === 'handle-leak')
+    const byFiles = options.openFiles && !isFound ? findInFiles(options.openFiles, captures) : []
     return {
       snapshots: parts.flatMap(({ snapshots }) => snapshots),
       growth: { ...joinGrowth(parts.map(({ growth }) => growth)), notCompared: [...notCompared] },

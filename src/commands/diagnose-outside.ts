@@ -6,6 +6,7 @@ import { listIsolates } from '../capture/isolates.ts'
 import { pause } from '../capture/pause.ts'
 import type { Vitals } from '../capture/vitals.ts'
 import type { NativeCandidate } from '../detectors/native-growth.ts'
+import { findInThreads } from '../detectors/process-findings.ts'
 import { LeakscopeError } from '../errors.ts'
 import { confirm, gainingNode, growthLookSeconds, stillGrows } from '../findings/confirm.ts'
 import type { ReportFinding, ReportOffHeap } from '../findings/report.ts'
@@ -16,6 +17,7 @@ import type { OutsideCapture } from '../outside/open.ts'
 import type { HeapUsage } from '../outside/usage.ts'
 import { formatDuration } from '../support/format.ts'
 import type { Progress } from '../support/progress.ts'
+import { createScriptSources } from '../support/script-sources.ts'
 import { readOsFacts } from '../target/os-facts.ts'
 import { currentPlatform, type Platform } from '../target/platform.ts'
 import { requireNodeProcess } from '../target/refusals.ts'
@@ -28,7 +30,7 @@ import type { Context } from './context.ts'
 import { comparisonOf } from './inputs.ts'
 import { tellTrend, unknownOffHeap } from './off-heap-watch.ts'
 import { buffersOf, heapUsed, lookAtSystem, sampleOutside, watchOutside } from './outside-memory.ts'
-import { findBusyThreads, watchThreads } from './outside-threads.ts'
+import { watchThreads } from './outside-threads.ts'
 import type { Sample } from './process-samples.ts'
 import { SAMPLING } from './sampling.ts'
 import { findIdle, findWaste, settled, watchOpenFiles } from './side-looks.ts'
@@ -131,8 +133,8 @@ export async function visitOutside(
           }),
         )
       },
-      onLeaks: (captures, { toldBy }) => {
-        candidates = nativeCandidates(captures, toldBy)
+      onLeaks: (captures, { reportedBy }) => {
+        candidates = nativeCandidates(captures, reportedBy)
       },
     })
     progress.stage('looking at what was found')
@@ -145,7 +147,11 @@ export async function visitOutside(
       ...{ visited, vitals, samples, pausesMs, captures: bundle.captures },
       // Of the CPU, a profile knows better.
       waste: [
-        ...(inspector ? ofCpu : findBusyThreads(busy, stacks, last.heaps[0]?.scripts ?? [])),
+        ...(inspector
+          ? ofCpu
+          : busy
+            ? findInThreads({ ...busy, stacks }, createScriptSources({ scripts: last.heaps[0]?.scripts ?? [] }))
+            : []),
         ...findIdle(samples),
       ],
       compared: { ...inHeap, findings: told.findings },

@@ -11,7 +11,7 @@ import {
   stopSampling,
 } from '../capture/profile.ts'
 import { readProcessScripts } from '../capture/scripts.ts'
-import { tellGrowingSites } from '../detectors/growing-allocations.ts'
+import { findInAllocations } from '../detectors/process-findings.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { Report, ReportFinding } from '../findings/report.ts'
 import { formatDuration } from '../support/format.ts'
@@ -85,7 +85,7 @@ export async function sampleAllocations(
     }
     return {
       findings: perIsolate
-        .flatMap(({ name, sites = [] }) => tellGrowingSites(name, sites, scripts))
+        .flatMap(({ name, sites = [] }) => findInAllocations(name, sites, scripts))
         .sort((a, b) => b.growth.bytesPerSecond * b.confidence - a.growth.bytesPerSecond * a.confidence),
       sampling: {
         intervalBytes: SAMPLING.intervalBytes,

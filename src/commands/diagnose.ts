@@ -560,8 +560,8 @@ async function compare(
   const compared = await compareAll(await comparisonOf([folder]), progress, {
     ...{ sort: 'retained', index: false, json, limit, signal: context.signal, askViews, askFrames },
     openFiles,
-    onLeaks: (captures, { toldBy }) => {
-      candidates = nativeCandidates(captures, toldBy)
+    onLeaks: (captures, { reportedBy }) => {
+      candidates = nativeCandidates(captures, reportedBy)
     },
   })
   return { compared, candidates }

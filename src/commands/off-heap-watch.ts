@@ -8,7 +8,7 @@ import {
   type OffHeapWatch,
 } from '../analysis/off-heap.ts'
 import { pause } from '../capture/pause.ts'
-import { type NativeCandidate, tellOffHeap } from '../detectors/native-growth.ts'
+import { type NativeCandidate, withResidentGrowth } from '../detectors/native-growth.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { ReportFinding, ReportOffHeap } from '../findings/report.ts'
 import { leavesOutIdle, offHeapLines } from '../process/off-heap.ts'
@@ -164,7 +164,7 @@ export function tellTrend(trend: OffHeapTrend, findings: ReportFinding[], { cand
   const addons = pid === undefined ? undefined : readNativeAddons(pid)
   const { verdict, bytes, bytesPerSecond, seconds, marginBytes, lines } = trend
   return {
-    findings: tellOffHeap(findings, { trend, candidates, addons, pid }),
+    findings: withResidentGrowth(findings, { trend, candidates, addons, pid }),
     report: { verdict, reason: null, bytes, bytesPerSecond, seconds, marginBytes, lines: { ...lines } },
   }
 }

@@ -9,9 +9,8 @@ import { pause } from '../capture/pause.ts'
 import { readProcessScripts } from '../capture/scripts.ts'
 import type { Vitals } from '../capture/vitals.ts'
 import { isChurning } from '../detectors/allocation-churn.ts'
-import { findIdleMemory } from '../detectors/allocator-retention.ts'
-import { findWaste as wasteIn } from '../detectors/find-waste.ts'
-import type { FilesSeen } from '../detectors/open-files.ts'
+import type { FilesSeen, OpenFiles } from '../detectors/detector.ts'
+import { findInCpu, findInMemory } from '../detectors/process-findings.ts'
 import {
   confirm,
   gainingNode,
@@ -56,7 +55,7 @@ export async function findWaste(
       : undefined,
   }))
   const scripts = looks.some(({ cpu }) => cpu !== null) ? await readProcessScripts(session) : []
-  return wasteIn(isolates, createScriptSources({ scripts }))
+  return findInCpu(isolates, createScriptSources({ scripts }))
 }
 
 /** What lies idle in the allocator, and did all the while. */
@@ -64,7 +63,7 @@ export function findIdle(samples: readonly Sample[]): ReportFinding[] {
   const looks = samples.map(({ atMs, ledger: { rssBytes, lines } }) => ({
     ...{ atMs, rssBytes, idleBytes: lines.find(({ id }) => id === 'allocator-slack')!.bytes },
   }))
-  return findIdleMemory(looks, samples[0]?.ledger.allocator ?? null)
+  return findInMemory({ idle: { looks, allocator: samples[0]?.ledger.allocator ?? null } })
 }
 
 /** The comparison with the findings that are left after the look at living objects. */
@@ -90,24 +89,22 @@ export function settled(before: Compared, findings: readonly ReportFinding[]): C
 
 const FILES_EVERY_MS = 1000
 
-export interface WatchedFiles {
-  readonly seen: readonly FilesSeen[]
-  readonly limit: number | undefined
+export interface WatchedFiles extends OpenFiles {
   stop(): void
 }
 
 /** Counts what the process has open, now and then until it is told to stop; undefined where that cannot be seen. */
 export function watchOpenFiles(pid: number | undefined): WatchedFiles | undefined {
   if (pid === undefined || process.platform !== 'linux') return undefined
-  const seen: FilesSeen[] = []
+  const looks: FilesSeen[] = []
   const look = () => {
     const files = readOpenFiles(pid)
-    if (files) seen.push({ atMs: performance.now(), files })
+    if (files) looks.push({ atMs: performance.now(), files })
   }
   look()
   const timer = setInterval(look, FILES_EVERY_MS)
   return {
-    seen,
+    looks,
     limit: readOpenFileLimit(pid),
     stop() {
       clearInterval(timer)

@@ -1,9 +1,10 @@
 // `allocation-churn`: the garbage collector has much of a thread's time, and one place makes most of the garbage.
 
 import type { AnyNode } from 'acorn'
+import { z } from 'zod'
 import type { Frame } from '../analysis/allocations.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
-import { packageOf } from '../analysis/culprit.ts'
+import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import { ground } from '../findings/weights.ts'
 import { functionAt } from '../source/app-modules.ts'
 import { calledBy, offsetOfCall } from '../source/calls.ts'
@@ -11,24 +12,35 @@ import { isOwn } from '../source/origins.ts'
 import { placeOf } from '../source/source-outline.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes } from '../support/format.ts'
-import type { Waste, WasteDetector } from './detector.ts'
+import type { CpuDetector, EvidenceBy } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { shortPlace } from './functions.ts'
+import { identityOf } from './shown.ts'
 
-/**
- * Servers that parse and write JSON at full load were seen to spend 2 to 15 % of their time in the collector, up to a third
- * on a machine that has no core left to help it. What makes it dear is what outlives the first collection that it meets,
- * and has to be moved; so a quarter is too much where there is much of that, and one place makes half of it.
- */
-const LEAST = { collector: 0.25, bytesPerSecond: 20e6, site: 0.5 }
-/** Before Node 20, V8 tells only of what is alive at the end: less is seen, so more has to be the collector's. */
-const ALIVE = { ...LEAST, collector: 0.4, bytesPerSecond: 10e6 }
+const evidence = () => [
+  z.object({
+    shareOfCollector: z.number().describe("part of the thread's time that the garbage collector takes, from 0 to 1"),
+    survivingBytesPerSecond: field.bytes('what survives its first collection each second'),
+    sites: z
+      .array(
+        z.strictObject({
+          function: z.string().nullable(),
+          url: z.string(),
+          line: z.number().int(),
+          share: z.number().describe('part of these bytes, from 0 to 1'),
+          bytesPerSecond: z.number(),
+        }),
+      )
+      .describe('the functions that allocate them, the first most'),
+    samples: field.count('samples of the CPU profile'),
+  }),
+]
 
-/** Whether a thread's garbage is worth a look at who makes it. */
-export const isChurning = (cpu: CpuTime | undefined): boolean =>
-  cpu !== undefined && cpu.garbageCollector / cpu.samples >= LEAST.collector
-
-export const allocationChurn: WasteDetector = {
-  pattern: 'allocation-churn',
+export const allocationChurn: CpuDetector<EvidenceBy<typeof evidence>> = {
+  name: 'allocation-churn',
+  patterns: ['allocation-churn'],
+  needs: 'cpu',
+  evidence,
   diagnose({ isolate, cpu, allocated }, { sources }) {
     if (!cpu || !allocated) return undefined
     const { stacks, seconds, tellsCollected } = allocated
@@ -39,7 +51,7 @@ export const allocationChurn: WasteDetector = {
     const first = placeOfMost(stacks, least.site)
     if (!first) return undefined
     const line = lineOf(first, cpu, sources)
-    const culprit: Waste['culprit'] = {
+    const culprit: Culprit = {
       ...{ function: first.name || null, url: first.frame.url, ...line },
       ...{ package: packageOf(first.frame.url), basis: 'allocation' },
     }
@@ -47,6 +59,9 @@ export const allocationChurn: WasteDetector = {
     return {
       title: `${isolate === 'main' ? 'the main thread' : isolate} spends ${percent(collector)} of its time on collecting garbage: ${formatBytes(bytesPerSecond)} a second live just long enough to be moved, ${percent(first.share)} of that made by ${who}`,
       culprit,
+      wastes: 'cpu',
+      mostSevere: 'warning',
+      identity: (at) => (at ? identityOf(at) : [isolate]),
       grounds: [
         ground(
           'collecting',
@@ -69,6 +84,19 @@ export const allocationChurn: WasteDetector = {
   },
 }
 
+/**
+ * Servers that parse and write JSON at full load were seen to spend 2 to 15 % of their time in the collector, and up to a
+ * third on a machine that has no free core to help it. A collection is expensive by the objects that survive it, which have
+ * to be moved. So a quarter of the time is too much where many bytes survive and one place allocates half of them.
+ */
+const LEAST = { collector: 0.25, bytesPerSecond: 20e6, site: 0.5 }
+/** Before Node 20, V8 lists only objects that are alive at the end: fewer bytes are seen, so the collector must take more. */
+const ALIVE = { ...LEAST, collector: 0.4, bytesPerSecond: 10e6 }
+
+/** Whether a thread collects so much garbage that it is worth a look at who allocates it. */
+export const isChurning = (cpu: CpuTime | undefined): boolean =>
+  cpu !== undefined && cpu.garbageCollector / cpu.samples >= LEAST.collector
+
 interface Site {
   readonly frame: Frame
   /** Of the function, or of that which it is written in. */
@@ -76,13 +104,13 @@ interface Site {
   readonly share: number
 }
 
-/** Functions of the program's, of packages where there are none, on each stack. */
+/** The program's functions on a stack; those of packages where it has none of the program. */
 function ownFrames({ frames }: TimedStack): readonly Frame[] {
   const own = frames.filter(({ url }) => url !== '' && isOwn(url))
   return own.length > 0 ? own : frames.filter(({ url }) => url !== '' && !url.startsWith('node:'))
 }
 
-/** The function furthest in that is on the stack of so large a share of all. */
+/** The innermost function that is on the stack of so large a share of all. */
 function placeOfMost(stacks: readonly TimedStack[], least: number): Site | undefined {
   const seen = new Map<string, { frame: Frame; name: string; amount: number; depth: number }>()
   for (const stack of stacks) {
@@ -93,7 +121,7 @@ function placeOfMost(stacks: readonly TimedStack[], least: number): Site | undef
       const key = keyOf(frame)
       const known = seen.get(key) ?? { frame, name, amount: 0, depth: 0 }
       seen.set(key, known)
-      // Of a function that calls itself, the first counts.
+      // A function that calls itself counts once, where it is outermost.
       if (met.has(key)) continue
       met.add(key)
       known.amount += stack.self
@@ -107,7 +135,7 @@ function placeOfMost(stacks: readonly TimedStack[], least: number): Site | undef
   return deepest && { frame: deepest.frame, name: deepest.name, share: deepest.amount / all }
 }
 
-/** The functions that did it themselves, with what Node and V8 did for them. */
+/** The functions that allocated, each with what Node and V8 allocated for it; the first most. */
 function innermost(stacks: readonly TimedStack[]): Site[] {
   const sites = new Map<string, { frame: Frame; amount: number }>()
   for (const stack of stacks) {
@@ -136,11 +164,11 @@ function copies(node: AnyNode): boolean {
   return node.type === 'CallExpression' && COPYING.test(['', ...calledBy(node).names].join('.'))
 }
 
-/** The line of the function that copies, or the one that ran most; where the function begins if none is known. */
+/** The line of the function that copies, else the one that ran most, else where the function begins. */
 function lineOf(
   { frame }: Site,
   { lines }: CpuTime,
-  sources: Parameters<WasteDetector['diagnose']>[1]['sources'],
+  sources: Parameters<CpuDetector['diagnose']>[1]['sources'],
 ): { line: number; column: number } {
   const { url, line, column } = frame
   const { tree, node } = functionAt(sources, { url, line, column }) ?? {}

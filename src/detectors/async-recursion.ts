@@ -1,5 +1,6 @@
-// Async functions that call themselves and wait for that, or return it: no call is over before the last one is, which never comes.
+// Async functions that call themselves, and await or return that call: no call ends before the last one does, which never comes.
 
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { referencesOf } from '../graph/look.ts'
@@ -7,18 +8,19 @@ import { suspendedName } from '../graph/suspended.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { findOwnCall } from './awaits.ts'
-import type { Candidate, Detector } from './detector.ts'
+import type { Candidate, Diagnosis } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { functionsFrom, isWaiting, placeIn, placeOf, shortPlace } from './functions.ts'
 import { isNew, mostCommon } from './piled-up.ts'
 import { isPromise } from './promises.ts'
 import { reachedOf } from './surroundings.ts'
 
-/** Functions on the way that are looked at. */
+/** Functions on the path that are looked at. */
 const MOST = 200
 
 /**
  * Whether the promises of a chain are older the further they are from its front: each waits for one that was made after
- * it. In a queue it is the other way round, but for what its front is doing at the moment, which is new.
+ * it. In a queue each waits for one that was made before it; only what its front is doing at the moment is new.
  */
 export function isNewestFirst({ of, suspect }: Candidate, promises: readonly number[]): boolean {
   const { born, steps } = of.heap.lineage ?? {}
@@ -29,10 +31,10 @@ export function isNewestFirst({ of, suspect }: Candidate, promises: readonly num
   return endsOld(of.graph, born, suspect.sample) ?? born[first]! > born[last]!
 }
 
-/** References that are followed from a promise to those who wait for it. */
+/** Nodes that are followed from a promise to what waits for it. */
 const FAR = 100_000
 
-/** Whether what waits for this promise is from before the first snapshot in the end; undefined where that is too far. */
+/** Whether the last that waits for this promise is older than the first snapshot; undefined where that is too far. */
 function endsOld(graph: HeapGraph, born: Uint16Array, from: number): boolean | undefined {
   const queue = [from]
   const seen = new Set(queue)
@@ -48,16 +50,28 @@ function endsOld(graph: HeapGraph, born: Uint16Array, from: number): boolean | u
   return false
 }
 
+export const recursionEvidence = () =>
+  z.object({
+    kind: z.literal('async recursion').describe('an async function awaits or returns a call of itself'),
+    function: field.nameOrNull('the function'),
+    calls: field.count('calls that came and are not over'),
+    promises: field.count('promises that came with them'),
+    perSecond: field.perSecond('calls that come'),
+    bytesEach: field.bytes('what a call keeps alive'),
+    callsItselfAt: field.place('the line that calls the function again'),
+    package: field.nameOrNull('npm package of the function; null for the program'),
+  })
+
 /**
- * @param way ordinals, without stores
- * @param promises those on it that are new
+ * @param way ordinals of the path, without stores
+ * @param promises the new promises on it
  */
 export function recursion(
   candidate: Candidate,
   way: readonly number[],
   promises: readonly number[],
   readSource: ReadSource,
-): ReturnType<Detector['diagnose']> {
+): Diagnosis<z.infer<ReturnType<typeof recursionEvidence>>> {
   const { suspect, of } = candidate
   const { graph } = of
   const inReach = reachedOf(candidate, (name) => name === 'Promise').filter((node) => isPromise(graph, node)).length
@@ -69,7 +83,7 @@ export function recursion(
   const common = mostCommon(frames, keyOf)
   const callback = common ? undefined : functionsFrom(candidate, [promises[0]!], { waiting: true })[0]
   const caller: Culprit | undefined = common ?? callback
-  // One call may have more promises than one: what it awaits is one as well.
+  // A call may have several promises: its own, and the one that it awaits.
   const calls = common ? callsOf(candidate, common) : 0
   const count = calls >= 0.2 * inReach ? calls : inReach
   const perSecond = (suspect.perSecond * count) / Math.max(1, suspect.count)
@@ -114,7 +128,7 @@ function callsOf(candidate: Candidate, place: Culprit): number {
   return count
 }
 
-/** Where calls that wait for the next one were seen to wait, by the living process; the first waits for something else. */
+/** Where the running process said that calls wait for the next one; the first call waits for something else. */
 function waitsAt(
   { of }: Candidate,
   frames: readonly (Culprit & { readonly node: number })[],

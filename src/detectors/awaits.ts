@@ -12,9 +12,9 @@ const RACES = /^(race|any|all|allSettled)$/
 const THENS = /^(then|catch|finally)$/
 
 /**
- * Where a promise is waited for: a race first, as that is begun again and again.
+ * Where a promise is waited for. A race with it comes first, as races are started again and again.
  * @param functions where they begin, the likeliest first
- * @param urls scripts that are looked through as a whole, where the promise has a name
+ * @param urls scripts that are searched as a whole, where the promise has a name
  */
 export function findWait(
   sources: Sources,
@@ -52,7 +52,7 @@ export function findWait(
   return undefined
 }
 
-/** Where a function calls itself and waits for that, or returns it; what it returns of another call where it does not. */
+/** Where a function calls itself, best where it awaits or returns that call; else where it awaits or returns another call. */
 export function findOwnCall(sources: Sources, location: SourceLocation, name: string): Culprit | undefined {
   const { tree, node: owner } = functionAt(sources, location) ?? {}
   if (!tree || !owner) return undefined
@@ -61,7 +61,7 @@ export function findOwnCall(sources: Sources, location: SourceLocation, name: st
     .filter((node) => node.type === 'CallExpression')
     .map((node) => ({ node, score: 2 * Number(own !== '' && isCallOf(node, own)) + Number(isPassedOn(node)) }))
   const best = calls.reduce((most, call) => Math.max(most, call.score), 0)
-  // Of those that are as good, the last is what the function ends with.
+  // Of equally good calls, the last is what the function ends with.
   const found = calls.findLast(({ score }) => score === best && score > 0)
   return found && { ...placed(sources, tree, found.node), function: name || null }
 }
@@ -77,7 +77,7 @@ function isThen(node: AnyNode): node is CallExpression & { callee: { type: 'Memb
   return node.callee.property.type === 'Identifier' && THENS.test(node.callee.property.name)
 }
 
-/** Private methods, as compilers write them, have their name among the arguments of what is called. */
+/** A compiled call of a private method has the method's name in the arguments of a helper. */
 const isCallOf = ({ callee }: CallExpression, name: string): boolean =>
   [...nodesIn(callee)].some((each) => isNamed(each, name))
 

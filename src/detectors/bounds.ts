@@ -1,5 +1,5 @@
-// What says that a collection holds no more than so much, or nothing for longer than so long: what the source proves with
-// the numbers of the heap, room that was made for it in advance, or, where the source cannot be had, a number beside it.
+// Bounds and lifetimes of a collection: what the source proves with the numbers of the heap, the room that was made for it in
+// advance, or, where there is no source, a number beside it.
 
 import type { ReadSource } from '../analysis/culprit.ts'
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
@@ -16,7 +16,7 @@ import type { IsolateHeap } from './detector.ts'
 import { placeMark } from './shown.ts'
 import { plainName } from './surroundings.ts'
 
-/** How a collection is held, and where its source is. */
+/** A collection that gained, with the path that holds it. */
 export interface Collection {
   readonly of: IsolateHeap
   readonly suspect: Suspect
@@ -28,23 +28,23 @@ export interface Bound {
   readonly name: string
   /** How many, or milliseconds; undefined where the source has a bound whose number cannot be worked out. */
   readonly value: number | undefined
-  /** False where nobody has seen the code that keeps to it. */
+  /** False where the code that keeps to it was not seen. */
   readonly isProven: boolean
-  /** How many there are in the collection could not be told: more than it may hold, of all that are of their class. */
+  /** How many things are in the collection is not known: of their class there are more than it may hold. */
   readonly isUnclear?: true
 }
 
-/** What keeps a collection small, as far as that can be told. */
+/** What keeps a collection small, as far as it is known. */
 export interface Keeping {
-  /** It may hold so many, and has not got there yet. */
+  /** A bound that it has not reached yet. */
   readonly bound?: Bound | undefined
-  /** What is in it may stay so long, and it holds no more than what came in that time. */
+  /** How long things may stay in it; it holds no more than what came in that time. */
   readonly lifetime?: Bound | undefined
-  /** A bound that it is already past. */
+  /** A bound that it has exceeded. */
   readonly passed?: Bound | undefined
   /** The first statement that takes things out while the program works. */
   readonly removal?: Operation | undefined
-  /** One that is only run when the program ends, or by nothing that can be seen. */
+  /** A statement that would take things out, but runs only when the program ends, or is called by nothing that was seen. */
   readonly idle?: Upkeep['idle'][number] | undefined
   /** Whether the source has a statement that puts things in. */
   readonly isFilled?: boolean
@@ -57,19 +57,19 @@ const BOUND =
 const LIFETIME =
   /^[_#$]*(std)?(ttl|max_?age|lifetime|expires_?in|expiry|expiration|time_?to_?live)(_?ms|_?s|_?seconds|_?millis)?$/i
 const IN_SECONDS = /^[_#$]*std|(_s|_?seconds)$/i
-/** A bound that is many times what is in it may be reached in hours, or never. */
+/** A bound of more than FAR times what is in it, and more than NEAR, may be reached in hours, or never. */
 const FAR = 50
 const NEAR = 10_000
-/** What is taken out as often as it may stay may be there twice as long. */
+/** Where old things are taken out once in a lifetime, they may stay for twice as long. */
 const LATE = 2.2
-/** What has just been put in, or was counted while it was being made, is more than a bound by so much. */
+/** A collection that keeps to a bound may exceed it by so much for a moment, while something is being put in. */
 const OVER = { share: 1.05, count: 3 }
 /**
- * Of the slots of an array that has grown by itself, more than this part is in use, but for so many: `NewElementsCapacity`
+ * In an array that has grown by itself, more than this share of the slots is in use, apart from so many: `NewElementsCapacity`
  * in https://github.com/v8/v8/blob/main/src/objects/js-objects.h
  */
 const IN_USE = { share: 0.6, besides: 16 }
-/** Bytes of a store for each number in it, and what it has to spare. */
+/** Bytes that a number takes in a store, with the store's spare room. */
 const NUMBER_BYTES = 12
 /** Bytes of an array and the head of its store, and of each slot. */
 const ARRAY = { head: 48, slot: 8 }
@@ -101,7 +101,7 @@ export function keepingOf(it: Collection): Keeping {
     limit && { name: nameOf(limit), value: limit.value, isProven: true }
   const unknownSize = known.length === 0 ? bounds[0] : undefined
   const beyond = near ? undefined : known.find((limit) => !reached(limit))
-  // Those that came are within it, and of the others nobody knows where they are.
+  // Those that came are within the bound, and where the others are is not known.
   const isUnclear = counted === undefined && beyond !== undefined && suspect.count <= beyond.value!
   const unclear = isUnclear ? { ...asBound(beyond)!, value: undefined, isUnclear } : undefined
   const unknownTime = lifetimes.find(({ value }) => value === undefined)
@@ -118,7 +118,7 @@ export function keepingOf(it: Collection): Keeping {
 const nameOf = ({ text, tree, at, value }: Limit): string =>
   `${/^[\d_.e]+$/.test(text) && value !== undefined ? 'the limit' : text} at ${placeIn(tree, at)}`
 
-/** `leaky.mjs:14`, once the text that it stands in is told. */
+/** Stands for `leaky.mjs:14` in a text; `withPlaces` puts that in. */
 export const placeIn = ({ url, source }: SyntaxTree, at: number): string =>
   placeMark({ url, line: lineOf(source, at), column: at - source.lastIndexOf('\n', at - 1) }, 'place')
 
@@ -141,29 +141,29 @@ function isWithin({ of: { seconds }, suspect }: Collection, ms: number): boolean
 function besideIt(it: Collection, size: number): Keeping {
   const { of, suspect, way } = it
   for (const node of beside(of.graph, suspect.container, way)) {
-    // Numbers of Node's own, such as the expiry of a list of timers, are about something else.
+    // Numbers of Node, such as the expiry of a list of timers, mean something else.
     if (of.graph.sourceLocation(node)?.url.startsWith('node:')) continue
     const limit = numberNamed(of.graph, node, BOUND)
     if (limit && limit.value >= size && limit.value < Math.max(NEAR, FAR * size))
       return { bound: { ...limit, isProven: false } }
     const time = numberNamed(of.graph, node, LIFETIME)
     if (!time || time.value <= 0) continue
-    // Without a unit, nobody keeps things for less than a second.
+    // Without a unit in its name, a small number is in seconds.
     const ms = IN_SECONDS.test(time.name) || time.value < 1000 ? 1000 * time.value : time.value
     if (isWithin(it, ms)) return { lifetime: { ...time, value: ms, isProven: false } }
   }
   return {}
 }
 
-/** Node's own lists and handles have no bounds of the program's beside them. */
+/** Whether the container is one of Node, which has no bounds of the program beside it. */
 const isNodes = ({ of: { graph }, suspect: { container } }: Collection): boolean =>
   container === ROOT || nodeName(graph, container) === 'TimersList'
 
-/** Of what came, so much must be in the container itself for its references to say how much it has. */
+/** This share of what came must be held by the container directly, for its references to be counted. */
 const MOSTLY = 0.9
 const MOST_REFERENCES = 200_000
 
-/** How much each holder has; undefined where the class has others elsewhere. */
+/** How many things each holder has; undefined where only the objects of their class can be counted, which are elsewhere, too. */
 function sizeOf({ of, suspect }: Collection): number | undefined {
   const { counts, counted, holders, count } = suspect
   const last = counts.at(-1)!
@@ -178,7 +178,7 @@ function sizeOf({ of, suspect }: Collection): number | undefined {
   return direct.size >= MOSTLY * count ? direct.size : undefined
 }
 
-/** The container, the object whose property it is, and, for a private store of a library's, the one around that. */
+/** The container, the object whose property it is, and the object around that, for a private store of a library. */
 function beside(graph: HeapGraph, container: number, way: readonly number[]): number[] {
   const at = way.indexOf(container)
   const { owner } = graph.ownership
@@ -210,7 +210,7 @@ function numberNamed(graph: HeapGraph, node: number, names: RegExp): Named | und
   return undefined
 }
 
-/** What the heap tells of a number that the source has by name: of the objects on the way, of their options, of the scopes. */
+/** Finds the value of a number that the source names: in objects on the path, their options, and the scopes on the path. */
 function numberCalled({ of: { graph }, suspect, way }: Collection): (name: string) => number | undefined {
   const known = new Map<string, number | undefined>()
   const look = (wanted: string): number | undefined => {
@@ -236,8 +236,8 @@ function numberCalled({ of: { graph }, suspect, way }: Collection): (name: strin
 }
 
 /**
- * The slots of an array that had them all from the beginning: the container, or what stands beside it for as many things,
- * as in caches that find their entries by number. An array that is pushed to has no more than a part to spare.
+ * The room of an array that was made with all its slots: the container, or an array beside it with an element for each
+ * thing, as in caches that find their entries by number. An array that is pushed to has fewer spare slots.
  */
 function roomFor({ of: { graph, heap }, suspect, way }: Collection, size: number): Bound | undefined {
   const { lineage } = heap
@@ -258,7 +258,7 @@ function roomFor({ of: { graph, heap }, suspect, way }: Collection, size: number
   return undefined
 }
 
-/** How many elements of an array are something. */
+/** How many elements of an array are neither `undefined`, `null` nor a hole. */
 function usedIn({ snapshot }: HeapGraph, list: number): number {
   const { nodeName: names, nodeType, strings, firstEdge, edges } = snapshot
   const nothing = new Set(ODDBALLS.map((name) => strings.indexOf(name)))

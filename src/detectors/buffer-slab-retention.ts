@@ -1,5 +1,6 @@
-// `buffer-slab-retention`: small views are kept, and each keeps all of the large buffer that it was cut from.
+// `buffer-slab-retention`: small views are kept, and each retains all of the large buffer that it was cut from.
 
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { ground, remark } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -11,17 +12,42 @@ import { calledBy, destinationsOf, isMethodOf, namedBy } from '../source/calls.t
 import { isNamed } from '../source/expressions.ts'
 import { type CallNode, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Detector, IsolateHeap } from './detector.ts'
+import type { Candidate, EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { lineIn, modulesNear, placed } from './flows.ts'
 import { lineOf, textAt } from './functions.ts'
 import { isNew, reachedOf } from './surroundings.ts'
 
-/** Buffers that are smaller than this waste little. */
-const LARGE_BYTES = 2048
-const VIEWS = /^(Buffer|FastBuffer|DataView|(Ui|I)nt(8|16|32)Array|Uint8ClampedArray|Float(32|64)Array)$/
+const evidence = () => [
+  z.object({
+    keptIn: field.name('what the program calls the container of the views'),
+    view: field.name('class of the views'),
+    views: field.count('views that came and are still there'),
+    buffers: field.count('buffers that they were cut from'),
+    buffersPerSecond: field.perSecond('buffers that come'),
+    bufferBytesEach: field.bytes('size of a buffer'),
+    viewsPerBuffer: z.number().describe('views of each buffer, on average'),
+    bufferBytes: field.bytes('size of all these buffers'),
+    viewsAsked: z.number().int().optional().describe('views whose length the running process was asked for'),
+    viewBytesEach: z.number().optional().describe('length of those views, in bytes'),
+    fromPool: z.boolean().describe("whether the buffers are slabs of Node's pool for small buffers"),
+    cutAt: z
+      .strictObject({ url: z.string(), line: z.number().int(), text: z.string() })
+      .nullable()
+      .describe('the line that cuts the views'),
+    counts: field.counts(),
+  }),
+]
 
-export const bufferSlabRetention: Detector = {
-  pattern: 'buffer-slab-retention',
+export const bufferSlabRetention: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'buffer-slab-retention',
+  patterns: ['buffer-slab-retention'],
+  needs: 'heap',
+  before: [
+    // Both see the bytes; this one says that most of them are not used.
+    'off-heap-growth',
+  ],
+  evidence,
   diagnose(candidate, { readSource }) {
     const { of, suspect, name } = candidate
     const { graph } = of
@@ -33,7 +59,7 @@ export const bufferSlabRetention: Detector = {
     const shown = shownShare(candidate, slabs, viewsEach)
     if (shown && shown.share > MOST_SHOWN) return undefined
     const cut = findCut(candidate, slabs.view, readSource)
-    // A pool's slab is made to be shared by many: few views of it are what is left of them.
+    // A pool's slab is shared by many views: where it has few, the others are gone and these keep the slab.
     const isPool = slabs.pooled > 0.8 * slabs.count && viewsEach <= 4
     if (!shown && !cut && !isPool) return undefined
     const perSecond = slabs.count / (of.seconds.at(-1)! - of.seconds[0]!)
@@ -70,12 +96,16 @@ export const bufferSlabRetention: Detector = {
   },
 }
 
-/** A view that shows more of its buffer wastes too little to be the leak. */
+/** Smaller buffers waste little. */
+const LARGE_BYTES = 2048
+const VIEWS = /^(Buffer|FastBuffer|DataView|(Ui|I)nt(8|16|32)Array|Uint8ClampedArray|Float(32|64)Array)$/
+
+/** A view that shows a larger part of its buffer wastes too little to be the leak. */
 const MOST_SHOWN = 0.5
-/** Of one suspect, so many views are asked for their length. */
+/** Views of one suspect that are asked for their length. */
 const ASKED = 5
 
-/** V8's ids of some views, of which the process may be asked how much they show: a snapshot does not tell. */
+/** V8's ids of some views, whose length the process may be asked for: a snapshot does not have it. */
 export function viewsToAsk(of: IsolateHeap): number[] {
   const { nodeId } = of.graph.snapshot
   return of.suspects
@@ -86,7 +116,7 @@ export function viewsToAsk(of: IsolateHeap): number[] {
     })
 }
 
-/** How much of their buffers the views show that the process was asked of; undefined where it was not asked. */
+/** What part of their buffers the views show, by those that were asked; undefined where none was. */
 function shownShare(
   { of }: Candidate,
   { sample }: Slabs,
@@ -108,12 +138,12 @@ function shownShare(
 interface Slabs {
   /** Ordinal of one of the views. */
   readonly view: number
-  /** Of some views of different buffers. */
+  /** Some views, each of another buffer. */
   readonly sample: readonly number[]
   readonly views: number
   readonly count: number
   readonly bytes: number
-  /** How many of them are slabs that Node cuts small buffers from. */
+  /** How many of the buffers are slabs that Node cuts small buffers from. */
   readonly pooled: number
 }
 
@@ -139,12 +169,12 @@ function slabsOf({ of, suspect }: Pick<Candidate, 'of' | 'suspect'>): Slabs | un
     if (isUntransferable(graph, buffer)) pooled++
   }
   if (seen.size === 0) return undefined
-  // From the beginning to the end, as the first and the last may be unlike the others.
+  // Spread evenly, as the first and the last may be unlike the others.
   const sample = firsts.filter((_, i) => i % Math.ceil(firsts.length / ASKED) === 0)
   return { view, sample, views, count: seen.size, bytes, pooled }
 }
 
-/** Node marks the slabs that it cuts small buffers from, as nobody may take them away. */
+/** Node marks the slabs that it cuts small buffers from, so that they are not transferred to another thread. */
 function isUntransferable(graph: HeapGraph, buffer: number): boolean {
   return property(graph, buffer, 'untransferable_object_private_symbol', 'node:untransferableObject') !== undefined
 }
@@ -191,8 +221,8 @@ function copies(call: CallNode): boolean {
 const PUT = /^(push|unshift|set|add|append|enqueue|put|insert)$/
 
 /**
- * Whether what is cut is kept: put into the container, or set as the property that is known to hold the views. What is
- * cut out of the container's own things, to be handed out, is not.
+ * Whether what is cut is kept: put into the container, or assigned to the property that holds the views. What is cut from
+ * things in the container itself, to be handed out, is not.
  */
 function isKept(tree: SyntaxTree, cut: CallNode, { container, field }: Kept): boolean {
   const known = (name: string | undefined): boolean => name !== undefined && (name === container || name === field)

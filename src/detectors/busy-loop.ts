@@ -1,35 +1,40 @@
-// `busy-loop`: a thread burns the CPU without work, as something reschedules itself, or never stops to ask, while nothing comes in.
+// `busy-loop`: a thread takes a whole core without work: a function reschedules itself, or polls, while nothing comes in.
 
+import { z } from 'zod'
 import type { Frame } from '../analysis/allocations.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
-import { packageOf } from '../analysis/culprit.ts'
+import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import { type FunctionPlace, findRescheduling, findWaiting, type Rescheduling } from '../analysis/rescheduling.ts'
 import { ground } from '../findings/weights.ts'
 import { formatCount } from '../support/format.ts'
-import type { IsolateWork, WasteDetector } from './detector.ts'
+import type { CpuDetector, EvidenceBy, IsolateWork } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { shortPlace } from './functions.ts'
+import { identityOf } from './shown.ts'
 
-/** A thread that waits for more of its time has a pause to work in. */
-const BUSY = 0.9
-/**
- * Turns of an event loop that does nothing cost microseconds. `idle`: so many, and so few of them with an event, are no
- * work, if also so little of the CPU goes to the program. `asking`: with more of it, the source has to say that it goes on
- * whatever is found.
- */
-const IDLE = { turnsPerSecond: 1000, eventsPerTurn: 0.05, work: 0.3 }
-const ASKING = { turnsPerSecond: 500, intervalTurnsPerSecond: 20, eventsPerTurn: 0.5, outside: 0.01 }
-/** Where events are not counted, functions of Node's that bring them must be seen less, among all functions. */
-const OUTSIDE_UNCOUNTED = 0.05
-/** Of a thread that does not come back to its event loop: so much must go to what waits. */
-const CAUGHT = { share: 0.5, work: 0.9, waits: 0.8 }
+const evidence = () => [
+  z.object({
+    busy: z.number().nullable().describe('part of the time in which the event loop was not waiting, from 0 to 1'),
+    turnsPerSecond: z.number().describe('turns of the event loop each second; 0 where it did not come back'),
+    eventsPerSecond: z
+      .number()
+      .nullable()
+      .describe('events from outside of the thread each second; null if not counted'),
+    rescheduledBy: z.string().nullable().describe('how it runs again: `setImmediate`, `loop`, …; null if not known'),
+    shareOfProgram: z.number().optional().describe("part of the CPU time in the program's functions, from 0 to 1"),
+    shareOfOutside: z.number().optional().describe('part of the CPU time in functions of Node that bring events'),
+    shareOfLoop: z.number().optional().describe('part of the CPU time in the function that does not return'),
+    shareOfCalled: z.number().optional().describe('part of the CPU time in functions which that one calls'),
+    samples: field.count('samples of the CPU profile'),
+  }),
+]
+type Evidence = EvidenceBy<typeof evidence>
 
-/** What runs what was scheduled: neither work nor news. */
-const MACHINERY =
-  /^node:(timers|internal\/timers|timers\/promises|internal\/process\/(task_queues|promises)|internal\/async_hooks|internal\/async_context_frame|internal\/process\/execution|async_hooks|internal\/async_local_storage\/.*)$/
-const ENTRIES = /^(processImmediate|processTimers|listOnTimeout|processTicksAndRejections|runNextTicks|runMicrotasks)$/
-
-export const busyLoop: WasteDetector = {
-  pattern: 'busy-loop',
+export const busyLoop: CpuDetector<Evidence> = {
+  name: 'busy-loop',
+  patterns: ['busy-loop'],
+  needs: 'cpu',
+  evidence,
   diagnose(work, { sources }) {
     const { cpu, look } = work
     if (!cpu) return undefined
@@ -37,10 +42,39 @@ export const busyLoop: WasteDetector = {
   },
 }
 
-type Sources = Parameters<WasteDetector['diagnose']>[1]['sources']
+/** A thread that is busy for a smaller part of its time still has pauses. */
+const BUSY = 0.9
+/**
+ * A turn of an event loop that finds nothing to do costs microseconds. IDLE: many turns, few events for each, and little CPU
+ * time in the program's functions are no work. ASKING: where the program takes more CPU time, the source must show that it
+ * polls, and goes on whatever it finds.
+ */
+const IDLE = { turnsPerSecond: 1000, eventsPerTurn: 0.05, work: 0.3 }
+const ASKING = { turnsPerSecond: 500, intervalTurnsPerSecond: 20, eventsPerTurn: 0.5, outside: 0.01 }
+/** Where events are not counted: most of the samples that functions of Node which bring events may have. */
+const OUTSIDE_UNCOUNTED = 0.05
+/** Of a thread that does not come back to its event loop: how much of its time a function that polls must have. */
+const CAUGHT = { share: 0.5, work: 0.9, waits: 0.8 }
 
-/** The event loop turns and turns. */
-function turning({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) {
+/** Modules of Node that only run what was scheduled: they do no work, and bring no events. */
+const MACHINERY =
+  /^node:(timers|internal\/timers|timers\/promises|internal\/process\/(task_queues|promises)|internal\/async_hooks|internal\/async_context_frame|internal\/process\/execution|async_hooks|internal\/async_local_storage\/.*)$/
+const ENTRIES = /^(processImmediate|processTimers|listOnTimeout|processTicksAndRejections|runNextTicks|runMicrotasks)$/
+
+type Sources = Parameters<CpuDetector['diagnose']>[1]['sources']
+type Observed = ReturnType<typeof busyLoop.diagnose>
+
+/** It ends no process: never an error. */
+const asWaste = ({ isolate }: IsolateWork) =>
+  ({
+    wastes: 'cpu',
+    mostSevere: 'warning',
+    identity: (at: Culprit | null) => (at ? identityOf(at) : [isolate]),
+  }) as const
+
+/** The event loop turns all the time. */
+function turning(work: IsolateWork, cpu: CpuTime, sources: Sources): Observed {
+  const { isolate, look } = work
   const { busy, turnsPerSecond, eventsPerSecond } = look
   if (busy === null || busy < BUSY || turnsPerSecond === null) return undefined
   const perTurn = eventsPerSecond === null ? null : eventsPerSecond / turnsPerSecond
@@ -69,6 +103,7 @@ function turning({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources)
       ? 'and hardly anything comes in from outside'
       : `for ${formatCount(Math.round(eventsPerSecond))} events that come in`
   return {
+    ...asWaste(work),
     title: `${threadOf(isolate)} burns a core without work: ${who} has itself run again ${turns} times a second${found ? ` by ${found.how}` : ''}, ${news}`,
     culprit: first && culpritOf(first.frame, found),
     grounds: [
@@ -96,8 +131,9 @@ function turning({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources)
 }
 
 /** The thread does not come back to its event loop at all. */
-function caught({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) {
-  // Without what Node does to run what was scheduled.
+function caught(work: IsolateWork, cpu: CpuTime, sources: Sources): Observed {
+  const { isolate, look } = work
+  // Stacks without a function of the program are Node running what was scheduled.
   const all = sum(cpu.stacks.filter(({ frames }) => frames.some(isOwn)))
   if (all === 0 || (look.eventsPerSecond ?? 0) > 100) return undefined
   const waits = waitingLoop(cpu, sources)
@@ -107,13 +143,14 @@ function caught({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) 
   const frame = waits?.frame ?? first?.frame
   if (!frame || !found || found.ends === 'bounded') return undefined
   const share = waits?.share ?? first!.samples / all
-  // What the function that goes on calls may be work.
+  // The functions that it calls may be doing work.
   const worked = waits ? 0 : below(cpu.stacks, found.by) / all
   if (share < CAUGHT.share || worked > CAUGHT.work) return undefined
   const who = nameOf(found.by)
   const place = culpritOf(frame, found)
   const by = found.how === 'loop' ? 'asks again and again in a loop' : `goes on by ${found.how} without a pause`
   return {
+    ...asWaste(work),
     title: `${threadOf(isolate)} burns a core without work: ${who} ${by}, and the event loop has not had a turn for over a second`,
     culprit: place,
     grounds: [
@@ -135,12 +172,12 @@ function caught({ isolate, look }: IsolateWork, cpu: CpuTime, sources: Sources) 
   }
 }
 
-/** How many of the functions that run are looked at, the busiest. */
+/** The busiest functions that are looked at. */
 const MOST_LOOPS = 12
-/** Where the source does not tell, it is who has so much of the time; else nobody is named. */
+/** Where the source shows none that reschedules itself, a function with this part of the time is named; else none is. */
 const PLAINLY = 0.5
 
-/** Of the functions that run, the one that has itself run again in any case; else the busiest. */
+/** Of the functions that run, one that reschedules itself without an end; else the busiest. */
 function rescheduler(
   loops: readonly Running[],
   sources: Sources,
@@ -163,13 +200,13 @@ function advise(found: Rescheduling | undefined, who: string, where: string): st
 
 interface Running {
   readonly frame: Frame
-  /** Where it, or what it has called, was seen. */
+  /** Samples of it and of what it calls. */
   samples: number
-  /** Functions that it was seen calling. */
+  /** Functions of the program that it was seen calling. */
   readonly callees: Frame[]
 }
 
-/** The program's functions that are run by the event loop, or by promises, or by nobody any more: the busiest first. */
+/** The program's outermost functions: those that the event loop or a promise runs. The busiest first. */
 function loopsOf(stacks: readonly TimedStack[]): Running[] {
   const running = new Map<string, Running>()
   for (const { frames, self } of stacks) {
@@ -188,7 +225,7 @@ function loopsOf(stacks: readonly TimedStack[]): Running[] {
   return [...running.values()].sort((a, b) => b.samples - a.samples)
 }
 
-/** In functions of the program's that a function calls. */
+/** Samples in functions of the program that one calls. */
 function below(stacks: readonly TimedStack[], by: FunctionPlace): number {
   return sum(
     stacks.filter(({ frames }) => {
@@ -199,7 +236,7 @@ function below(stacks: readonly TimedStack[], by: FunctionPlace): number {
   )
 }
 
-/** The function that waits in a loop of its own. */
+/** The function that polls in a loop of its own. */
 function waitingLoop(cpu: CpuTime, sources: Sources) {
   const own = new Map<string, { frame: Frame; samples: number }>()
   for (const { frames, self } of cpu.stacks) {
@@ -219,13 +256,13 @@ const isOwn = ({ url }: Frame): boolean => url !== '' && !url.startsWith('node:'
 const keyOf = ({ url, line, column }: FunctionPlace): string => `${url}:${line}:${column}`
 const sum = (stacks: readonly TimedStack[]): number => stacks.reduce((all, { self }) => all + self, 0)
 
-/** Whether Node was called by what has happened outside of the thread: bytes, a message, an answer of the thread pool. */
+/** Whether Node runs because of something outside of the thread: bytes, a message, an answer of the thread pool. */
 function isFromOutside({ frames }: TimedStack): boolean {
   const { url } = frames[0]!
   return url.startsWith('node:') && !MACHINERY.test(url)
 }
 
-/** In a function of the program's, or in what such a one calls that is not only to be called again. */
+/** Whether a sample is in a function of the program, or in what it calls other than to be called again. */
 function isWork({ frames }: TimedStack): boolean {
   const last = frames.at(-1)!
   return frames.some(isOwn) && !MACHINERY.test(last.url) && !ENTRIES.test(last.function)

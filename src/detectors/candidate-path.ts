@@ -1,4 +1,4 @@
-// Which path to a candidate is told, and what its container is called by that.
+// Which retaining path of a candidate is shown, and what its container is called by that path.
 
 import { wayIn } from '../analysis/entries.ts'
 import type { Suspect } from '../analysis/suspect.ts'
@@ -12,25 +12,25 @@ import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { isOwn } from '../source/origins.ts'
 import type { IsolateHeap } from './detector.ts'
 
-/** Ordinals of the nodes from where the program keeps it to one of the objects. */
+/** The nodes of the retaining path, as ordinals: from where the program keeps it to one of the objects. */
 export function nodesTo({ graph, heap }: Pick<IsolateHeap, 'graph' | 'heap'>, suspect: Suspect): readonly number[] {
   const inside = suspect.kind === 'grown' ? [suspect.sample] : wayIn(graph, heap.lineage, suspect)
   const way = byWeakMap(graph, [...pathTo(graph.paths, inside[0]!).slice(0, -1), ...inside])
   return byOwnName(graph, way, suspect.container)
 }
 
-/** Of what refers to an object, so many are looked at for a way by the program's names. */
+/** Retainers of an object that are looked at for a path with names of the program. */
 const MOST_RETAINERS = 32
 
 /**
- * The shortest way may be one by a timer or a callback of Node's. Where the program has an object on it by a name as well,
- * that way says more.
+ * The shortest path may lead by a timer or a callback of Node. Where the program holds an object on it by a name as well,
+ * the path by that name says more.
  */
 function byOwnName(graph: HeapGraph, way: readonly number[], container: number): readonly number[] {
   const { edges, edgeNameOrIndex, nodeType, strings } = graph.snapshot
   const isFromProgram = (node: number): boolean => isOwn(graph.moduleScopes.get(node) ?? 'node:')
   const last = way.indexOf(container)
-  // Something of the program's on the way has names as well; the global object has only such.
+  // A path by something of the program has names already, and the global object has nothing but names.
   if (way.slice(0, last + 1).some((node) => isOwn(urlOf(graph, node) ?? 'node:'))) return way
   if (/^global\b/.test(nodeName(graph, way[0]!))) return way
   if (way.some((node, at) => at >= last - 1 && /^(TimersList|PriorityQueue)$/.test(nodeName(graph, node)))) return way
@@ -49,22 +49,22 @@ function byOwnName(graph: HeapGraph, way: readonly number[], container: number):
   return way
 }
 
-/** The steps along these nodes; of a tree, only the one to its topmost node. */
+/** The steps along these nodes; in a tree, only those to its topmost node and the one from there to the sample. */
 export function stepsTo(of: IsolateHeap, way: readonly number[], suspect: Suspect): PathStep[] {
   const steps = pathAlong(of.graph, way)
   return isInTree(of, way, suspect) ? stepsToTree(steps, way, suspect) : steps
 }
 
 /**
- * Whether the way comes by something like the tree's topmost node once more. Listeners of a signal each of which has a
- * signal of its own make a tree of signals, and the way to one of them is a plain one all the same.
+ * Whether the path has another node of the class of the tree's topmost node. Signals that depend on other signals make a
+ * tree as well, but the path to a listener of one of them is a plain path.
  */
-function goesRound({ heap }: IsolateHeap, way: readonly number[], { container }: Suspect): boolean {
+function hasInnerNodes({ heap }: IsolateHeap, way: readonly number[], { container }: Suspect): boolean {
   const { of } = heap.opened.classes
   return way.slice(way.indexOf(container) + 1).some((node) => of[node] === of[container])
 }
 
-/** The way to the tree's topmost node, and at once to one that came: which branches lead there is chance. */
+/** The path to the tree's topmost node, then one step to the sample: which branches lead there is chance. */
 function stepsToTree(path: PathStep[], way: readonly number[], { container, sample }: Suspect): PathStep[] {
   const top = way.indexOf(container)
   const at = path.findIndex(({ ordinal }) => ordinal === container)
@@ -74,9 +74,9 @@ function stepsToTree(path: PathStep[], way: readonly number[], { container, samp
 }
 
 const isInTree = (of: IsolateHeap, way: readonly number[], suspect: Suspect): boolean =>
-  suspect.isTree === true && goesRound(of, way, suspect)
+  suspect.isTree === true && hasInnerNodes(of, way, suspect)
 
-/** A value of a WeakMap's lives by its key, but it is in the WeakMap that the program keeps it. */
+/** A value of a WeakMap is retained by its key, but the program keeps it in the WeakMap: the path leads by that. */
 function byWeakMap(graph: HeapGraph, way: readonly number[]): readonly number[] {
   for (let at = way.length - 1; at > 0; at--) {
     const table = tableBetween(graph, way[at - 1]!, way[at]!)
@@ -84,7 +84,7 @@ function byWeakMap(graph: HeapGraph, way: readonly number[]): readonly number[] 
     // A table may have no owner, or several.
     if (table === undefined || map >= SHARED || map === table || graph.paths.via[map] === NOT_REACHED) continue
     const toMap = pathTo(graph.paths, map)
-    // In a package it is how private fields are compiled: the object that has them says more.
+    // Compiled private fields of a package are WeakMaps, too: there the object that has the fields says more.
     const nearest = toMap.findLast((node) => urlOf(graph, node) !== undefined)
     if (nearest !== undefined && isOwn(urlOf(graph, nearest)!)) return [...toMap, table, ...way.slice(at)]
   }
@@ -106,13 +106,13 @@ function tableBetween(graph: HeapGraph, key: number, value: number): number | un
   return undefined
 }
 
-/** References by which V8 and Node hold things on their own account: names in front of them are of something else. */
+/** References by which V8 and Node hold things themselves: names in front of these belong to something else. */
 const isOfV8 = ({ reference }: PathStep): boolean =>
   isUnnamed(reference) && !/^(value|buffer$|backing_store)/.test(reference.name ?? '')
 
 /**
- * What a path's container is called: its last name, and that with the name of what it belongs to; of a list, by what its
- * links are linked. Variables belong to nothing. Without a name, whose local variable it is.
+ * What a path's container is called: by its last name, with the name of its owner in front; variables have no owner. A list
+ * is called by its name and not by that of its links. A container without a name may be a local variable of a function.
  */
 export function containerName(
   of: IsolateHeap,
@@ -122,7 +122,7 @@ export function containerName(
 ): string | undefined {
   const { kind } = suspect
   const isTree = isInTree(of, way, suspect)
-  // What has grown itself is called by the last name.
+  // An object that has grown itself is the last step of the path.
   const isNamed = kind === 'grown' || (!isTree && path.length > 0 && path.at(-1)!.times > 1)
   const steps = isNamed ? path : path.slice(0, -1)
   const from = steps.findLastIndex((step) => isOfV8(step) || isVariable(step.reference))

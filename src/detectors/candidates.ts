@@ -1,4 +1,4 @@
-// From suspects to candidates: what grew enough, and as a leak does, with how it is held and how likely it is a leak.
+// Suspects become candidates: those that grew enough, and as a leak does, with the retaining path and how likely a leak is.
 
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
@@ -8,13 +8,13 @@ import { judgeCandidate } from './likelihood.ts'
 import { framesToAsk, nameLocals } from './local-variables.ts'
 import { withArticle } from './surroundings.ts'
 
-/** What grew by less, in bytes, or by less of all that grew, is no candidate. */
+/** What grew by less, in bytes or as a part of all that grew, is no candidate. */
 const LEAST = { bytes: 8192, share: 0.02 }
-/** Of entries that were counted one by one, so many are no chance, however small they are. */
+/** So many entries that were counted one by one are no chance, however small they are. */
 const MANY = { count: 100, bytes: 2048 }
-/** A store that was made larger in each step, as that of numbers is, tells of so many bytes as surely. */
+/** A store that was enlarged in each step, as that of a collection of numbers is, needs no more bytes than this. */
 const STORE_BYTES = 4096
-/** What gains less and less is worth a word from so many bytes on, and as a part of all that grew; so many at most. */
+/** What gains less and less is mentioned from so many bytes on, and from this part of all that grew; so many at most. */
 const SLOWING = { bytes: 65_536, share: 0.25 }
 const MOST_UNCERTAIN = 3
 
@@ -24,7 +24,7 @@ export function growingCandidates(of: IsolateHeap, readSource: ReadSource): Cand
   return likely.filter((suspect) => isEnough(of, suspect)).map((suspect) => candidateOf(of, suspect, readSource))
 }
 
-/** A machine that is busy has things come late, so that what gains steadily may seem to slow down, or to swing. */
+/** What seems to slow down, or to swing: on a busy machine things come late, so that steady growth may look so. */
 export function unevenCandidates(of: IsolateHeap, readSource: ReadSource): Candidate[] {
   return of.suspects
     .filter(({ trend }) => trend === 'slowing' || trend === 'swinging')
@@ -36,7 +36,7 @@ export function unevenCandidates(of: IsolateHeap, readSource: ReadSource): Candi
     .map((suspect) => candidateOf(of, suspect, readSource))
 }
 
-/** What has gained much and gains less and less: it may only have been held up. */
+/** What has gained much, and gains less and less. */
 export function slowingCandidates(of: IsolateHeap, readSource: ReadSource): Candidate[] {
   const least = Math.max(SLOWING.bytes, SLOWING.share * of.growthBytes)
   return of.suspects
@@ -62,5 +62,5 @@ export function candidateOf(of: IsolateHeap, suspect: Suspect, readSource: ReadS
   return { suspect, of, way, path, name: name ?? withArticle(suspect.className), likelihood }
 }
 
-/** V8's ids of the suspended functions that the process is to be asked of, for their local variables. */
+/** V8's ids of the suspended functions whose local variables the process is to be asked for. */
 export const framesToAskOf = (of: IsolateHeap): number[] => framesToAsk(of, (suspect) => nodesTo(of, suspect))

@@ -1,6 +1,7 @@
-// `closure-retention`: functions that keep, by the scope they were made in, more than they need.
+// `closure-retention`: functions that retain, by the scope they were made in, more than they need.
 
 import type { AnyNode, Identifier } from 'acorn'
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, referencesOf } from '../graph/look.ts'
@@ -8,34 +9,72 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { bindingOf, nodesIn, parentOf, type Scope } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Detector } from './detector.ts'
+import type { Candidate, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { functionNear } from './flows.ts'
-import { behind, placeOf, shortPlace } from './functions.ts'
+import { placeOf, shortPlace, unwrapped } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { held, isNew, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 
-/** So many functions one behind another, each in the scope of the next, are a chain. */
+const usesVariable = () =>
+  z.boolean().nullable().describe('whether the function uses the variable; null where the source could not be read')
+
+const chainEvidence = () =>
+  z.object({
+    kind: z.literal('chain').describe('each function holds the one that was made before it'),
+    function: field.nameOrNull('the function'),
+    variable: field.nameOrNull('variable of its scope that leads to the one before'),
+    generations: field.count('functions that came and are still there'),
+    perSecond: field.perSecond('functions that come'),
+    bytesEach: field.bytes('what each keeps alive'),
+    usesVariable: usesVariable(),
+  })
+
+const scopesEvidence = () =>
+  z.object({
+    kind: z.literal('scopes').describe('many functions are kept, each with a scope of its own'),
+    keptIn: field.name('what the program calls the container of the functions'),
+    function: field.nameOrNull('the function'),
+    functions: field.count('functions that came and are still there'),
+    perSecond: field.perSecond('functions that come'),
+    variable: field.name('variable of the scope that keeps most alive'),
+    variableBytes: field.bytes('what that variable keeps alive'),
+    scopeBytesEach: field.bytes('what a scope keeps alive'),
+    usesVariable: usesVariable(),
+  })
+
+const evidence = () => [chainEvidence(), scopesEvidence()]
+type Found = Diagnosis<EvidenceBy<typeof evidence>> | undefined
+
+export const closureRetention: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'closure-retention',
+  patterns: ['closure-retention'],
+  needs: 'heap',
+  before: [
+    // The variable may be a large buffer: this one says which variable, and that the function does not use it.
+    'off-heap-growth',
+  ],
+  evidence,
+  diagnose: (candidate, { readSource }) => chain(candidate, readSource) ?? scopes(candidate, readSource),
+}
+
+/** A chain has so many functions, each in the scope of the next. */
 const CHAIN = 8
-/** So much of what a function keeps must be in its scope, and in one variable of it. */
+/** This part of what a function retains must be in its scope, and in one variable of the scope. */
 const MOSTLY = 0.6
-/** A function with less in its scope is as small as functions are. */
+/** A scope that retains fewer bytes is as small as scopes are. */
 const LEAST_BYTES = 1024
 /** Names of lists of work that is still to be done. */
 const QUEUES = /(queue|jobs?|tasks?|backlog|pending|waiting|todo)s?$/i
-
-export const closureRetention: Detector = {
-  pattern: 'closure-retention',
-  diagnose: (candidate, { readSource }) => chain(candidate, readSource) ?? scopes(candidate, readSource),
-}
 
 interface Kept {
   readonly name: string
   readonly bytes: number
 }
 
-/** Each function's scope has what leads to the one before: none of them is ever the last. */
-function chain(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+/** Each function's scope leads to the function that was made before it, so that none is ever released. */
+function chain(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate
   const { graph } = of
   const way = ownersOnWay(candidate)
@@ -43,7 +82,7 @@ function chain(candidate: Candidate, readSource: ReadSource): ReturnType<Detecto
     const scope = isFunction(graph, node) && isNew(candidate, node) ? internal(graph, node, 'context') : undefined
     return scope !== undefined && scope === way[i + 1]
   })
-  const places = links.map((node) => placeOf(graph, behind(graph, node)))
+  const places = links.map((node) => placeOf(graph, unwrapped(graph, node)))
   const culprit = mostCommon(places, keyOf)
   const alike = places.filter((place) => keyOf(place) === keyOf(culprit)).length
   if (!culprit || alike < CHAIN) return undefined
@@ -79,7 +118,7 @@ function chain(candidate: Candidate, readSource: ReadSource): ReturnType<Detecto
 const keyOf = (place: Culprit | undefined): string | undefined => place && `${place.url}:${place.line}:${place.column}`
 
 /** Functions that are kept, and with each the scope that it was made in. */
-function scopes(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+function scopes(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate
   const { graph } = of
   if (!onlyGains(candidate)) return undefined
@@ -105,7 +144,7 @@ function scopes(candidate: Candidate, readSource: ReadSource): ReturnType<Detect
   if (!culprit) return undefined
   const called = culprit.function ?? 'a function'
   const needs = uses(readSource, culprit, heaviest.name)
-  // What a function works with it may keep, as a library's must: then it is the number of functions that is wrong.
+  // A function may keep what it uses, and that of a package cannot be changed: there the number of functions is the fault.
   if (needs !== false || culprit.package !== null) return undefined
   return {
     likelihood: despiteBound(candidate.likelihood, candidate.suspect.bytes / Math.max(1, candidate.suspect.count)),
@@ -126,10 +165,10 @@ function scopes(candidate: Candidate, readSource: ReadSource): ReturnType<Detect
   }
 }
 
-/** The function itself, or the one of a plain object that keeps most. */
+/** The function itself; of an object, its function that retains most. */
 function closureOf(graph: HeapGraph, node: number): number | undefined {
   const own = (each: number): number | undefined => {
-    const closure = behind(graph, each)
+    const closure = unwrapped(graph, each)
     return settledBy(graph, closure) === undefined && placeOf(graph, closure) ? closure : undefined
   }
   if (graph.snapshot.nodeType[node] === NodeType.closure) return own(node)
@@ -163,7 +202,7 @@ function uses(readSource: ReadSource, place: Culprit, variable: string): boolean
   )
 }
 
-/** Rather than the name of a property. */
+/** Whether an identifier is a variable, and not the name of a property. */
 const isVariable = (node: Identifier): boolean => {
   const around = parentOf(node)
   if (around?.type === 'MemberExpression') return around.object === node || around.computed

@@ -1,5 +1,7 @@
-// `cross-thread-release`: one thread's buffers are released into another thread's pool, so that their owner makes new ones for ever.
+// `cross-thread-release`: one thread's buffers are released into another thread's pool, so that their owner has to allocate new
+// ones all the time.
 
+import { z } from 'zod'
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
@@ -12,24 +14,49 @@ import { isNamed } from '../source/expressions.ts'
 import { nameOf } from '../source/reach.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Captures, Detector, IsolateHeap } from './detector.ts'
+import type { Candidate, Captures, EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, callsIn, lineIn, modulesNear, placeOfCall, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
 import { plainName, thingsOf } from './surroundings.ts'
 
-/** What a program calls buffers that wait for their next use, and giving them back. */
-const FREE =
-  /(free|pool|idle|spare|spares|available|recycled?|released?|returned|reusable|unused|buffers)(_?(list|buffers|pool|chunks|slabs|blocks|frames))?$/i
-const RELEASE = /release|recycle|free|give_?back|put_?back|return_?buffer|reclaim|dispose/i
-const isAllocation = ({ name, names, isNew }: Called): boolean =>
-  isNew
-    ? /^(ArrayBuffer|Uint8Array|Float32Array|Int32Array|Float64Array|Uint8ClampedArray)$/.test(name)
-    : names.at(-2) === 'Buffer' && /^alloc/.test(name)
-/** Buffers of a pool are of one size, and worth the trouble. */
-const LEAST_BYTES = 512
+const evidence = () => [
+  z.object({
+    owner: field.name('thread that allocates the buffers and hands them over'),
+    releasedBy: field.name('thread that releases them into its own pool'),
+    freeList: field.name('what the program calls that pool'),
+    buffers: field.count('buffers that came and are still there'),
+    buffersPerSecond: field.perSecond('buffers that come'),
+    bytesEach: field.bytes('size of a buffer'),
+    buffersInOwnersFreeList: z
+      .number()
+      .int()
+      .nullable()
+      .describe("buffers in the owner's own pool; null where it has none of that name"),
+    releasedAt: field.line('the line that puts a buffer into the pool'),
+    allocatedAt: z
+      .strictObject({
+        url: z.string(),
+        line: z.number().int(),
+        text: z.string(),
+        package: z.string().nullable(),
+      })
+      .nullable()
+      .describe("the owner's line that allocates a buffer"),
+    counts: field.counts(),
+  }),
+]
 
-export const crossThreadRelease: Detector = {
-  pattern: 'cross-thread-release',
+export const crossThreadRelease: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'cross-thread-release',
+  patterns: ['cross-thread-release'],
+  needs: 'heap',
+  before: [
+    // Both see the buffers; this one says whose they are.
+    'buffer-slab-retention',
+    'off-heap-growth',
+  ],
+  evidence,
   diagnose(candidate, captures) {
     const { of, suspect, path, name } = candidate
     const { graph } = of
@@ -77,6 +104,17 @@ export const crossThreadRelease: Detector = {
   },
 }
 
+/** What programs call a list of buffers that wait for their next use, and the function that puts them back. */
+const FREE =
+  /(free|pool|idle|spare|spares|available|recycled?|released?|returned|reusable|unused|buffers)(_?(list|buffers|pool|chunks|slabs|blocks|frames))?$/i
+const RELEASE = /release|recycle|free|give_?back|put_?back|return_?buffer|reclaim|dispose/i
+const isAllocation = ({ name, names, isNew }: Called): boolean =>
+  isNew
+    ? /^(ArrayBuffer|Uint8Array|Float32Array|Int32Array|Float64Array|Uint8ClampedArray)$/.test(name)
+    : names.at(-2) === 'Buffer' && /^alloc/.test(name)
+/** Nobody keeps a pool of smaller buffers. */
+const LEAST_BYTES = 512
+
 /** Bytes of an ArrayBuffer, or of what a view is of; undefined for anything else. */
 function bytesOf(graph: HeapGraph, node: number): number | undefined {
   const buffer = nodeName(graph, node) === 'ArrayBuffer' ? node : property(graph, node, 'buffer')
@@ -89,7 +127,7 @@ function bytesOf(graph: HeapGraph, node: number): number | undefined {
   return undefined
 }
 
-/** Where the free list is put to, and whether that is done by what releases, by its name or by those of what it calls. */
+/** The statement that puts into the free list; `isRelease`: its function, or one that it calls, is called like a release. */
 function findRelease(
   candidate: Candidate,
   name: string,
@@ -117,7 +155,7 @@ function isTransfer({ name, names, node }: Called): boolean {
   )
 }
 
-/** The thread that hands its buffers over: it transfers, it allocates, and its own free list gains nothing. */
+/** The thread that hands its buffers over: it transfers and allocates, and its own free list gains nothing. */
 function findOwner(
   candidate: Candidate,
   name: string,
@@ -131,7 +169,7 @@ function findOwner(
     const scripts = scriptsOf(other.graph)
     const transfer = whereCalls(sources, scripts, isTransfer)
     const allocation = whereCalls(sources, scripts, isAllocation)
-    // Where no source can be read, an empty pool of the same name must do.
+    // Where no source can be read, an empty pool of the same name is evidence enough.
     if (transfer && allocation ? true : free !== undefined && !hasSources(other, readSource)) {
       return { isolate: other.isolate, free, allocation }
     }
@@ -139,7 +177,7 @@ function findOwner(
   return undefined
 }
 
-/** Whether buffers pile up there too. */
+/** Whether buffers pile up in that thread too. */
 const gains = ({ suspects }: IsolateHeap): boolean =>
   suspects.some(({ className, trend }) => /^(ArrayBuffer|Buffer|\w+Array)$/.test(className) && trend === 'steady')
 

@@ -1,45 +1,49 @@
-// What a detector is given, and what it says.
+// The contract of all detectors: what each is given, and what it says.
 
+import type { z } from 'zod'
+import type { GrowingSite } from '../analysis/allocation-growth.ts'
 import type { AllocationStack } from '../analysis/allocations.ts'
 import type { HeapSeries } from '../analysis/compare.ts'
 import type { CpuTime, TimedStack } from '../analysis/cpu-time.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
+import type { OffHeapTrend } from '../analysis/off-heap.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { Ground } from '../findings/confidence.ts'
+import type { ReportFinding } from '../findings/report.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { PathStep } from '../graph/retaining-path.ts'
 import type { Sources } from '../source/app-modules.ts'
-import type { ScriptSources } from '../support/script-sources.ts'
+import type { ScriptPlace, ScriptSources } from '../support/script-sources.ts'
 
-/** One isolate's snapshots, worked out. */
+/** One isolate's snapshots, opened and compared. */
 export interface IsolateHeap {
   readonly isolate: string
   readonly heap: HeapSeries
   readonly graph: HeapGraph
-  /** When each snapshot was taken; only differences mean something. */
+  /** When each snapshot was taken, in seconds; only differences mean something. */
   readonly seconds: readonly number[]
-  /** How long its thread stood still for each; undefined where nobody measured that. */
+  /** How long its thread was stopped for each snapshot; undefined where that was not measured. */
   readonly pausedMs?: readonly number[]
-  /** All, biggest first, also those whose growth looks healthy. */
+  /** All of them, the biggest first; also those whose growth looks healthy. */
   readonly suspects: readonly Suspect[]
-  /** What was allocated meanwhile and stayed, by stack, where a profile was recorded; by isolate. */
+  /** What was allocated between the snapshots and is still there, by stack; undefined where no profile was recorded. */
   readonly allocations?: readonly AllocationStack[] | undefined
   /** Bytes by which the heap has grown from the first snapshot to the last. */
   readonly growthBytes: number
-  /** What the process was asked of single views of buffers while it still ran, by V8's id; a snapshot does not tell it. */
+  /** What the running process answered about single views of buffers, by V8's id: a snapshot does not have it. */
   readonly live?: ReadonlyMap<number, LiveView>
-  /** What it said of suspended functions, by V8's id. */
+  /** What it answered about suspended functions, by V8's id. */
   readonly frames?: ReadonlyMap<number, LiveFrame>
 }
 
-/** Where a function waits that is suspended, and the objects that its local variables hold. */
+/** A suspended function: where it waits, and the objects that its local variables hold. */
 export interface LiveFrame {
   /** In its script, both 1-based. */
   readonly line: number
   readonly column: number
   readonly locals: readonly {
     readonly name: string
-    /** V8's id; undefined where that could not be had. */
+    /** V8's id; undefined where the process did not give it. */
     readonly nodeId: number | undefined
     readonly className: string
   }[]
@@ -57,100 +61,233 @@ export interface Captures {
   readonly isolates: readonly IsolateHeap[]
   /** Reads a source file by URL; undefined where it cannot be had. */
   readonly readSource: ReadSource
-  /** What scripts were made of, and how their places are shown; without it, as `readSource` has them. */
+  /** Maps places in scripts to places in their sources; left out, scripts are shown as `readSource` has them. */
   readonly sources?: ScriptSources | undefined
-  /** Of the process, `v22.9.0`; undefined where nobody has written it down. */
+  /** Of the process, such as `v22.9.0`; undefined where the captures do not say. */
   readonly nodeVersion?: string | undefined
 }
 
-/** A suspect that may be a leak by its trend, with how it is held. */
+/** A suspect that may be a leak by its trend, with the path that holds it. */
 export interface Candidate {
   readonly suspect: Suspect
   readonly of: IsolateHeap
-  /** Ordinals, from where the program keeps it to one of the objects. */
+  /** The nodes of the retaining path, as ordinals: from a root, or from where the program keeps it, to one of the objects. */
   readonly way: readonly number[]
-  /** The same in words. */
+  /** The same path as steps, with kinds and names. Some nodes are no step of their own. */
   readonly path: readonly PathStep[]
   /** What the container is called, by the names on the path: `sessions`, `pool.#free`; `a Map` where it has none. */
   readonly name: string
-  /** How likely it is that this is a leak at all, by its numbers and by what stands beside it. */
+  /** How likely it is that this is a leak at all, by its numbers and by what the source says of the container. */
   readonly likelihood: Likelihood
 }
 
 export interface Likelihood {
   readonly grounds: readonly Ground[]
-  /** A number beside it says how much it may hold, or how long. */
+  /** It is known how much the container may hold, or for how long. */
   readonly bounded?: true
-  /** How many it may hold, where that is known. */
+  /** How many things the container may hold, where that number is known. */
   readonly most?: number
-  /** A line of the source takes things out of it. */
+  /** A line of the source takes things out of the container. */
   readonly takenOut?: true
 }
 
-/** What a detector makes of a candidate. */
-export interface Diagnosis {
-  readonly title: string
-  /** Instead of the candidate's own likelihood, where the pattern makes it more or less sure. */
-  readonly likelihood?: Likelihood
-  /** Where the detector knows better than a look along the path. */
-  readonly culprit?: Culprit | undefined
-  /** The way to tell instead of the candidate's own: ordinals, to one of the objects. */
-  readonly way?: readonly number[] | undefined
-  /** Numbers and names that the judgement rests on; specific to the pattern. */
-  readonly evidence: Readonly<Record<string, unknown>>
-  /** One or two sentences on what to change, in the words of this program. */
-  readonly advice: string
-  /** Other candidates that are of the same cause although they do not hold the same objects. */
-  readonly covers?: (other: Candidate) => boolean
-  /** Candidates that a detector says this of alike have one cause, and make one finding; left out, its fingerprint tells. */
-  readonly cause?: string
-  /** Where it is in another isolate that the fault is. */
-  readonly isolate?: string
+/** Numbers and names that a judgement rests on; what each means is in the detector's schema. */
+export type Evidence = Readonly<Record<string, unknown>>
+
+/** The evidence that some schemas, as a detector makes them, stand for. */
+export type EvidenceBy<Make extends () => readonly z.ZodObject[]> = z.infer<ReturnType<Make>[number]>
+
+interface About {
+  /** Unique among all detectors. */
+  readonly name: string
+  /** What it may report. Each pattern has a text, `<pattern>.md`. */
+  readonly patterns: readonly [string, ...string[]]
+  /**
+   * Makes the schemas of its evidence: a finding has one of them, and where there are several, `kind` should say which. It is
+   * a function because a run that looks for leaks needs no schema, and making all of them takes tens of milliseconds.
+   */
+  readonly evidence: () => readonly z.ZodObject[]
 }
 
-export interface Detector {
-  readonly pattern: string
-  /** Judges one candidate; undefined where it is not of this pattern. Pure. */
-  readonly diagnose: (candidate: Candidate, captures: Captures) => Diagnosis | undefined
+/** Judges the growing populations of a heap. */
+export interface HeapDetector<E extends Evidence = Evidence> extends About {
+  readonly needs: 'heap'
+  /**
+   * Names of the detectors that must be asked after this one. Each candidate goes to the first detector that recognises it,
+   * so say here who else would recognise yours, and why yours is right. Detectors that never meet need no order.
+   */
+  readonly before?: readonly string[]
+  /**
+   * Any collection would be recognised, whatever it holds. Such detectors are asked last, and are not asked of a single
+   * snapshot: every program has large collections. Those that it names in `before` are asked after it all the same.
+   */
+  readonly isGeneral?: true
+  /** Judges one candidate; undefined where it is not of this pattern. Pure, but for reading sources. */
+  readonly diagnose: (candidate: Candidate, captures: Captures) => Diagnosis<E> | undefined
+}
+
+/** Judges what an isolate does with its CPU time. */
+export interface CpuDetector<E extends Evidence = Evidence> extends About {
+  readonly needs: 'cpu'
+  readonly diagnose: (work: IsolateWork, known: { readonly sources: Sources }) => Observation<E> | undefined
+}
+
+/** Judges the resident memory of a process. */
+export interface MemoryDetector<E extends Evidence = Evidence> extends About {
+  readonly needs: 'memory'
+  readonly diagnose: (memory: ProcessMemory) => Observation<E> | undefined
+}
+
+/** Judges which files a process has open. */
+export interface FilesDetector<E extends Evidence = Evidence> extends About {
+  readonly needs: 'files'
+  /** One for each kind of file, and folder, of which there are too many. */
+  readonly diagnose: (files: OpenFiles, captures: Captures) => readonly Observation<E>[]
+}
+
+/** Judges a function whose allocations stay, by samples alone. */
+export interface AllocationsDetector<E extends Evidence = Evidence> extends About {
+  readonly needs: 'allocations'
+  readonly diagnose: (site: GrowingSite) => Observation<E> | undefined
+}
+
+/** Judges how busy threads are, as the system counts it. */
+export interface ThreadsDetector<E extends Evidence = Evidence> extends About {
+  readonly needs: 'threads'
+  readonly diagnose: (threads: ThreadTimes) => Observation<E> | undefined
+}
+
+export type Detector =
+  | HeapDetector
+  | CpuDetector
+  | MemoryDetector
+  | FilesDetector
+  | AllocationsDetector
+  | ThreadsDetector
+
+/** What a detector says of a candidate. */
+export interface Diagnosis<E extends Evidence = Evidence> {
+  /** Which of its patterns, where a detector has several. */
+  readonly pattern?: string
+  readonly title: string
+  /** Instead of the candidate's own likelihood, where the detector has grounds of its own. */
+  readonly likelihood?: Likelihood
+  /** Where the detector knows the line better than a look along the path does. */
+  readonly culprit?: Culprit | undefined
+  /** Another retaining path to show, as ordinals that end at one of the objects; left out, it is the candidate's. */
+  readonly way?: readonly number[] | undefined
+  readonly evidence: E
+  /** One or two sentences on what to change, in the names of this program. */
+  readonly advice: string
+  /** Recognises other candidates of the same cause, which hold other objects: they make no finding of their own. */
+  readonly covers?: (other: Candidate) => boolean
+  /** Candidates of the same pattern and cause make one finding; left out, those with the same fingerprint do. */
+  readonly cause?: string
+}
+
+/** What a detector says that was given no heap. */
+export interface Observation<E extends Evidence = Evidence> {
+  readonly title: string
+  readonly grounds: readonly Ground[]
+  /** The most serious that it may be, however sure it is; left out, an error. */
+  readonly mostSevere?: 'warning' | 'note'
+  /** What it wastes, if it is no leak. */
+  readonly wastes?: 'cpu' | 'memory'
+  readonly culprit?: Culprit | undefined
+  /** What makes it another finding than others of its pattern, given the culprit as it is shown. */
+  readonly identity: (culprit: Culprit | null) => readonly string[]
+  readonly growth?: Partial<ReportFinding['growth']>
+  readonly evidence: E
+  /** One or two sentences on what to change, in the names of this program. */
+  readonly advice: string
 }
 
 /** What one isolate was seen doing with its CPU time, in some seconds. */
 export interface IsolateWork {
   readonly isolate: string
-  /** Null where it is not known. */
+  /** Each is null where it is not known. */
   readonly look: {
-    /** Share of the time, from 0 to 1, that the event loop was not waiting. */
+    /** Share of the time, from 0 to 1, in which the event loop was not waiting. */
     readonly busy: number | null
     readonly turnsPerSecond: number | null
-    /** What came from outside of the thread. */
+    /** Events that came from outside of the thread. */
     readonly eventsPerSecond: number | null
-    /** Whether it did not come back to its event loop. */
+    /** Whether the thread did not come back to its event loop. */
     readonly caught: boolean
   }
   readonly cpu: CpuTime | undefined
-  /** What was allocated, in bytes, and outlived the first collection that it met; undefined where that was not looked at. */
+  /** What was allocated, in bytes, and outlived the first collection that it met; undefined where that was not measured. */
   readonly allocated:
     | {
         readonly stacks: readonly TimedStack[]
         readonly seconds: number
-        /** Whether what is gone is among it; if not, only what is alive at the end. */
+        /** Whether objects that have been collected are counted; if not, only those that are alive at the end. */
         readonly tellsCollected: boolean
       }
     | undefined
 }
 
-/** What a detector makes of how an isolate spends its time. */
-export interface Waste {
-  readonly title: string
-  readonly culprit: Culprit | undefined
-  readonly grounds: readonly Ground[]
-  readonly evidence: Readonly<Record<string, unknown>>
-  readonly advice: string
+/** What was measured of a process's resident memory; what was not measured is undefined. */
+export interface ProcessMemory {
+  /** While the process was left alone: a snapshot leaves idle memory as well. */
+  readonly idle?: {
+    /** In order of time. */
+    readonly looks: readonly IdleMemory[]
+    /** As the ledger names it, with the number of its arenas. */
+    readonly allocator: { readonly name: string; readonly arenas: number | null } | null
+  }
+  /** Growth that neither the heap nor ArrayBuffers account for, and that no finding explains. */
+  readonly unexplained?: {
+    readonly trend: OffHeapTrend
+    /** Native addons that are loaded; undefined where that is not known. */
+    readonly addons: readonly NativeAddon[] | undefined
+    readonly pid: number | undefined
+  }
 }
 
-/** Finds what is no leak, and wastes CPU time. */
-export interface WasteDetector {
-  readonly pattern: string
-  /** Judges one isolate; undefined where it does not do that. Pure, but for reading sources. */
-  readonly diagnose: (work: IsolateWork, known: { readonly sources: Sources }) => Waste | undefined
+/** How much of a process's memory lay idle in its allocator at one moment. */
+export interface IdleMemory {
+  readonly atMs: number
+  readonly rssBytes: number
+  readonly idleBytes: number
+}
+
+export interface NativeAddon {
+  readonly file: string
+  /** The npm package that it is of; null where it is of none. */
+  readonly package: string | null
+  readonly version: string | null
+}
+
+/** How busy the threads of a process were for some seconds. */
+export interface ThreadTimes {
+  readonly pid: number
+  readonly seconds: number
+  /** By thread, the main one's number is the process's: which part of the time it ran or was about to. */
+  readonly shares: ReadonlyMap<number, number>
+  /** Calls of all threads that read from files, sockets and pipes; undefined where the system does not count. */
+  readonly readsPerSecond: number | undefined
+  /** The main thread's, at several moments, innermost function first. */
+  readonly stacks: readonly (readonly (ScriptPlace & { readonly function: string | null })[])[]
+}
+
+export interface OpenFiles {
+  /** In order of time. */
+  readonly looks: readonly FilesSeen[]
+  /** How many files the process may have open at most. */
+  readonly limit: number | undefined
+}
+
+/** What was open at one moment, as `readOpenFiles` counts it. */
+export interface FilesSeen {
+  readonly atMs: number
+  readonly files: readonly {
+    readonly kind: string
+    /** The folder of a file; the other end of anything else. */
+    readonly peer: string
+    readonly count: number
+    /** How many different names they have. */
+    readonly names: number
+    readonly example: string
+  }[]
 }

@@ -1,6 +1,7 @@
 // `duplicate-modules`: the same module loaded again and again; no copy is ever unloaded.
 
 import type { AnyNode } from 'acorn'
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, property, referencesOf } from '../graph/look.ts'
@@ -11,32 +12,36 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart, namedBy, textIn } from '../source/calls.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Detector } from './detector.ts'
+import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, callsIn, modulesOf, placed, placeOfCall, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { ownersOnWay, piledUp } from './piled-up.ts'
 
-interface Copies {
-  readonly loader: 'import()' | 'require()'
-  /** The module without query and hash; null where each is a file of its own. */
-  readonly module: string | null
-  /** Of those looked at, how many are copies of it. */
-  readonly share: number
-  /** What tells two copies apart, if anything. */
-  readonly examples: readonly string[]
-}
+const evidence = () => [
+  z.object({
+    loader: z.enum(['import()', 'require()']).describe('what loads the copies'),
+    module: field.nameOrNull(
+      'URL or path of the module, without query and hash; null where each copy is a file of its own',
+    ),
+    copies: field.count('copies that came and are still there'),
+    perSecond: field.perSecond('copies that come'),
+    bytesEach: field.bytes('what each copy keeps alive'),
+    examples: z.array(z.string()).describe('URLs or paths of some copies'),
+  }),
+]
 
-/** Classes of Node's own in which it keeps what it has imported, by URL. */
-const ESM_CACHES = new Set(['LoadCache', 'ModuleMap', 'ResolveCache'])
-/** So much of what came must be copies of a few modules. */
-const MOSTLY = 0.6
-/** Fewer copies of one module are a reload or two. */
-const LEAST_COPIES = 3
-/** Fewer files that are loaded once each are a program that goes on to start. */
-const LEAST_FILES = 20
-
-export const duplicateModules: Detector = {
-  pattern: 'duplicate-modules',
+export const duplicateModules: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'duplicate-modules',
+  patterns: ['duplicate-modules'],
+  needs: 'heap',
+  // Each copy of a module brings all that the module sets up, whatever that is; the copy is the cause.
+  before: [
+    ...['buffer-slab-retention', 'closure-retention', 'cross-thread-release', 'node-handles', 'node-listeners'],
+    ...['outbound-buffer-pileup', 'promise-pileup', 'string-retention', 'task-queue-pileup', 'thread-growth'],
+    ...['thread-pool-saturation', 'unbounded-timers', 'unknown-node-internals'],
+  ],
+  evidence,
   diagnose(candidate, { readSource }) {
     const { suspect } = candidate
     const copies = importedCopies(candidate) ?? requiredCopies(candidate)
@@ -78,12 +83,31 @@ export const duplicateModules: Detector = {
   },
 }
 
+interface Copies {
+  readonly loader: 'import()' | 'require()'
+  /** The module without query and hash; null where each is a file of its own. */
+  readonly module: string | null
+  /** The part of what came that is copies, from 0 to 1. */
+  readonly share: number
+  /** URLs or paths of some copies. */
+  readonly examples: readonly string[]
+}
+
+/** Classes of Node's own in which it keeps what it has imported, by URL. */
+const ESM_CACHES = new Set(['LoadCache', 'ModuleMap', 'ResolveCache'])
+/** This part of what came must be copies of a few modules. */
+const MOSTLY = 0.6
+/** Fewer copies of one module are a reload or two. */
+const LEAST_COPIES = 3
+/** Fewer files that are loaded once each are a program that is still starting. */
+const LEAST_FILES = 20
+
 const isCache = (graph: HeapGraph, node: number): boolean => ESM_CACHES.has(nodeName(graph, node))
 
 const isOfLoader = (candidate: Candidate): boolean =>
   ownersOnWay(candidate).some((node) => isCache(candidate.of.graph, node))
 
-/** The paths of modules are kept beside them. */
+/** Whether a candidate is about the paths of modules, which Node keeps beside the modules. */
 const isOfPaths = ({ of, suspect, way }: Candidate): boolean =>
   findHolder({ graph: of.graph, suspect, way, classes: [] }, () => false)?.row.id === 'module-paths'
 
@@ -112,7 +136,7 @@ function newKeys({ suspect, of: { graph } }: Candidate, map: number): string[] {
   return [...keys]
 }
 
-/** A URL is a key for each new module, and is counted with it. */
+/** Each new module has its URL as a key in the cache, which is counted as well. */
 function keysPerModule(candidate: Candidate): number {
   const { graph } = candidate.of
   const cache = ownersOnWay(candidate).find((node) => isCache(graph, node))!
@@ -120,7 +144,7 @@ function keysPerModule(candidate: Candidate): number {
   return Math.max(1, candidate.suspect.count / Math.max(1, keys))
 }
 
-/** CommonJS modules of one file, which their parent, or a cache of the program's, keeps. */
+/** CommonJS modules of one file, which their parent module, or a cache of the program, keeps. */
 function requiredCopies(candidate: Candidate): Copies | undefined {
   const { graph } = candidate.of
   const modules = piledUp(candidate).filter((node) => isObject(graph, node) && nodeName(graph, node) === 'Module')
@@ -163,7 +187,7 @@ function whereLoaded(
   const sources = sourcesOf(readSource)
   const urls = modulesOf(candidate)
   const loads = (call: Called): boolean => call.name === (loader === 'import()' ? 'import' : 'require')
-  // What is loaded under one name is there once; what is loaded under ever new names is not written down.
+  // A module that is always loaded under one name is there once: the name must be made up as the program runs.
   const varies = (call: Called): boolean => loads(call) && !/^[^?#]*$/.test(textIn(specifierOf(call)) ?? '?')
   if (name === undefined) return whereCalls(sources, urls, varies)
   if (loader === 'import()') {
@@ -192,7 +216,7 @@ function whereLoaded(
 const specifierOf = ({ node }: Called): AnyNode | undefined =>
   node?.type === 'ImportExpression' ? node.source : node?.arguments[0]
 
-/** Whether a text is in the strings that what is loaded is called by. */
+/** Whether a text is in the strings that make up the name of what is loaded. */
 function writes(call: Called, text: string): boolean {
   const [specifier, tree] = [specifierOf(call), call.tree]
   const isIn = ({ type, start, end }: AnyNode): boolean =>

@@ -1,5 +1,6 @@
-// `for await` over events.on(), and iterators of it that nobody reads: events wait in them without any bound.
+// Iterators of events.on() that are read too slowly, or not at all: events wait in them without any bound.
 
+import { z } from 'zod'
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, property, referencesOf } from '../graph/look.ts'
@@ -9,15 +10,31 @@ import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Diagnosis } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
 import { membersOf } from './surroundings.ts'
 
-/** What Node keeps them in: lib/events.js, on(). */
+/** Node's variable for events that wait: lib/events.js, on(). */
 const WAITING = 'unconsumedEvents'
 
-export function inEventIterator(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+export const eventIteratorEvidence = () =>
+  z.object({
+    kind: z.literal('event iterator').describe('events wait in an iterator of events.on()'),
+    iterator: field.name("the call that made it: `on(feed, 'message')`"),
+    newlyWaiting: field.count('events that came and still wait'),
+    perSecond: field.perSecond('events that come, beyond those that are taken'),
+    bytesEach: field.bytes('what an event keeps alive'),
+    reader: field.place('the line that reads the iterator'),
+    writer: field.place('the line that emits the events'),
+    counts: field.counts(),
+  })
+
+export function inEventIterator(
+  candidate: Candidate,
+  readSource: ReadSource,
+): Diagnosis<z.infer<ReturnType<typeof eventIteratorEvidence>>> | undefined {
   const { of, path, suspect } = candidate
   const { graph } = of
   const i = path.findLastIndex((each) => nameOfStep(each) === WAITING)
@@ -62,20 +79,20 @@ export function inEventIterator(candidate: Candidate, readSource: ReadSource): D
   }
 }
 
-/** What the program calls an object, on the way to the leak or on one of its own. */
+/** What the program calls an object, by the candidate's path or by the shortest path to it. */
 function nameOf(candidate: Candidate, ordinal: number): string | undefined {
   if (candidate.path.some((step) => step.ordinal === ordinal)) return nameUpTo(candidate, ordinal)
   const { graph } = candidate.of
   return nameUpTo({ path: pathAlong(graph, pathTo(graph.paths, ordinal)) }, ordinal)
 }
 
-/** Whether the scope on the way is one of Node's own module. */
+/** Whether the scope on the path is one of Node's module. */
 function isOfEvents(graph: HeapGraph, path: Candidate['path'], at: number): boolean {
   const made = path.slice(0, at).findLast(({ ordinal }) => graph.snapshot.nodeType[ordinal] === NodeType.closure)
   return made === undefined || (graph.sourceLocation(made.ordinal)?.url ?? 'node:').startsWith('node:')
 }
 
-/** The event that the iterator listens for: it listens for 'error' as well. */
+/** The event that the iterator listens for, beside 'error'. */
 function eventOf(graph: HeapGraph, emitter: number, scope: number): string | undefined {
   const table = property(graph, emitter, '_events')
   if (table === undefined) return undefined

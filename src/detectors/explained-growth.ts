@@ -17,10 +17,10 @@ export class ExplainedGrowth {
     this.#known = arenaUint8(arenaOf(edges), nodeCount)
   }
 
-  /** Of the bytes that a suspect stands for. */
+  /** The part of a suspect's bytes that findings account for, from 0 to 1. */
   shareKnown(suspect: Suspect): number {
     const { reached } = suspect
-    // Every detector asks, and there is nothing new until one has taken something.
+    // Every detector asks, and the answer stays the same until one of them takes something.
     const before = this.#shares.get(suspect)
     if (before?.bytes === this.bytes) return before.share
     const { shallowSize } = this.of.graph.ownership

@@ -1,4 +1,4 @@
-// From a series of captures to findings: every candidate goes to the most specific detector that knows it, and one cause is
+// A series of captures becomes findings: every candidate goes to the first detector that recognises it, and one cause makes
 // one finding.
 
 import type { AllocationStack } from '../analysis/allocations.ts'
@@ -11,35 +11,35 @@ import type { ReportFinding, ReportSetAside } from '../findings/report.ts'
 import { ground } from '../findings/weights.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
 import { formatCount } from '../support/format.ts'
-import { createScriptSources, type ScriptSources } from '../support/script-sources.ts'
+import type { ScriptSources } from '../support/script-sources.ts'
 import { rememberingSources } from '../support/sources.ts'
 import { candidateOf, growingCandidates, slowingCandidates, unevenCandidates } from './candidates.ts'
-import type { Candidate, Captures, Detector, Diagnosis, IsolateHeap } from './detector.ts'
+import type { Candidate, Captures, Diagnosis, HeapDetector, IsolateHeap } from './detector.ts'
 import { ExplainedGrowth } from './explained-growth.ts'
-import { quietly } from './growing-collection.ts'
-import { DETECTORS } from './index.ts'
-import { inSource, makeFinding } from './make-finding.ts'
+import { diagnoseUnseen } from './growing-collection.ts'
+import { firstDiagnosis, HEAP_DETECTORS } from './index.ts'
+import { inSource, makeFinding, sourcesFor } from './make-finding.ts'
 
 export interface Leaks {
   /** The first is the one to mend first. */
   readonly findings: readonly ReportFinding[]
-  /** What gained unevenly, as findings: those that a look at the living process shows to go on growing. */
+  /** What gained unevenly: each is a finding only if a look at the living process shows that it goes on growing. */
   readonly undecided: readonly ReportFinding[]
   /** What gained, and is no finding, with the reason. */
   readonly setAside: readonly ReportSetAside[]
-  /** Of what came and stayed, in bytes, and how much of that the findings account for. */
+  /** How much came and stayed, in bytes, and how much of that the findings account for. */
   readonly explained: { readonly bytes: number; readonly growthBytes: number }
-  /** The fingerprint of the finding that tells of a suspect, of those that one does. */
-  readonly toldBy: ReadonlyMap<Suspect, string>
+  /** The fingerprint of the finding that is about a suspect; only suspects that have one. */
+  readonly reportedBy: ReadonlyMap<Suspect, string>
 }
 
-/** Of what a candidate reaches, so much must be accounted for already for it to be no news. */
+/** Where findings account for this part of what a candidate reaches, it is not reported again. */
 const MOSTLY = 0.7
 const SLOWING = ground('notGrowing', 'it gains less and less, as what fills up does; a longer look would tell')
 /** Findings that are less likely are set aside. */
 const LEAST_CONFIDENCE = 0.3
 
-/** Works out what may leak in one isolate. */
+/** Finds the growing populations of one isolate. */
 export async function lookForSuspects(
   isolate: string,
   heap: HeapSeries,
@@ -49,33 +49,30 @@ export async function lookForSuspects(
   const [first, last] = [heap.series[0]!, heap.series.at(-1)!]
   const suspects = await breathing(findSuspects(heap, seconds), signal)
   const growthBytes = last.totals.totalShallowBytes - first.totals.totalShallowBytes
-  // Almost every detector asks who refers to what.
+  // Almost every detector asks for retainers.
   if (suspects.length > 0 && heap.retainers) await unlessAborted(heap.retainers, signal)
   return { isolate, heap, graph: heap.opened.graph, seconds, suspects, allocations, growthBytes }
 }
-
-/** Where scripts and their maps come from: from the process, or else from the disk. */
-export const sourcesFor = ({ sources, readSource }: Captures): ScriptSources =>
-  sources ?? createScriptSources({ readFile: readSource })
 
 /** What all steps of {@link findLeaks} need. */
 interface World {
   readonly captures: Captures
   readonly sources: ScriptSources
-  readonly detectors: readonly Detector[]
+  readonly detectors: readonly HeapDetector[]
 }
 
-/** Judges what is suspect in all isolates together. Pure, but for reading sources. */
-export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DETECTORS): Leaks {
+/** Judges the suspects of all isolates together. Pure, but for reading sources. */
+export function findLeaks(asGiven: Captures, detectors: readonly HeapDetector[] = HEAP_DETECTORS): Leaks {
   const sources = sourcesFor(asGiven)
   const captures = { ...asGiven, readSource: rememberingSources(asGiven.readSource) }
   const world = { captures, sources, detectors }
   const candidates = captures.isolates.flatMap((of) => growingCandidates(of, captures.readSource))
   const causes = new Causes(world, candidates)
-  for (const { pattern, diagnose } of detectors) {
+  // One detector after the other: what the first explains is no candidate for those behind it.
+  for (const { patterns, diagnose } of detectors) {
     for (const candidate of candidates) {
       const diagnosis = causes.isOpen(candidate) ? diagnose(candidate, captures) : undefined
-      if (diagnosis) causes.add(pattern, candidate, diagnosis)
+      if (diagnosis) causes.add(diagnosis.pattern ?? patterns[0], candidate, diagnosis)
     }
   }
   const findings = causes.findings()
@@ -84,7 +81,7 @@ export function findLeaks(asGiven: Captures, detectors: readonly Detector[] = DE
     undecided: [...unevenFindings(world, causes), ...quietFindings(world, candidates.filter(causes.isTaken))],
     setAside: setAside(causes.unlikely(), findings.length > 0 ? [] : slowing(world)),
     explained: causes.explained(),
-    toldBy: causes.toldBy,
+    reportedBy: causes.reportedBy,
   }
 }
 
@@ -95,10 +92,10 @@ interface SetAside {
   readonly grounds: readonly Ground[]
 }
 
-/** What has been found so far. One cause may show in several places, and what it holds is no second finding. */
+/** What has been found so far. One cause may show in several places, and what it retains is no second finding. */
 class Causes {
-  /** The fingerprint of the finding that tells of a suspect. */
-  readonly toldBy = new Map<Suspect, string>()
+  /** The fingerprint of the finding that is about a suspect. */
+  readonly reportedBy = new Map<Suspect, string>()
   readonly #world: World
   readonly #candidates: readonly Candidate[]
   readonly #explained: ReadonlyMap<IsolateHeap, ExplainedGrowth>
@@ -113,7 +110,7 @@ class Causes {
   }
 
   readonly isTaken = (candidate: Candidate): boolean => this.#taken.has(candidate)
-  /** Whether most of what a candidate stands for is in a finding already. */
+  /** Whether findings account for most of a candidate already. */
   readonly isKnown = ({ of, suspect }: Candidate): boolean => this.#explained.get(of)!.shareKnown(suspect) >= MOSTLY
   readonly isOpen = (candidate: Candidate): boolean => !this.isTaken(candidate) && !this.isKnown(candidate)
 
@@ -128,8 +125,8 @@ class Causes {
     this.#explained.get(candidate.of)!.take(candidate.suspect)
     const key = `${pattern} ${diagnosis.cause ?? finding.fingerprint}`
     const same = this.#found.get(key)
-    const known = same ?? [...this.#found.values()].find((each) => areTwins(each.finding, finding))
-    this.toldBy.set(candidate.suspect, (known?.finding ?? finding).fingerprint)
+    const known = same ?? [...this.#found.values()].find((each) => areOfOneLine(each.finding, finding))
+    this.reportedBy.set(candidate.suspect, (known?.finding ?? finding).fingerprint)
     if (!known) {
       this.#found.set(key, { finding, explains: this.#explainedBy(candidate, diagnosis, finding.fingerprint) })
       return
@@ -139,7 +136,7 @@ class Causes {
     known.explains.push({ title, count: growth.count, retainedBytes: growth.retainedBytes })
   }
 
-  /** Other candidates that are of the same cause, or are held by what the finding is about: they are taken with it. */
+  /** Takes other candidates that have the same cause, or that the finding's objects retain. */
   #explainedBy(candidate: Candidate, { covers }: Diagnosis, fingerprint: string): ReportFinding['explains'] {
     const { captures, sources } = this.#world
     return this.#candidates.flatMap((other) => {
@@ -148,7 +145,7 @@ class Causes {
       if (!isCovered && !this.isKnown(other)) return []
       if (isCovered) this.#explained.get(other.of)!.take(other.suspect)
       this.#taken.add(other)
-      this.toldBy.set(other.suspect, fingerprint)
+      this.reportedBy.set(other.suspect, fingerprint)
       const { say } = inSource(other, other.path, captures.readSource, sources)
       const { className, count, bytes } = other.suspect
       return [{ title: say(`${className} in ${other.name}`), count, retainedBytes: bytes }]
@@ -176,29 +173,26 @@ class Causes {
   }
 }
 
-/** What gained unevenly, as the first detector that knows it sees it. */
+/** What gained unevenly, as the first detector that recognises it reports it. */
 function unevenFindings({ captures, sources, detectors }: World, causes: Causes): ReportFinding[] {
   return captures.isolates
     .flatMap((of) => unevenCandidates(of, captures.readSource))
     .filter((candidate) => !candidate.likelihood.bounded && !causes.isKnown(candidate))
     .flatMap((candidate) => {
-      for (const { pattern, diagnose } of detectors) {
-        const diagnosis = diagnose(candidate, captures)
-        if (diagnosis) return [makeFinding(pattern, candidate, diagnosis, captures, sources)]
-      }
-      return []
+      const first = firstDiagnosis(candidate, captures, { detectors })
+      return first ? [makeFinding(first.pattern, candidate, first.diagnosis, captures, sources)] : []
     })
 }
 
-/** Collections of numbers, of whose growth no snapshot tells, but those that are found already. */
+/** Collections of numbers, whose growth no snapshot shows; without those that are found already. */
 function quietFindings({ captures, sources }: World, taken: readonly Candidate[]): ReportFinding[] {
-  const told = new Set(taken.map(({ suspect }) => suspect.container))
+  const known = new Set(taken.map(({ suspect }) => suspect.container))
   return captures.isolates.flatMap((of) =>
     quietCollections(of.heap)
-      .filter(({ sample }) => !told.has(sample))
+      .filter(({ sample }) => !known.has(sample))
       .flatMap((suspect) => {
         const candidate = candidateOf(of, suspect, captures.readSource)
-        const diagnosis = quietly(candidate, captures.readSource)
+        const diagnosis = diagnoseUnseen(candidate, captures.readSource)
         return diagnosis ? makeFinding('growing-collection', candidate, diagnosis, captures, sources) : []
       }),
   )
@@ -229,7 +223,7 @@ const setAside = (...lists: readonly (readonly SetAside[])[]): ReportSetAside[] 
     }))
     .sort((a, b) => b.retainedBytes - a.retainedBytes)
 
-/** One cause may show in several places, such as a queue in each of several workers. */
+/** The growth of several places with one cause, such as a queue in each of several workers. */
 const withGrowth = (finding: ReportFinding, more: ReportFinding['growth']): ReportFinding => ({
   ...finding,
   growth: {
@@ -242,10 +236,11 @@ const withGrowth = (finding: ReportFinding, more: ReportFinding['growth']): Repo
   },
 })
 
-/** Of two collections that the same line fills at the same rate, mending one mends the other. */
+/** Counts that differ by less than this part are of one rate. */
 const ALIKE = 0.05
 
-const areTwins = (a: ReportFinding, b: ReportFinding): boolean =>
+/** Two collections that the same line fills at the same rate: mending one mends the other. */
+const areOfOneLine = (a: ReportFinding, b: ReportFinding): boolean =>
   a.pattern === b.pattern &&
   a.isolate === b.isolate &&
   a.culprit !== null &&

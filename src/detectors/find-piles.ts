@@ -1,4 +1,4 @@
-// What one snapshot can show: piles of the kind that known leaks make. Whether they grow it cannot tell.
+// What one snapshot can show: large containers of the kind that known leaks fill. It cannot show whether they grow.
 
 import type { HeapSeries } from '../analysis/compare.ts'
 import { referenceCounts } from '../analysis/contents.ts'
@@ -21,16 +21,13 @@ import type { ScriptSources } from '../support/script-sources.ts'
 import { rememberingSources } from '../support/sources.ts'
 import { candidateOf } from './candidates.ts'
 import type { Captures, IsolateHeap } from './detector.ts'
-import { DETECTORS } from './index.ts'
+import { firstDiagnosis, isGeneral } from './index.ts'
 import { makeFinding } from './make-finding.ts'
 
-/** Smaller piles are in every program. */
+/** Every program has smaller ones. `share` is of the heap. */
 const LEAST = { count: 300, share: 0.01, bytes: 200_000 }
-/** Piles that are looked at, the biggest, and things of each by which it is judged. */
+/** The biggest piles are looked at; each is judged by some of its things. */
 const MOST = { piles: 5, things: 100 }
-
-/** Patterns that every large collection would have. */
-const GENERIC = new Set(['growing-collection', 'growing-log-array'])
 
 /** @param opened with its paths worked out */
 export function findPiles(isolate: string, opened: OpenedSnapshot, sources: ScriptSources): ReportFinding[] {
@@ -40,7 +37,7 @@ export function findPiles(isolate: string, opened: OpenedSnapshot, sources: Scri
   const { nodeId: ids } = graph.snapshot
   const { shallowSize: sizes } = graph.ownership
   const series = [rememberOpen(opened)]
-  // A pile is looked at as if it had come since: what it holds is new, and all else was there before.
+  // A pile is looked at as if it had grown from nothing: what it holds counts as new, and all else as old.
   const heapWith = (suspect: Suspect): IsolateHeap => {
     const born = new Uint16Array(ids.length)
     for (const node of suspect.reached) born[node] = 1
@@ -51,39 +48,37 @@ export function findPiles(isolate: string, opened: OpenedSnapshot, sources: Scri
     }
     return { isolate, heap, graph, seconds: [0, 1], suspects: [suspect], growthBytes: suspect.bytes }
   }
-  const told = new Set<string>()
+  const reported = new Set<string>()
   return piles(opened).flatMap(({ suspect, count, bytes }): ReportFinding[] => {
     const of = heapWith(suspect)
     const captures: Captures = { isolates: [of], readSource }
     const candidate = candidateOf(of, suspect, readSource)
     if (confidenceBy(candidate.likelihood.grounds) < WEIGHTS.onePicture.weight) return []
-    for (const detector of DETECTORS) {
-      const diagnosis = GENERIC.has(detector.pattern) ? undefined : detector.diagnose(candidate, captures)
-      if (!diagnosis) continue
-      const finding = makeFinding(detector.pattern, candidate, diagnosis, captures, sources)
-      const cause = `${detector.pattern} ${diagnosis.cause ?? finding.fingerprint}`
-      if (told.has(cause)) return []
-      told.add(cause)
-      return [
-        {
-          ...finding,
-          title: `${formatCount(count)} ${suspect.className} in ${candidate.name}, ${formatBytes(bytes)} with all that they hold`,
-          ...judgedBy([
-            ground(
-              'onePicture',
-              'there is one snapshot, which shows that there are many, and not whether they become more',
-            ),
-          ]),
-          evidence: { count, retainedBytes: bytes },
-          growth: { ...finding.growth, count, retainedBytes: bytes, perSecond: 0, bytesPerSecond: 0 },
-        },
-      ]
-    }
-    return []
+    const first = firstDiagnosis(candidate, captures, { isWanted: (pattern) => !isGeneral(pattern) })
+    if (!first) return []
+    const { pattern, diagnosis } = first
+    const finding = makeFinding(pattern, candidate, diagnosis, captures, sources)
+    const cause = `${pattern} ${diagnosis.cause ?? finding.fingerprint}`
+    if (reported.has(cause)) return []
+    reported.add(cause)
+    return [
+      {
+        ...finding,
+        title: `${formatCount(count)} ${suspect.className} in ${candidate.name}, ${formatBytes(bytes)} with all that they hold`,
+        ...judgedBy([
+          ground(
+            'onePicture',
+            'there is one snapshot, which shows that there are many, and not whether they become more',
+          ),
+        ]),
+        evidence: { count, retainedBytes: bytes },
+        growth: { ...finding.growth, count, retainedBytes: bytes, perSecond: 0, bytesPerSecond: 0 },
+      },
+    ]
   })
 }
 
-/** Objects that hold many things by themselves, and Node's lists of timers. */
+/** Objects that hold many things directly, and Node's lists of timers. */
 function piles({ graph, classes }: OpenedSnapshot): { suspect: Suspect; count: number; bytes: number }[] {
   const { nodeCount } = graph.snapshot
   const { owner } = graph.ownership
@@ -107,7 +102,7 @@ function piles({ graph, classes }: OpenedSnapshot): { suspect: Suspect; count: n
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, MOST.piles)
     .map(({ container, things, bytes }) => {
-      // Evenly, as those at the front may be older and others than those behind.
+      // Spread evenly: things at the front may be older, and of another kind, than those behind.
       const step = Math.ceil(things.length / MOST.things)
       const some = things.filter((_, i) => i % step === 0)
       const sample = some.reduce((best, node) => (graph.retainedSize(node) > graph.retainedSize(best) ? node : best))
@@ -125,7 +120,7 @@ function piles({ graph, classes }: OpenedSnapshot): { suspect: Suspect; count: n
 const sumOf = (nodes: readonly number[], of: (node: number) => number): number =>
   nodes.reduce((sum, node) => sum + of(node), 0)
 
-/** What only the node holds, directly or in a store of its own. */
+/** What the node refers to, directly or by a store of its own. */
 function thingsOf(graph: HeapGraph, node: number): number[] {
   const { firstEdge, edges } = graph.snapshot
   const { owner } = graph.ownership

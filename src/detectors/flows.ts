@@ -1,4 +1,4 @@
-// Where the program's source does something: calls of something by its name, and what is done with what the heap has a name of.
+// Statements of the program's source: calls by the name of what is called, and what is done with a thing of the heap by its name.
 
 import type { AnyNode } from 'acorn'
 import { type Culprit, packageOf, type ReadSource } from '../analysis/culprit.ts'
@@ -24,24 +24,24 @@ import {
 } from '../source/syntax-tree.ts'
 import type { Candidate } from './detector.ts'
 
-/** Modules that are read at most. */
+/** The most modules that are read. */
 const MOST_MODULES = 300
 
-/** The program's own of some scripts; one that was loaded under many queries is one file. */
+/** Those scripts that are of the program; a file that was loaded under several queries counts once. */
 const ownOf = (urls: Iterable<string>): string[] =>
   [...new Set([...urls].filter(isOwn).map((url) => url.replace(/[?#].*$/s, '')))].slice(0, MOST_MODULES)
 
 export const scriptsOf = (graph: HeapGraph): string[] => ownOf(graph.moduleScopes.values())
 
-/** The program's modules on the path of a candidate, the nearest to what leaks ahead. */
+/** The program's modules on the path of a candidate, the nearest to what leaks first. */
 export const modulesNear = ({ of: { graph }, way }: Candidate): string[] =>
   ownOf(way.toReversed().flatMap((node) => graph.moduleScopes.get(node) ?? graph.sourceLocation(node)?.url ?? []))
 
-/** Those, then all others. */
+/** Those modules, then all others. */
 export const modulesOf = (candidate: Candidate): string[] =>
   ownOf([...modulesNear(candidate), ...scriptsOf(candidate.of.graph)])
 
-/** A call with what it calls. */
+/** A call, with the names of what it calls. */
 export interface Called extends Named {
   readonly name: string
   readonly isNew: boolean
@@ -71,15 +71,15 @@ const ofNode = (tree: SyntaxTree, node: CallNode): Called => ({
   ...{ isNew: node.type === 'NewExpression', at: offsetOfCall(node), again: runsAgain(node), node, tree },
 })
 
-/** Where a source does not parse, what is called is what it is written. */
+/** A call in a source that does not parse: only its text is known. */
 const asWritten = ({ names, isNew, at, block }: Call): Called => ({
   ...{ from: undefined, names, root: 'value', name: names.at(-1)! },
   ...{ isNew, at, again: block !== undefined, node: undefined, tree: undefined },
 })
 
 /**
- * The first call in the scripts that does something, by the first kind that fits any; what is called over and over again
- * goes before what a module calls once.
+ * The first call in the scripts that fits, by the first of the kinds that fits any. A call that is made again and again goes
+ * before one that a module makes once.
  */
 export function whereCalls(
   sources: Sources,
@@ -101,7 +101,7 @@ export function whereCalls(
 
 export const placeOfCall = (sources: Sources, url: string, { at }: Called): Culprit => placedAt(sources, url, at)
 
-/** Where something is made or used of a package: a call of what was imported, one that creates something if there is such. */
+/** Where a package is used: a call of what was imported from it, best one that creates something. */
 export function whereUsed(sources: Sources, urls: readonly string[], name: string): Culprit | undefined {
   for (const url of urls) {
     const calls = callsIn(sources, url).filter(({ from, root }) => root === 'import' && from === name)
@@ -117,8 +117,8 @@ export function whereUsed(sources: Sources, urls: readonly string[], name: strin
 const CREATES = /^(create|make|connect|open|build|get|add|register|schedule)/
 
 /**
- * The statement that hands a function over, for one that is declared first (`const onTrade = …; exchange.on('trade',
- * onTrade)`); where the function stands if there is none.
+ * The statement that hands a function to a call, also where the function is declared before (`const onTrade = …;
+ * exchange.on('trade', onTrade)`); the function's own place if there is none.
  * @param fits which calls it may be handed to
  */
 export function whereGiven(sources: Sources, place: Culprit, fits: (call: Called) => boolean): Culprit {
@@ -127,7 +127,7 @@ export function whereGiven(sources: Sources, place: Culprit, fits: (call: Called
   return call ? { ...placed(sources, tree, call), function: place.function, basis: place.basis } : place
 }
 
-/** The function at a place; else the one of its name, or the only one, that begins in the line. */
+/** The function at a place; else a function that begins in the same line: that of the same name, or the only one. */
 export function functionNear(
   sources: Sources,
   place: Culprit,
@@ -143,7 +143,7 @@ export function functionNear(
 
 const PUTS = /^(push|unshift|set|add|append|enqueue)$/
 
-/** The program's statement that puts something into the collection of a candidate, or into what is called so. */
+/** The program's statement that puts something into a candidate's collection, or into one of that name. */
 export function findPut(candidate: Candidate, readSource: ReadSource, name: string): Found | undefined {
   const { of, way, suspect } = candidate
   const path = storagePathOf(of.graph, way, suspect.container)
@@ -162,20 +162,20 @@ export function wherePut(candidate: Candidate, readSource: ReadSource, name: str
   return put && placed(sourcesOf(readSource), put.tree, put.node)
 }
 
-/** What is looked for, and where. */
+/** An object whose statements are searched for, and where. */
 export interface Flow {
   readonly sources: Sources
   /** Scripts, the likeliest first. */
   readonly urls: readonly string[]
   /** What the program calls it, `pool.source`; undefined where it has no name. */
   readonly name: string | undefined
-  /** Of the program's class that it is of, if it is of one: there it goes by `this`. */
+  /** The program's class that it is of, if it is of one: inside of that, `this` means it. */
   readonly className?: string | undefined
-  /** Calls of its methods, under whatever name it goes. */
+  /** Calls of its methods that were found by its path, whatever it is called there. */
   readonly calls?: readonly MethodCall[] | undefined
 }
 
-/** Calls of the methods of an object on the way to a leak. */
+/** Calls of the methods of an object, by the candidate's path to it or by the shortest one. */
 export function callsOn(candidate: Candidate, ordinal: number, readSource: ReadSource): readonly MethodCall[] {
   const { graph } = candidate.of
   const way = candidate.way.includes(ordinal) ? candidate.way : pathTo(graph.paths, ordinal)
@@ -183,14 +183,14 @@ export function callsOn(candidate: Candidate, ordinal: number, readSource: ReadS
   return path === undefined ? [] : findStorage(treesFor(graph, readSource, way), path).calls
 }
 
-/** The call of a method of whatever has it, for what goes by many names. */
+/** The call of a method of any object, for objects that have many names. */
 export const findAnyCall = (flow: Pick<Flow, 'sources' | 'urls'>, methods: RegExp): Culprit | undefined =>
   best({ ...flow, name: undefined }, (node) => {
     const { name, names } = node.type === 'CallExpression' ? calledBy(node) : { name: '', names: [] }
     return names.length > 1 && methods.test(name)
   })
 
-/** Where an object is made that has what was there before by a name: `store = { parent: store }`. */
+/** Where an object is made that refers to an older one by a property: `store = { parent: store }`. */
 export const findLinking = (flow: Pick<Flow, 'sources' | 'urls'>, link: string): Culprit | undefined =>
   best({ ...flow, name: undefined }, (node) => {
     if (node.type !== 'ObjectExpression') return false
@@ -201,7 +201,7 @@ export const findLinking = (flow: Pick<Flow, 'sources' | 'urls'>, link: string):
     })
   })
 
-/** Where a property of it is set: `it.onmessage =`. */
+/** Where a property of the object is set: `it.onmessage =`. */
 export const findSettingOf = (flow: Flow, properties: RegExp): Culprit | undefined =>
   best(flow, (node) => {
     if (node.type !== 'AssignmentExpression' || node.left.type !== 'MemberExpression') return false
@@ -209,7 +209,7 @@ export const findSettingOf = (flow: Flow, properties: RegExp): Culprit | undefin
     return property.type === 'Identifier' && properties.test(property.name) && isIt(object, flow)
   })
 
-/** The same among those that were found by the way to it. */
+/** The call of a method, among the calls that were found by the object's path. */
 export function findKnownCall(
   { sources, urls, calls = [] }: Pick<Flow, 'sources' | 'urls' | 'calls'>,
   methods: RegExp,
@@ -220,20 +220,20 @@ export function findKnownCall(
   )
   const again = found.filter(({ call }) => runsAgain(call))
   const trees = again.length > 1 ? sources.trees(urls) : undefined
-  // A function may be there to be called but once.
+  // Code that runs again and again may still be called at start-up only.
   const works = trees && again.find(({ call, tree }) => reachOf(trees, tree, call).when === 'work')
   const best = works ?? again[0] ?? found[0]
   return best && placed(sources, best.tree, best.call)
 }
 
-/** Whether a statement sets an entry of it: `it[key] =`. */
+/** Whether a statement sets an entry of the object: `it[key] =`. */
 const isEntryOf = (node: AnyNode, flow: Flow): boolean =>
   node.type === 'AssignmentExpression' &&
   node.left.type === 'MemberExpression' &&
   node.left.computed &&
   isIt(node.left.object, flow)
 
-/** Where a text is made longer: `it +=`, `it = it + more`, a template with it. */
+/** Where a string is lengthened: `it +=`, `it = it + more`, or a template with it. */
 export const findLengthening = (flow: Flow): Culprit | undefined =>
   best(flow, (node) => {
     if (node.type !== 'AssignmentExpression' || !isIt(node.left, flow)) return false
@@ -244,7 +244,7 @@ export const findLengthening = (flow: Flow): Culprit | undefined =>
 
 const ADDING: ReadonlySet<string> = new Set(['BinaryExpression', 'TemplateLiteral'])
 
-/** The call of a method of it that is made again and again, if there is one; else the first. */
+/** The call of a method of the object: one that is made again and again if there is one, else the first. */
 export const findCallOn = (flow: Flow, methods: RegExp, firstArgument?: string): Culprit | undefined =>
   findKnownCall(flow, methods, firstArgument) ?? best(flow, (node) => isCallOn(node, flow, methods, firstArgument))
 
@@ -258,11 +258,11 @@ function isCallOn(node: AnyNode, flow: Flow, methods: RegExp, firstArgument?: st
   return names.length > 1 && methods.test(names.at(-1)!) && names.at(-2) === lastOf(flow.name)
 }
 
-/** The loop, `for await (… of it)` or over what is made of it, that takes one thing after the other. */
+/** The loop that takes one thing after the other: `for await (… of it)`, or over something that is made of it. */
 export const findAwaitingLoop = (flow: Flow): Culprit | undefined =>
   best(flow, (node) => node.type === 'ForOfStatement' && node.await && mentions(node.right, flow))
 
-/** The call of a function by name that it is handed to: `pipeline(it, …)`, `on(it, 'event')`. */
+/** The call of a function that the object is handed to: `pipeline(it, …)`, `on(it, 'event')`. */
 export const findHandingTo = (flow: Flow, functions: RegExp): Culprit | undefined =>
   best(
     flow,
@@ -272,7 +272,7 @@ export const findHandingTo = (flow: Flow, functions: RegExp): Culprit | undefine
       node.arguments.some((argument) => mentions(argument, flow)),
   )
 
-/** What a call that it was made by is: `const [a, it] = source.tee()`. */
+/** The statement that makes the object by a method: `const [a, it] = source.tee()`. */
 export const findMaking = (flow: Flow, methods: RegExp): Culprit | undefined =>
   best(flow, (node) => {
     const target =
@@ -322,13 +322,13 @@ export function placedAt(sources: Sources, url: string, offset: number): Culprit
   return { function: null, url, line, column, package: packageOf(url), basis: 'retainer' }
 }
 
-/** The text of a place's line. */
+/** The text of the line at a place. */
 export const lineIn = (sources: Sources, { url, line }: Culprit): string =>
   sources.outline(url)?.source.split('\n', line)[line - 1]?.trim().slice(0, 120) ?? ''
 
 const lastOf = (name: string | undefined): string | undefined => name?.replace(/^.*\./, '').replace(/^#/, '')
 
-/** Whether an expression ends in its name, or is `this` within its class. */
+/** Whether an expression means the object: it ends in the object's name, or is `this` within its class. */
 function isIt(expression: AnyNode, { name, className }: Flow): boolean {
   const node = plain(expression)
   const last = lastOf(name)

@@ -1,4 +1,4 @@
-// Functions that leaked objects hold: whose they are, and where in the source they stand.
+// Functions that leaked objects refer to: of whom they are, and where they stand in the source.
 
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -11,7 +11,7 @@ import { isNew } from './piled-up.ts'
 import { placeMark } from './shown.ts'
 
 /** The function that a bound one calls, or that `once` has wrapped; the function itself if it is neither. */
-export function behind(graph: HeapGraph, node: number): number {
+export function unwrapped(graph: HeapGraph, node: number): number {
   let at = node
   for (let depth = 0; depth < 4; depth++) {
     const wrapped = property(graph, at, 'listener')
@@ -22,7 +22,7 @@ export function behind(graph: HeapGraph, node: number): number {
   return at
 }
 
-/** The place of a function or of an instance's class as a culprit; undefined where V8 tells none, or it is Node's own. */
+/** The place of a function, or of an instance's class, as a culprit; undefined where V8 has none, or it is in Node. */
 export function placeOf(graph: HeapGraph, node: number, basis: Culprit['basis'] = 'callback'): Culprit | undefined {
   const location = graph.sourceLocation(node)
   if (!location || location.url.startsWith('node:')) return undefined
@@ -30,14 +30,13 @@ export function placeOf(graph: HeapGraph, node: number, basis: Culprit['basis'] 
   return { function: name || null, ...location, package: packageOf(location.url), basis }
 }
 
-/** Names of references that lead from a thing to another of its kind, as in a list. */
+/** Properties that lead from a node of a list to the next. */
 const NEIGHBOURS = ['_idleNext', '_idlePrev', 'next', 'previous', 'prev']
 const MOST_LOOKED_AT = 3000
 
 /**
- * The functions that new objects lead to, nearest first, `most` at most: the program's own if there are any, else the
- * packages'. Functions that wait (their generators) count after functions that are held themselves, or in front of them
- * with `waiting`; classes come last.
+ * The functions that new objects lead to, the nearest first, `most` at most: of the program if there are any, else of
+ * packages. Plain functions go before suspended ones, or, with `waiting`, behind them; classes come last.
  */
 export function functionsFrom(
   candidate: Candidate,
@@ -64,7 +63,7 @@ export function functionsFrom(
       if (seen.has(target) || !retains(edges[edge]!)) continue
       if (neighbours.has(edgeNameOrIndex[edge]!) && names[target] === names[node]) continue
       if (nodeType[target] === NodeType.code || nodeType[target] === NodeType.objectShape) continue
-      // What a bound function calls is old, and says more than anything new.
+      // The function that a bound one calls is old, and says more than anything new.
       if (!isNew(candidate, target) && strings.get(edgeNameOrIndex[edge]!) !== 'bound_function') continue
       seen.add(target)
       queue.push(target)
@@ -77,20 +76,20 @@ export function functionsFrom(
 
 const samePlace = (a: Culprit, b: Culprit): boolean => a.url === b.url && a.line === b.line && a.column === b.column
 
-/** An async function or a generator that is not done. */
+/** Whether it is an async function or a generator that is suspended. */
 export const isWaiting = (graph: HeapGraph, node: number): boolean =>
   /Generator$|^AsyncFunction/.test(nodeName(graph, node)) || registersOf(graph, node) !== undefined
 
-/** `leaky.mjs:14`, of a place in a script, once the text that it stands in is told. */
+/** Stands for `leaky.mjs:14` in a text; `withPlaces` puts that in, as it is in the source. */
 export const shortPlace = (place: Pick<Culprit, 'url' | 'line'> & { readonly column?: number }): string =>
   placeMark(place, 'place')
-/** What stands in the line. */
+/** Stands for the text of the line. */
 export const textAt = (place: Pick<Culprit, 'url' | 'line'> & { readonly column?: number }): string =>
   placeMark(place, 'text')
-/** `line 14` */
+/** Stands for `line 14`. */
 export const lineOf = (place: Pick<Culprit, 'url' | 'line'> & { readonly column?: number }): string =>
   placeMark(place, 'line')
 
-/** A place as evidence: it is shown as one in the source. */
+/** A place as evidence; `evidenceShown` makes it one in the source. */
 export const placeIn = (place: Culprit | undefined): Pick<Culprit, 'url' | 'line' | 'column'> | null =>
   place ? { url: place.url, line: place.line, column: place.column } : null

@@ -1,70 +1,62 @@
 // `growing-allocations`: what a function allocates stays and becomes more, as samples of its allocations tell; no snapshot was taken.
 
-import type { GrowingSite } from '../analysis/allocation-growth.ts'
-import { judgedBy } from '../findings/confidence.ts'
-import { fingerprint } from '../findings/fingerprint.ts'
-import type { ReportFinding } from '../findings/report.ts'
+import { z } from 'zod'
 import { byNumber, ground } from '../findings/weights.ts'
-import { Sources } from '../source/app-modules.ts'
-import { OriginalNames } from '../source/original-names.ts'
 import { formatBytes, formatDuration } from '../support/format.ts'
-import type { ScriptSources } from '../support/script-sources.ts'
-import { shown } from './shown.ts'
+import type { AllocationsDetector, EvidenceBy } from './detector.ts'
+import * as field from './evidence-fields.ts'
+import { identityOf, placeMark } from './shown.ts'
 
-const PATTERN = 'growing-allocations'
-const MOST = { sites: 10, frames: 8 }
+const evidence = () => [
+  z.object({
+    seenBy: z.literal('sampling').describe('no snapshot was taken: allocations were sampled'),
+    samples: field.count('samples that came and are alive'),
+    keptShare: z.number().describe('which part of what came is alive, from 0 to 1'),
+    seconds: z.number().describe('how long it was sampled, in seconds'),
+    calledBy: z
+      .array(z.strictObject({ function: z.string().nullable(), url: z.string(), line: z.number().int() }))
+      .describe('who called the function, the innermost first'),
+  }),
+]
+
+const MOST_CALLERS = 7
 /** Of fewer samples, how many come in a second is told by chance as much. */
 const FEW = 4
 /** Who keeps all but some odd samples keeps it all. */
 const ALL = 0.95
 
-/** @param sites of one isolate */
-export function tellGrowingSites(
-  isolate: string,
-  sites: readonly GrowingSite[],
-  scripts: ScriptSources,
-): ReportFinding[] {
-  const names = new OriginalNames(new Sources(scripts.readScript), scripts)
-  return sites.slice(0, MOST.sites).map((site) => tell(isolate, site, scripts, names))
-}
-
-function tell(isolate: string, site: GrowingSite, scripts: ScriptSources, names: OriginalNames): ReportFinding {
-  const { bytes, bytesPerSecond, samples, kept, seconds } = site
-  const stack = site.frames.slice(0, MOST.frames).map((frame) => {
-    const name = (frame.function && names.functionAround(frame, frame.function)) || frame.function || null
-    return shown({ ...frame, function: name, package: null, basis: 'allocation' }, scripts)
-  })
-  const { culprit, codeFrame } = stack[0]!
-  const called = culprit.function ?? `a function of ${culprit.url.replace(/[?#].*$/, '').replace(/^.*[\\/]/, '')}`
-  const span = formatDuration(1000 * seconds)
-  const share = `${Math.round(100 * kept)} %`
-  const stayed = kept >= ALL ? 'sampledAllStayed' : 'sampledStayed'
-  return {
-    pattern: PATTERN,
-    fingerprint: fingerprint([PATTERN, culprit.url.replace(/[?#].*$/, '').replace(/^.*[\\/]/, ''), called]),
-    ...judgedBy([
-      ground(
-        stayed,
-        `of what it allocated in ${span}, ${share} was alive at the end, by ${samples} samples, and it became more in each third of the time; who holds it, no sample tells`,
-      ),
-      byNumber(samples, FEW),
-    ]),
-    title: `What ${called} allocates stays: ${formatBytes(bytes)} in ${span}, ${formatBytes(bytesPerSecond)} more each second`,
-    isolate,
-    growth: {
-      ...{ count: 0, perSecond: 0, holders: 0 },
-      ...{ shallowBytes: bytes, retainedBytes: bytes, bytesPerSecond: Math.round(bytesPerSecond) },
-    },
-    culprit,
-    codeFrame: [...codeFrame],
-    retainingPath: [],
-    evidence: {
-      seenBy: 'sampling',
-      ...{ samples, keptShare: Math.round(100 * kept) / 100, seconds: Math.round(10 * seconds) / 10 },
-      calledBy: stack.slice(1).map(({ culprit: { function: name, url, line } }) => ({ function: name, url, line })),
-    },
-    explains: [],
-    advice:
-      'Look where what this function makes is put, and take it out there once it is done with. A cache that is still filling looks the same: a snapshot tells more (`leakscope diagnose`, soon after a restart, or --via outside).',
-  }
+export const growingAllocations: AllocationsDetector<EvidenceBy<typeof evidence>> = {
+  name: 'growing-allocations',
+  patterns: ['growing-allocations'],
+  needs: 'allocations',
+  evidence,
+  diagnose({ frames, bytes, bytesPerSecond, samples, kept, seconds }) {
+    const [first, ...callers] = frames
+    if (!first) return undefined
+    const called = first.function || `a function at ${placeMark(first, 'place')}`
+    const span = formatDuration(1000 * seconds)
+    const share = `${Math.round(100 * kept)} %`
+    return {
+      title: `What ${called} allocates stays: ${formatBytes(bytes)} in ${span}, ${formatBytes(bytesPerSecond)} more each second`,
+      grounds: [
+        ground(
+          kept >= ALL ? 'sampledAllStayed' : 'sampledStayed',
+          `of what it allocated in ${span}, ${share} was alive at the end, by ${samples} samples, and it became more in each third of the time; who holds it, no sample tells`,
+        ),
+        byNumber(samples, FEW),
+      ],
+      culprit: { ...first, function: first.function || null, package: null, basis: 'allocation' },
+      identity: (culprit) => (culprit ? identityOf(culprit) : []),
+      growth: { shallowBytes: bytes, retainedBytes: bytes, bytesPerSecond: Math.round(bytesPerSecond) },
+      evidence: {
+        seenBy: 'sampling',
+        ...{ samples, keptShare: Math.round(100 * kept) / 100, seconds: Math.round(10 * seconds) / 10 },
+        calledBy: callers
+          .slice(0, MOST_CALLERS)
+          .map(({ function: name, url, line }) => ({ function: name || null, url, line })),
+      },
+      advice:
+        'Look where what this function makes is put, and take it out there once it is done with. A cache that is still filling looks the same: a snapshot tells more (`leakscope diagnose`, soon after a restart, or --via outside).',
+    }
+  },
 }

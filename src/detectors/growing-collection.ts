@@ -1,5 +1,6 @@
-// `growing-collection`: a Map, Set, array, dictionary or list that gains and never loses. The last resort of all detectors.
+// `growing-collection`: a Map, Set, array, dictionary or list that gains and never loses. It is asked last of all detectors.
 
+import { z } from 'zod'
 import { entriesOf } from '../analysis/collection-entries.ts'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { ground } from '../findings/weights.ts'
@@ -11,38 +12,70 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import { keepingOf } from './bounds.ts'
-import type { Candidate, Detector, Diagnosis } from './detector.ts'
+import type { Candidate, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { findLinking, modulesOf } from './flows.ts'
 import { but } from './likelihood.ts'
 import { nameUpTo } from './piled-up.ts'
 import { hasGained, plural } from './surroundings.ts'
 
-/**
- * A pool that gets its last members looks the same: so few objects, and small ones, are no reason to speak. Where only
- * places are known, objects that are held another way now look like new ones.
- */
-const isFew = (candidate: Candidate): boolean => {
-  const { count, counted, bytesPerSecond } = candidate.suspect
-  return count < (counted === 'place' ? 100 : 20) && bytesPerSecond < 8000 && entriesIn(candidate) < MANY
-}
+const container = () => field.name('kind of the container: `Map`, `Array`, `list`, a class, …')
+const ofNumbersFields = () => ({
+  container: container(),
+  things: z.literal('numbers').describe('plain numbers, which are no objects of the heap'),
+})
 
-/** So many entries are not few, in however few collections they came. */
-const MANY = 100
+const ofObjectsEvidence = () =>
+  z.object({
+    container: container(),
+    things: field.name('class of what came'),
+    gained: field.count('things that came and are still there'),
+    perSecond: field.perSecond('things that come'),
+    bytesEach: field.bytes('what each keeps alive'),
+    counts: field.counts(),
+    countsOf: field.countsOf(),
+    stayedPerStep: field.stayedPerStep(),
+  })
 
-/** Of collections that came, how many entries they have. */
-function entriesIn({ of: { graph, heap }, suspect: { className, reached } }: Candidate): number {
-  if (!/^(Array|Map|Set)$/.test(className)) return 0
-  const { of, names } = heap.opened.classes
-  let entries = 0
-  for (const node of reached) {
-    if (names[of[node]!] === className) entries += entriesOf(graph, node, () => false)?.count ?? 0
-    if (entries >= MANY) break
-  }
-  return entries
-}
+const ofNumbersEvidence = () =>
+  z.object({
+    ...ofNumbersFields(),
+    gained: field.count(
+      'numbers that came and are still there; estimated from the size of the store unless `countsOf` is entries',
+    ),
+    perSecond: field.perSecond('numbers that come'),
+    counts: field.counts(),
+    countsOf: field.countsOf(),
+  })
 
-export const growingCollection: Detector = {
-  pattern: 'growing-collection',
+/** Of a collection whose growth only a look at the living process shows; before that look, nothing is counted. */
+const seenAliveEvidence = () =>
+  z.object({
+    ...ofNumbersFields(),
+    bytesEach: z.number().optional().describe('what each takes of the store, in bytes'),
+    isSeenAliveOnly: z.literal(true).optional().describe('the living process has not been looked at yet'),
+    gained: z.number().int().optional().describe('numbers that came while the living process was looked at'),
+    perSecond: z.number().optional().describe('numbers that come each second'),
+  })
+
+const ofPropertiesEvidence = () =>
+  z.object({
+    container: container(),
+    things: z.literal('properties').describe('properties of objects'),
+    gained: field.count('properties that came, estimated from the size of their store'),
+    perSecond: field.perSecond('properties that come'),
+    storeBytes: z.array(z.number()).describe('size of the store in each snapshot, in bytes'),
+  })
+
+const evidence = () => [ofNumbersEvidence(), seenAliveEvidence(), ofPropertiesEvidence(), ofObjectsEvidence()]
+type Evidence = EvidenceBy<typeof evidence>
+
+export const growingCollection: HeapDetector<Evidence> = {
+  name: 'growing-collection',
+  patterns: ['growing-collection'],
+  needs: 'heap',
+  isGeneral: true,
+  evidence,
   diagnose(candidate, { readSource }) {
     const { suspect, name, likelihood } = candidate
     const { survivors, counts, bytes, count, perSecond } = suspect
@@ -71,16 +104,40 @@ export const growingCollection: Detector = {
   },
 }
 
+/**
+ * A pool that gets its last members looks the same: so few objects, and small ones, are not reported. Where objects were
+ * matched by place, those that are now held by another path look like new ones.
+ */
+const isFew = (candidate: Candidate): boolean => {
+  const { count, counted, bytesPerSecond } = candidate.suspect
+  return count < (counted === 'place' ? 100 : 20) && bytesPerSecond < 8000 && entriesIn(candidate) < MANY
+}
+
+/** So many entries are not few, however few collections have them. */
+const MANY = 100
+
+/** How many entries the collections have that came; 0 where no collections came. */
+function entriesIn({ of: { graph, heap }, suspect: { className, reached } }: Candidate): number {
+  if (!/^(Array|Map|Set)$/.test(className)) return 0
+  const { of, names } = heap.opened.classes
+  let entries = 0
+  for (const node of reached) {
+    if (names[of[node]!] === className) entries += entriesOf(graph, node, () => false)?.count ?? 0
+    if (entries >= MANY) break
+  }
+  return entries
+}
+
 const isNodesOwn = ({ of: { graph }, suspect, way }: Candidate): boolean =>
   findUnknownHolder({ graph, suspect, way }) !== undefined
 
-/** Of a list or chain, what its links call the next one. */
+/** The property by which the nodes of a list or chain refer to the next one. */
 function linkIn({ path }: Candidate): string | undefined {
   const last = path.at(-1)
   return last !== undefined && last.times > 1 ? nameOfStep(last) : undefined
 }
 
-/** Where Node keeps the end of a chain for the program, as AsyncLocalStorage does: what makes a link of it. */
+/** The line that makes a node of a chain, where Node keeps the chain's end for the program, as AsyncLocalStorage does. */
 function whereLinked(candidate: Candidate, link: string, readSource: ReadSource): Culprit | undefined {
   const { path, of } = candidate
   const { graph } = of
@@ -91,11 +148,11 @@ function whereLinked(candidate: Candidate, link: string, readSource: ReadSource)
   return isPrograms ? undefined : findLinking({ sources: sourcesOf(readSource), urls: modulesOf(candidate) }, link)
 }
 
-/** Bytes of V8's store for each small integer or double. */
+/** Bytes that a small integer or double takes in the store of each kind of collection. */
 const SLOT: Readonly<Record<string, number>> = { Array: 8, Map: 24, Set: 16 }
 
-/** Small integers and doubles are part of the store, and no objects: only the store's size tells of them. */
-function ofNumbers(candidate: Candidate): Diagnosis | undefined {
+/** Small integers and doubles are part of the store, and no objects: only the size of the store shows them. */
+function ofNumbers(candidate: Candidate): Diagnosis<Evidence> | undefined {
   const { suspect, of } = candidate
   const { bytes, bytesPerSecond, counts, sample } = suspect
   const name = nameUpTo(candidate, sample) ?? candidate.name
@@ -104,7 +161,7 @@ function ofNumbers(candidate: Candidate): Diagnosis | undefined {
   if (slot === undefined) return ofProperties(candidate)
   const isCounted = suspect.counted === 'entries'
   const count = isCounted ? suspect.count : Math.round(bytes / slot)
-  // What it has beside numbers may be what came: things that were there before, which have an end.
+  // What came may be references to objects that were there before: of those there is an end.
   const { nodeType } = of.graph.snapshot
   const held = entriesOf(of.graph, sample, (each) => nodeType[each] === NodeType.number)
   const isOfOthers = !isCounted && held !== undefined && held.count - held.added > count / 2
@@ -124,10 +181,10 @@ function ofNumbers(candidate: Candidate): Diagnosis | undefined {
 }
 
 /**
- * What to say of a collection of plain numbers that grows while it is looked at; its numbers are still to come. Undefined
- * unless the program puts things in, and nothing is seen that takes any out.
+ * The diagnosis of a collection of plain numbers whose growth only the living process can show, and that is still to be
+ * looked at. Undefined unless the source puts things in, and takes none out.
  */
-export function quietly(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+export function diagnoseUnseen(candidate: Candidate, readSource: ReadSource): Diagnosis<Evidence> | undefined {
   const { isFilled, bound, lifetime, removal } = keepingOf({ ...candidate, readSource })
   if (!isFilled || bound || lifetime || removal || isNodesOwn(candidate)) return undefined
   const { graph } = candidate.of
@@ -135,7 +192,7 @@ export function quietly(candidate: Candidate, readSource: ReadSource): Diagnosis
   const name = nameUpTo(candidate, candidate.suspect.sample) ?? candidate.name
   return {
     title: name,
-    evidence: { container, things: 'numbers', bytesEach: SLOT[container], isSeenAliveOnly: true },
+    evidence: { container, things: 'numbers', bytesEach: SLOT[container]!, isSeenAliveOnly: true },
     advice: `${adviceFor(container).replaceAll('{}', name)} ${OF_NUMBERS}`,
   }
 }
@@ -160,15 +217,15 @@ function lessSureOfLeaps({ suspect, likelihood }: Candidate): Pick<Diagnosis, 'l
   }
 }
 
-/** Bytes of a key, a value and what V8 notes of them. */
+/** Bytes that a property takes in V8's table: key, value and attributes. */
 const PROPERTY = 24
 
-/** An object that is used as a dictionary of numbers, or gets a property more for each piece of work. */
-function ofProperties(candidate: Candidate): Diagnosis | undefined {
+/** An object that is used as a dictionary of numbers, or gets one more property for each piece of work. */
+function ofProperties(candidate: Candidate): Diagnosis<Evidence> | undefined {
   const { suspect, name, of } = candidate
   const { bytes, bytesPerSecond, className, count, counts, sample } = suspect
   const { graph } = of
-  // What Node's own objects get is not the program's, and the table of a WeakMap is emptied now and then.
+  // Properties of Node's own objects are not set by the program, and V8 empties the table of a WeakMap now and then.
   const isNodes = graph.sourceLocation(sample)?.url.startsWith('node:')
   if (!isObject(graph, sample) || isNodes || /^Weak/.test(nodeName(graph, sample)) || hasGained(candidate))
     return undefined
@@ -201,16 +258,16 @@ const ADVICE: Readonly<Record<string, string>> & { list: string } = {
   list: 'Give {} a bound or a lifetime, or take out of it what is done with; in a linked list, cut off what nobody will read.',
 }
 
-/** What kind of collection it is, as far as that has a name. */
+/** The kind of collection, as far as it has a name. */
 function containerOf({ of: { graph }, suspect: { container } }: Candidate): string {
   const name = nodeName(graph, container)
   return isObject(graph, container) || Object.hasOwn(ADVICE, name) ? name : 'collection'
 }
 
-/** Classes may be called anything, `constructor` too. */
+/** A class may have any name, `constructor` too, so own keys only. */
 const adviceFor = (container: string): string => (Object.hasOwn(ADVICE, container) ? ADVICE[container]! : ADVICE.list)
 
-/** `Object` tells nothing to somebody who is tired, nor does `(string)`. */
+/** The class in plain words, where it is one of V8's: `3 objects`, `1 string`. */
 function thingsIn(className: string, count: number): string {
   const plain = /^(Object|Function)$/.test(className) ? className.toLowerCase() : /^\((.+)\)$/.exec(className)?.[1]
   return plain === undefined ? className : plural(count, plain)

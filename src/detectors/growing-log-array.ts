@@ -1,27 +1,43 @@
 // `growing-log-array`: an array of records or lines to which things are only ever added, at the end.
 
+import { z } from 'zod'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName } from '../graph/look.ts'
 import { nameOfStep } from '../graph/retaining-path.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { formatCount } from '../support/format.ts'
-import type { Detector, IsolateHeap } from './detector.ts'
+import type { EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { isNew, membersOf, plainName } from './surroundings.ts'
 
-/** What a record says of something that has happened. */
-const OF_LOGS =
-  /^(at|ts|time|timestamp|date|when|day|created(_?at)?|started(_?at)?|finished(_?at)?|logged(_?at)?|ms|duration|took|elapsed|latency|level|severity|msg|message|text|line|event|action|status|status_?code|route|url|path|method|error|code|user|who|ip|from|value)$/i
-const NAME_OF_LOGS =
-  /(log|logs|logging|journal|history|audit|trail|events|records|entries|lines|messages|samples|metrics|measurements|timings|latencies|errors|traces|spans|requests|seen|received|sent|recv|stats|readings)$/i
+const evidence = () => [
+  z.object({
+    array: field.name('what the program calls the array'),
+    elements: field.count('elements that it has'),
+    elementsAdded: field.count('elements that came and are still there'),
+    perSecond: field.perSecond('elements that come'),
+    of: z.enum(['records', 'texts']).describe('what the elements are'),
+    fields: z.array(z.string()).describe('fields of a record; empty for texts'),
+    bytesEach: field.bytes('what an element keeps alive'),
+    counts: field.counts(),
+    countsOf: field.countsOf(),
+    stayedPerStep: field.stayedPerStep(),
+  }),
+]
 
-/** So much of the array's new elements must be in the order in which they came, at its end. */
-const IN_ORDER = 0.98
-/** Elements that are looked at for what they are. */
-const SAMPLES = 200
-
-export const growingLogArray: Detector = {
-  pattern: 'growing-log-array',
+export const growingLogArray: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'growing-log-array',
+  patterns: ['growing-log-array'],
+  needs: 'heap',
+  isGeneral: true,
+  before: [
+    // A log is a collection, too; this one says that it is never read back.
+    'growing-collection',
+    // A record may have a buffer; the log is what has no end.
+    'off-heap-growth',
+  ],
+  evidence,
   diagnose({ of, suspect, path, name, likelihood }) {
     const { graph } = of
     if (suspect.kind === 'grown' || suspect.holders.length > 4) return undefined
@@ -56,7 +72,18 @@ export const growingLogArray: Detector = {
   },
 }
 
-/** In the order of their places; numbers, true and the like left out. */
+/** Fields of records that say what has happened. */
+const OF_LOGS =
+  /^(at|ts|time|timestamp|date|when|day|created(_?at)?|started(_?at)?|finished(_?at)?|logged(_?at)?|ms|duration|took|elapsed|latency|level|severity|msg|message|text|line|event|action|status|status_?code|route|url|path|method|error|code|user|who|ip|from|value)$/i
+const NAME_OF_LOGS =
+  /(log|logs|logging|journal|history|audit|trail|events|records|entries|lines|messages|samples|metrics|measurements|timings|latencies|errors|traces|spans|requests|seen|received|sent|recv|stats|readings)$/i
+
+/** This part of the array's new elements must stand at its end, in the order in which they came. */
+const IN_ORDER = 0.98
+/** Elements that are looked at for what they are. */
+const SAMPLES = 200
+
+/** An array's elements in their order, without numbers, `true` and the like. */
 function elementsOf({ snapshot, ownership }: HeapGraph, array: number): number[] {
   const { firstEdge, edges, edgeNameOrIndex, nodeType } = snapshot
   const placed: { at: number; target: number }[] = []
@@ -73,7 +100,7 @@ function elementsOf({ snapshot, ownership }: HeapGraph, array: number): number[]
   return placed.sort((a, b) => a.at - b.at).map(({ target }) => target)
 }
 
-/** Whether what is new follows what is old, and what is newer what is new. */
+/** Whether newer elements stand behind older ones. */
 function comesAtTheEnd({ heap }: IsolateHeap, elements: readonly number[]): boolean {
   if (!heap.lineage) return true
   const { born } = heap.lineage
@@ -92,10 +119,10 @@ interface Shape {
 }
 
 const TEXTS = new Set<number>([NodeType.string, NodeType.consString, NodeType.slicedString])
-/** What records of something that is over consist of. */
+/** Classes of plain data: records of what is over hold nothing else. */
 const PLAIN = /^(Object|Array|Date|Map|Set|URL|Error|\w*Error|Buffer)$/
 
-/** What all have in common: they are texts, or records with the same fields that hold nothing that lives. */
+/** What all elements are: texts, or records with the same fields that hold plain data only; undefined for anything else. */
 function shapeOf(graph: HeapGraph, elements: readonly number[]): Shape | undefined {
   const { nodeType } = graph.snapshot
   const first = elements[0]

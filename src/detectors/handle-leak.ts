@@ -1,5 +1,6 @@
 // `handle-leak`: sockets, watchers, child processes, compression streams and the like are opened, and not closed.
 
+import { z } from 'zod'
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import { byNumber, ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -10,7 +11,8 @@ import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Captures, Detector, Diagnosis, Likelihood } from './detector.ts'
+import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector, Likelihood } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, scriptsOf, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
@@ -18,16 +20,61 @@ import { whereCalled } from './public-calls.ts'
 import { countClasses, countsOver, isNew, ratesOf, thingsOf } from './surroundings.ts'
 import { handlesIn, isInTimers } from './unbounded-timers.ts'
 
+const evidence = () => [
+  z.object({
+    handle: field.name('class of the handle, as the heap has it'),
+    kind: field.name('what it is: `socket`, `file watcher`, …'),
+    opened: field.count('how many were opened and are still open'),
+    perSecond: field.perSecond('how many are opened'),
+    keptIn: field.nameOrNull('what the program calls the container that holds them; null where only Node holds them'),
+    eachFromItsOwn: field.nameOrNull(
+      'class of the client or pool that each comes from, where there should be one for all',
+    ),
+    ofPackage: field.nameOrNull('npm package of that class; `node` or `program` where it is of none'),
+    pool: field.nameOrNull('class of the pool that opens one more because all that it has are taken'),
+    peers: z
+      .array(z.string())
+      .describe('addresses that they are connected to, or commands that were started; most first'),
+    openedAt: z
+      .strictObject({ url: z.string(), line: z.number().int() })
+      .nullable()
+      .describe('the line that opens them'),
+    nativeBytesEach: z.number().optional().describe('what each takes outside of the JavaScript heap, in bytes'),
+    counts: field.counts(),
+    stayedPerStep: field.stayedPerStep(),
+  }),
+]
+type Evidence = EvidenceBy<typeof evidence>
+
+export const handleLeak: HeapDetector<Evidence> = {
+  name: 'handle-leak',
+  patterns: ['handle-leak'],
+  needs: 'heap',
+  before: [
+    // A socket has timeouts and listeners of its own, and callers that wait for its answers.
+    'unbounded-timers',
+    'listener-leak',
+    'promise-pileup',
+    // Compression streams have memory outside of the heap.
+    'off-heap-growth',
+    // Only Node holds an open handle: here it is known what that is, and how it is closed.
+    'unknown-node-internals',
+  ],
+  evidence,
+  diagnose: (candidate, captures) =>
+    openHandles(candidate, captures) ?? heldHandles(candidate, captures) ?? watchers(candidate, captures),
+}
+
 interface Kind {
   /** V8's name of Node's handle, or of the object that a program has of it. */
   readonly names: RegExp
-  /** The handle that it comes with, where the object in front of that says what it is. */
+  /** The handle that it comes with, where another object says what the handle is for. */
   readonly of?: RegExp
   readonly one: string
   readonly many: string
   /** How it is opened, as `find-call.ts` reads calls. */
   readonly calls: readonly string[]
-  /** The same by the words of libraries that do it. */
+  /** The same, by names of functions and classes that libraries use. */
   readonly opening?: (call: Called) => boolean
   readonly closing: string
 }
@@ -39,7 +86,7 @@ const SOCKETS = [
 ]
 const COMPRESSIONS = ['Gzip', 'Gunzip', 'Deflate', 'DeflateRaw', 'Inflate', 'InflateRaw', 'Unzip', 'Brotli', 'Zstd']
 
-/** The first of which there are enough; what has a handle of another kind goes before that. */
+/** The first kind of which there are enough is reported; what comes with a handle of another kind stands before that kind. */
 const KINDS: readonly Kind[] = [
   {
     ...{ names: /^(Process|ChildProcess)$/, of: /^Pipe$/, one: 'child process', many: 'child processes' },
@@ -117,23 +164,17 @@ const KINDS: readonly Kind[] = [
     closing: 'call close() on each when it is done with',
   },
 ]
-/** What sockets and the like belong to, one for each where it should be one for all. */
+/** Classes that sockets and the like belong to, and of which a program should have one for all. */
 const OWNER =
   /(Agent|Pool|Client|Transport|Transporter|Dispatcher|Session|Mail|Mailer|Producer|Consumer|Redis|Sequelize|Browser)$/
-/** Objects that stand for an open file, though they may share what the operating system has of it. */
+/** Objects that watch a file, several of which may share one handle. */
 const WATCHER = /Watcher$/
 
-/** So many must have come to be more than chance, in all and in each step. */
+/** Fewer than these may be chance: in all, and in each step. */
 const LEAST = { count: 6, step: 2 }
 
-export const handleLeak: Detector = {
-  pattern: 'handle-leak',
-  diagnose: (candidate, captures) =>
-    openHandles(candidate, captures) ?? heldHandles(candidate, captures) ?? watchers(candidate, captures),
-}
-
-/** What nobody holds but Node, for as long as it is open. */
-function openHandles(candidate: Candidate, captures: Captures): Diagnosis | undefined {
+/** Handles that only Node holds, for as long as they are open. */
+function openHandles(candidate: Candidate, captures: Captures): Diagnosis<Evidence> | undefined {
   const { suspect, of } = candidate
   const { graph } = of
   if (!isHeldByNode(candidate) || internal(graph, suspect.sample, 'javascript_to_native') === undefined)
@@ -142,26 +183,32 @@ function openHandles(candidate: Candidate, captures: Captures): Diagnosis | unde
   if (isWaitingFor(candidate)) return undefined
   return (
     kind &&
-    tell(candidate, captures, kind, { count: suspect.count, node: suspect.sample, isHeld: false }, steadily(candidate))
+    diagnoseKind(
+      candidate,
+      captures,
+      kind,
+      { count: suspect.count, node: suspect.sample, isHeld: false },
+      steadily(candidate),
+    )
   )
 }
 
-/** By its list of what is open, and by nothing of the program's. */
+/** Whether it is held by Node's list of open handles, and by nothing of the program. */
 const isHeldByNode = ({ of: { graph }, suspect: { container } }: Candidate): boolean => isNodes(graph, container)
 
 const isNodes = ({ snapshot }: HeapGraph, container: number): boolean =>
   container === ROOT || snapshot.nodeType[container] === NodeType.synthetic
 
-/** Whether it is of a class of the program's own, which opens something of its own accord. */
+/** Whether it is of a class of the program. */
 function isOfProgram(graph: HeapGraph, node: number): boolean {
   const url = graph.sourceLocation(node)?.url
   return url !== undefined && isOwn(url)
 }
 
-/** Of the handles, so many must come with something for them to be of that. */
+/** The handles are those of a class if objects of it came with at least this part of them. */
 const WITH = 0.25
 
-/** What has come: its handle's kind, or that of what the handles are for, as a child process has three pipes. */
+/** The kind of what the handles are for, such as a child process, which has three pipes; else the kind of the handles. */
 function kindOf(candidate: Candidate, own: string, handles: number): Kind | undefined {
   const classes = countClasses(candidate).filter(
     ({ count, one }) => count >= WITH * handles && isNodesOwn(candidate, one),
@@ -172,14 +219,14 @@ function kindOf(candidate: Candidate, own: string, handles: number): Kind | unde
   )
 }
 
-/** Whether it is of a class of Node's, as far as V8 says: programs and packages have servers and sessions, too. */
+/** Whether it is of a class of Node, as far as V8 says: programs and packages have classes called Server or Session, too. */
 function isNodesOwn({ of: { graph } }: Candidate, node: number): boolean {
   const url = graph.sourceLocation(node)?.url
   return url === undefined || url.startsWith('node:')
 }
 
-/** What the program keeps, each with a handle that is open. */
-function heldHandles(candidate: Candidate, captures: Captures): Diagnosis | undefined {
+/** Objects that the program keeps, each with an open handle. */
+function heldHandles(candidate: Candidate, captures: Captures): Diagnosis<Evidence> | undefined {
   const { suspect, of } = candidate
   const { graph } = of
   if (isHeldByNode(candidate)) return undefined
@@ -190,14 +237,14 @@ function heldHandles(candidate: Candidate, captures: Captures): Diagnosis | unde
     if (internal(graph, one, 'javascript_to_native') === undefined) continue
     if (!best || count > best.count) best = { kind, count, node: one }
   }
-  // The connection of a request that waits for something else is not what is held.
+  // A connection of a client is held because its request waits for something else.
   if (!best || isAccepted(graph, best.node)) return undefined
   const kind = kindOf(candidate, nodeName(graph, best.node), best.count) ?? best.kind
-  return tell(candidate, captures, kind, { ...best, isHeld: true }, fewer(candidate, best.count))
+  return diagnoseKind(candidate, captures, kind, { ...best, isHeld: true }, fewer(candidate, best.count))
 }
 
-/** Watchers that share one handle for each path: what a library makes of them grows all the same. */
-function watchers(candidate: Candidate, captures: Captures): Diagnosis | undefined {
+/** Watchers that share one handle for each path: the watchers of a library become more, and the handles do not. */
+function watchers(candidate: Candidate, captures: Captures): Diagnosis<Evidence> | undefined {
   const { suspect, of } = candidate
   const { graph } = of
   for (const { name, count, one } of countClasses(candidate)) {
@@ -206,22 +253,22 @@ function watchers(candidate: Candidate, captures: Captures): Diagnosis | undefin
     const counts = countsOver(of, one)
     if (counts.slice(1).some((each, step) => each <= counts[step]!)) return undefined
     const kind = KINDS.find(({ one: said }) => said === 'file watcher')!
-    return tell(candidate, captures, kind, { count, node: one, isHeld: false }, fewer(candidate, count))
+    return diagnoseKind(candidate, captures, kind, { count, node: one, isHeld: false }, fewer(candidate, count))
   }
   return undefined
 }
 
-function tell(
+function diagnoseKind(
   candidate: Candidate,
   captures: Captures,
   kind: Kind,
   { count, node, isHeld: isHeldByAny }: { count: number; node: number; isHeld: boolean },
   likelihood: Likelihood,
-): Diagnosis {
+): Diagnosis<Evidence> {
   const { suspect, of, name } = candidate
   const { graph, seconds } = of
   const perSecond = count / (seconds.at(-1)! - seconds[0]!)
-  // From a place of Node's own nobody takes anything out.
+  // A program cannot take anything out of a container of Node.
   const isHeld = isHeldByAny && !isInsideOfNode({ graph, suspect, way: candidate.way })
   const things = countOf(candidate, kind) || count
   const owner = ownersOf(candidate, kind.one === 'child process' ? things : count)
@@ -243,7 +290,7 @@ function tell(
   return {
     title: `${formatCount(things)} more ${things === 1 ? kind.one : kind.many} ${child ? 'started and not ended' : 'opened and not closed'}, ${rate.toFixed(1)} each second${said}${to}`,
     likelihood,
-    // The other end of a channel is in another thread, and piles up there.
+    // The other end of a channel is in another thread, and piles up there as well.
     ...(kind.one === 'message port' && !isHeld && { cause: kind.many }),
     ...(kind.one.startsWith('HTTP/2 ') && { cause: kind.many }),
     covers: (other) => isOfKind(other, kind),
@@ -271,7 +318,7 @@ function tell(
   }
 }
 
-/** How many of what the handles are for have come: of a session's two ends in one process, those that were opened. */
+/** How many objects that the handles are for have come. Where a process has both ends of sessions, the clients are counted. */
 function countOf(candidate: Candidate, { names, of }: Kind): number {
   if (!of) return 0
   const rows = countClasses(candidate).filter(
@@ -280,10 +327,10 @@ function countOf(candidate: Candidate, { names, of }: Kind): number {
   return (rows.find(({ name }) => name.startsWith('Client')) ?? rows[0])?.count ?? 0
 }
 
-/** Of a candidate, so many must be of one kind for it to be about that. */
+/** A candidate is about a kind if at least this part of its objects is of that kind. */
 const MOSTLY = 0.3
 
-/** Whether another candidate is about the same handles: by itself, or by the timers that Node has set for them. */
+/** Whether another candidate is about the same handles, or about the timers that Node has set for them. */
 function isOfKind(other: Candidate, { names, of }: Kind): boolean {
   if (isInTimers(other)) return handlesIn(other) >= MOSTLY * other.suspect.count
   if (!of) return false
@@ -293,7 +340,7 @@ function isOfKind(other: Candidate, { names, of }: Kind): boolean {
   )
 }
 
-/** The statement that opens them: by what each comes from, by Node's own functions, by words that libraries use. */
+/** The statement that opens them: it makes the client that each belongs to, calls Node, or calls a library. */
 function whereOpened(
   candidate: Candidate,
   kind: Kind,
@@ -316,7 +363,7 @@ function whereOpened(
   return whereCalls(sources, scriptsOf(graph), kind.opening) ?? called
 }
 
-/** Busy services have now more and now fewer of them: few that came, or that came all at once, tell nothing. */
+/** A busy service has now more and now fewer handles: a few that came, or that came all at once, may be chance. */
 function steadily(candidate: Candidate): Likelihood {
   const { suspect, of } = candidate
   const rates = ratesOf(suspect.counts, of.seconds)
@@ -329,22 +376,22 @@ function steadily(candidate: Candidate): Likelihood {
   const accepted = thingsOf(candidate, 100).filter((handle) => isAccepted(of.graph, handle)).length
   const isOfClients = accepted > 0.8 * Math.min(100, suspect.count)
   const likelihood = fewer(candidate, suspect.count, isOfClients ? FEW.ofClients : FEW.own)
-  // How many clients there are is not the server's doing: a slow machine has more of them at a time.
+  // A server does not decide how many clients it has: on a slow machine there are more at a time.
   return isOfClients
     ? but(likelihood, ground('clients', 'they are connections of clients, who may be more now'))
     : likelihood
 }
 
-/** So many are as likely chance as not. */
+/** With so many, chance and a leak are equally likely. */
 const FEW = { own: 3, ofClients: 20 }
 
-/** The fewer they are, the likelier they are chance. */
+/** The fewer came, the likelier it is chance. */
 function fewer({ likelihood }: Candidate, count: number, few = FEW.own): Likelihood {
   if (count < LEAST.count) return { grounds: [ground('chance', 'too few came to tell from chance')] }
   return but(likelihood, byNumber(count, few))
 }
 
-/** Whether they are clients' connections that stay open as the program keeps as many of something that they wait for. */
+/** Whether they are connections of clients, and the program keeps as many objects that those clients wait for. */
 function isWaitingFor(candidate: Candidate): boolean {
   const { suspect, of } = candidate
   const handles = thingsOf(candidate, 100)
@@ -366,7 +413,7 @@ function isAccepted(graph: HeapGraph, handle: number): boolean {
 const childrenOf = ({ of: { graph }, suspect }: Candidate): number[] =>
   [...suspect.reached].filter((node) => nodeName(graph, node) === 'ChildProcess' && isObject(graph, node))
 
-/** What there is one of for each handle, where one for all would do. */
+/** The class of which one came for each handle, where one for all would do. */
 function ownersOf(candidate: Candidate, handles: number): { name: string; from: string } | undefined {
   const { graph } = candidate.of
   const fitting = countClasses(candidate).filter(
@@ -380,7 +427,7 @@ function ownersOf(candidate: Candidate, handles: number): { name: string; from: 
   )
   const rows = fitting.flatMap(({ name, one }) => {
     const url = graph.sourceLocation(one)?.url
-    // The pools of fetch() are made by Node, whatever the program does.
+    // Node makes the pools of fetch(), whatever the program does.
     return url === undefined || url.includes('/deps/undici/')
       ? []
       : [{ name, from: url.startsWith('node:') ? 'node' : (packageOf(url) ?? 'program') }]
@@ -391,10 +438,10 @@ function ownersOf(candidate: Candidate, handles: number): { name: string; from: 
 }
 
 const POOL = /(Pool|Agent|Cluster)$/
-/** Of handles, so many at the least have a connection of the pool's: the others are its other ends, in the same process. */
+/** This part of the handles must come with a connection of the pool: the others may be the other ends, in the same process. */
 const POOLED = 0.3
 
-/** What connections are made of, and the pool, there before, that has taken them in. */
+/** The class of the connections that came, and of the old pool that holds them. */
 function pooledIn(candidate: Candidate, handles: number): { name: string; pool: string } | undefined {
   for (const { name, count, one } of countClasses(candidate)) {
     if (!OWNER.test(name) || POOL.test(name) || count < POOLED * handles || !isNew(candidate.of, one)) continue
@@ -418,7 +465,7 @@ function poolOf({ of }: Candidate, node: number): string | undefined {
   return undefined
 }
 
-/** What a handle is connected to, or stands for: an address, a command, a process id. */
+/** The address that a handle is connected to, or the command that it has started. */
 function peerOf(graph: HeapGraph, thing: number): string | undefined {
   const owner = property(graph, thing, 'owner_symbol', 'owner') ?? thing
   const file = property(graph, owner, 'spawnfile')
@@ -439,7 +486,7 @@ function tally(words: readonly (string | undefined)[]): string[] {
   return [...counts].sort((a, b) => b[1] - a[1]).map(([word]) => word)
 }
 
-/** Bytes that libraries such as zlib have outside the JavaScript heap. */
+/** Bytes that native libraries, such as zlib, have allocated for what came. */
 function nativeBytes({ of, suspect }: Candidate): number {
   const { graph } = of
   let bytes = 0

@@ -1,4 +1,5 @@
-// The path to what leaks, as a story: which objects are as they should be, which are too many, and which reference is to blame.
+// The retaining path with what is known of each step: which objects are as they should be, which are too many, and which
+// reference may be to blame.
 
 import { packageOf } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
@@ -8,7 +9,7 @@ import { referenceWords, thingWords, withWords } from '../graph/path-words.ts'
 import { isIdentifier, isProperty, type PathStep } from '../graph/retaining-path.ts'
 import type { IsolateHeap } from './detector.ts'
 
-/** Marks each step. What was there before the first snapshot and holds what came is not leaking; what came is. */
+/** Marks each step: an object that was there before the first snapshot and gained is not leaking; what came is. */
 export function markPath(
   { graph, heap }: IsolateHeap,
   { holders, sample, container, kind }: Suspect,
@@ -54,7 +55,7 @@ function packageOfNode(graph: HeapGraph, node: number): string | null {
   return url.startsWith('node:') ? 'node' : packageOf(url)
 }
 
-/** What makes a leak this one: the suspect references and the two in front of them, without what differs from run to run. */
+/** What identifies a leak: the suspect references and the two in front of them, without what differs from run to run. */
 export function suspectReferences(
   graph: HeapGraph,
   steps: readonly ReportLeakPathStep[],
@@ -66,7 +67,7 @@ export function suspectReferences(
   return path.slice(from, (last < 0 ? steps.length - 1 : last) + 1).map(({ reference, thing, ordinal, times }) => {
     const url = graph.moduleScopes.get(ordinal)
     const node = url === undefined ? thingWords(thing) : `module ${url.replace(/[?#].*$/, '').replace(/^.*\//, '')}`
-    // Keys differ from run to run, and which of two neighbours comes first is chance.
+    // Keys differ from run to run, and so does the direction in which a list of timers is followed.
     const { kind, name } = reference
     const isKey = name !== undefined && (kind === 'entry' || (kind === 'property' && !isIdentifier(name)))
     const plain = isKey ? { ...reference, name: '' } : reference

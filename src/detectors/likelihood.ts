@@ -1,4 +1,4 @@
-// How likely growth is a leak, whatever its kind: by its trend, by a bound or a lifetime beside it, by what the source says.
+// How likely growth is a leak, whatever its pattern: by its trend, by a bound or a lifetime, and by what the source says.
 
 import type { Suspect } from '../analysis/suspect.ts'
 import type { Ground } from '../findings/confidence.ts'
@@ -8,7 +8,7 @@ import { type Bound, type Collection, type Keeping, keepingOf, placeIn } from '.
 import type { Likelihood } from './detector.ts'
 import { countsOver } from './surroundings.ts'
 
-/** Below so many bytes a second something with a way out is let alone: it has hours before it matters. */
+/** What grows by fewer bytes a second, and has things taken out, takes hours before it matters. */
 const SLOW_BYTES_PER_SECOND = 8000
 
 const BY_TREND: Readonly<Record<Suspect['trend'], Ground>> = {
@@ -62,7 +62,7 @@ function aboutHint({ name, value, isUnclear, isProven }: Bound): string {
     : `${name}, which is ${value}, may be its bound: the source could not be read`
 }
 
-/** Of what takes things out, and is not run while the program works. */
+/** What is said of a statement that takes things out, and does not run while the program works. */
 function aboutIdle({ operation, when }: NonNullable<Keeping['idle']>): string {
   const place = placeIn(operation.tree, operation.node.start)
   if (when === 'ending') return `${place} takes things out of it only when the program ends`
@@ -71,22 +71,23 @@ function aboutIdle({ operation, when }: NonNullable<Keeping['idle']>): string {
     : `${place} would take things out of it, but nothing in the program was seen to call it`
 }
 
-/** So little of what came shows. */
+/** Less than this share of what came shows in the heap as a whole. */
 const HARDLY = 0.1
 
-/** V8 numbers objects by where they are: what takes the place of another one, as a whole, may have its number. */
+/** Whether what came has only taken the place of other objects: the heap has no more of its class, and is no larger. */
 function isReplaced({ of, suspect: { kind, counted, sample, count, bytes } }: Collection): boolean {
   if (kind === 'grown' || counted !== 'entries' || of.growthBytes >= HARDLY * bytes) return false
   const counts = countsOver(of, sample)
   return counts.at(-1)! - counts[0]! < HARDLY * count
 }
 
-/** A waste that comes to so many bytes until the bound is reached is no small one. */
+/** A waste of so many bytes, when the bound is reached, is worth a warning. */
 const MUCH_BYTES = 50e6
 
 /**
- * For what keeps many times what it needs: a waste within a bound is worth a note, and a great one more than that.
- * @param bytesEach that each of them keeps
+ * The likelihood of a finding whose objects keep many times what they need: within a bound that is worth a note, and, where
+ * it comes to much, a warning.
+ * @param bytesEach what each of them keeps alive
  */
 export function despiteBound(likelihood: Likelihood, bytesEach: number): Likelihood {
   if (!likelihood.bounded) return likelihood
@@ -100,8 +101,8 @@ export function despiteBound(likelihood: Likelihood, bytesEach: number): Likelih
   )
 }
 
-/** The same with one more piece of evidence. */
+/** The same with one more ground. */
 export const but = ({ grounds }: Likelihood, more: Ground): Likelihood => ({ grounds: [...grounds, more] })
 
-/** So few and so small, such as a few connections more in a pool, may be chance. */
+/** Fewer and smaller objects, such as a few more connections in a pool, may be chance. */
 const LITTLE = { count: 50, bytes: 32 * 1024 }

@@ -1,6 +1,7 @@
 // `listener-leak`: listeners, observers, handlers that are added for each piece of work and taken off by nobody.
 
 import type { AnyNode } from 'acorn'
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
@@ -10,54 +11,52 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy } from '../source/calls.ts'
 import { bindingOf, isFunctionNode, nodesIn, outermost, parentOf, plain } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Detector } from './detector.ts'
+import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, mentions, modulesOf, whereGiven, whereUsed } from './flows.ts'
-import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
+import { functionsFrom, placeOf, shortPlace, unwrapped } from './functions.ts'
 import { elementsOf, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { withArticle } from './surroundings.ts'
 
-interface Place {
-  readonly kind: 'emitter' | 'event target' | 'observers'
-  /** Ordinal of what is listened to, and its name. */
-  readonly emitter: number
-  readonly name: string
-  /** Names of the events; empty for observers, which are told everything. */
-  readonly events: readonly string[]
-  /** How many came, where the candidate is about more than them. */
-  readonly count?: number
-}
-
-/** Ways to add a listener, for finding the statement. */
-const ADDS =
-  /(on|once|addListener|addOnceListener|prependListener|addEventListener|subscribe|use|tap|listen|watch|observe|onChange|autorun|reaction|register|addHandler|add|push|effect|hook)$/
-const TAKES_OFF: Readonly<Record<Place['kind'], string>> = {
-  emitter: 'off() with the same function, or once() where one event is enough',
-  'event target': 'removeEventListener() in a finally, or { once: true } and a signal of its own',
-  observers: 'what adding it returned (unsubscribe, eject, dispose), in a finally or on close',
-}
-const OBSERVERS =
-  /(listener|observer|subscri(ber|ption)|handler|hook|interceptor|watcher|middleware)(s|entries|list|map|set)?_*$/i
-const TELLS = [
-  'next',
-  '_next',
-  'fn',
-  'listener',
-  'handler',
-  'handle',
-  'callback',
-  'cb',
-  'notify',
-  'update',
-  'fulfilled',
+const evidence = () => [
+  z.object({
+    kind: z
+      .enum(['emitter', 'event target', 'observers'])
+      .describe('an EventEmitter, an EventTarget such as an AbortSignal, or a list of functions to call'),
+    emitter: field.name('what the program calls what is listened to'),
+    emitterClass: field.name('class of what is listened to'),
+    events: z.array(z.string()).describe('some of the events that the listeners are for; empty for observers'),
+    listenersAdded: field.count('listeners that came and are still there'),
+    listenersBefore: z.number().int().nullable().describe('listeners that were there before; null where not known'),
+    listenersNow: z.number().int().nullable().describe('listeners that are there now; null where not known'),
+    perSecond: field.perSecond('listeners that come'),
+    addedPerStep: field.stayedPerStep(),
+    bytesEach: field.bytes('what each keeps alive'),
+    maxListeners: z
+      .number()
+      .nullable()
+      .describe('number above which Node warns; 0 for never, null where it is the default'),
+  }),
 ]
 
-export const listenerLeak: Detector = {
-  pattern: 'listener-leak',
+export const listenerLeak: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'listener-leak',
+  patterns: ['listener-leak'],
+  needs: 'heap',
+  before: [
+    // A listener is a function, may settle a promise, and may stand in a list called `handlers` beside workers.
+    'closure-retention',
+    'promise-pileup',
+    'task-queue-pileup',
+    // Event targets keep listeners in fields of Node: here it is known what they are.
+    'unknown-node-internals',
+  ],
+  evidence,
   diagnose(candidate, { readSource }) {
     const { suspect, of } = candidate
     const place =
-      inEmitter(candidate) ?? inEventTarget(candidate) ?? inChain(candidate) ?? amongObservers(candidate, readSource)
+      inEmitter(candidate) ?? inEventTarget(candidate) ?? inChain(candidate) ?? inObservers(candidate, readSource)
     if (!place) return undefined
     const { graph } = of
     const count = place.count ?? suspect.count
@@ -95,14 +94,53 @@ export const listenerLeak: Detector = {
         perSecond: Math.round(perSecond * 10) / 10,
         addedPerStep: [...suspect.survivors],
         bytesEach,
-        maxListeners: most ?? null,
+        // Infinity is no number of JSON.
+        maxListeners: Number.isFinite(most) ? most! : null,
       },
       advice: `Whoever adds a listener to ${name}${at} must take it off when the work that it is for is done: ${TAKES_OFF[kind]}. Each keeps ${formatBytes(bytesEach)}.${warning}`,
     }
   },
 }
 
-/** EventEmitters, Node's and those of libraries that are made like it: they keep functions by event in `_events`. */
+interface Place {
+  readonly kind: 'emitter' | 'event target' | 'observers'
+  /** What is listened to: its ordinal, and its name. */
+  readonly emitter: number
+  readonly name: string
+  /** Names of the events; empty for observers, which are called for everything. */
+  readonly events: readonly string[]
+  /** How many listeners came, where the candidate counts other things as well. */
+  readonly count?: number
+}
+
+/** Methods that add a listener. */
+const ADDS =
+  /(on|once|addListener|addOnceListener|prependListener|addEventListener|subscribe|use|tap|listen|watch|observe|onChange|autorun|reaction|register|addHandler|add|push|effect|hook)$/
+/** How a listener is removed. */
+const TAKES_OFF: Readonly<Record<Place['kind'], string>> = {
+  emitter: 'off() with the same function, or once() where one event is enough',
+  'event target': 'removeEventListener() in a finally, or { once: true } and a signal of its own',
+  observers: 'what adding it returned (unsubscribe, eject, dispose), in a finally or on close',
+}
+/** What programs call lists of observers. */
+const OBSERVERS =
+  /(listener|observer|subscri(ber|ption)|handler|hook|interceptor|watcher|middleware)(s|entries|list|map|set)?_*$/i
+/** Properties by which an observer has its function. */
+const CALLED = [
+  'next',
+  '_next',
+  'fn',
+  'listener',
+  'handler',
+  'handle',
+  'callback',
+  'cb',
+  'notify',
+  'update',
+  'fulfilled',
+]
+
+/** EventEmitters of Node, and of libraries that copy it: they keep functions by event in `_events`. */
 function inEmitter(candidate: Candidate): Place | undefined {
   const { graph } = candidate.of
   const owners = ownersOnWay(candidate)
@@ -133,7 +171,7 @@ function newEvents({ of: { graph }, suspect }: Candidate, table: number): string
   return events
 }
 
-/** EventTargets, AbortSignals among them: they keep a chain of Listeners for each event. */
+/** EventTargets of Node, such as AbortSignals: they keep a chain of Listeners for each event. */
 function inEventTarget(candidate: Candidate): Place | undefined {
   const { graph } = candidate.of
   const { sample } = candidate.suspect
@@ -149,13 +187,13 @@ function inEventTarget(candidate: Candidate): Place | undefined {
   return { kind: 'event target', emitter, name, events: event === undefined ? [] : [event] }
 }
 
-/** Event targets that are no Node's: for each event a chain of objects, each with a listener and the next. */
+/** Event targets of others: for each event a chain of objects, each with a listener and the next object. */
 function inChain(candidate: Candidate): Place | undefined {
   const { of, suspect, path } = candidate
   const { graph } = of
   const listens = (node: number): boolean => {
-    const told = isObject(graph, node) ? property(graph, node, 'listener') : undefined
-    return told !== undefined && isFunction(graph, told)
+    const called = isObject(graph, node) ? property(graph, node, 'listener') : undefined
+    return called !== undefined && isFunction(graph, called)
   }
   const at = path.findIndex(({ ordinal }) => listens(ordinal) && property(graph, ordinal, 'next') !== undefined)
   const event = labelOfStep(path[at])
@@ -168,8 +206,8 @@ function inChain(candidate: Candidate): Place | undefined {
   return { kind: 'event target', emitter, name, events: [event], count }
 }
 
-/** Lists of functions, or of objects with one, that are called so, or that the source goes through to call each. */
-function amongObservers(candidate: Candidate, readSource: ReadSource): Place | undefined {
+/** Lists of functions, or of objects with one: their name says so, or the source calls each of them in a loop. */
+function inObservers(candidate: Candidate, readSource: ReadSource): Place | undefined {
   const { suspect, of, path } = candidate
   const { graph } = of
   // What is taken out again is a queue.
@@ -189,14 +227,14 @@ function amongObservers(candidate: Candidate, readSource: ReadSource): Place | u
   return { kind: 'observers', emitter: emitter ?? list, name, events: isOfEvent ? [label] : [] }
 }
 
-/** A function that is called when something happens, or an object that has one. */
+/** Whether it is a function that is called when something happens, or an object that has one. */
 function listens(graph: HeapGraph, node: number): boolean {
   if (isFunction(graph, node)) return settledBy(graph, node) === undefined
   if (!isObject(graph, node)) return false
   if (/(Subscriber|Observer|Listener|Subscription|Reaction|ComputedValue|Effect)$/.test(nodeName(graph, node)))
     return true
-  const told = property(graph, node, ...TELLS)
-  return told !== undefined && isFunction(graph, told) && settledBy(graph, told) === undefined
+  const called = property(graph, node, ...CALLED)
+  return called !== undefined && isFunction(graph, called) && settledBy(graph, called) === undefined
 }
 
 /** Whether the program goes through a list to call each in it, or a method of each. */
@@ -219,7 +257,7 @@ function callsEach(candidate: Candidate, label: string, readSource: ReadSource):
     })
 }
 
-/** Whether a variable of a pattern is called, or a method of it. */
+/** Whether a variable that a pattern declares is called, or, with `orMethod`, a method of it. */
 const isCalled = (pattern: AnyNode, orMethod: boolean): boolean =>
   [...nodesIn(pattern)].some(
     (node) =>
@@ -231,7 +269,7 @@ const isCalled = (pattern: AnyNode, orMethod: boolean): boolean =>
       }),
   )
 
-/** Where the listener is added: its function tells, or the function of the program's that it leads to. */
+/** Where the listener is added: where its function is given, or where a function of the program is that it leads to. */
 function findAdder(candidate: Candidate, readSource: ReadSource): Culprit | undefined {
   const { graph } = candidate.of
   const sources = sourcesOf(readSource)
@@ -240,7 +278,7 @@ function findAdder(candidate: Candidate, readSource: ReadSource): Culprit | unde
   const places = piled.map((node) => placeOf(graph, functionOf(graph, node)))
   const place = mostCommon(places, (each) => each && `${each.url}:${each.line}:${each.column}`)
   if (place?.package === null) return whereGiven(sources, place, adds)
-  // A package adds it: which of the program's calls leads there is asked of all that packages do.
+  // Of a package: `packages.ts` finds the call of the program that leads there.
   if (place) return place
   const functions = functionsFrom(candidate, [candidate.suspect.sample])
   const own = functions.filter((each) => each.package === null)
@@ -251,7 +289,7 @@ function findAdder(candidate: Candidate, readSource: ReadSource): Culprit | unde
 }
 
 function functionOf(graph: HeapGraph, node: number): number {
-  if (isFunction(graph, node)) return behind(graph, node)
-  const told = property(graph, node, 'callback', ...TELLS)
-  return told !== undefined && isFunction(graph, told) ? behind(graph, told) : node
+  if (isFunction(graph, node)) return unwrapped(graph, node)
+  const called = property(graph, node, 'callback', ...CALLED)
+  return called !== undefined && isFunction(graph, called) ? unwrapped(graph, called) : node
 }

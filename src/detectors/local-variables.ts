@@ -1,5 +1,5 @@
-// Names of local variables in functions that are suspended: as the living process tells them, or by the source where only
-// one of them can have such a value.
+// Names of local variables in suspended functions: as the running process says, or by the source, where only one variable can
+// have such a value.
 
 import type { AnyNode } from 'acorn'
 import type { ReadSource } from '../analysis/culprit.ts'
@@ -13,10 +13,10 @@ import { functionAt, sourcesOf } from '../source/app-modules.ts'
 import { type Binding, functionAround, parentOf, plain, type SyntaxTree } from '../source/syntax-tree.ts'
 import type { IsolateHeap } from './detector.ts'
 
-/** Suspended functions that the process is asked of, in all, and of those on one way at each end. */
+/** Suspended functions that the process is asked about: in all, and at each end of one path. */
 const MOST = { asked: 40, atEachEnd: 3 }
 
-/** V8's ids of the suspended functions on ways to what grows, each once. */
+/** V8's ids of the suspended functions on paths to what grows, each once. */
 export function framesToAsk(
   { graph, suspects }: IsolateHeap,
   wayTo: (suspect: Suspect) => readonly number[],
@@ -31,7 +31,7 @@ export function framesToAsk(
   return [...new Set(wanted)].slice(0, MOST.asked)
 }
 
-/** Finds out what the local variables on a way are called, for all who put the way into words. */
+/** Finds the names of the local variables on a path, and remembers them in the graph. */
 export function nameLocals(of: IsolateHeap, way: readonly number[], readSource: ReadSource): void {
   const { graph } = of
   const { firstEdge, edges } = graph.snapshot
@@ -48,7 +48,7 @@ export function nameLocals(of: IsolateHeap, way: readonly number[], readSource: 
   })
 }
 
-/** What the function of a timer calls an argument that was handed over with it. */
+/** The name of the parameter by which a timer's function gets an argument of setTimeout(). */
 function nameArgument(graph: HeapGraph, args: number, value: number, readSource: ReadSource): void {
   const called = calledWith(graph, args)
   const place = called === undefined ? undefined : graph.sourceLocation(called)
@@ -62,7 +62,7 @@ function nameArgument(graph: HeapGraph, args: number, value: number, readSource:
   }
 }
 
-/** What the process says: by the object itself or, where it has been replaced since, by being the only one of its class. */
+/** The name that the process gave: of the same object, or, where that has been replaced since, of the only one of its class. */
 function askedName({ graph, frames }: IsolateHeap, suspended: number, value: number): string | undefined {
   const { nodeId } = graph.snapshot
   const locals = frames?.get(nodeId[suspended]!)?.locals ?? []
@@ -72,19 +72,19 @@ function askedName({ graph, frames }: IsolateHeap, suspended: number, value: num
   return alike.length === 1 ? alike[0]!.name : undefined
 }
 
-/** The only variable of the function's own that is set up with such a value, and that no other function uses. */
+/** The name in the source: of the function's only variable that is set up with such a value, and no other function uses. */
 function nameInSource(graph: HeapGraph, suspended: number, value: number, readSource: ReadSource): string | undefined {
   const location = graph.sourceLocation(suspended)
   if (!location || location.url.startsWith('node:')) return undefined
   const found = functionAt(sourcesOf(readSource), location)
-  // A module that awaits at its top is a function of its own, which begins where the text does.
+  // A module with a top-level await is a function that begins where the text does.
   if (!found || (!found.node && location.line + location.column > 2)) return undefined
   const className = STRINGS.has(graph.snapshot.nodeType[value]!) ? TEXT : nodeName(graph, value)
   const fits = localsOf(found.tree, found.node).filter((binding) => isSetUpAs(binding, className, found.tree))
   return fits.length === 1 ? fits[0]!.name : undefined
 }
 
-/** Variables that stay in registers: what a function inside uses as well, V8 keeps in a scope, and by its name. */
+/** Variables that V8 keeps in registers: one that an inner function uses as well is in a scope, by its name. */
 function localsOf({ bindings }: SyntaxTree, owner: AnyNode | undefined): Binding[] {
   return [...bindings.values()]
     .flat()

@@ -1,4 +1,4 @@
-// From a candidate and what a detector says of it to a finding, as the Report has it.
+// A candidate and its diagnosis become a finding, as the Report has it.
 
 import type { AllocationSite } from '../analysis/allocations.ts'
 import { blame, type Culprit, type ReadSource } from '../analysis/culprit.ts'
@@ -9,14 +9,18 @@ import type { ReportFinding } from '../findings/report.ts'
 import { type PathStep, pathAlong } from '../graph/retaining-path.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { OriginalNames } from '../source/original-names.ts'
-import type { ScriptSources } from '../support/script-sources.ts'
+import { createScriptSources, type ScriptSources } from '../support/script-sources.ts'
 import type { Candidate, Captures, Diagnosis } from './detector.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
+import { packagePart } from './package-part.ts'
 import { culpritIn, packageBehind } from './packages.ts'
 import { evidenceShown, shown, withNames, withPlaces } from './shown.ts'
-import { tellPackage } from './tell-package.ts'
 
-/** The path of a candidate, and its texts, as the source has the names and the places in them. */
+/** Maps scripts to their sources: by what the process said, or else by the files on disk. */
+export const sourcesFor = ({ sources, readSource }: Captures): ScriptSources =>
+  sources ?? createScriptSources({ readFile: readSource })
+
+/** A candidate's path with the names of the source, and a function that puts those, and places in the source, into a text. */
 export function inSource(
   { of }: Candidate,
   asRan: readonly PathStep[],
@@ -52,8 +56,8 @@ export function makeFinding(
   })
   const known = adds ? culpritIn(adds, readSource) : diagnosis.culprit && shown(called(diagnosis.culprit), sources)
   const ranked = verdict.culprit && shown(called(verdict.culprit), sources)
-  // The program's line goes before a package's, unless a package's own promises pile up, and nothing says that a line of the
-  // program's has to do with them.
+  // The program's line goes before a package's, unless promises of a package pile up and no evidence ties a line of the
+  // program to them.
   const isGuess = pattern === 'promise-pileup' && !verdict.isSure
   const isPrograms = known?.culprit.package != null && ranked?.culprit.package === null && !isGuess
   const { culprit, codeFrame } = (isPrograms ? ranked : (known ?? ranked)) ?? { culprit: null, codeFrame: [] }
@@ -62,7 +66,7 @@ export function makeFinding(
     fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path), ...ownFile(path, culprit)]),
     ...judgedBy(grounds.map((each) => ({ ...each, sentence: say(each.sentence) }))),
     title: say(diagnosis.title),
-    isolate: diagnosis.isolate ?? of.isolate,
+    isolate: of.isolate,
     growth: {
       count: suspect.count,
       shallowBytes: suspect.count * of.graph.shallowSize(suspect.sample),
@@ -80,7 +84,7 @@ export function makeFinding(
       say,
     ) as ReportFinding['evidence'],
     explains: [],
-    ...tellPackage(
+    ...packagePart(
       { pattern, advice: diagnosis.advice },
       { candidate, path: asRan, behind, captures, say },
       { shown: culprit, asRan: verdict.culprit },
@@ -88,7 +92,7 @@ export function makeFinding(
   }
 }
 
-/** What Node holds looks alike in all programs: there the file that is to blame tells leaks apart. */
+/** What Node holds looks alike in all programs: there the culprit's file makes the fingerprint differ. */
 function ownFile([first]: readonly PathStep[], culprit: Culprit | null): string[] {
   const ofProgram = first?.thing.kind === 'module' && !first.thing.name.startsWith('node:')
   return ofProgram || !culprit ? [] : [culprit.url.replace(/[?#].*$/, '').replace(/^.*\//, '')]

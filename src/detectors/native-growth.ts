@@ -1,45 +1,45 @@
-// `off-heap-growth` as the system sees it: resident memory that rises while neither the JS heap nor ArrayBuffers do. Either
-// it is what the objects of another finding cost in truth, or it is a finding of its own.
+// Resident memory that rises, while neither the JS heap nor ArrayBuffers do. It is put down to objects with memory of native
+// code that became more at the same pace; where there are none, `resident-growth.ts` reports it by itself.
 
 import { type NativeSide, nativeSides } from '../analysis/native-sides.ts'
 import type { OffHeapTrend } from '../analysis/off-heap.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import { judgedBy } from '../findings/confidence.ts'
-import { fingerprint } from '../findings/fingerprint.ts'
 import type { ReportFinding } from '../findings/report.ts'
 import { ground, remark } from '../findings/weights.ts'
-import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
 import { candidateOf } from './candidates.ts'
-import type { Candidate, Captures, IsolateHeap } from './detector.ts'
-import { sourcesFor } from './find-leaks.ts'
-import { DETECTORS } from './index.ts'
-import { makeFinding } from './make-finding.ts'
-import { countsOver, plural, ratesOf } from './surroundings.ts'
+import type { Candidate, Captures, IsolateHeap, NativeAddon } from './detector.ts'
+import { firstDiagnosis, isGeneral } from './index.ts'
+import { makeFinding, sourcesFor } from './make-finding.ts'
+import { findInMemory } from './process-findings.ts'
+import { groundsOf, residentEvidence, roseBy } from './resident-growth.ts'
+import { countsOver, ratesOf } from './surroundings.ts'
 
 const PATTERN = 'off-heap-growth'
 
-/** Objects with a native side that became more all the while. */
+/** Objects that have memory of native code, and became more in each step. */
 export interface NativeCandidate extends Pick<NativeSide, 'className' | 'maker' | 'count'> {
   readonly perSecond: number
-  /** What the snapshot has of each, with all that came with it; bytes. */
+  /** Bytes that the snapshot has of each, with all that came with it. */
   readonly snapshotBytesEach: number
-  /** Fingerprint of the finding that tells of them; undefined where none does. */
-  readonly toldBy: string | undefined
-  /** What to tell of them otherwise; how sure that is, and what each costs, is still to come. */
+  /** Fingerprint of the finding that is about them; undefined where none is. */
+  readonly reportedBy: string | undefined
+  /** The finding that they make otherwise; its confidence, and what each object costs, are still missing. */
   readonly draft: ReportFinding
 }
 
-/** Suspects that are looked at, the biggest first, and candidates of each isolate. */
+/** Of each isolate: suspects that are looked at, the biggest first, and candidates. */
 const MOST = { suspects: 60, candidates: 8 }
-/** So many must have come, and in each step so much of what came on average. */
+/** So many objects must have come, and in each step this part of the average step. */
 const LEAST = { count: 6, step: 0.35 }
 
-/** @param toldBy the finding's fingerprint of each suspect that a finding tells of */
-export function nativeCandidates(captures: Captures, toldBy: ReadonlyMap<Suspect, string>): NativeCandidate[] {
+/** @param reportedBy the fingerprint of the finding that is about a suspect */
+export function nativeCandidates(captures: Captures, reportedBy: ReadonlyMap<Suspect, string>): NativeCandidate[] {
   return captures.isolates.flatMap((of) =>
     of.suspects
       .slice(0, MOST.suspects)
-      .flatMap((suspect) => nativeCandidateOf(of, suspect, captures, toldBy.get(suspect)) ?? [])
+      .flatMap((suspect) => nativeCandidateOf(of, suspect, captures, reportedBy.get(suspect)) ?? [])
       .slice(0, MOST.candidates),
   )
 }
@@ -48,7 +48,7 @@ function nativeCandidateOf(
   of: IsolateHeap,
   suspect: Suspect,
   captures: Captures,
-  toldBy: string | undefined,
+  reportedBy: string | undefined,
 ): NativeCandidate | undefined {
   if (suspect.kind === 'grown' || suspect.reached.length === 0) return undefined
   const [side] = nativeSides(of.graph, of.heap.opened.classes, suspect.reached, suspect.sample)
@@ -58,21 +58,17 @@ function nativeCandidateOf(
     ...{ className: side.className, maker: side.maker, count: side.count },
     perSecond: side.count / (of.seconds.at(-1)! - of.seconds[0]!),
     snapshotBytesEach: suspect.bytes / side.count,
-    toldBy,
+    reportedBy,
     draft: specificFinding(candidate, captures) ?? generalFinding(candidate, side, captures),
   }
 }
 
-/** Patterns that any objects would have. */
-const GENERAL = new Set([PATTERN, 'growing-collection', 'growing-log-array'])
-
-/** What a detector knows of them, such as messages that wait, though it may not be sure by the heap alone. */
+/** What a detector recognises in them, such as messages that wait, though it may not be sure by the heap alone. */
 function specificFinding(candidate: Candidate, captures: Captures): ReportFinding | undefined {
-  for (const { pattern, diagnose } of DETECTORS) {
-    const diagnosis = GENERAL.has(pattern) ? undefined : diagnose(candidate, captures)
-    if (diagnosis) return makeFinding(pattern, candidate, diagnosis, captures, sourcesFor(captures))
-  }
-  return undefined
+  const first = firstDiagnosis(candidate, captures, {
+    isWanted: (pattern) => pattern !== PATTERN && !isGeneral(pattern),
+  })
+  return first && makeFinding(first.pattern, candidate, first.diagnosis, captures, sourcesFor(captures))
 }
 
 function generalFinding(candidate: Candidate, side: NativeSide, captures: Captures): ReportFinding {
@@ -91,7 +87,7 @@ function risesEvenly(of: IsolateHeap, { one }: NativeSide): boolean {
   return average > 0 && rates.every((rate) => rate >= LEAST.step * average)
 }
 
-/** What is known of classes that many programs keep: about how many bytes each takes, and what to do instead. */
+/** Classes that many programs keep objects of: about how many bytes each object takes, and what to do instead. */
 const KNOWN: readonly { readonly of: RegExp; readonly bytes: number; readonly advice: string }[] = [
   {
     of: /^(DateTimeFormat|NumberFormat|Collator|PluralRules|ListFormat|RelativeTimeFormat|DurationFormat|DisplayNames|Segmenter)$/,
@@ -115,14 +111,15 @@ const KNOWN: readonly { readonly of: RegExp; readonly bytes: number; readonly ad
   },
   { of: /^TextDecoder$/, bytes: 500, advice: 'One for each encoding is enough: make it once and use it again.' },
 ]
-/** About so much, where nothing is known; and from so much on each, it is something else that takes it. */
+/** What an object of any other class takes, in bytes: about, and at most. Where more is missing, something else takes it. */
 const UNKNOWN = {
   node: { bytes: 500, most: 64e3 },
   v8: { bytes: 5e3, most: 256e6 },
   addon: { bytes: 30e3, most: 256e6 },
 }
+/** An object of a known class takes at most this multiple of its bytes. */
 const KNOWN_MOST = 20
-/** Less than this is no native side to speak of. */
+/** An object that takes fewer bytes than this has no memory of native code. */
 const LEAST_EACH = 64
 
 const knownOf = ({ className }: Pick<NativeSide, 'className'>) => KNOWN.find(({ of }) => of.test(className))
@@ -137,7 +134,7 @@ function adviceFor(side: Pick<NativeSide, 'className' | 'maker'>, name: string):
   return `${known ? `${known} ` : ''}${out}${ofAddon}`
 }
 
-/** Whether it may be these that the memory is for, going by what each would take. */
+/** Whether these objects may be what takes the memory, by what each would take. */
 function isLikely({ trend, candidate }: { trend: OffHeapTrend; candidate: NativeCandidate }): boolean {
   const each = trend.bytesPerSecond / candidate.perSecond
   const known = knownOf(candidate)
@@ -148,27 +145,25 @@ function isLikely({ trend, candidate }: { trend: OffHeapTrend; candidate: Native
 const weightOf = (candidate: NativeCandidate): number =>
   candidate.perSecond * (knownOf(candidate)?.bytes ?? UNKNOWN[candidate.maker].bytes)
 
-/** What a thread may take, in bytes. */
+/** What a thread may take of resident memory, in bytes. */
 const OF_THREAD = { least: 64e3, most: 64e6 }
 
-/** Beside others that come to this part of its weight, a candidate may not be alone. */
+/** Where others have this part of a candidate's weight, it may not be the only one that takes the memory. */
 const BESIDE = 0.2
 
 interface Known {
   readonly trend: OffHeapTrend
   readonly candidates: readonly NativeCandidate[]
   /** Undefined where that is not known. */
-  readonly addons:
-    | readonly { readonly file: string; readonly package: string | null; readonly version: string | null }[]
-    | undefined
+  readonly addons: readonly NativeAddon[] | undefined
   readonly pid: number | undefined
 }
 
 /**
  * @param findings of the heap
- * @returns the same, those first that there is most to gain by, with what rose beside the heap in them or among them
+ * @returns the same, with the growth of resident memory in one of them, or in one more; the first has most to gain by mending
  */
-export function tellOffHeap(findings: readonly ReportFinding[], known: Known): ReportFinding[] {
+export function withResidentGrowth(findings: readonly ReportFinding[], known: Known): ReportFinding[] {
   const { trend, candidates } = known
   if (trend.verdict === 'still') return [...findings]
   const threads = findings.find(({ pattern, growth }) => pattern === 'thread-growth' && growth.perSecond > 0)
@@ -185,17 +180,19 @@ export function tellOffHeap(findings: readonly ReportFinding[], known: Known): R
   const likely = candidates
     .filter((candidate) => isLikely({ trend, candidate }))
     .sort((a, b) => weightOf(b) - weightOf(a))
-  const isTold = ({ toldBy }: NativeCandidate) => findings.some((finding) => finding.fingerprint === toldBy)
+  const hasFinding = ({ reportedBy }: NativeCandidate) => findings.some((finding) => finding.fingerprint === reportedBy)
   const [heaviest] = likely
-  // The same objects may be reached from elsewhere too.
-  const first = likely.find((each) => each.className === heaviest?.className && isTold(each)) ?? heaviest
-  if (!first) return byWeight([...findings, tellAlone(known)])
-  const others = likely.filter(({ className, toldBy }) => className !== first.className && toldBy !== first.toldBy)
+  // The same objects may be reached from another place as well: prefer the one that has a finding.
+  const first = likely.find((each) => each.className === heaviest?.className && hasFinding(each)) ?? heaviest
+  if (!first) return byWeight([...findings, ...findInMemory({ unexplained: known })])
+  const others = likely.filter(
+    ({ className, reportedBy }) => className !== first.className && reportedBy !== first.reportedBy,
+  )
   const isAlone = others.every((other) => weightOf(other) < BESIDE * weightOf(first))
   const cost = costOf(known, first, isAlone)
-  const all = isTold(first)
-    ? findings.map((finding) => (finding.fingerprint === first.toldBy ? withCost(finding, cost, trend) : finding))
-    : [...findings, tellCandidate(known, first, cost)]
+  const all = hasFinding(first)
+    ? findings.map((finding) => (finding.fingerprint === first.reportedBy ? withCost(finding, cost, trend) : finding))
+    : [...findings, findingOf(known, first, cost)]
   return byWeight(all)
 }
 
@@ -229,16 +226,7 @@ function costOf({ trend }: Known, candidate: NativeCandidate, isAlone: boolean):
   }
 }
 
-const residentEvidence = ({ bytes, bytesPerSecond, seconds }: OffHeapTrend) => ({
-  residentBytes: Math.round(bytes),
-  residentBytesPerSecond: Math.round(bytesPerSecond),
-  residentSeconds: Math.round(10 * seconds) / 10,
-})
-
-const roseBy = ({ bytes, seconds }: OffHeapTrend): string =>
-  `memory outside of the JS heap and of ArrayBuffers rose by ${formatBytes(bytes)} in ${formatDuration(1000 * seconds)}`
-
-/** What costs memory all the while is worth a warning, however unsure the heap alone would be of it. */
+/** Resident memory that rose is worth a warning, however unsure the heap alone would be of the finding. */
 function withCost(finding: ReportFinding, { words, reason, evidence }: Cost, { verdict }: OffHeapTrend): ReportFinding {
   const isLifted = verdict === 'rose' && finding.severity === 'note'
   return {
@@ -249,79 +237,20 @@ function withCost(finding: ReportFinding, { words, reason, evidence }: Cost, { v
   }
 }
 
-type Sureness = Pick<ReportFinding, 'confidence' | 'severity' | 'reason' | 'grounds'>
-
-/** By the trend, alone or with a class of objects that became more at the same time. It kills nobody: never an error. */
-function sureness({ verdict, leavesOutIdle, deadNatives }: OffHeapTrend, hasClass: boolean, reason: string): Sureness {
-  const rose = verdict === 'rose'
-  const how = rose
-    ? 'in each part of the time alike'
-    : 'not in each part of the time alike, as what fills up or warms up'
-  const said = `${reason}, ${how}`
-  const trend = hasClass
-    ? ground(rose ? 'residentRoseWithClass' : 'residentUnevenWithClass', said)
-    : ground(rose ? 'residentRose' : 'residentUneven', said)
-  const idle = leavesOutIdle ? [] : [ground('withIdle', 'what lies idle in the allocator could not be told from it')]
-  const garbage =
-    deadNatives === undefined
-      ? []
-      : deadNatives >= LEAST.count
-        ? [
-            ground(
-              'withGarbage',
-              `${formatCount(deadNatives)} more objects of native code wait for a garbage collection, which may free it`,
-            ),
-          ]
-        : [
-            remark(
-              'no garbage was collected for these figures, but little that waits for it has memory beside the heap',
-            ),
-          ]
-  const judged = judgedBy([trend, ...idle, ...garbage])
-  return { ...judged, severity: judged.severity === 'error' ? 'warning' : judged.severity }
+/** It ends no process within the time that was measured: never an error. */
+function judged(
+  { trend }: Known,
+  reason: string,
+): Pick<ReportFinding, 'confidence' | 'severity' | 'reason' | 'grounds'> {
+  const by = judgedBy(groundsOf(trend, true, reason))
+  return { ...by, severity: by.severity === 'error' ? 'warning' : by.severity }
 }
 
-function tellCandidate({ trend }: Known, candidate: NativeCandidate, cost: Cost): ReportFinding {
-  const { draft } = candidate
+function findingOf(known: Known, { draft }: NativeCandidate, cost: Cost): ReportFinding {
   return {
     ...draft,
-    ...sureness(trend, true, cost.reason),
-    title: `${draft.title}, and ${cost.words}: ${formatBytes(trend.bytesPerSecond)} more each second, outside the JavaScript heap`,
+    ...judged(known, cost.reason),
+    title: `${draft.title}, and ${cost.words}: ${formatBytes(known.trend.bytesPerSecond)} more each second, outside the JavaScript heap`,
     evidence: { ...draft.evidence, ...cost.evidence },
-  }
-}
-
-function tellAlone({ trend, addons, pid }: Known): ReportFinding {
-  const { bytesPerSecond, bytes, seconds, lines } = trend
-  const named = (addons ?? []).map(({ file, package: from, version }) =>
-    from === null ? file : `${from}${version === null ? '' : ` ${version}`}`,
-  )
-  const loaded = [...new Set(named)]
-  const suspects =
-    addons === undefined
-      ? ''
-      : loaded.length === 0
-        ? '; no native addon is loaded'
-        : `; ${plural(loaded.length, 'a native addon is', `${loaded.length} native addons are`)} loaded: ${loaded.slice(0, 4).join(', ')}`
-  const update =
-    loaded.length > 0
-      ? `Memory that nothing in the heap stands for is lost by native code: look for a newer release of ${loaded.slice(0, 3).join(' or ')} that mends a leak, and leave out what calls it to see whether the growth ends. `
-      : 'Memory that nothing in the heap stands for is lost by native code: of an addon, of a library, or of Node itself. '
-  return {
-    pattern: PATTERN,
-    fingerprint: fingerprint([PATTERN, 'resident', ...(addons ?? []).map(({ file, package: from }) => from ?? file)]),
-    ...sureness(trend, false, roseBy(trend)),
-    title: `Resident memory grows by ${formatBytes(bytesPerSecond)} a second (${formatBytes(bytes)} in ${formatDuration(1000 * seconds)}) that neither the JavaScript heap nor ArrayBuffers account for: native memory${suspects}`,
-    isolate: 'main',
-    growth: {
-      ...{ count: 0, shallowBytes: 0, retainedBytes: 0, perSecond: 0, holders: 0 },
-      bytesPerSecond: Math.round(bytesPerSecond),
-    },
-    culprit: null,
-    codeFrame: [],
-    retainingPath: [],
-    evidence: { seenBy: 'system', lines, addons: addons ? [...addons] : null, ...residentEvidence(trend) },
-    explains: [],
-    advice: `${update}heaptrack --pid ${pid ?? 'PID'} records which native functions allocate it; so does jemalloc, with LD_PRELOAD=libjemalloc.so.2 and MALLOC_CONF=prof:true,prof_final:true at the start of the program.`,
   }
 }

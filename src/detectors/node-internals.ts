@@ -1,5 +1,7 @@
-// What Node and V8 keep in places of their own, such as `storageList` or the symbol registry: told by its cause and by the public call that ends it.
+// What Node and V8 keep in places of their own, such as `storageList` or the symbol registry: the finding says why it stays
+// there, and which public call ends that.
 
+import { z } from 'zod'
 import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
@@ -17,39 +19,131 @@ import type { NodeInternal } from '../node-internals/holders.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { originOf } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Captures, Detector, Diagnosis } from './detector.ts'
+import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
 import { elementsOf } from './piled-up.ts'
 import { whereCalled } from './public-calls.ts'
 import { countClasses, hasGained, withArticle } from './surroundings.ts'
 
-/** What is in the table and of that pattern. */
-export const nodeInternals = (pattern: string): Detector => ({
-  pattern,
-  diagnose(candidate, captures) {
-    const found = keeperOf(candidate, captures)
-    return found?.row.pattern === pattern ? tell(candidate, found, captures) : undefined
-  },
+const common = () => ({
+  things: field.name('class of what is kept'),
+  gained: field.count('how many came and are still there'),
+  perSecond: field.perSecond('how many come'),
+  bytesEach: field.bytes('what each keeps alive'),
+  counts: field.counts(),
+  countsOf: field.countsOf(),
+  stayedPerStep: field.stayedPerStep(),
 })
 
-/** What piles up in a variable of Node's own that nothing more is known of: its insides are no advice. */
-export const unknownInternals: Detector = {
-  pattern: 'growing-collection',
+const evidence = () => [
+  z.object({
+    node: z
+      .strictObject({
+        id: field.name('the kind of place: `async-local-storages`, `object-urls`, …'),
+        holder: field.nameOrNull('variable or field of Node that holds the things'),
+        calls: z.array(z.string()).describe('public calls that put things there'),
+        majors: z
+          .array(z.number().int())
+          .describe('major versions of Node in which it is so; empty where it is all of them'),
+      })
+      .describe('the place of Node or V8 that holds the things'),
+    ...common(),
+  }),
+]
+type Evidence = EvidenceBy<typeof evidence>
+
+/** Those rows of the table that are of some patterns. */
+function internalsOf(
+  name: string,
+  patterns: HeapDetector['patterns'],
+  before: readonly string[],
+): HeapDetector<Evidence> {
+  return {
+    ...{ name, patterns, needs: 'heap', before, evidence },
+    diagnose(candidate, captures) {
+      const found = keeperOf(candidate, captures)
+      return found && patterns.includes(found.row.pattern) ? diagnoseRow(candidate, found, captures) : undefined
+    },
+  }
+}
+
+export const nodeHandles = internalsOf(
+  'node-handles',
+  ['handle-leak'],
+  // It knows what the handle is for, such as an inspector session, and which call ends that.
+  ['handle-leak'],
+)
+
+export const nodeListeners = internalsOf(
+  'node-listeners',
+  ['listener-leak'],
+  [
+    // A signal that is listened to explains the signals that are combined of it.
+    'node-internals',
+    // It knows that the list is of Node, and which call takes a listener off.
+    'listener-leak',
+  ],
+)
+
+export const nodeInternals = internalsOf(
+  'node-internals',
+  [
+    ...(['growing-collection', 'off-heap-growth', 'promise-pileup', 'duplicate-modules'] as const),
+    ...(['task-queue-pileup', 'outbound-buffer-pileup'] as const),
+  ],
+  [
+    // Others would see functions, promises or buffers in some list; here it is known which list of Node that is.
+    'listener-leak',
+    'promise-pileup',
+    'task-queue-pileup',
+    'unknown-node-internals',
+    'off-heap-growth',
+  ],
+)
+
+const unknownEvidence = () => [
+  z.object({
+    node: z
+      .strictObject({
+        id: z.null(),
+        holder: field.name('variable or field of Node that holds the things'),
+        module: field.name("URL of Node's module: `node:internal/…`"),
+      })
+      .describe('the place of Node that holds the things'),
+    ...common(),
+  }),
+]
+type UnknownEvidence = EvidenceBy<typeof unknownEvidence>
+
+/** What piles up in a variable of Node that is in no table: no program can reach it. */
+export const unknownInternals: HeapDetector<UnknownEvidence> = {
+  name: 'unknown-node-internals',
+  patterns: ['growing-collection'],
+  needs: 'heap',
+  before: [
+    // Whatever it is that is kept, the program cannot take it out of a place of Node, or copy it there.
+    'buffer-slab-retention',
+    'closure-retention',
+    'string-retention',
+    'off-heap-growth',
+  ],
+  evidence: unknownEvidence,
   diagnose(candidate) {
     const found = candidate.suspect.kind === 'added' ? findUnknownHolder(heldOf(candidate)) : undefined
-    return found && tellUnknown(candidate, found)
+    return found && diagnoseUnknown(candidate, found)
   },
 }
 
 interface Keeper extends FoundHolder {
-  /** Whether it shows by the properties that it gives to other objects. */
+  /** Recognised by the properties that it gives to other objects. */
   readonly byMarks: boolean
 }
 
 const keepers = new WeakMap<Candidate, Keeper | null>()
 
-/** The row of the table that a candidate is of; asked once for the detectors of all patterns. */
+/** The row of the table that a candidate is of; remembered, as several detectors ask. */
 function keeperOf(candidate: Candidate, captures: Captures): Keeper | undefined {
   const known = keepers.get(candidate)
   if (known !== undefined) return known ?? undefined
@@ -68,7 +162,7 @@ const heldOf = (candidate: Candidate): Held => {
   return { graph: of.graph, suspect, way, classes: countClasses(candidate) }
 }
 
-/** As many as came are of a part of what Node keeps natively, if nothing of JavaScript is on the way to it. */
+/** Whether another candidate has as many objects, and a path of native nodes only: Node's native side of the same things. */
 const isBeside = ({ of, suspect }: Candidate, other: Candidate): boolean =>
   other.of === of &&
   other.way.every((node) => isNative(of.graph, node)) &&
@@ -79,11 +173,11 @@ const AS_MANY = 0.05
 const isNative = ({ snapshot: { nodeType } }: HeapGraph, node: number): boolean =>
   nodeType[node] === NodeType.native || nodeType[node] === NodeType.synthetic
 
-function tell(candidate: Candidate, keeper: Keeper, captures: Captures): Diagnosis | undefined {
+function diagnoseRow(candidate: Candidate, keeper: Keeper, captures: Captures): Diagnosis<Evidence> | undefined {
   const { suspect, likelihood } = candidate
   const { row, byMarks, bound } = keeper
   const { bytes, bytesPerSecond, className, counts, counted, survivors, kind } = suspect
-  // The store of a collection is told with what came into it.
+  // The store of a collection is a part of what came into it.
   if (kind === 'grown' && !byMarks && hasGained(candidate)) return undefined
   const counting = countClasses(candidate).find(({ name }) => name === row.counted)
   const count = keeper.count ?? counting?.count ?? suspect.count
@@ -97,7 +191,7 @@ function tell(candidate: Candidate, keeper: Keeper, captures: Captures): Diagnos
   const kept =
     owner !== undefined ? `kept by ${owner}` : holder === undefined ? 'kept by Node' : `kept ${by} in ${holder}`
   const list = byMarks ? holderOf(candidate, row) : undefined
-  const way = list === undefined ? wayOver(candidate, keeper) : wayInto(candidate, list)
+  const way = list === undefined ? pathByTable(candidate, keeper) : pathToLast(candidate, list)
   const many = list === undefined ? undefined : elementsOf(candidate.of.graph, list)
   const isBound = bound !== undefined && bound < MOST_BOUND && counts.at(-1)! <= bound
   return {
@@ -127,27 +221,28 @@ function tell(candidate: Candidate, keeper: Keeper, captures: Captures): Diagnos
       return id === undefined ? isBeside(candidate, other) : id === row.id || row.also?.includes(id) === true
     },
     cause: row.id,
+    pattern: row.pattern,
   }
 }
 
-/** What the program calls the object of Node's that things are kept by: `agent`, or `a Channel`, `Channel "app:request"`. */
+/** What the program calls the object of Node that keeps things: `agent`, or `a Channel`, `Channel "app:request"`. */
 function ownerNamed({ of: { graph }, path }: Candidate, owner: number): string {
   const steps = path.slice(0, path.findIndex(({ ordinal }) => ordinal === owner) + 1)
   const name = nodeName(graph, owner)
   const key = steps.findLast(({ reference: { kind, name } }) => kind === 'entry' && name !== undefined)?.reference.name
   if (graph.moduleScopes.get(steps[0]?.ordinal ?? -1)?.startsWith('node:'))
     return key === undefined ? withArticle(name) : `${name} ${JSON.stringify(key)}`
-  // Behind the first symbol begins what Node calls by names of its own.
+  // From the first symbol on, the names are Node's.
   const symbol = steps.findIndex(({ reference }) => reference.kind === 'symbol')
   const names = steps.slice(0, symbol < 0 ? steps.length : symbol).flatMap((step) => labelOfStep(step) ?? [])
   return names.length === 0 ? withArticle(name) : names.slice(-2).join('.').replaceAll('#', '')
 }
 
-/** By the table that holds things for good, where the way shows another holder of the same. */
-const wayOver = ({ of: { graph }, suspect }: Candidate, { table }: Keeper): readonly number[] | undefined =>
+/** The path by the table that holds things for good, where the candidate's path shows another holder of the same. */
+const pathByTable = ({ of: { graph }, suspect }: Candidate, { table }: Keeper): readonly number[] | undefined =>
   table === undefined ? undefined : [...pathTo(graph.paths, table), suspect.sample]
 
-/** Node keeps hundreds of some things; a bound of more is none that the program would live to see. */
+/** Node keeps hundreds of some things. A bound of more than this is not reached in the life of a program. */
 const MOST_BOUND = 10_000
 
 /** The variable or field that a row names first. */
@@ -169,13 +264,13 @@ function holderOf({ of: { graph } }: Candidate, { holders }: NodeInternal): numb
   return undefined
 }
 
-/** To the last of what a list has. */
-function wayInto({ of: { graph } }: Candidate, list: number): readonly number[] {
+/** The path to the last element of a list. */
+function pathToLast({ of: { graph } }: Candidate, list: number): readonly number[] {
   const last = [...referencesOf(graph, list, 100_000)].findLast(({ type }) => type === EdgeType.element)
   return [...pathTo(graph.paths, list), ...(last ? [last.target] : [])]
 }
 
-function tellUnknown(candidate: Candidate, { url, name, owner }: UnknownHolder): Diagnosis {
+function diagnoseUnknown(candidate: Candidate, { url, name, owner }: UnknownHolder): Diagnosis<UnknownEvidence> {
   const { suspect } = candidate
   const { count, perSecond, bytes, className, counts, counted, survivors } = suspect
   const bytesEach = Math.round(bytes / Math.max(1, count))

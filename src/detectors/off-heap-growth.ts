@@ -1,6 +1,8 @@
-// `off-heap-growth`: what grows is memory outside the JavaScript heap, in few big pieces: buffers, WebAssembly memories, native objects.
+// `off-heap-growth`: what grows is memory outside the JavaScript heap, in big pieces: buffers, WebAssembly memories, objects of
+// native code.
 
 import type { AnyNode } from 'acorn'
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -10,30 +12,62 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart, isMethodOf } from '../source/calls.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Detector, Diagnosis } from './detector.ts'
+import type { Candidate, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, findPut, modulesOf, placed, whereCalls } from './flows.ts'
 import { but } from './likelihood.ts'
 import { plural, reachedOf } from './surroundings.ts'
 
-/** V8's and Node's names for what lies outside of the heap. */
-const OUTSIDE = /^(system \/ (JSArrayBufferData|ExternalStringData)|Node \/ .*)$/
-/** So much of a candidate must be outside, in pieces of so many bytes. */
-const LEAST = { share: 0.8, bytesEach: 4096, grownBytes: 262_144 }
+const common = () => ({
+  keptIn: field.name('what the program calls the container'),
+  kind: field.name('what a piece is: `ArrayBuffer`, `WebAssembly.Memory`, a class of Node, …'),
+  offHeapBytesPerSecond: field.bytes('growth each second'),
+  offHeapShare: z.number().describe('the part of what came that is outside of the JavaScript heap, from 0 to 1'),
+})
 
-export const offHeapGrowth: Detector = {
-  pattern: 'off-heap-growth',
+const piecesEvidence = () =>
+  z.object({
+    ...common(),
+    pieces: field.count('pieces that came and are still there'),
+    piecesPerSecond: field.perSecond('pieces that come'),
+    bytesEach: field.bytes('size of a piece'),
+    offHeapBytes: field.bytes('size of all pieces that came'),
+    counts: field.counts(),
+  })
+
+const onePieceEvidence = () =>
+  z.object({
+    ...common(),
+    pieces: z.literal(1).describe('one piece, which is enlarged'),
+    bytesBefore: field.bytes('its size in the first snapshot'),
+    offHeapBytes: field.bytes('its size in the last snapshot'),
+  })
+
+const evidence = () => [piecesEvidence(), onePieceEvidence()]
+type Found = Diagnosis<EvidenceBy<typeof evidence>> | undefined
+
+export const offHeapGrowth: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'off-heap-growth',
+  patterns: ['off-heap-growth'],
+  needs: 'heap',
+  evidence,
   diagnose: (candidate, { readSource }) =>
     candidate.suspect.kind === 'grown' ? grown(candidate, readSource) : added(candidate, readSource),
 }
 
+/** V8's and Node's names for memory outside of the heap. */
+const OUTSIDE = /^(system \/ (JSArrayBufferData|ExternalStringData)|Node \/ .*)$/
+/** `share` of a candidate must be outside of the heap, in pieces of at least `bytesEach`; one piece must grow by `grownBytes`. */
+const LEAST = { share: 0.8, bytesEach: 4096, grownBytes: 262_144 }
+
 /** More and more pieces. */
-function added(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+function added(candidate: Candidate, readSource: ReadSource): Found {
   const { of, suspect, name } = candidate
   const { graph } = of
   const pieces = reachedOf(candidate, (name) => OUTSIDE.test(name)).filter((node) => isOutside(graph, node))
   const bytes = pieces.reduce((sum, node) => sum + graph.shallowSize(node), 0)
   if (pieces.length === 0 || bytes < LEAST.share * suspect.bytes) return undefined
-  // The bytes are in the big ones: whatever has a small piece of its own beside them changes nothing.
+  // The big pieces have the bytes; small ones beside them do not count.
   const big = pieces.filter((node) => graph.shallowSize(node) >= LEAST.bytesEach)
   const bigBytes = big.reduce((sum, node) => sum + graph.shallowSize(node), 0)
   if (bigBytes < LEAST.share * suspect.bytes) return undefined
@@ -58,8 +92,8 @@ function added(candidate: Candidate, readSource: ReadSource): Diagnosis | undefi
   }
 }
 
-/** One piece that is made bigger and bigger. */
-function grown(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+/** One piece that is enlarged. */
+function grown(candidate: Candidate, readSource: ReadSource): Found {
   const { of, suspect, name, likelihood } = candidate
   const { graph } = of
   const isReplaced = suspect.container !== suspect.sample
@@ -106,7 +140,7 @@ function kindOf(graph: HeapGraph, piece: number): { words: string; kind: string 
   return { words: 'buffer', kind: holder === 'SharedArrayBuffer' ? holder : 'ArrayBuffer' }
 }
 
-/** Whether an expression takes memory. */
+/** Whether an expression allocates memory outside of the heap. */
 function allocates(node: AnyNode): boolean {
   if (node.type !== 'CallExpression' && node.type !== 'NewExpression') return false
   const { name, names } = calledBy(node)
@@ -115,7 +149,7 @@ function allocates(node: AnyNode): boolean {
     : names.at(-2) === 'Buffer' && /^(alloc\w*|from|concat)$/.test(name)
 }
 
-/** The statement that allocates what is put into the container: part of it, or the last before it in its function. */
+/** The statement that allocates what is put into the container: inside of the call that puts it there, or the last one before it. */
 function whereAllocated(candidate: Candidate, readSource: ReadSource): Culprit | undefined {
   const put = findPut(candidate, readSource, candidate.name)
   if (!put) return undefined
@@ -126,7 +160,7 @@ function whereAllocated(candidate: Candidate, readSource: ReadSource): Culprit |
   return made && placed(sourcesOf(readSource), tree, made)
 }
 
-/** The statement that makes it bigger: by its own name, then by any. */
+/** The statement that enlarges it: a call on its own name, else on any. */
 function whereGrown(candidate: Candidate, readSource: ReadSource): Culprit | undefined {
   const own = candidate.name.replace(/^.*\./, '')
   const grows = ({ name }: Called): boolean => /^(grow|resize)$/.test(name)

@@ -1,5 +1,6 @@
-// `outbound-buffer-pileup`: what is written waits for a reader that is too slow, in a stream's buffer or in a client's own queue.
+// `outbound-buffer-pileup`: data that was written waits for a reader that is too slow, in a stream's buffer or a client's queue.
 
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
@@ -9,11 +10,12 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Detector, Diagnosis, IsolateHeap } from './detector.ts'
+import type { Candidate, Diagnosis, EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { callsOn, findAnyCall, findCallOn, findKnownCall, modulesOf, whereCalls } from './flows.ts'
 import { placeIn, placeOf, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
-import { inReadable, inWebStream } from './stream-queues.ts'
+import { inReadable, inWebStream, readableEvidence, webStreamEvidence } from './stream-queues.ts'
 import {
   isNew,
   membersOf,
@@ -26,22 +28,79 @@ import {
   withArticle,
 } from './surroundings.ts'
 
-/** What a program calls that which has yet to go out. */
-const OUTBOUND =
-  /^(out(going|bound|box|put)?|send|sending|unsent|write|writes|pending|un_?acked|un_?acknowledged|in_?flights?|buf|buff?ers?|buffered|bufs|chunks|command_?queue|offline_?queue|queue|queued|backlog)(_?(queue|buf|buffer|bufs|buffers|list|store|data|messages|packets|commands|frames|writes|bytes))?$/i
-/** Numbers and flags of whoever sends: so much waits, so much may wait, it is at it. */
-const SENDER =
-  /^(len|length|hwm|high_?water_?mark|buffered_?amount|writing|writing_?buf|flushing|flush_?pending|sending|draining|need_?drain|needs_?drain|corked|disconnected|reconnecting|reconnect_?timeout|connected|blocked|output_?size|bytes_?written|status|ready)$/i
-/** What waits to be sent has one of these. */
-const PAYLOAD = /^(chunk|data|payload|buf|buffer|packet|message|msg|body|frame|cmd|command|args)$/i
-const REPLY = /^(callback|cb|resolve|reject|promise|done|ack|on_?ack|on_?done|handler)$/i
-/** What a stream, socket or connection is reached by. */
-const NO_LINK = /^(constructor|_?events|_?receiver|server|domain|parser|prototype|map|options|opts)$/
+const writableEvidence = () =>
+  z.object({
+    kind: z.literal('writable stream').describe("writes wait in streams of Node's kind"),
+    streams: field.count('streams in which writes wait'),
+    stream: field.name('class of the streams'),
+    newWrites: field.count('writes that came and still wait'),
+    newWritesPerSecond: field.perSecond('writes that come, beyond those that are done'),
+    waitingBytes: z.number().optional().describe('what waits, in bytes; not there where the streams count objects'),
+    highWaterMarkBytes: z.number().optional().describe('how much may wait before write() returns false, in bytes'),
+    takenAt: field.place("the program's function that takes what is written, in a stream of its own"),
+    readableSideIsFull: z.literal(true).optional().describe('nobody reads what comes out of a stream that transforms'),
+    isBroadcast: z.boolean().describe('whether the same chunks wait in several streams'),
+    receiversOfOneChunk: z.number().int().optional().describe('the most streams that one chunk waits in'),
+    sharedShare: z.number().optional().describe('the part of the bytes that waits in several streams, from 0 to 1'),
+    remote: z.array(z.string()).describe('address and port of the readers, where they are known'),
+    counts: field.counts(),
+  })
 
-const MANY = 5000
+const channelEvidence = () =>
+  z.object({
+    kind: z.literal('channel to another process').describe('messages wait that send() has written'),
+    newlyWaiting: field.count('messages that came and still wait'),
+    perSecond: field.perSecond('messages that come, beyond those that are taken'),
+    bytesEach: field.bytes('what a message keeps alive'),
+    counts: field.counts(),
+  })
 
-export const outboundBufferPileup: Detector = {
-  pattern: 'outbound-buffer-pileup',
+const clientEvidence = () =>
+  z.object({
+    kind: z.literal('client queue').describe('messages wait in a list of a client, beside its stream, socket or file'),
+    queue: field.name('what the program calls the list'),
+    link: field.name('property that leads to the stream, socket or file'),
+    newlyWaiting: field.count('messages that came and still wait'),
+    perSecond: field.perSecond('messages that come, beyond those that are sent'),
+    waitingForAnswers: z.boolean().describe('whether somebody waits for an answer to each'),
+    beside: z.record(z.string(), z.number()).describe('numbers beside the list, such as its length and its bound'),
+    counts: field.counts(),
+    bytesEach: field.bytes('what a message keeps alive'),
+  })
+
+const evidence = () => [
+  writableEvidence(),
+  readableEvidence(),
+  webStreamEvidence(),
+  channelEvidence(),
+  clientEvidence(),
+]
+type Found = Diagnosis<EvidenceBy<typeof evidence>> | undefined
+
+export const outboundBufferPileup: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'outbound-buffer-pileup',
+  patterns: ['outbound-buffer-pileup'],
+  needs: 'heap',
+  before: [
+    // Both know Node's streams; this one says who writes and who reads.
+    'node-handles',
+    'node-internals',
+    'unknown-node-internals',
+    // What waits to be sent may have a queue called like one of tasks, callers that wait, and sockets.
+    'task-queue-pileup',
+    'promise-pileup',
+    'handle-leak',
+    'listener-leak',
+    'thread-pool-saturation',
+    // The chunks are views, buffers, texts and callbacks: that they wait says more.
+    'buffer-slab-retention',
+    'string-retention',
+    'closure-retention',
+    'off-heap-growth',
+    // A list called `buffers` beside a socket is its queue, and no pool.
+    'cross-thread-release',
+  ],
+  evidence,
   diagnose: (candidate, { readSource }) =>
     inStreams(candidate, readSource) ??
     inReadable(candidate, readSource) ??
@@ -50,21 +109,37 @@ export const outboundBufferPileup: Detector = {
     inClient(candidate),
 }
 
-/** A stream of which something waits. */
+/** What programs call a list of what is still to be sent. */
+const OUTBOUND =
+  /^(out(going|bound|box|put)?|send|sending|unsent|write|writes|pending|un_?acked|un_?acknowledged|in_?flights?|buf|buff?ers?|buffered|bufs|chunks|command_?queue|offline_?queue|queue|queued|backlog)(_?(queue|buf|buffer|bufs|buffers|list|store|data|messages|packets|commands|frames|writes|bytes))?$/i
+/** Numbers and flags of an object that sends: how much waits, how much may wait, whether it is sending. */
+const SENDER =
+  /^(len|length|hwm|high_?water_?mark|buffered_?amount|writing|writing_?buf|flushing|flush_?pending|sending|draining|need_?drain|needs_?drain|corked|disconnected|reconnecting|reconnect_?timeout|connected|blocked|output_?size|bytes_?written|status|ready)$/i
+/** Properties of what waits to be sent. */
+const PAYLOAD = /^(chunk|data|payload|buf|buffer|packet|message|msg|body|frame|cmd|command|args)$/i
+const REPLY = /^(callback|cb|resolve|reject|promise|done|ack|on_?ack|on_?done|handler)$/i
+/** Properties that do not lead to an object's own stream, socket or connection. */
+const NO_LINK = /^(constructor|_?events|_?receiver|server|domain|parser|prototype|map|options|opts)$/
+
+/** Of one queue, so many new elements are looked at. */
+const MANY = 5000
+
+/** A stream in which writes wait. */
 interface Backlog {
+  /** Ordinal of its WritableState. */
   readonly state: number
-  /** Of those that are new, some. */
+  /** Some of the new ones. */
   readonly elements: readonly number[]
   /** How many are new. */
   readonly count: number
 }
 
 /** Writes that wait in Node's own streams. */
-function inStreams(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+function inStreams(candidate: Candidate, readSource: ReadSource): Found {
   const { of, suspect } = candidate
   const { graph, seconds } = of
   const inQueue = candidate.path.some(({ ordinal }) => isState(graph, ordinal) && !isNew(of, ordinal))
-  // What the system has been given, and has not taken yet, hangs on the request for it.
+  // Data that the system has been given, and has not taken yet, is held by the request to write it.
   if (!inQueue && !candidate.path.some(({ ordinal }) => isWrite(graph, ordinal))) return undefined
   const backlogs = findBacklogs(candidate)
   if (backlogs.length === 0) return undefined
@@ -76,14 +151,14 @@ function inStreams(candidate: Candidate, readSource: ReadSource): Diagnosis | un
   const { shared, most } = sharedChunks(graph, backlogs)
   const kind = path[at - 1]!.thing.name
   const states = [...new Set(backlogs.map(({ state }) => state))]
-  // What an objectMode stream counts are objects.
+  // An objectMode stream counts objects, not bytes.
   const isObjects = backlogs[0]!.elements.every((element) => {
     const chunk = chunkOf(graph, element)
     return !isText(graph, chunk) && !isBytes(graph, chunk)
   })
   const bytes = isObjects ? undefined : sum(states.map((state) => numberAt(graph, state, 'length', 'outputSize')))
   const bounds = states.map((state) => numberAt(graph, state, 'highWaterMark')).filter((bound) => bound !== undefined)
-  // A property that is called something is no entry of a collection.
+  // A stream that is held by a named property is no entry of a collection.
   const isOne = states.length === 1 && isField(path[at - 1]!)
   const where = isOne ? '' : collectionAbove(of, path, at)
   const stream = path[at - 1]!.ordinal
@@ -102,8 +177,9 @@ function inStreams(candidate: Candidate, readSource: ReadSource): Diagnosis | un
     title: `${amount} to be sent in ${streams}${where && ` of ${where}`}, ${perSecond.toFixed(1)} writes more each second${said}`,
     cause: `${of.isolate} ${kind} ${where}`,
     culprit: writer,
-    ...(inQueue ? {} : { way: wayToWrites(of, backlogs[0]!) }),
+    ...(inQueue ? {} : { way: pathToWrites(of, backlogs[0]!) }),
     evidence: {
+      kind: 'writable stream',
       streams: states.length,
       stream: kind,
       newWrites: waiting,
@@ -111,7 +187,7 @@ function inStreams(candidate: Candidate, readSource: ReadSource): Diagnosis | un
       ...(bytes === undefined ? {} : { waitingBytes: bytes }),
       ...(bounds.length > 0 ? { highWaterMarkBytes: Math.max(...bounds) } : {}),
       takenAt: placeIn(taker),
-      ...(isFull && { readableSideIsFull: true }),
+      ...(isFull && { readableSideIsFull: true as const }),
       isBroadcast,
       ...(isBroadcast ? { receiversOfOneChunk: most, sharedShare: round(shared) } : {}),
       remote: states.map((state) => remoteOf(graph, path, state)).filter((peer) => peer !== undefined),
@@ -121,7 +197,7 @@ function inStreams(candidate: Candidate, readSource: ReadSource): Diagnosis | un
   }
 }
 
-/** The program's line that writes: to what the path calls the stream, or else to anything that is no answer to a request. */
+/** The program's line that writes to the stream, by the names on the path; else one that writes to any that may be it. */
 function writingLine(
   candidate: Candidate,
   path: Candidate['path'],
@@ -129,7 +205,7 @@ function writingLine(
   readSource: ReadSource,
 ): Culprit | undefined {
   const all = path.slice(1, at + 1).flatMap((step) => nameOfStep(step) ?? [])
-  // What libraries call it goes behind the names of the program's.
+  // Names of the program are tried before those of libraries, which begin with a _.
   const names = [...all.filter((name) => name.startsWith('_')), ...all.filter((name) => !name.startsWith('_'))]
   const flow = { sources: sourcesOf(readSource), urls: modulesOf(candidate) }
   const known = findKnownCall(
@@ -149,10 +225,10 @@ function writingLine(
   )
 }
 
-/** What is answered a request by, or written to a log. */
+/** Names of what a request is answered by, or a log is written to. */
 const isNoStream = (name: string): boolean => /^(res|response|reply|console|process|log|logger)$/.test(name)
 
-/** Whether a stream that can be read as well has as much to be read as it may. */
+/** Whether a stream's readable side, if it has one, holds as much as it may. */
 function isReadableFull(graph: HeapGraph, stream: number): boolean {
   const state = property(graph, stream, '_readableState')
   const [length, bound] = ['length', 'highWaterMark'].map((name) =>
@@ -161,7 +237,7 @@ function isReadableFull(graph: HeapGraph, stream: number): boolean {
   return length !== undefined && bound !== undefined && bound > 0 && length >= bound
 }
 
-/** Where a stream of the program's own takes what is written to it. */
+/** The function that takes what is written, where the stream's class is of the program. */
 function takerOf(graph: HeapGraph, stream: number): Culprit | undefined {
   const prototype = property(graph, stream, '__proto__')
   for (const name of ['_write', '_transform', '_writev']) {
@@ -173,8 +249,8 @@ function takerOf(graph: HeapGraph, stream: number): Culprit | undefined {
   return undefined
 }
 
-/** Through what the program keeps the stream in, rather than through the request that the system has. */
-function wayToWrites({ graph }: IsolateHeap, { state, elements }: Backlog): number[] {
+/** The path by what the program keeps the stream in, instead of by the request that the system has. */
+function pathToWrites({ graph }: IsolateHeap, { state, elements }: Backlog): number[] {
   const queue = property(graph, state, 'kBufferedValue', 'buffered', 'outputData')
   return [...pathTo(graph.paths, state), ...(queue === undefined ? [] : [queue, elements[0]!])]
 }
@@ -184,11 +260,11 @@ const isState = (graph: HeapGraph, node: number): boolean =>
   (nodeName(graph, node) === 'WritableState' ||
     (property(graph, node, 'outputData') !== undefined && property(graph, node, '_header', 'outputSize') !== undefined))
 
-/** Node's request to write, which a stream has made of its system's handle. */
+/** Node's request to write, which a stream has given to its handle. */
 const isWrite = (graph: HeapGraph, node: number): boolean =>
   isObject(graph, node) && nodeName(graph, node) === 'WriteWrap'
 
-/** All streams in which something new waits, the fullest first: those that one candidate is about are a part of them. */
+/** All streams in which new writes wait, the fullest first; a candidate is about some of them. */
 function findBacklogs({ of, suspect }: Candidate): Backlog[] {
   const { graph } = of
   const { nodeCount, nodeType, strings } = graph.snapshot
@@ -202,7 +278,7 @@ function findBacklogs({ of, suspect }: Candidate): Backlog[] {
     const elements: number[] = []
     let count = 0
     let own = 0
-    // What has waited longest stands in front, and is old.
+    // The oldest writes stand in front.
     for (const { type, target } of referencesOf(graph, queue, Number.POSITIVE_INFINITY)) {
       if (type !== EdgeType.element || !isNew(of, target) || !isObject(graph, target)) continue
       count++
@@ -235,7 +311,7 @@ function findBacklogs({ of, suspect }: Candidate): Backlog[] {
 const queueOf = (graph: HeapGraph, state: number): number | undefined =>
   property(graph, state, 'kBufferedValue', 'buffered', 'outputData')
 
-/** What an entry of a queue is about; what is handed over at once are the chunks themselves. */
+/** The chunk of an entry of a queue; some queues hold the chunks themselves. */
 const chunkOf = (graph: HeapGraph, entry: number): number => property(graph, entry, 'chunk', 'data') ?? entry
 
 function stateOfWrite(graph: HeapGraph, write: number): number | undefined {
@@ -244,7 +320,7 @@ function stateOfWrite(graph: HeapGraph, write: number): number | undefined {
   return socket === undefined ? undefined : property(graph, socket, '_writableState')
 }
 
-/** Which part of what waits, in bytes, stands in several streams at once, and in how many. */
+/** The part of the waiting bytes that waits in several streams, and the most streams that one chunk waits in. */
 function sharedChunks(graph: HeapGraph, backlogs: readonly Backlog[]): { shared: number; most: number } {
   const streams = new Map<number, Set<number>>()
   for (const { state, elements } of backlogs) {
@@ -271,7 +347,7 @@ function sharedChunks(graph: HeapGraph, backlogs: readonly Backlog[]): { shared:
 const isField = ({ reference: { kind, name = '' } }: PathStep): boolean =>
   kind === 'property' && /^[\p{ID_Start}$][\p{ID_Continue}$]*$/u.test(name)
 
-/** What the program keeps the streams in, as it calls that. */
+/** What the program calls the collection that holds the streams; empty where there is none. */
 function collectionAbove(of: Candidate['of'], path: Candidate['path'], at: number): string {
   for (let i = at - 1; i > 0; i--) {
     const name = nameOfStep(path[i])
@@ -289,8 +365,8 @@ function remoteOf(graph: HeapGraph, path: Candidate['path'], state: number): str
   return address === undefined || port === undefined ? undefined : `${nodeName(graph, address)}:${port}`
 }
 
-/** Messages to another process, by send(): each is a request to write that only Node holds. */
-function inChannel(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+/** Messages to another process, by send(): each is a request to write, which only Node holds. */
+function inChannel(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate
   const { graph } = of
   if (!isWrite(graph, suspect.sample)) return undefined
@@ -313,8 +389,8 @@ function inChannel(candidate: Candidate, readSource: ReadSource): Diagnosis | un
   }
 }
 
-/** The queue of a client of a server, of a log's destination and the like: a list beside a stream, socket or file. */
-function inClient(candidate: Candidate): Diagnosis | undefined {
+/** The queue of a client, of a log's destination and the like: a list beside a stream, socket or file. */
+function inClient(candidate: Candidate): Found {
   const { of, suspect, likelihood } = candidate
   const { graph } = of
   const place = placesOf(candidate).find(({ name, host }) => OUTBOUND.test(plainName(name)) && linkOf(graph, host))
@@ -327,7 +403,7 @@ function inClient(candidate: Candidate): Diagnosis | undefined {
   )
   const sends = [...membersOf(graph, place.host)].filter(({ name }) => SENDER.test(plainName(name)))
   if (!payload && !replies) return undefined
-  // What the program finds by an id when its answer comes has been sent: it is the answers that do not come.
+  // Requests that the program finds by an id when their answers come have been sent: here the answers do not come.
   if (replies && isKeyed(graph, place.node) && isOwn(graph.sourceLocation(place.host)?.url ?? 'node:')) return undefined
   if (!replies && sends.length === 0 && !likelihood.takenOut) return undefined
   const owner = ownerName(candidate, place)
@@ -341,12 +417,13 @@ function inClient(candidate: Candidate): Diagnosis | undefined {
     title: `${formatCount(suspect.count)} ${what} more wait in ${owner}.${place.name} for ${link.words}, ${suspect.perSecond.toFixed(1)} more each second than it takes`,
     cause: `${of.isolate} ${graph.snapshot.nodeId[place.host]}`,
     evidence: {
+      kind: 'client queue',
       queue: `${owner}.${place.name}`,
       link: link.name,
       newlyWaiting: suspect.count,
       perSecond: round(suspect.perSecond),
       waitingForAnswers: replies,
-      ...numbers,
+      beside: numbers,
       counts: [...suspect.counts],
       bytesEach: Math.round(suspect.bytes / Math.max(1, suspect.count)),
     },
@@ -359,10 +436,10 @@ interface Link {
   readonly words: string
 }
 
-/** References over which a stream is looked for: as from a session over its transport and its WebSocket to the socket. */
+/** How many references a stream is looked for along, such as session → transport → WebSocket → socket. */
 const FAR = 3
 
-/** The stream, socket, connection or file beside something. */
+/** The stream, socket, connection or file that an object refers to. */
 function linkOf(graph: HeapGraph, host: number): Link | undefined {
   const fd = numberAt(graph, host, 'fd')
   return fd !== undefined && fd >= 0 ? { name: 'fd', words: `file descriptor ${fd}` } : streamBeside(graph, host, FAR)
@@ -382,12 +459,12 @@ function streamBeside(graph: HeapGraph, host: number, far: number): Link | undef
   return undefined
 }
 
-/** Something that can be written to: Node's streams and what is made like them; answers to requests come and go. */
+/** Streams of Node, and objects made like them, that can be written to; answers to requests are no connection that stays. */
 const isStream = (graph: HeapGraph, node: number): boolean =>
   property(graph, node, '_writableState') !== undefined &&
   !/^(ServerResponse|IncomingMessage)$/.test(nodeName(graph, node))
 
-/** Whether things are found by a key there. */
+/** Whether things are found there by a key. */
 const isKeyed = (graph: HeapGraph, node: number): boolean => /^(Map|Object)$/.test(nodeName(graph, node))
 
 const hasMember = (graph: HeapGraph, node: number, names: RegExp): boolean => {
@@ -408,10 +485,10 @@ const isText = ({ snapshot }: HeapGraph, node: number): boolean => TEXTS.has(sna
 const isBytes = (graph: HeapGraph, node: number): boolean =>
   /^(Buffer|Uint8Array|ArrayBuffer)$/.test(nodeName(graph, node))
 
-/** The key that an object goes by in a table, such as a session's id, is no name. */
+/** A key in a table, such as a session's id, is no name. */
 const IS_KEY = /^(?=.*\d)(?=.*[a-z])[\w-]{12,}$/i
 
-/** What the program calls whose queue it is. */
+/** What the program calls the owner of a queue. */
 function ownerName({ of, path }: Candidate, { host }: Place): string {
   const at = path.findIndex(({ ordinal }) => ordinal === host)
   const name = nameOfStep(path[at])

@@ -1,4 +1,5 @@
-// What to do about a leak that a package adds or holds: a public call that ends it, an option that bounds it, never a hand in its insides.
+// Advice about a leak that a package adds or holds: a public call that ends it, or an option that bounds it; never to change
+// what is inside of the package.
 
 import type { AnyNode } from 'acorn'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
@@ -15,17 +16,17 @@ import type { PackageBehind } from './packages.ts'
 import { ENDS, madeAt, methodsOf } from './public-methods.ts'
 import { withArticle } from './surroundings.ts'
 
-/** Methods that take out of an object what it holds. */
+/** Methods by which an object lets go of what it holds. */
 const TAKES_OUT =
   /^(clear|remove|delete|del|reset|unregister|unsubscribe|evict|prune|purge|flush|invalidate|release|leave|off)([A-Z]\w*)?$/
-/** Options that say how much, or how long, something may be kept, as libraries call them and take them. */
+/** Options of libraries that say how much, or for how long, something is kept. */
 const BOUND =
   /^(max|maxSize|maxEntries|maxItems|maxKeys|maxLength|maxQueue|maxQueueSize|maxPending|ttl|stdTTL|maxAge|capacity|cacheSize|cacheMaxSize|cacheLimit)$/
 const OPTIONS = /^(options|opts|config|settings)$/
 const MOST_NAMED = 3
 
-export interface Ways {
-  /** As it is shown, and the program's as it ran. */
+export interface Circumstances {
+  /** The culprit as it is shown, and the program's line as it ran. */
   readonly culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined }
   readonly readSource: ReadSource
   /** Whether a newer version is known to be without the leak. */
@@ -37,25 +38,20 @@ export function packageAdvice(
   candidate: Candidate,
   pattern: string,
   behind: PackageBehind,
-  ways: Ways,
+  known: Circumstances,
 ): string | undefined {
-  if (behind.role === 'adds') return ofAdder(candidate, pattern, behind, ways)
-  return DETECTORS_THAT_TAKE_OUT.has(pattern) ? ofHolder(candidate, behind, ways.readSource) : undefined
+  if (behind.role === 'adds') return ofAdder(candidate, pattern, behind, known)
+  return ADVISE_TO_TAKE_OUT.has(pattern) ? ofHolder(candidate, behind, known.readSource) : undefined
 }
 
-/** Their advice is to take things out by hand, which nobody should do inside of a package. */
-const DETECTORS_THAT_TAKE_OUT = new Set([
-  'growing-collection',
-  'growing-log-array',
-  'promise-pileup',
-  'string-retention',
-])
+/** Patterns with the advice to take things out, which a program cannot do inside of a package. */
+const ADVISE_TO_TAKE_OUT = new Set(['growing-collection', 'growing-log-array', 'promise-pileup', 'string-retention'])
 
 function ofAdder(
   candidate: Candidate,
   pattern: string,
   { installed, step, via }: PackageBehind,
-  { culprit: { shown, asRan }, readSource, isFixed }: Ways,
+  { culprit: { shown, asRan }, readSource, isFixed }: Circumstances,
 ): string {
   const by = nameWithVersion(installed)
   const inside = step.function === null ? `at ${shortPlace(step.place)}` : `in ${step.function}`
@@ -84,7 +80,7 @@ function ofAdder(
     : `${first} Look for a newer ${installed.name}, or tell its authors; until then ${less}.`
 }
 
-/** `leaky.mjs:14` of a place that is shown already. */
+/** `leaky.mjs:14` of a place that is in the source already. */
 const plainPlace = ({ url, line }: Culprit): string =>
   `${url.replace(/[?#].*$/s, '').replace(/^.*[\\/]/s, '')}${line > 0 ? `:${line}` : ''}`
 
@@ -103,13 +99,13 @@ function ofHolder(candidate: Candidate, { installed, step }: PackageBehind, read
   const bounds = boundsIn(readSource, step.place)
   const inside = step.function === null ? '' : `, in ${withArticle(step.function)}`
   const first = `${by} holds them (${name})${inside}.`
-  const ways = [
+  const options = [
     ...(end === undefined ? [] : [`call ${end}() on each ${suspect.className} when it is done with`]),
     ...(methods.length > 0 ? [`call ${listed(methods, '()')} for what is done with`] : []),
     ...(bounds.length > 0 ? [`bound it by its options (${listed(bounds, '')})`] : []),
     'make one for as long as the work lasts, and drop it as a whole',
   ]
-  return `${first} ${sentence(ways.join(', or '))}.`
+  return `${first} ${sentence(options.join(', or '))}.`
 }
 
 const listed = (names: readonly string[], end: string): string =>
@@ -120,10 +116,10 @@ const listed = (names: readonly string[], end: string): string =>
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
-/** Lines of a class that are read for its options. */
+/** Lines of a class in which its options are looked for. */
 const MOST_LINES = 400
 
-/** Options by which a class of a package's lets itself be bounded, as its source names them. */
+/** Options of a package's class that bound it, by the names that its source reads. */
 function boundsIn(readSource: ReadSource, { url, line }: { url: string; line: number }): string[] {
   const sources = sourcesOf(readSource)
   const [tree, outline] = [sources.tree(url), sources.outline(url)]
@@ -143,7 +139,7 @@ function boundsIn(readSource: ReadSource, { url, line }: { url: string; line: nu
   return [...new Set(named.filter((name) => name !== undefined && BOUND.test(name)))] as string[]
 }
 
-/** In front of all other advice. */
+/** What is said of a published leak, in front of all other advice. */
 export function knownIssueAdvice(issue: ReportKnownIssue, version: string, instead: string | undefined): string {
   const { id, title, fixedIn, package: name } = issue
   const is = `This is ${id} (${title})`

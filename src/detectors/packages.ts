@@ -1,4 +1,5 @@
-// The package behind a leak: which one adds what leaks, or holds it, in which function of which file, and which of the program's calls lead there.
+// The package behind a leak: which one adds what leaks, or holds it, in which function, and which calls of the program lead
+// there.
 
 import type { Via } from '../analysis/clues.ts'
 import type { ReadSource } from '../analysis/culprit.ts'
@@ -14,13 +15,13 @@ import { type InstalledPackage, needs, packageAt, resolvePackage } from '../supp
 import type { ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'
 import type { Candidate, Captures } from './detector.ts'
-import { behind } from './functions.ts'
+import { unwrapped } from './functions.ts'
 import { isNew, mostCommon, piledUp } from './piled-up.ts'
 import { madeEach } from './public-methods.ts'
 import type { ShownCulprit } from './shown.ts'
 
 export interface PackageBehind {
-  /** Whether functions of its own are what piles up, or things pile up inside of what is its own. */
+  /** Whether functions of the package pile up, or things pile up inside of an object or module of the package. */
   readonly role: 'adds' | 'holds'
   readonly installed: InstalledPackage
   readonly step: Handover
@@ -36,18 +37,18 @@ export function packageBehind(
 ): PackageBehind | undefined {
   const { readSource } = captures
   const sources = sourcesOf(readSource)
-  // A bundle has packages in it; what stands in a package's own file is told by that.
+  // A bundle contains packages: its source map has their files.
   const mapped = (at: SourceLocation): SourceLocation => {
     if (packageOf(at.url) !== null) return at
     const { url, line, column } = mapPosition(at.url, at.line, at.column) ?? at
     return { url, line, column }
   }
-  // What Node's timers hold is reached by way of whoever has one of them.
+  // A timer is held by Node's lists; a path to them may lead by whatever has one of the timers.
   const holder = pattern === 'unbounded-timers' ? undefined : holderOf(candidate)
   const adder = adderOf(candidate)
   const at = adder && mapped(adder.location)
   const by = at && packageOf(at.url)
-  // What a package adds to what is its own, it holds: the program hands it things.
+  // A package that adds to its own object holds the things, which the program hands to it.
   const holds = holder && packageOf(mapped(holder.location).url)
   if (at && by != null && by !== holds) {
     const wanted = { verbs: VERBS[pattern] ?? ANY, event: eventOf(candidate), receivers: receiversOf(candidate) }
@@ -75,7 +76,7 @@ function behindOf(
   return { role, installed, step, via }
 }
 
-/** The package's line, for where none of the program's leads there: in the file that runs, whatever that was made of. */
+/** The package's line as a culprit, where no line of the program leads there: in the file that runs, as packages have no other. */
 export function culpritIn({ step, installed }: PackageBehind, readSource: ReadSource): ShownCulprit {
   const { url, line, column } = step.place
   const from = Math.max(1, line - FRAME)
@@ -89,11 +90,11 @@ export function culpritIn({ step, installed }: PackageBehind, readSource: ReadSo
   }
 }
 
-/** Lines of source in front of and behind one that is shown, and characters of each. */
+/** Lines that are shown in front of and behind the culprit's, and characters of each. */
 const FRAME = 2
 const MOST_TEXT = 200
 
-/** How each kind of thing is added. */
+/** Methods by which things are added, by pattern. */
 const VERBS: Readonly<Record<string, RegExp>> = {
   'listener-leak':
     /^(on|once|add(Abort|Once|Event)?Listener|prepend(Once)?Listener|subscribe|use|tap|listen|watch|observe|hook|onAny|onceAny)$/,
@@ -107,11 +108,11 @@ interface Placed {
   readonly location: SourceLocation
 }
 
-/** Names of a listener's, a timer's or an observer's function. */
+/** Properties by which a listener, a timer or an observer has its function. */
 const CALLS = ['callback', 'listener', '_onTimeout', 'fn', 'handler', 'handle', 'cb', 'next', '_next', 'notify', 'task']
 const REACTIONS = ['fulfill_handler', 'reject_handler']
 
-/** The function that most of what piles up is, or calls; undefined where that is none, or the program's own. */
+/** The function that most of what piles up is, or calls; undefined where that is none, or one of the program. */
 function adderOf(candidate: Candidate): Placed | undefined {
   const { graph } = candidate.of
   const functions = piledUp(candidate, 200).map((node) => calledBy(graph, node))
@@ -125,14 +126,14 @@ function adderOf(candidate: Candidate): Placed | undefined {
     (each) => each && `${each.location.url}:${each.location.line}:${each.location.column}`,
   )
   if (most && !most.location.url.startsWith('node:')) return isOwn(most.location.url) ? undefined : most
-  // Node's own, such as that of a socket's timeout: the nearest function tells for whom it is.
+  // A function of Node, such as that of a socket's timeout: the nearest other function says for whom it is.
   const { functions: near } = lookAround(graph, [candidate.suspect.sample], (node) => isNew(candidate, node))
   const nearest = near.find(({ location, kind }) => kind !== 'class' && !location.url.startsWith('node:'))
   return nearest && !isOwn(nearest.location.url) ? nearest : undefined
 }
 
 function calledBy(graph: HeapGraph, node: number): number | undefined {
-  if (isFunction(graph, node)) return behind(graph, node)
+  if (isFunction(graph, node)) return unwrapped(graph, node)
   if (nodeName(graph, node) === 'system / PromiseReaction') {
     return REACTIONS.map((name) => internal(graph, node, name)).find(
       (each) => each !== undefined && isFunction(graph, each),
@@ -140,12 +141,12 @@ function calledBy(graph: HeapGraph, node: number): number | undefined {
   }
   if (!isObject(graph, node)) return undefined
   const called = property(graph, node, ...CALLS)
-  return called !== undefined && isFunction(graph, called) ? behind(graph, called) : undefined
+  return called !== undefined && isFunction(graph, called) ? unwrapped(graph, called) : undefined
 }
 
 /**
- * What the things pile up in, if that is inside of an object or a module of a package: of several of the same package
- * one in the other, the outermost, which is the one that the program knows.
+ * The object or module of a package inside of which things pile up. Of several inside of each other, it is the outermost
+ * of the same package, which is the one that the program knows.
  */
 function holderOf({ of: { graph }, path, suspect }: Candidate): Placed | undefined {
   const at = path.findLastIndex(({ ordinal }) => ordinal === suspect.container)
@@ -169,17 +170,17 @@ function eventOf({ path }: Candidate): string | undefined {
   return at < 0 ? undefined : labelOfStep(path[at + 1])
 }
 
-/** What the package may call that to which it adds: the names and classes at the end of the path. */
+/** Names that the package may have for what it adds to: the names and classes at the end of the path. */
 const receiversOf = ({ path }: Candidate): string[] =>
   path.slice(-6).flatMap((step) => [labelOfStep(step) ?? '', step.thing.name].filter((each) => /^[\w$]+$/.test(each)))
 
-/** What the program calls that which the package was handed: `shutdown.signal`. */
+/** What the program calls the object that it handed to the package: `shutdown.signal`. */
 function givenOf({ of: { graph }, path }: Candidate): string | undefined {
   const from = path.findLastIndex(({ ordinal }) => isOwn(graph.moduleScopes.get(ordinal) ?? 'node:'))
   if (from < 0) return undefined
   const names: string[] = []
   for (const step of path.slice(from + 1)) {
-    // What a function of Node's or a package's closes over is nothing that the program has a name for.
+    // The program has no name for what a function of Node or of a package closes over.
     if (step.reference.kind === 'closure') return undefined
     const label = labelOfStep(step)?.replace(/^#/, '')
     if (label === undefined || /^(_|k[A-Z]|Symbol\()/.test(label)) break
@@ -190,7 +191,7 @@ function givenOf({ of: { graph }, path }: Candidate): string | undefined {
   return names.length === 0 ? undefined : names.join('.')
 }
 
-/** Of a package that another one needs, the program's calls go to that one. */
+/** How likely the program's calls of a package lead to one that it depends on; a call of that one itself has 1. */
 const NEEDS_IT = 0.6
 
 /** Packages that the program imports and that need this one, where it imports this one nowhere itself. */

@@ -1,4 +1,4 @@
-// What a candidate's objects are, looked at one by one.
+// A candidate's objects, one by one.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
@@ -7,7 +7,7 @@ import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import type { Candidate } from './detector.ts'
 
-/** The new objects of the class that piles up, `most` at most; the one that stands for them where no more is known. */
+/** The new objects of the class that piles up, `most` at most; only the sample where no others are known. */
 export function piledUp({ suspect, of }: Candidate, most = 500): number[] {
   const { classes } = of.heap.opened
   const nodes: number[] = []
@@ -19,16 +19,16 @@ export function piledUp({ suspect, of }: Candidate, most = 500): number[] {
   return nodes.length > 0 ? nodes : [suspect.sample]
 }
 
-/** The objects on the way to what leaks, without their stores. */
+/** The objects on the path to what leaks, without their stores. */
 export function ownersOnWay({ way, of }: Candidate): number[] {
   const { owner } = of.graph.ownership
   return way.filter((node) => owner[node] === node)
 }
 
-/** Whether the object came after the first snapshot, as far as that can be told. */
+/** Whether the object came after the first snapshot, or that is not known. */
 export const isNew = ({ of }: Candidate, node: number): boolean => (of.heap.lineage?.born[node] ?? 1) > 0
 
-/** Of a sample, the group that most are of. */
+/** The first item of the largest group; groups have the same key, and items without a key are in none. */
 export function mostCommon<T>(items: readonly T[], key: (item: T) => string | undefined): T | undefined {
   const groups = new Map<string, { count: number; first: T }>()
   let best: { count: number; first: T } | undefined
@@ -43,7 +43,7 @@ export function mostCommon<T>(items: readonly T[], key: (item: T) => string | un
   return best?.first
 }
 
-/** Those of a node's references that hold, through its own stores too. */
+/** A node's references that retain, its own and those of its stores. */
 export function* held(graph: HeapGraph, node: number): Generator<{ edge: number; type: number; target: number }> {
   const { firstEdge, edges } = graph.snapshot
   const { owner } = graph.ownership
@@ -60,16 +60,16 @@ export function* held(graph: HeapGraph, node: number): Generator<{ edge: number;
   }
 }
 
-/** Whether nothing is taken out again, as far as can be seen: from a queue it is. */
+/** Whether nothing is taken out again, as far as the counts show; from a queue, things are taken out. */
 export function onlyGains({ suspect }: Candidate): boolean {
   const { trend, counted, counts, count } = suspect
   if (trend === 'steady' || trend === 'unknown') return true
   if (trend !== 'turning' || counted !== 'entries') return false
-  // Came by fits and starts.
+  // Unevenly, but nothing went.
   return counts.at(-1)! - counts[0]! >= 0.95 * count
 }
 
-/** How many elements an array has; undefined for what is none. */
+/** How many elements an array has; undefined for anything else. */
 export function elementsOf(graph: HeapGraph, node: number): number | undefined {
   if (nodeName(graph, node) !== 'Array') return undefined
   const { firstEdge, edges } = graph.snapshot
@@ -80,7 +80,7 @@ export function elementsOf(graph: HeapGraph, node: number): number | undefined {
   return count
 }
 
-/** By this symbol Node refers from a handle to the object that a program has of it. */
+/** The symbol by which a handle of Node refers to the object that a program has of it. */
 const HANDLES_OBJECT = 'owner_symbol'
 
 /**
@@ -91,7 +91,7 @@ export function nameUpTo({ path }: Pick<Candidate, 'path'>, ordinal: number): st
   const at = path.findIndex((step) => step.ordinal === ordinal)
   const steps = path.slice(0, at + 1)
   const variable = steps.findLastIndex(({ reference }) => isVariable(reference))
-  // What V8 or Node refers to by itself has none of the names that led there.
+  // Names in front of an unnamed reference of V8 or Node do not belong to what is behind it.
   const unnamed = steps.findLastIndex(({ reference }) => isUnnamed(reference))
   const names = steps
     .slice(Math.max(0, variable, unnamed))

@@ -1,5 +1,6 @@
-// `promise-pileup`: promises that nobody settles, with those who wait for them.
+// `promise-pileup`: promises that are never settled, or too slowly, with the functions that wait for them.
 
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { settleable } from '../analysis/settling.ts'
 import { ground } from '../findings/weights.ts'
@@ -12,9 +13,10 @@ import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget } from '../snapshot/snapshot.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import { isNewestFirst, recursion } from './async-recursion.ts'
+import { isNewestFirst, recursion, recursionEvidence } from './async-recursion.ts'
 import { findWait } from './awaits.ts'
-import type { Candidate, Detector, Likelihood } from './detector.ts'
+import type { Candidate, Diagnosis, EvidenceBy, HeapDetector, Likelihood } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { findCallOn, modulesOf, whereGiven, wherePut } from './flows.ts'
 import { functionsFrom, isWaiting, placeOf, shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
@@ -22,15 +24,80 @@ import { isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
 import { isAwaited, isPromise, promiseIn, stuckAt } from './promises.ts'
 import { reachedOf } from './surroundings.ts'
 
-const REACTION = 'system / PromiseReaction'
-const REQUEST = 'system / AsyncGeneratorRequest'
-/** Of promises that wait, so many must be beyond settling for it to be said of all. */
-const LOST = 0.95
-/** So many promises one behind another are a chain. */
-const CHAIN = 8
+const keepsField = () =>
+  z.record(z.string(), z.number()).describe('what is kept beside the promises: bytes by class, the most first')
+const resolvers = (what: string) => z.boolean().describe(`whether anything is left in the heap that can settle ${what}`)
 
-export const promisePileup: Detector = {
-  pattern: 'promise-pileup',
+const reactionsEvidence = () =>
+  z.object({
+    kind: z.literal('reactions on one promise').describe('much waits for one old promise'),
+    promise: field.nameOrNull('what the program calls the promise'),
+    reactions: field.count('reactions that came and are still there'),
+    resolversReachable: resolvers('the promise'),
+    perSecond: field.perSecond('reactions that come'),
+    bytesEach: field.bytes('what a reaction keeps alive'),
+    keeps: keepsField(),
+  })
+
+const chainEvidence = () =>
+  z.object({
+    kind: z.literal('chain').describe('each promise waits for the one before'),
+    promises: field.count('promises that came and are still there'),
+    perSecond: field.perSecond('promises that come'),
+    bytesEach: field.bytes('what a promise keeps alive'),
+    keeps: keepsField(),
+    resolversReachable: resolvers('the first of them'),
+    stuckOn: z.string().nullable().optional().describe('what the program calls the promise that can never be settled'),
+    appendedBy: z.string().optional().describe('text of the line that appends to the chain'),
+  })
+
+const unsettledEvidence = () =>
+  z.object({
+    kind: z.literal('never settled').describe('promises are kept in a container, and are not settled'),
+    keptIn: field.name('what the program calls the container'),
+    promises: field.count('promises that came and are still there'),
+    perSecond: field.perSecond('promises that come'),
+    resolversReachable: z
+      .boolean()
+      .nullable()
+      .describe('whether anything is left in the heap that can settle them; null where that is so of some'),
+    awaitedShare: z.number().describe('the part of them that something waits for, from 0 to 1'),
+    awaitedAt: field.nameOrNull('file and line of the function that waits'),
+    bytesEach: field.bytes('what a promise keeps alive'),
+    keeps: keepsField(),
+  })
+
+const requestsEvidence = () =>
+  z.object({
+    kind: z.literal('requests of an async generator').describe('next() is called more often than it yields'),
+    generator: field.name('what the program calls the generator'),
+    function: field.nameOrNull('the generator function'),
+    yieldsAt: field.nameOrNull('file and line of the generator function'),
+    promises: field.count('calls that came and still wait'),
+    perSecond: field.perSecond('calls that come, beyond those that are answered'),
+    bytesEach: field.bytes('what a call keeps alive'),
+  })
+
+const evidence = () => [
+  reactionsEvidence(),
+  chainEvidence(),
+  unsettledEvidence(),
+  requestsEvidence(),
+  recursionEvidence(),
+]
+type Found = Diagnosis<EvidenceBy<typeof evidence>> | undefined
+
+export const promisePileup: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'promise-pileup',
+  patterns: ['promise-pileup'],
+  needs: 'heap',
+  before: [
+    // What waits for a promise is a function with a scope; that it waits says more.
+    'closure-retention',
+    // Node keeps promises for a program, such as those of its async generators: here it is known what they wait for.
+    'unknown-node-internals',
+  ],
+  evidence,
   diagnose(candidate, { readSource }) {
     const { suspect, of } = candidate
     const { graph } = of
@@ -46,7 +113,7 @@ export const promisePileup: Detector = {
     const reacting = old === undefined ? 0 : newReactions(candidate)
     if (old !== undefined && reacting >= 3 * suspect.holders.length && isPromise(graph, suspect.container))
       return reactions(candidate, old, reacting, readSource)
-    // The last of the old promises has one reaction more, and all that is new hangs on that.
+    // Only the last of the old promises has a new reaction, and all new objects are reached by that.
     if (reacting === 1 && suspect.counted === 'class' && isPromise(graph, suspect.holders[0]!))
       return chain(candidate, readSource)
     if (suspect.kind === 'added' && hasRequests(graph, suspect.container)) return requests(candidate, readSource)
@@ -57,20 +124,22 @@ export const promisePileup: Detector = {
   },
 }
 
-/** Of promises for which nothing is left that could settle them. */
+const REACTION = 'system / PromiseReaction'
+const REQUEST = 'system / AsyncGeneratorRequest'
+/** Where this part of the promises can never be settled, all are said to be so. */
+const LOST = 0.95
+/** A chain has so many promises, each of which waits for the next. */
+const CHAIN = 8
+
+/** How sure a finding is of promises that nothing in the heap can settle any more. */
 function proven(likelihood: Likelihood, what: string): { likelihood: Likelihood } | undefined {
   if (likelihood.bounded) return undefined
   const why = `${what} can never be settled: neither resolve nor reject is left in the heap, nor anything else that could do it`
   return { likelihood: but(likelihood, ground('proven', why)) }
 }
 
-/** Much is waiting for one old promise: each `Promise.race` with it, each `then`, leaves something on it. */
-function reactions(
-  candidate: Candidate,
-  promise: number,
-  count: number,
-  readSource: ReadSource,
-): ReturnType<Detector['diagnose']> {
+/** Much waits for one old promise: each `Promise.race` with it, and each `then`, leaves a reaction on it. */
+function reactions(candidate: Candidate, promise: number, count: number, readSource: ReadSource): Found {
   const { suspect } = candidate
   const perSecond = (suspect.perSecond * count) / suspect.count
   const name = nameUpTo(candidate, promise)
@@ -100,7 +169,7 @@ function reactions(
   }
 }
 
-/** Of all promises that gained something. */
+/** How many new reactions the promises have that gained some. */
 function newReactions(candidate: Candidate): number {
   const { graph } = candidate.of
   const promises = new Set(candidate.suspect.holders.filter((node) => isPromise(graph, node)))
@@ -114,7 +183,7 @@ function newReactions(candidate: Candidate): number {
   return count
 }
 
-/** How many promises wait for one another, as far as it matters. */
+/** How many promises wait for one another from this one on; counted up to CHAIN. */
 function chainFrom(graph: HeapGraph, promise: number): number {
   let length = 0
   let at: number | undefined = promise
@@ -129,8 +198,8 @@ function chainFrom(graph: HeapGraph, promise: number): number {
   return length
 }
 
-/** The end of a chain is what the program has hold of; its front only hangs on what it waits for. */
-function wayToEnd({ suspect, of }: Candidate): number[] | undefined {
+/** The path to a chain's end, which the program holds; its front is only held by what it waits for. */
+function pathToEnd({ suspect, of }: Candidate): number[] | undefined {
   const { graph } = of
   const end = suspect.reached.find((node) => {
     const holder = graph.paths.via[node]!
@@ -147,7 +216,7 @@ function wayToEnd({ suspect, of }: Candidate): number[] | undefined {
 }
 
 /** Each promise waits for the one before. */
-function chain(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+function chain(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate
   const { graph } = of
   let count = 0
@@ -160,7 +229,7 @@ function chain(candidate: Candidate, readSource: ReadSource): ReturnType<Detecto
   )
   const culprit = links.find((each, i) => each !== places[i]) ?? places[0]
   const bytesEach = Math.round(suspect.bytes / count)
-  // The path ends at the promise that settles next, which may be held elsewhere than the chain's end.
+  // The candidate's path leads to the promise that settles next, which may be held elsewhere than the chain's end.
   const front = ownersOnWay(candidate).find((node) => isPromise(graph, node))
   const canSettle = front === undefined || settleable(graph)(front)
   const stuckOn = canSettle ? undefined : nameOfStuck(graph, front)
@@ -169,7 +238,7 @@ function chain(candidate: Candidate, readSource: ReadSource): ReturnType<Detecto
     title: `A chain of promises grew by ${formatCount(count)}, ${perSecond.toFixed(1)} more each second: ${canSettle ? 'what they wait for comes more slowly' : 'what they wait for can never come'}`,
     ...(!canSettle && proven(candidate.likelihood, 'what they wait for')),
     culprit,
-    way: wayToEnd(candidate),
+    way: pathToEnd(candidate),
     evidence: {
       kind: 'chain',
       promises: count,
@@ -186,15 +255,15 @@ function chain(candidate: Candidate, readSource: ReadSource): ReturnType<Detecto
   }
 }
 
-/** What the promise is called at which a chain is stuck, where it is a variable or a property of the program's. */
+/** The name of the promise that a chain waits for, where it is a variable or a property of the program. */
 function nameOfStuck(graph: HeapGraph, front: number): string | undefined {
   const stuck = stuckAt(graph, front)
   const path = pathAlong(graph, pathTo(graph.paths, stuck))
   return path.at(-1)?.ordinal === stuck ? nameUpTo({ path }, stuck) : undefined
 }
 
-/** Promises, or what would settle them, that are kept somewhere and never settled. */
-function unsettled(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+/** Promises, or functions that would settle them, that are kept in a container and never settled. */
+function unsettled(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate
   const { graph } = of
   const name = nameUpTo(candidate, suspect.container) ?? candidate.name
@@ -232,7 +301,7 @@ function unsettled(candidate: Candidate, readSource: ReadSource): ReturnType<Det
   }
 }
 
-/** V8 keeps calls of next() that an async generator has not got to in a list of its own. */
+/** Whether an async generator has calls of next() that wait: V8 keeps them in a list. */
 function hasRequests(graph: HeapGraph, node: number): boolean {
   const { firstEdge, edges } = graph.snapshot
   for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
@@ -242,7 +311,7 @@ function hasRequests(graph: HeapGraph, node: number): boolean {
 }
 
 /** next() is called more often than an async generator yields. */
-function requests(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+function requests(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate
   const { graph } = of
   const { count, perSecond } = suspect
@@ -269,10 +338,11 @@ function requests(candidate: Candidate, readSource: ReadSource): ReturnType<Dete
   }
 }
 
+/** Classes of what V8 makes for promises and functions. */
 const MACHINERY =
   /^(Promise|Function|Generator|AsyncGenerator|Context|system \/.*|\(.*\)|smi number|heap number|native_bind|)$/
 
-/** Bytes by class of what is kept beside the promises themselves. */
+/** Bytes by class of what is kept beside the promises and what V8 makes for them; the four largest. */
 function keeps({ suspect, of }: Candidate): Record<string, number> {
   const { classes } = of.heap.opened
   const bytes = new Map<string, number>()
@@ -284,8 +354,8 @@ function keeps({ suspect, of }: Candidate): Record<string, number> {
 }
 
 /**
- * The statement that waits for a promise: in a function that is suspended with it on the way, or that what came leads to,
- * or, where it has a name, anywhere in the program.
+ * The statement that waits for a promise: in a suspended function on the path to it, in a function that the new objects
+ * lead to, or, where the promise has a name, anywhere in the program.
  */
 function whereAwaited(
   candidate: Candidate,

@@ -1,4 +1,4 @@
-// Promises in a heap: which wait, who resolves them, and who waits.
+// Promises in a heap: whether something waits for them, what settles them, and what they wait for.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, nodeName, property } from '../graph/look.ts'
@@ -11,13 +11,13 @@ const REACTION = 'system / PromiseReaction'
 export const isPromise = (graph: HeapGraph, node: number): boolean =>
   isObject(graph, node) && nodeName(graph, node) === 'Promise'
 
-/** A promise that somebody waits for. V8 writes one that nobody waits for like one that is settled with a small number. */
+/** Whether something waits for a promise. V8 writes one that nothing waits for like one that is settled with a small number. */
 export function isAwaited(graph: HeapGraph, promise: number): boolean {
   const reactions = internal(graph, promise, 'reactions_or_result')
   return reactions !== undefined && nodeName(graph, reactions) === REACTION
 }
 
-/** The promise that a function settles, if it is one of the two that `new Promise` hands out. */
+/** The promise that a function settles, if it is the `resolve` or `reject` of a `new Promise`. */
 export function settledBy(graph: HeapGraph, node: number): number | undefined {
   if (!isFunction(graph, node) || graph.sourceLocation(node) !== undefined) return undefined
   const context = internal(graph, node, 'context')
@@ -30,10 +30,10 @@ export function settledBy(graph: HeapGraph, node: number): number | undefined {
   return undefined
 }
 
-/** How far it is asked what a promise waits for. */
+/** How many promises are followed, each of which waits for the next. */
 const FAR = 100
 
-/** Of a promise that waits for others, which wait for others: the one at the end of that. */
+/** The last promise of those that this one waits for, directly and indirectly. */
 export function stuckAt(graph: HeapGraph, promise: number): number {
   let at = promise
   const seen = new Set<number>()
@@ -64,7 +64,7 @@ function waitsFor(graph: HeapGraph, promise: number): number | undefined {
   return undefined
 }
 
-/** Of a reaction, the promise that it is one to. */
+/** The promise that a reaction belongs to. */
 function reactsTo(graph: HeapGraph, node: number): number | undefined {
   const owner = graph.ownership.owner[node]!
   return nodeName(graph, node) === REACTION && owner !== node && owner < graph.snapshot.nodeCount ? owner : undefined
@@ -72,7 +72,7 @@ function reactsTo(graph: HeapGraph, node: number): number | undefined {
 
 const RESOLVERS = ['resolve', '_resolve', 'reject', '_reject', 'resolver', 'done', 'callback', 'cb']
 
-/** The promise that is kept by this: itself, by the function that settles it, or by an object with that function. */
+/** The promise that a node stands for: it is the promise, the function that settles it, or an object with one of these. */
 export function promiseIn(graph: HeapGraph, node: number): number | undefined {
   if (isPromise(graph, node)) return node
   if (graph.snapshot.nodeType[node] === NodeType.closure) return settledBy(graph, node)

@@ -1,4 +1,4 @@
-// The statement that calls one of Node's public functions, for what that function keeps or opens.
+// The statement that calls a public function of Node which keeps or opens something.
 
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { SourceLocation } from '../graph/locations.ts'
@@ -9,7 +9,7 @@ import type { Candidate, Captures } from './detector.ts'
 import { functionsFrom } from './functions.ts'
 
 /**
- * The program's, or else a package's.
+ * The program's statement, or else one of a package.
  * @param calls as `find-call.ts` reads them, the likeliest first
  */
 export function whereCalled(

@@ -1,4 +1,4 @@
-// What a package's objects can be told in public, by the methods that their classes have in the heap.
+// The public methods of a package's objects, as their classes have them in the heap.
 
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -12,12 +12,12 @@ import type { Candidate } from './detector.ts'
 import { callsIn, placeOfCall } from './flows.ts'
 import { countClasses } from './surroundings.ts'
 
-/** Methods that end an object, the likeliest first: those of libraries are called so. */
+/** Names that libraries give to methods that end an object, the likeliest first. */
 export const ENDS = [
   ...['close', 'end', 'destroy', 'dispose', 'free', 'terminate', 'disconnect', 'quit', 'shutdown', 'stop'],
   ...['unsubscribe', 'release', 'cancel', 'clear'],
 ]
-/** Prototypes one above the other that are looked at. */
+/** Prototypes of a chain that are looked at. */
 const MOST_PROTOTYPES = 6
 
 /** Names of the public methods that an object has from its classes. */
@@ -31,14 +31,14 @@ function methodsFrom(graph: HeapGraph, prototype: number): Set<string> {
   const names = new Set<string>()
   let at: number | undefined = prototype
   for (let depth = 0; at !== undefined && depth < MOST_PROTOTYPES; depth++) {
-    // The prototype of all objects has none of a package's.
+    // The prototype of all objects has no method of a package.
     if (property(graph, at, 'hasOwnProperty') !== undefined) break
     for (const store of [at, property(graph, at, 'properties')]) {
       if (store === undefined) continue
       for (let edge = firstEdge[store]!; edge < firstEdge[store + 1]!; edge++) {
         if (edgeType(edges[edge]!) !== EdgeType.property || !isFunction(graph, edgeTarget(edges[edge]!))) continue
         const name = strings.get(edgeNameOrIndex[edge]!)
-        // What it inherits from Node's classes or V8's, such as `off`, says nothing of it.
+        // A method that it inherits from a class of Node or V8, such as `off`, says nothing of it.
         const url = graph.sourceLocation(edgeTarget(edges[edge]!))?.url
         if (url !== undefined && !url.startsWith('node:') && /^[a-z]\w*$/i.test(name) && name !== 'constructor')
           names.add(name)
@@ -49,7 +49,7 @@ function methodsFrom(graph: HeapGraph, prototype: number): Set<string> {
   return names
 }
 
-/** What is made by the program's line: by its name there, with the method that ends it; undefined where that makes nothing. */
+/** The class of which the culprit's line makes an object, with the method that ends it; undefined where it makes none. */
 export function madeAt(
   graph: HeapGraph,
   culprit: Culprit | null,
@@ -68,7 +68,7 @@ export function madeAt(
   return { name, end: ENDS.find((each) => methods.has(each)) }
 }
 
-/** The prototype of a class that a module knows by a name: a variable of its own, or a class of a package's. */
+/** The prototype of a class by its name in a module: a variable of that module, or a class of a package. */
 function prototypeOf(graph: HeapGraph, url: string, name: string): number | undefined {
   const { nodeType, strings } = graph.snapshot
   for (const [scope, of] of graph.moduleScopes) {
@@ -84,7 +84,7 @@ function prototypeOf(graph: HeapGraph, url: string, name: string): number | unde
   return undefined
 }
 
-/** The class of a package's of which one came for each thing that leaks, and the method that ends it; one without is none. */
+/** The class of a package of which one came for each thing that leaks, if it has a method that ends it. */
 export function madeEach(candidate: Candidate): { name: string; end: string } | undefined {
   const { suspect, of } = candidate
   for (const { name, count, one } of countClasses(candidate)) {

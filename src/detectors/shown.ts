@@ -1,4 +1,4 @@
-// How places are shown: detectors speak of scripts as they ran, people read the sources that these were made of.
+// Places and names as they are shown: detectors have those of the scripts that ran, people read the sources of these.
 
 import type { Culprit } from '../analysis/culprit.ts'
 import type { ReportFinding } from '../findings/report.ts'
@@ -17,12 +17,18 @@ export function shown(culprit: Culprit, sources: ScriptSources): ShownCulprit {
   return { culprit: { ...culprit, url, line, column, package: packageOf(url) }, codeFrame: [...codeFrame] }
 }
 
+/** The file and the function of a culprit: what stays the same when lines are added above it. */
+export const identityOf = ({ url, function: name }: Culprit): string[] => [
+  url.replace(/[?#].*$/, '').replace(/^.*\//, ''),
+  name ?? '',
+]
+
 export interface ShownClass {
   readonly name: string
   readonly location: ScriptPlace | null
 }
 
-/** A class as the source has it. Those of packages stay where V8 says: there may be thousands, and each has to be read. */
+/** A class as the source has it. Classes of packages stay as V8 has them: there may be thousands, each in a file to be read. */
 export function shownClass(
   { name, location }: { readonly name: string; readonly location?: ScriptPlace | null | undefined },
   names: OriginalNames,
@@ -35,13 +41,13 @@ export function shownClass(
 
 type Form = 'place' | 'line' | 'text'
 
-// Unicode leaves these to programs, for use inside: no text that is shown has them.
+// Noncharacters of Unicode, which are for internal use: no text that is shown has them.
 const [BEGIN, NEXT, END] = ['\ufdd0', '\ufdd1', '\ufdd2']
 const MARK = new RegExp(`${BEGIN}([^${NEXT}]*)${NEXT}(\\d+)${NEXT}(\\d+)${NEXT}(place|line|text)${END}`, 'g')
 
 const PLACES = new RegExp(`(${BEGIN}[^${END}]*${END})`)
 
-/** A place in a script as a detector puts it into a text; `withPlaces` turns it into one in the source. */
+/** Stands for a place in a script, in a text; `withPlaces` puts in how the place is shown. */
 export const placeMark = (
   { url, line, column = 1 }: Partial<ScriptPlace> & Omit<ScriptPlace, 'column'>,
   form: Form,
@@ -49,7 +55,7 @@ export const placeMark = (
 
 const MOST_TEXT = 80
 
-/** The text with each place as it is shown: `leaky.mjs:14`, `line 14`, or what stands there. */
+/** The text with each place as it is shown: `leaky.mjs:14`, `line 14`, or the text of the line. */
 export function withPlaces(text: string, sources: ScriptSources): string {
   return text.replace(MARK, (_, script: string, scriptLine: string, scriptColumn: string, form: Form) => {
     const place = { url: script, line: Number(scriptLine), column: Number(scriptColumn) }
@@ -60,7 +66,7 @@ export function withPlaces(text: string, sources: ScriptSources): string {
   })
 }
 
-/** Words of the texts here that a minifier may call a variable by. */
+/** Words of our texts that a minifier may use as names: they are not replaced. */
 const WORDS = new Set(
   'a an and are as at be by do for go he if in is it its let me more my new no not of off on once one or out put set so than that the to up us use we with'.split(
     ' ',
@@ -71,9 +77,9 @@ const UNITS = new Set(['B', 's', 'ms'])
 
 const escaped = (name: string): string => name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 
-/** The text with names as the source has them; one that is a word as well, is quoted, or may be a unit, stays. */
+/** The text with names as the source has them; a name that is a word of ours, is quoted, or may be a unit, stays. */
 export function withNames(text: string, names: ReadonlyMap<string, string>): string {
-  // Private names stand behind a dot, and look like nothing else.
+  // Only private names may stand behind a dot: their # makes them unmistakable.
   const known = [...names.keys()]
     .filter((name) => !WORDS.has(name))
     .map((name) =>
@@ -89,7 +95,7 @@ export function withNames(text: string, names: ReadonlyMap<string, string>): str
     .join('')
 }
 
-/** Evidence as it is shown: its texts by `say`, and the place of each object that has a `url` and a `line`. */
+/** Evidence as it is shown: its texts as `say` has them, and, in each object with a `url` and a `line`, the place in the source. */
 export function evidenceShown(value: unknown, sources: ScriptSources, say: (text: string) => string): unknown {
   if (typeof value === 'string') return say(value)
   if (Array.isArray(value)) return value.map((each) => evidenceShown(each, sources, say))

@@ -1,5 +1,6 @@
-// Streams that are filled faster than they are read: Node's readable ones, which push() fills, and web streams.
+// Streams that are filled faster than they are read: Node's readable streams, which push() fills, and web streams.
 
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, isOddball, nodeName, numberAt, property } from '../graph/look.ts'
@@ -8,6 +9,7 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatCount } from '../support/format.ts'
 import type { Candidate, Diagnosis } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
@@ -15,8 +17,34 @@ import { isNew, membersOf, plural } from './surroundings.ts'
 
 const at = (place: Culprit | undefined): string => (place ? ` (${shortPlace(place)})` : '')
 
-/** Chunks that wait in a readable stream. Node keeps them in an array, before 20 in a list of its own. */
-export function inReadable(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+const common = () => ({
+  stream: field.name('what the program calls the stream'),
+  streamClass: field.name('class of the stream, or of the part of it that has the queue'),
+  newChunks: field.count('chunks that came and still wait'),
+  perSecond: field.perSecond('chunks that come, beyond those that are taken'),
+  highWaterMark: z.number().optional().describe('how much may wait before the writer is asked to stop'),
+  writer: field.place('the line that writes'),
+  reader: field.place('the line that reads'),
+  bytesEach: field.bytes('what a chunk keeps alive'),
+  counts: field.counts(),
+})
+
+export const readableEvidence = () =>
+  z.object({
+    kind: z.literal('readable stream').describe('chunks wait in a readable stream of Node'),
+    ...common(),
+    streams: field.count('streams in which chunks wait'),
+    isRead: z.boolean().describe('whether anybody reads it'),
+  })
+
+export const webStreamEvidence = () =>
+  z.object({ kind: z.literal('web stream').describe('chunks wait in a web stream'), ...common() })
+
+/** Chunks that wait in a readable stream. Node keeps them in an array, before Node 20 in a linked list. */
+export function inReadable(
+  candidate: Candidate,
+  readSource: ReadSource,
+): Diagnosis<z.infer<ReturnType<typeof readableEvidence>>> | undefined {
   const { of, path, suspect } = candidate
   const { graph } = of
   const i = path.findLastIndex(({ ordinal }) => nodeName(graph, ordinal) === 'ReadableState')
@@ -60,7 +88,7 @@ export function inReadable(candidate: Candidate, readSource: ReadSource): Diagno
   }
 }
 
-/** In a list of Node's own, how many links are new: what hangs on them may be of the same class. */
+/** How many nodes of a linked list of Node are new: counting objects of their class would count chunks as well. */
 function newLinks({ of }: Candidate, buffer: number): number | undefined {
   const { graph } = of
   let link = property(graph, buffer, 'head')
@@ -75,13 +103,17 @@ function newLinks({ of }: Candidate, buffer: number): number | undefined {
   return count
 }
 
-/** V8's names for the objects of web streams, and what of them has a queue. */
+/** Classes of web streams and their parts. */
 const WEB =
   /^(Internal)?(Readable|Writable|Transform)Stream(DefaultController|DefaultWriter|DefaultReader|BYOBReader)?$|^ReadableByteStreamController$/
+/** Properties that hold what waits. */
 const FILLED = ['queue', 'writeRequests']
 
 /** Chunks that wait in a web stream's queue; its writers' promises wait beside them. */
-export function inWebStream(candidate: Candidate, readSource: ReadSource): Diagnosis | undefined {
+export function inWebStream(
+  candidate: Candidate,
+  readSource: ReadSource,
+): Diagnosis<z.infer<ReturnType<typeof webStreamEvidence>>> | undefined {
   const { of, path, suspect } = candidate
   const { graph } = of
   const isWeb = (ordinal: number): boolean => isObject(graph, ordinal) && WEB.test(nodeName(graph, ordinal))
@@ -138,7 +170,7 @@ function flowOf(candidate: Candidate, stream: number, readSource: ReadSource): F
   return { sources: sourcesOf(readSource), urls: modulesOf(candidate), name, className, calls }
 }
 
-/** The statement that takes things out. */
+/** The statement that reads from a stream. */
 const readerOf = (flow: Flow): Culprit | undefined =>
   findAwaitingLoop(flow) ??
   findCallOn(flow, /^(pipe|pipeTo|pipeThrough|read|getReader)$/) ??
@@ -146,7 +178,7 @@ const readerOf = (flow: Flow): Culprit | undefined =>
   findCallOn(flow, /^(on|once|addListener)$/, 'data') ??
   findCallOn(flow, /^(on|once|addListener)$/, 'readable')
 
-/** Whether anybody listens for what a stream has, as pipe() and iterators do. */
+/** Whether a stream has listeners for its data, as pipe() and iterators add them. */
 function listensTo(graph: HeapGraph, stream: number): boolean {
   const events = property(graph, stream, '_events')
   return (

@@ -1,5 +1,6 @@
-// `string-retention`: short texts that keep the long ones that they were cut from, and texts that grow by small additions.
+// `string-retention`: short strings that keep the long ones that they were cut from, and strings that grow by small additions.
 
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal } from '../graph/look.ts'
@@ -11,30 +12,65 @@ import { calledBy, findPart } from '../source/calls.ts'
 import { nameOf } from '../source/reach.ts'
 import { functionAround } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Detector } from './detector.ts'
+import type { Candidate, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { findLengthening, findPut, modulesOf, placed } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { nameUpTo, ownersOnWay } from './piled-up.ts'
 import { isKeptByNode, reachedOf } from './surroundings.ts'
 
-/** So much of what stays must be texts of the kind in question. */
-const MOSTLY = 0.6
-/** A text that is cut into pieces all of which are kept is in use: so many bytes for a piece are not. */
-const LEAST_BYTES_PER_SLICE = 400
-/** Parts of a text that was put together in one go are fewer. */
-const LEAST_PARTS = 200
+const slicesEvidence = () =>
+  z.object({
+    kind: z.literal('slices').describe('short strings keep the long ones that they were cut from'),
+    keptIn: field.name('what the program calls the container of the short strings'),
+    slices: field.count('short strings that came and are still there'),
+    parents: field.count('long strings that they were cut from'),
+    parentBytes: field.bytes('size of all the long strings'),
+    parentBytesPerSlice: field.bytes('what each short string keeps of that'),
+    perSecond: field.perSecond('short strings that come'),
+    longestParentStartsWith: field.name('first characters of the longest of the long strings'),
+  })
 
-export const stringRetention: Detector = {
-  pattern: 'string-retention',
+const ropesEvidence = () =>
+  z.object({
+    kind: z.literal('ropes').describe('a string is only added to'),
+    keptIn: field.name('what the program calls the string'),
+    strings: field.count('strings that are added to'),
+    pieces: field.count('additions that came'),
+    piecesPerSecond: field.perSecond('additions that come'),
+    bytesPerPiece: field.bytes('what each addition takes'),
+    startsWith: field.name('first characters of the string'),
+  })
+
+const evidence = () => [slicesEvidence(), ropesEvidence()]
+type Found = Diagnosis<EvidenceBy<typeof evidence>> | undefined
+
+export const stringRetention: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'string-retention',
+  patterns: ['string-retention'],
+  needs: 'heap',
+  before: [
+    // The strings may be kept by functions, and may lie outside of the heap: why they are kept says more.
+    'closure-retention',
+    'off-heap-growth',
+  ],
+  evidence,
   diagnose: (candidate, { readSource }) => slices(candidate, readSource) ?? rope(candidate, readSource),
 }
 
-function slices(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+/** This part of what came must be strings of the kind in question. */
+const MOSTLY = 0.6
+/** A string all of whose pieces are kept is in use: with so many bytes for each piece, most of it is not. */
+const LEAST_BYTES_PER_SLICE = 400
+/** A string that was put together once has fewer parts. */
+const LEAST_PARTS = 200
+
+function slices(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate
   const { graph } = of
   const { nodeType } = graph.snapshot
-  // What Node cuts, and keeps itself, is none of the program's to copy.
+  // The program cannot copy what Node cuts and keeps itself.
   if (isKeptByNode(candidate)) return undefined
   /** By parent: how many slices. */
   const parents = new Map<number, number>()
@@ -78,7 +114,7 @@ function slices(candidate: Candidate, readSource: ReadSource): ReturnType<Detect
   }
 }
 
-/** Whether nothing but pieces of it, or V8's flattened version of it, keeps a text; a profiler's weak handles do not. */
+/** Whether only pieces of a string, or V8's flattened copy of it, retain it. */
 function isHeldBySlicesOnly(graph: HeapGraph, parent: number): boolean {
   const { nodeType, edges } = graph.snapshot
   const keepers = (node: number) => graph.retainers(node).filter(({ edge }) => retains(edges[edge]!))
@@ -90,7 +126,7 @@ function isHeldBySlicesOnly(graph: HeapGraph, parent: number): boolean {
   )
 }
 
-/** The statement that cuts: beside what puts it there, or in the function that is called there; else what puts it there. */
+/** The statement that cuts: in the call that puts the piece there, or in a function that is called there; else that call. */
 function whereCut(
   candidate: Candidate,
   name: string,
@@ -109,14 +145,14 @@ function whereCut(
 
 const CUTS = /^(slice|substring|substr|split|match|matchAll|exec|trim|trimStart|trimEnd)$/
 
-/** A text that was added to again and again is a tree of its pieces until somebody reads it. */
-function rope(candidate: Candidate, readSource: ReadSource): ReturnType<Detector['diagnose']> {
+/** A string that was added to again and again is a tree of its pieces until it is read. */
+function rope(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate
   const { graph } = of
   const { nodeType } = graph.snapshot
   const way = ownersOnWay(candidate)
   const at = way.findIndex((node) => nodeType[node] === NodeType.consString)
-  // An array of short texts that were put together is not that.
+  // An array of short strings that were put together is not that.
   if (at < 0 || nodeType[suspect.container] !== NodeType.consString) return undefined
   let parts = 0
   let bytes = 0

@@ -1,4 +1,4 @@
-// What stands around the container of a candidate: the names on the way to it, the objects that it belongs to, and what is in it.
+// What is around the container of a candidate: the names on the path to it, the objects that have it, and what is in it.
 
 import { type ClassCount, classesAmong, nodesAmong } from '../analysis/among.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -7,7 +7,7 @@ import { nameOfStep } from '../graph/retaining-path.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import type { Candidate, IsolateHeap } from './detector.ts'
 
-/** A name by which something is kept, and whose it is. */
+/** A name on the path to a container. */
 export interface Place {
   /** As in the source. */
   readonly name: string
@@ -17,10 +17,10 @@ export interface Place {
   readonly node: number
 }
 
-/** So far above what is too many, in steps that a reader sees, something still is its container's. */
+/** A name that is at most so many steps in front of what piles up may be one of the container. */
 const FAR = 8
 
-/** The names on the way to what is too many, the innermost first, as far as they can be its container's. */
+/** The names on the path that may be of the container, the innermost first. */
 export function placesOf({ of, path }: Candidate): Place[] {
   const places: Place[] = []
   for (let i = path.length - 2; i > 0 && i >= path.length - 1 - FAR; i--) {
@@ -31,7 +31,7 @@ export function placesOf({ of, path }: Candidate): Place[] {
   return places
 }
 
-/** Whether what a candidate piles up in is one of Node's own collections, rather than one that the program has made. */
+/** Whether the container is a collection of Node, and not of the program. */
 export function isKeptByNode({ of: { graph }, path, suspect: { container } }: Candidate): boolean {
   const at = path.findLastIndex(({ ordinal }) => ordinal === container)
   const urls = path
@@ -42,11 +42,11 @@ export function isKeptByNode({ of: { graph }, path, suspect: { container } }: Ca
 
 const isOld = (of: IsolateHeap, node: number): boolean => !isNew(of, node) || of.heap.lineage === undefined
 
-/** Whether the node came after the first snapshot; where ids tell nothing everything may have. */
+/** Whether the node came after the first snapshot, or that is not known, as objects were matched by place. */
 export const isNew = ({ heap }: IsolateHeap, node: number): boolean =>
   heap.lineage === undefined || heap.lineage.born[node]! > 0
 
-/** `_bufs`, `#queue` and `Symbol(queue)` in plain letters. */
+/** The name without its marks: `bufs` of `_bufs`, `queue` of `#queue` and of `Symbol(queue)`. */
 export const plainName = (name: string): string =>
   name.replace(/^<symbol (?:Symbol\()?(.*?)\)?>$/, '$1').replace(/^[_#$]+/, '')
 
@@ -58,7 +58,7 @@ export function* membersOf(graph: HeapGraph, node: number, most = 400): Generato
   }
 }
 
-/** The numbers among them that go by names of a kind, by name. */
+/** The numbers of a node whose names fit, by plain name. */
 export function numbersOf(graph: HeapGraph, node: number, names: RegExp): Record<string, number> {
   const numbers: Record<string, number> = {}
   for (const { name, target } of membersOf(graph, node)) {
@@ -69,7 +69,7 @@ export function numbersOf(graph: HeapGraph, node: number, names: RegExp): Record
   return numbers
 }
 
-/** Those that are too many: what came and is of the sample's class; `most` of them. */
+/** The things that pile up: new objects of the sample's class, `most` at most. */
 export function thingsOf({ of, suspect }: Candidate, most = 300): number[] {
   const { classes } = of.heap.opened
   const things = [suspect.sample]
@@ -80,17 +80,17 @@ export function thingsOf({ of, suspect }: Candidate, most = 300): number[] {
   return things
 }
 
-/** How many of those that came with a candidate are of each class, by ordinal of one of them; classes of V8's own left out. */
+/** How many objects of each class came with a candidate, the largest class first. */
 export const countClasses = ({ of, suspect }: Candidate): readonly ClassCount[] =>
   classesAmong(of.heap.opened.classes, suspect.reached)
 
-/** Those that came with a candidate and whose class has such a name. */
+/** The objects that came with a candidate and whose class has such a name. */
 export const reachedOf = (
   { of, suspect }: Pick<Candidate, 'of' | 'suspect'>,
   isWanted: (name: string) => boolean,
 ): Uint32Array => nodesAmong(of.heap.opened.classes, suspect.reached, isWanted)
 
-/** Whether it is known what came into what a candidate says has a larger store, so that the store is told with that. */
+/** Whether another suspect has what came into the container whose store grew: that one is reported with the store. */
 export const hasGained = ({ of, suspect }: Candidate): boolean =>
   of.suspects.some(
     ({ kind, container, holders }) =>
@@ -104,11 +104,11 @@ export function countsOver({ heap }: IsolateHeap, node: number): number[] {
   return heap.series.map((each) => each.classes.get(key)?.count ?? 0)
 }
 
-/** How much more there was a second, step by step: the steps of a look at many isolates are not equally long. */
+/** The rate of each step, by its own length: with many isolates the steps are not equally long. */
 export const ratesOf = (counts: readonly number[], seconds: readonly number[]): number[] =>
   counts.slice(1).map((count, step) => (count - counts[step]!) / Math.max(0.001, seconds[step + 1]! - seconds[step]!))
 
-/** A word in English for so many of something. */
+/** The noun with `a` or `an`. */
 export const withArticle = (noun: string): string => `${/^[AEIOU]/i.test(noun) ? 'an' : 'a'} ${noun}`
 
 export const plural = (count: number, one: string, many = `${one}s`): string => (count === 1 ? one : many)

@@ -1,6 +1,7 @@
 // `task-queue-pileup`: work is handed over faster than it is done, to a thread's port or to a queue in front of workers.
 
 import type { AnyNode } from 'acorn'
+import { z } from 'zod'
 import type { Culprit } from '../analysis/culprit.ts'
 import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -15,8 +16,9 @@ import { callsTo } from '../source/expressions.ts'
 import { nameOf } from '../source/reach.ts'
 import { functionAround, type SyntaxTree } from '../source/syntax-tree.ts'
 import { formatCount } from '../support/format.ts'
-import type { Candidate, Captures, Detector, Diagnosis, IsolateHeap, Likelihood } from './detector.ts'
-import { inEventIterator } from './event-iterators.ts'
+import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector, IsolateHeap, Likelihood } from './detector.ts'
+import { eventIteratorEvidence, inEventIterator } from './event-iterators.ts'
+import * as field from './evidence-fields.ts'
 import {
   callsIn,
   type Flow,
@@ -32,23 +34,66 @@ import { nameUpTo, onlyGains } from './piled-up.ts'
 import { promiseIn } from './promises.ts'
 import { countsOver, isNew, membersOf, type Place, placesOf, plainName, thingsOf } from './surroundings.ts'
 
-/** What a program calls that which waits to be done. */
-const QUEUE =
-  /(queue|queued|backlog|waiting|waiters|pending|todo|tasks|jobs|mailbox|inbox|deferred|unprocessed)(head|tail|list|clients|items|s)?$/i
-/** How many work at it, and how many may. */
-const WORKING =
-  /^(concurrency|max_?concurrency|parallel(ism)?|running|num_?running|active|active_?count|busy|idle|free|available(_?objects)?|all_?objects|resource_?loans|in_?process|processing|pending|running_?tasks|workers?|threads?|clients|connections|consumers|slots|pool_?size|max_?(workers|threads|jobs|running))$/i
-/** What a task that somebody waits for has. */
-const TASK = /^(run|fn|task|job|callback|cb|resolve|reject|done|promise|deferred|execute|handler|worked|release|work)$/i
+const portEvidence = () =>
+  z.object({
+    kind: z.literal('port').describe('messages wait in the port of a thread'),
+    receiver: field.name('thread in whose port they wait'),
+    sender: field.nameOrNull('thread that posts them'),
+    postedAt: field.place('the line that posts them'),
+    postedTo: z.string().optional().describe('what the sender calls the port or worker'),
+    readAt: field.place('the line that takes them'),
+    waitingMessages: field.count('messages that wait'),
+    perSecond: field.perSecond('messages that come, beyond those that are taken'),
+    counts: field.counts(),
+  })
 
-export const taskQueuePileup: Detector = {
-  pattern: 'task-queue-pileup',
+const queueEvidence = () =>
+  z.object({
+    kind: z.literal('queue').describe('tasks wait in a list beside those that do them'),
+    queue: field.name('what the program calls the list'),
+    tasks: field.name('class of the tasks'),
+    newlyWaiting: field.count('tasks that came and still wait'),
+    perSecond: field.perSecond('tasks that come, beyond those that are done'),
+    bytesEach: field.bytes('what a task keeps alive'),
+    someAreDone: z.boolean().describe('whether tasks were seen to be taken out'),
+    beside: z
+      .record(z.string(), z.union([z.number(), z.string()]))
+      .describe('numbers and objects beside the list, such as how many workers there are'),
+    counts: field.counts(),
+  })
+
+const evidence = () => [portEvidence(), eventIteratorEvidence(), queueEvidence()]
+type Found = Diagnosis<EvidenceBy<typeof evidence>> | undefined
+
+export const taskQueuePileup: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'task-queue-pileup',
+  patterns: ['task-queue-pileup'],
+  needs: 'heap',
+  before: [
+    // A task is a function, and its caller waits for a promise: that it waits in a queue says more.
+    'closure-retention',
+    'promise-pileup',
+    // A message is held by Node, and may have a buffer.
+    'unknown-node-internals',
+    'buffer-slab-retention',
+    'off-heap-growth',
+  ],
+  evidence,
   diagnose: (candidate, captures) =>
     inPort(candidate, captures) ?? inEventIterator(candidate, captures.readSource) ?? inQueue(candidate),
 }
 
-/** Messages that wait in the port of a thread which is busy with others. */
-function inPort(candidate: Candidate, { isolates, readSource }: Captures): Diagnosis | undefined {
+/** What programs call a list of work that is still to be done. */
+const QUEUE =
+  /(queue|queued|backlog|waiting|waiters|pending|todo|tasks|jobs|mailbox|inbox|deferred|unprocessed)(head|tail|list|clients|items|s)?$/i
+/** What programs call the workers of a queue: how many work, and how many may. */
+const WORKING =
+  /^(concurrency|max_?concurrency|parallel(ism)?|running|num_?running|active|active_?count|busy|idle|free|available(_?objects)?|all_?objects|resource_?loans|in_?process|processing|pending|running_?tasks|workers?|threads?|clients|connections|consumers|slots|pool_?size|max_?(workers|threads|jobs|running))$/i
+/** Properties of a task that is to be run, or that somebody waits for. */
+const TASK = /^(run|fn|task|job|callback|cb|resolve|reject|done|promise|deferred|execute|handler|worked|release|work)$/i
+
+/** Messages that wait in the port of a busy thread. */
+function inPort(candidate: Candidate, { isolates, readSource }: Captures): Found {
   const { suspect, of, path } = candidate
   if (!path.some(({ thing }) => thing.name === 'Node / Message' || thing.name === 'Node / incoming_messages'))
     return undefined
@@ -73,6 +118,7 @@ function inPort(candidate: Candidate, { isolates, readSource }: Captures): Diagn
     culprit: writer,
     cause: `port of ${of.isolate}`,
     evidence: {
+      kind: 'port',
       receiver: of.isolate,
       sender: posting?.isolate ?? (writer ? of.isolate : null),
       postedAt: placeIn(writer),
@@ -88,15 +134,15 @@ function inPort(candidate: Candidate, { isolates, readSource }: Captures): Diagn
   }
 }
 
-/** So many may wait at any moment in a thread that is busy. */
+/** Fewer messages wait in any busy thread at some moment. */
 const FEW_MESSAGES = 250
 
-/** Where as many wait for each second that the thread stood still, or nearly so, they came in just that time. */
+/** Messages that came while the thread was stopped wait in proportion to that time: a pile must grow by more than this factor. */
 const AS_MANY = 1.5
 
 /**
- * Few messages that happen to wait at the last look are no pile, nor are those that the look itself has held up, unless the
- * thread posts them itself.
+ * Few messages that happen to wait in the last snapshot are no pile. Nor are messages of other threads that came while this
+ * thread was stopped for its snapshots.
  */
 function steadily({ suspect: { counts }, likelihood, of: { pausedMs } }: Candidate, isOwn: boolean): Likelihood {
   const rates = counts.map((count, i) => count / Math.max(1, pausedMs?.[i] ?? 0))
@@ -114,7 +160,7 @@ function steadily({ suspect: { counts }, likelihood, of: { pausedMs } }: Candida
     : likelihood
 }
 
-/** The statement in another thread's sources that is most likely to post over and over again, to somebody it keeps. */
+/** The statement in another thread's sources that most likely posts again and again, to a port that it keeps. */
 function findPosting(
   senders: readonly IsolateHeap[],
   receiver: string,
@@ -138,10 +184,10 @@ function findPosting(
   return best
 }
 
-/** Functions around a call, and around the calls of those, that are looked at. */
+/** Functions that are looked at: those around a call, those around calls of them, and so on. */
 const MOST_AROUND = 12
 
-/** How much speaks for a call being made again and again: timers, loops, listeners, and names of functions that do the like. */
+/** How much evidence there is that a call is made again and again: timers, loops, listeners, and names of functions. */
 function often(tree: SyntaxTree, call: AnyNode): number {
   const signs = new Set<string>()
   const waiting: AnyNode[] = [call]
@@ -161,7 +207,7 @@ function often(tree: SyntaxTree, call: AnyNode): number {
   return signs.size
 }
 
-/** What the program calls its workers and ports, where it keeps them by name. */
+/** The names of properties and variables that hold workers and ports. */
 function namesOfPorts(graph: HeapGraph): Set<string> {
   const { nodeCount, nodeType, edges, firstEdge, edgeNameOrIndex, strings } = graph.snapshot
   const kinds = new Set(['MessagePort', 'Worker'].map((name) => strings.indexOf(name)))
@@ -175,8 +221,8 @@ function namesOfPorts(graph: HeapGraph): Set<string> {
   return names
 }
 
-/** Tasks that wait in a list beside those who do them. */
-function inQueue(candidate: Candidate): Diagnosis | undefined {
+/** Tasks that wait in a list, beside the workers that do them. */
+function inQueue(candidate: Candidate): Found {
   const { of, suspect, path, likelihood } = candidate
   const { graph } = of
   const places = placesOf(candidate).filter(({ name }) => QUEUE.test(plainName(name)))
@@ -186,7 +232,7 @@ function inQueue(candidate: Candidate): Diagnosis | undefined {
   const consumed = suspect.trend === 'turning' || likelihood.takenOut
   const isList = nodeName(graph, place.node) !== 'Map'
   const things = thingsOf(candidate, 20)
-  // What is found by its id when its answer comes, and stays, was done long ago: the answer never comes.
+  // Tasks that are found by their id when an answer comes, and are never taken out, wait for no worker but for an answer.
   if (!isList && onlyGains(candidate) && things.every((thing) => promiseIn(graph, thing) !== undefined))
     return undefined
   const tasks =
@@ -201,12 +247,13 @@ function inQueue(candidate: Candidate): Diagnosis | undefined {
     title: `${formatCount(item.count)} tasks more wait in ${queue}, ${perSecond.toFixed(1)} more each second than are done`,
     cause: `${of.isolate} ${graph.snapshot.nodeId[place.host]} ${place.name}`,
     evidence: {
+      kind: 'queue',
       queue,
       tasks: item.name,
       newlyWaiting: item.count,
       perSecond: Math.round(perSecond * 10) / 10,
       bytesEach: Math.round(suspect.bytes / Math.max(1, item.count)),
-      someAreDone: consumed,
+      someAreDone: consumed === true,
       beside: beside ?? {},
       counts: [...suspect.counts],
     },
@@ -214,7 +261,7 @@ function inQueue(candidate: Candidate): Diagnosis | undefined {
   }
 }
 
-/** The first thing on the way that is new and of a class of its own, rather than what a list or a promise is made of. */
+/** The class of the tasks, and how many came: of the first new object on the path that is no part of a list or a promise. */
 function itemOf({ of, suspect, path }: Candidate, { node }: Place): { name: string; count: number } {
   const { classes } = of.heap.opened
   const from = path.findIndex(({ ordinal }) => ordinal === node)
@@ -237,7 +284,7 @@ function ownerOf({ of, path }: Candidate, { host }: Place): string {
   return names.at(-1) ?? nodeName(of.graph, host)
 }
 
-/** Whether something is to be run, or somebody waits for it. */
+/** Whether it is a task: a function to run, or an object with one, or with a promise. */
 function isTask(graph: HeapGraph, node: number): boolean {
   if (isFunction(graph, node)) return true
   if (!isObject(graph, node)) return false
@@ -249,7 +296,7 @@ function isTask(graph: HeapGraph, node: number): boolean {
   return false
 }
 
-/** Whether it is the link of a list that a task hangs on. */
+/** Whether it is the node of a linked list that refers to a task. */
 function linksTask(graph: HeapGraph, node: number): boolean {
   if (!isObject(graph, node) || property(graph, node, 'next', '_next', 'prev', '_prev') === undefined) return false
   return [...membersOf(graph, node, 10)].some(
@@ -257,7 +304,7 @@ function linksTask(graph: HeapGraph, node: number): boolean {
   )
 }
 
-/** What tells that work is done here: workers, connections or slots, and how many of them are busy. */
+/** The workers, connections or slots beside a queue, and how many of them are busy; undefined where there are none. */
 function workersBeside(graph: HeapGraph, host: number): Record<string, number | string> | undefined {
   const found: Record<string, number | string> = {}
   for (const { name, target } of membersOf(graph, host)) {

@@ -1,4 +1,4 @@
-// The texts of the patterns, which lie beside the detectors.
+// The texts of the patterns: Markdown files beside the detectors.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -1,23 +1,40 @@
 // `thread-growth`: worker threads are started for one task each, and do not end.
 
+import { z } from 'zod'
 import { byNumber } from '../findings/weights.ts'
 import { property } from '../graph/look.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount } from '../support/format.ts'
-import type { Candidate, Detector } from './detector.ts'
+import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, lineIn, scriptsOf, whereCalls } from './flows.ts'
 import { lineOf } from './functions.ts'
 import { but } from './likelihood.ts'
 import { countsOver, ratesOf, reachedOf } from './surroundings.ts'
 
-/** Fewer threads than these more are a pool that is getting to its size. */
-const LEAST = 5
-/** Ports, and listeners of its output, that Node has for each thread. */
-const MOST_EACH = 6
+const evidence = () => [
+  z.object({
+    threadsStarted: field.count('worker threads that were started and did not end'),
+    perSecond: field.perSecond('worker threads that are started'),
+    workers: z.array(z.number()).describe('Worker objects in each snapshot'),
+    isolatesSeen: field.count('isolates that were captured, with the main thread'),
+    startedAt: field.line('the line that starts them'),
+  }),
+]
 
-export const threadGrowth: Detector = {
-  pattern: 'thread-growth',
+export const threadGrowth: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'thread-growth',
+  patterns: ['thread-growth'],
+  needs: 'heap',
+  before: [
+    // Each thread has message ports, with listeners, which Node holds.
+    'handle-leak',
+    'node-listeners',
+    'listener-leak',
+    'unknown-node-internals',
+  ],
+  evidence,
   diagnose(candidate, { isolates, readSource }) {
     const { of, likelihood } = candidate
     const worker = findWorker(candidate)
@@ -52,7 +69,12 @@ export const threadGrowth: Detector = {
   },
 }
 
-/** One of the Worker objects that came, where there are about as many of them as of what the candidate is about. */
+/** Fewer threads that came may be a pool that is getting to its size. */
+const LEAST = 5
+/** Ports and listeners that Node has for each thread, at most. */
+const MOST_EACH = 6
+
+/** One of the Worker objects that came, if the candidate has a few objects for each of them. */
 function findWorker({ of, suspect }: Candidate): number | undefined {
   const { graph } = of
   const { nodeType, nodeName, strings } = graph.snapshot

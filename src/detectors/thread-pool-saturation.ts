@@ -1,6 +1,7 @@
-// `thread-pool-saturation`: work for the threads of libuv's pool waits, and more comes than they get done.
+// `thread-pool-saturation`: requests wait for the threads of libuv's pool, and more come than those get done.
 
 import type { AnyNode } from 'acorn'
+import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { remark } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -11,26 +12,50 @@ import { contains } from '../source/expressions.ts'
 import { nameOf } from '../source/reach.ts'
 import { nodesIn, parentOf } from '../source/syntax-tree.ts'
 import { formatCount } from '../support/format.ts'
-import type { Detector, IsolateHeap } from './detector.ts'
+import type { EvidenceBy, HeapDetector, IsolateHeap } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, callsIn, functionNear, placed, placeOfCall, whereGiven } from './flows.ts'
 import { isWaiting, placeOf, shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
 import { isNew, plural } from './surroundings.ts'
 
-/** Node's objects for one piece of work each that a thread of the pool is to do; c-ares and sockets need none. */
-const KINDS: readonly { readonly names: RegExp; readonly what: string }[] = [
-  { names: /^(FSReqCallback|FSReqPromise)$/, what: 'file system' },
-  { names: /^(GetAddrInfoReqWrap|GetNameInfoReqWrap)$/, what: 'dns.lookup' },
-  { names: /^\w+Job$/, what: 'crypto' },
+const evidence = () => [
+  z.object({
+    waiting: field.count('requests that wait for the pool, or that it works at'),
+    perSecond: field.perSecond('requests that come, beyond those that are answered'),
+    counts: z.array(z.number()).describe('requests in each snapshot'),
+    kinds: z.record(z.string(), z.number()).describe('requests by kind: `file system`, `dns.lookup`, `crypto`'),
+    submittedBy: z
+      .array(
+        z.strictObject({
+          at: field.name('file and line of the function'),
+          requests: field.count('its requests'),
+          new: field.count('those of them that came after the first snapshot'),
+        }),
+      )
+      .describe("the program's functions that made the requests, most first"),
+    stuckSinceFirstLook: z
+      .strictObject({ at: field.name('file and line that made them'), requests: field.count('how many they are') })
+      .nullable()
+      .describe('old requests that take all threads of the pool; null where there are none'),
+    bytesEach: field.bytes('what a request keeps alive'),
+  }),
 ]
-/** The pool has four threads unless UV_THREADPOOL_SIZE says otherwise: fewer requests are under way, and wait for nothing. */
-const POOL = 4
-const LEAST = { more: 8, waiting: 2 * POOL }
-/** Requests that are looked at for who made them, and how far from each. */
-const MOST = { requests: 600, nodes: 600 }
 
-export const threadPoolSaturation: Detector = {
-  pattern: 'thread-pool-saturation',
+export const threadPoolSaturation: HeapDetector<EvidenceBy<typeof evidence>> = {
+  name: 'thread-pool-saturation',
+  patterns: ['thread-pool-saturation'],
+  needs: 'heap',
+  before: [
+    // Callers wait for their requests, which only Node holds: what the requests wait for says more.
+    'closure-retention',
+    'promise-pileup',
+    'task-queue-pileup',
+    'unknown-node-internals',
+    // Some requests are for files that are open meanwhile.
+    'handle-leak',
+  ],
+  evidence,
   diagnose(candidate, { readSource }) {
     const { of, suspect, way, likelihood } = candidate
     const { graph } = of
@@ -46,7 +71,7 @@ export const threadPoolSaturation: Detector = {
       (best, each) => (each.fresh > (best?.fresh ?? 0) ? each : best),
       undefined,
     )
-    // They wait since before the first look, and those who make them wait for them, so that no more come.
+    // Old requests whose makers made no more since, as they still wait for these.
     const waiting = makers.filter((each) => each !== submitter && each.fresh === 0)
     const areTaken = waiting.reduce((sum, { old }) => sum + old, 0) >= POOL
     const stuck = areTaken ? waiting[0] : undefined
@@ -80,12 +105,24 @@ export const threadPoolSaturation: Detector = {
   },
 }
 
+/** Node's classes for a request to the pool, and what it is for; c-ares and sockets need no thread. */
+const KINDS: readonly { readonly names: RegExp; readonly what: string }[] = [
+  { names: /^(FSReqCallback|FSReqPromise)$/, what: 'file system' },
+  { names: /^(GetAddrInfoReqWrap|GetNameInfoReqWrap)$/, what: 'dns.lookup' },
+  { names: /^\w+Job$/, what: 'crypto' },
+]
+/** The pool has four threads unless UV_THREADPOOL_SIZE says otherwise: so many requests are under way, and do not wait. */
+const POOL = 4
+const LEAST = { more: 8, waiting: 2 * POOL }
+/** To find who made the requests: requests that are looked at, and nodes that are followed from each. */
+const MOST = { requests: 600, nodes: 600 }
+
 const busiest = (kinds: Readonly<Record<string, number>>): string =>
   Object.entries(kinds).sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'such'
 
 const kindOf = (name: string): string | undefined => KINDS.find(({ names }) => names.test(name))?.what
 
-/** One of Node's own, rather than some class of the program's that is called a job. */
+/** Whether it is a request of Node, and not of a class of the program that is called a job. */
 const isRequest = (graph: HeapGraph, node: number): boolean =>
   graph.snapshot.nodeType[node] === NodeType.object &&
   kindOf(nodeName(graph, node)) !== undefined &&
@@ -119,18 +156,18 @@ function countKinds(graph: HeapGraph, requests: readonly number[]): Record<strin
   return kinds
 }
 
-/** A function of the program's that has asked for something, and how often. */
+/** A function of the program that made requests, and how many. */
 interface Maker {
   readonly place: Culprit
-  /** Since the first snapshot. */
+  /** Requests that came after the first snapshot, and those from before. */
   fresh: number
   old: number
 }
 
-/** Who has made the requests, whoever has most first. */
+/** The functions that made the requests, the one with most first. */
 function makersOf(of: IsolateHeap, requests: readonly number[]): Maker[] {
   const makers = new Map<string, Maker>()
-  // All old ones if they are not too many: what is stuck is among them.
+  // The old ones first: those that are stuck are old.
   const old = requests.filter((node) => !isNew(of, node)).slice(0, MOST.requests)
   const fresh = requests.filter((node) => isNew(of, node)).slice(0, MOST.requests)
   for (const node of [...old, ...fresh]) {
@@ -145,7 +182,7 @@ function makersOf(of: IsolateHeap, requests: readonly number[]): Maker[] {
   return [...makers.values()].sort((a, b) => b.fresh + b.old - a.fresh - a.old)
 }
 
-/** What leads away from those who wait for one request, to all that they know. */
+/** References that lead away from what waits for a request. */
 const ELSEWHERE = new Set([
   '__proto__',
   'constructor',
@@ -157,7 +194,7 @@ const ELSEWHERE = new Set([
   'code',
 ])
 
-/** The function nearest to a request that waits for it, or is called by it: the program's own, else a package's. */
+/** The nearest function that waits for a request, or that the request calls: of the program, else of a package. */
 function makerOf(graph: HeapGraph, request: number): Culprit | undefined {
   const { nodeType } = graph.snapshot
   const seen = new Set([request])
@@ -184,11 +221,11 @@ function makerOf(graph: HeapGraph, request: number): Culprit | undefined {
   return ofPackage
 }
 
-/** Calls that end up in the pool. */
+/** Functions whose work is done by the pool. */
 const SUBMITS =
   /^(readFile|writeFile|appendFile|copyFile|open|openAsBlob|read|readv|write|writev|l?stat|statfs|access|opendir|readdir|mkdir|mkdtemp|rm|rmdir|unlink|rename|realpath|readlink|symlink|truncate|utimes|fsync|cp|createReadStream|createWriteStream|pbkdf2|scrypt|hkdf|randomBytes|randomFill|randomInt|generateKey\\w*|generatePrime|checkPrime|sign|verify|hash|compare|digest|lookup|lookupService)$/
 
-/** The statement in the function that asks, as far as its source tells; where the function stands, or is handed over, if not. */
+/** The statement that makes the request; where the source does not show it, where its function stands or is handed over. */
 function statementOf(readSource: ReadSource, { place }: Maker): Culprit {
   const sources = sourcesOf(readSource)
   const submits = ({ name }: Called): boolean => SUBMITS.test(name)
@@ -202,7 +239,7 @@ function statementOf(readSource: ReadSource, { place }: Maker): Culprit {
   return { ...found, function: place.function ?? nameOf(maker) ?? null, basis: 'retainer' }
 }
 
-/** Whether what a call gives, or what is made of that, is waited for: `await Promise.all(names.map((name) => stat(name)))`. */
+/** Whether a call's result, or what is made of it, is awaited: `await Promise.all(names.map((name) => stat(name)))`. */
 function isAwaited(call: AnyNode, end: AnyNode): boolean {
   for (let at = parentOf(call); at && at !== end; at = parentOf(at)) if (at.type === 'AwaitExpression') return true
   return false

@@ -1,5 +1,6 @@
-// `unbounded-timers`: timers that are set for each piece of work, hours ahead or again and again, and cleared by nobody.
+// `unbounded-timers`: timers that are set for each piece of work, hours ahead or to repeat, and are never cleared.
 
+import { z } from 'zod'
 import type { Culprit } from '../analysis/culprit.ts'
 import { ground, remark } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
@@ -9,39 +10,71 @@ import { calledBy } from '../source/calls.ts'
 import { contains } from '../source/expressions.ts'
 import { nodesIn, parentOf } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount, formatDuration } from '../support/format.ts'
-import type { Candidate, Captures, Detector, Diagnosis, Likelihood } from './detector.ts'
+import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector, Likelihood } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import { type Called, callsIn, functionNear, placeOfCall, whereGiven } from './flows.ts'
-import { behind, functionsFrom, placeOf, shortPlace } from './functions.ts'
+import { functionsFrom, placeOf, shortPlace, unwrapped } from './functions.ts'
 import { but } from './likelihood.ts'
 import { mostCommon } from './piled-up.ts'
 import { settledBy } from './promises.ts'
 import { whereCalled } from './public-calls.ts'
 import { reachedOf } from './surroundings.ts'
 
-interface Timer {
-  readonly node: number
-  readonly callback: number
-  /** Milliseconds; undefined where numbers were not captured. */
-  readonly delayMs: number | undefined
-  readonly repeats: boolean
-  /** By the event loop's clock, which starts with the process. */
-  readonly setAtMs: number | undefined
-  /** Where its callback stands; `sleep` for a promise that is resolved, `signal` for `AbortSignal.timeout`, empty for Node's own. */
-  readonly source: string
-  /** Class of the object whose method Node calls, of a timer of Node's own: `ClientHttp2Session`. */
-  readonly owner: string | undefined
-}
+const common = () => ({
+  timers: field.count('timers that came and are still set'),
+  perSecond: field.perSecond('timers that come'),
+  delayMs: z.number().nullable().describe('the longest delay, in milliseconds; null where it is not known'),
+  firstFiresInMs: z
+    .number()
+    .nullable()
+    .describe('until the first of them fires, in milliseconds; null where they repeat, or it is not known'),
+  bytesEach: field.bytes('what a timer keeps alive'),
+})
 
-/** What Node has open beside its timers: each of them may have some timers of its own. */
-const HANDLES = new Set(['TCP', 'TLSWrap', 'Pipe', 'TTY', 'UDP', 'FSEvent', 'StatWatcher', 'Process', 'Worker', 'Zlib'])
-/** With so many open handles, the timers are theirs: a connection has a few. */
-const HANDLES_PER_TIMER = 0.2
-/** Timers that come to no more than this in all before the first one fires are of little consequence. */
-const LITTLE_BYTES = 1e6
-const SETS = /(setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setImmediate|timeout)$/
+const ofProgramEvidence = () =>
+  z.object({
+    ...common(),
+    shortestDelayMs: z.number().nullable().describe('the shortest delay, in milliseconds; null where it is not known'),
+    repeats: z.boolean().describe('whether they are intervals, or set themselves again'),
+    renews: z.boolean().describe('whether they set themselves again'),
+    levelsOffAtTimers: z
+      .number()
+      .int()
+      .nullable()
+      .describe('how many there will be when as many fire as are set; null where they repeat'),
+    keepsAsyncContext: z.boolean().describe('whether most of them keep a store of AsyncLocalStorage'),
+    setFrom: z
+      .array(
+        z.strictObject({
+          callback: z
+            .string()
+            .describe('URL, line and column of the callback; `sleep`, `signal`, or empty for one of Node'),
+          timers: field.count('how many have that callback'),
+        }),
+      )
+      .describe('the callbacks, most timers first'),
+  })
 
-export const unboundedTimers: Detector = {
-  pattern: 'unbounded-timers',
+const ofNodeEvidence = () =>
+  z.object({ ...common(), timersOf: field.nameOrNull('class of the objects of Node that the timers are for') })
+
+const evidence = () => [ofProgramEvidence(), ofNodeEvidence()]
+type Evidence = EvidenceBy<typeof evidence>
+
+export const unboundedTimers: HeapDetector<Evidence> = {
+  name: 'unbounded-timers',
+  patterns: ['unbounded-timers'],
+  needs: 'heap',
+  before: [
+    // Node has other tables of the same timers: by their numbers, and of the signals that they abort.
+    'node-internals',
+    'node-listeners',
+    'unknown-node-internals',
+    // A sleep is a promise, and a callback a function.
+    'promise-pileup',
+    'closure-retention',
+  ],
+  evidence,
   diagnose(candidate, captures) {
     const { readSource } = captures
     const { suspect, of } = candidate
@@ -83,7 +116,7 @@ export const unboundedTimers: Detector = {
             ? 'intervals'
             : 'pending timers'
     const bytesEach = Math.round(suspect.bytes / suspect.count)
-    // Other lines that set timers as well, and are no crumbs.
+    // Other lines that set a fair part of the timers.
     const others = groups
       .slice(1, 4)
       .filter(([place, { length }]) => place !== '' && length >= 0.1 * group.length)
@@ -129,14 +162,36 @@ export const unboundedTimers: Detector = {
   },
 }
 
-/** One that is set: those that were cleared, or have fired, are in none of Node's lists any more. */
+interface Timer {
+  readonly node: number
+  readonly callback: number
+  /** Milliseconds; undefined where numbers were not captured. */
+  readonly delayMs: number | undefined
+  readonly repeats: boolean
+  /** By the event loop's clock, which starts with the process. */
+  readonly setAtMs: number | undefined
+  /** Where its callback stands; `sleep` where it resolves a promise, `signal` for `AbortSignal.timeout`, empty for Node's own. */
+  readonly source: string
+  /** For a timer of Node: class of the object whose method it calls, such as `ClientHttp2Session`. */
+  readonly owner: string | undefined
+}
+
+/** Classes of open handles, each of which may have timers of its own. */
+const HANDLES = new Set(['TCP', 'TLSWrap', 'Pipe', 'TTY', 'UDP', 'FSEvent', 'StatWatcher', 'Process', 'Worker', 'Zlib'])
+/** With this many open handles for each timer, the timers belong to the handles: a connection has a few. */
+const HANDLES_PER_TIMER = 0.2
+/** Timers that never keep more bytes than this together, as they fire in time, matter little. */
+const LITTLE_BYTES = 1e6
+const SETS = /(setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setImmediate|timeout)$/
+
+/** Whether it is a timer that is set: one that was cleared, or has fired, is in none of Node's lists. */
 function isTimer(graph: HeapGraph, node: number): boolean {
   if (!isObject(graph, node) || nodeName(graph, node) !== 'Timeout') return false
   const inList = property(graph, node, '_idlePrev')
   return inList !== undefined && isObject(graph, inList)
 }
 
-/** Whether it is Node's lists that they pile up in, rather than a collection of the program's. */
+/** Whether they pile up in Node's lists of timers, and not in a collection of the program. */
 export const isInTimers = ({ of: { graph }, suspect, path }: Candidate): boolean =>
   nodeName(graph, suspect.container) === 'TimersList' || path.some(({ reference }) => reference.name === 'timerListMap')
 
@@ -145,7 +200,7 @@ function timersIn({ suspect, of: { graph } }: Candidate): Timer[] {
   for (const node of suspect.reached.length > 0 ? suspect.reached : [suspect.sample]) {
     if (!isTimer(graph, node)) continue
     const called = property(graph, node, '_onTimeout')!
-    const callback = behind(graph, called)
+    const callback = unwrapped(graph, called)
     const delayMs = numberAt(graph, node, '_idleTimeout')
     const setAtMs = numberAt(graph, node, '_idleStart')
     const repeats = numberAt(graph, node, '_repeat') !== undefined
@@ -167,8 +222,8 @@ function sourceOf(graph: HeapGraph, callback: number): string {
 /** `chat.mjs:65` of a place with its whole URL, line and column. */
 const shortOf = (place: string): string => place.replace(/^.*\//, '').replace(/:\d+$/, '')
 
-/** Timers whose callback is Node's: what has a setTimeout() of its own, such as a socket or an HTTP/2 session, sets them. */
-function ofNode(candidate: Candidate, group: readonly Timer[], all: number, captures: Captures): Diagnosis | undefined {
+/** Timers with a callback of Node: they are set by objects with a setTimeout() method, such as sockets and HTTP/2 sessions. */
+function ofNode(candidate: Candidate, group: readonly Timer[], all: number, captures: Captures): Diagnosis<Evidence> {
   const { suspect, likelihood } = candidate
   const owner = mostCommon(group, (timer) => timer.owner)?.owner
   const delays = group.map(({ delayMs }) => delayMs).filter((ms) => ms !== undefined)
@@ -201,10 +256,10 @@ function ofNode(candidate: Candidate, group: readonly Timer[], all: number, capt
   }
 }
 
-/** Timers that were made numbers are in one more of Node's tables. */
+/** Timers that were converted to numbers are in another table of Node as well. */
 const isOfTimerNumbers = ({ path }: Candidate): boolean =>
   path.some(({ reference }) => reference.name === 'knownTimersById')
-/** Signals that are listened to are in one more of Node's tables. */
+/** Signals that are listened to are in another table of Node as well. */
 const isOfSignals = ({ path }: Candidate): boolean =>
   path.some(({ reference }) => reference.name === 'gcPersistentSignals')
 
@@ -221,7 +276,7 @@ function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
 export const handlesIn = (candidate: Candidate): number =>
   reachedOf(candidate, (name) => HANDLES.has(name)).filter((node) => isObject(candidate.of.graph, node)).length
 
-/** Whether a function takes something out of something. */
+/** Whether a function removes something from a collection. */
 function removes(sources: Sources, place: Culprit): boolean {
   const node = functionNear(sources, place)?.node
   return (
@@ -238,7 +293,7 @@ function findSetter(candidate: Candidate, group: readonly Timer[], sources: Sour
   const own = placeOf(candidate.of.graph, group[0]!.callback)
   const sets = ({ name }: Called): boolean => SETS.test(name)
   if (own?.package === null) return whereGiven(sources, own, sets)
-  // A package sets it: which of the program's calls leads there is asked of all that packages do.
+  // Of a package: `packages.ts` finds the call of the program that leads there.
   if (own) return own
   const sleeps = group[0]!.source === 'sleep'
   const from = functionsFrom(
@@ -258,7 +313,7 @@ function findSetter(candidate: Candidate, group: readonly Timer[], sources: Sour
   return place && whereGiven(sources, place, (call) => call.isNew || sets(call))
 }
 
-/** How long until the first one fires. What was set last was set about when the snapshot was taken. */
+/** How long until the first one fires, counted from when the last one was set: that was about when the snapshot was taken. */
 function firesInMs({ of: { graph }, suspect }: Candidate, timers: readonly Timer[]): number | undefined {
   const now = Math.max(...timers.map(({ setAtMs }) => setAtMs ?? 0))
   const due = timers.map(({ setAtMs, delayMs }) => (setAtMs ?? Number.NaN) + (delayMs ?? Number.NaN))
@@ -266,7 +321,7 @@ function firesInMs({ of: { graph }, suspect }: Candidate, timers: readonly Timer
   const list = nodeName(graph, suspect.container) === 'TimersList' ? suspect.container : undefined
   const oldest = list === undefined ? undefined : property(graph, list, '_idlePrev')
   const callback = oldest === undefined ? undefined : property(graph, oldest, '_onTimeout')
-  if (callback !== undefined && sourceOf(graph, behind(graph, callback)) === timers[0]!.source) {
+  if (callback !== undefined && sourceOf(graph, unwrapped(graph, callback)) === timers[0]!.source) {
     due.push(
       (numberAt(graph, oldest!, '_idleStart') ?? Number.NaN) + (numberAt(graph, oldest!, '_idleTimeout') ?? Number.NaN),
     )
@@ -286,7 +341,7 @@ function judge({ likelihood, suspect }: Candidate, delayMs: number | undefined, 
   return { grounds }
 }
 
-/** Whether the timer keeps what AsyncLocalStorage had when it was set. */
+/** Whether the timer keeps the store that AsyncLocalStorage had when it was set. */
 function keepsContext(graph: HeapGraph, timer: number): boolean {
   for (const { name, target } of referencesOf(graph, timer, 50)) {
     if (/kResourceStore|context_?frame/i.test(name) && isObject(graph, target)) return true
@@ -294,7 +349,7 @@ function keepsContext(graph: HeapGraph, timer: number): boolean {
   return false
 }
 
-interface Told {
+interface Timers {
   readonly source: string
   readonly repeats: boolean
   readonly renews: boolean
@@ -305,7 +360,7 @@ interface Told {
   readonly isPackages: boolean
 }
 
-function adviceFor({ source, repeats, renews, at, delayMs, bytesEach, context, isPackages }: Told): string {
+function adviceFor({ source, repeats, renews, at, delayMs, bytesEach, context, isPackages }: Timers): string {
   const where = at ? ` at ${at}` : ''
   const until = delayMs === undefined || repeats ? '' : ` until it fires after ${formatDuration(delayMs)}`
   const keeps = `; each keeps ${formatBytes(bytesEach)}${until}${context ? ', the async context that it was set in included' : ''}.`

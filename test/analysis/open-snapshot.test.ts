@@ -90,13 +90,12 @@ describe('a snapshot', () => {
     for (let i = 1; i < 12; i++) places.push(4096 + Math.floor(((directory - 4096) * i) / 12))
     for (const place of places) {
       const damaged = Buffer.from(whole)
-      // Between two columns there may be a gap, whose bytes are nobody's.
-      while (place > 4096 && damaged[place] === 0 && place % 4096 !== 0) break
       damaged[place]! ^= 0x10
       writeFileSync(path, damaged)
       const opened = await open()
       const isGap = opened.fromIndex
       expect(told(opened)).toBe(expected)
+      // Between two columns there may be a gap, whose bytes nothing reads.
       if (!isGap) expect(readFileSync(path).equals(damaged)).toBe(false)
       else expect(damaged[place]).toBe(0x10)
       await opened.close()

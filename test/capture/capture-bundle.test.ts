@@ -197,6 +197,7 @@ describe('with sampling', () => {
     const ids = seriesOf(bundle)
       .get('main')!
       .map(({ file }) => heapIds(join(path, file!), 'Kept'))
+    expect(ids[0]!.size).toBeGreaterThan(0)
     for (const id of ids[0]!) expect(ids[2]).toContain(id)
     expect(ids[2]!.size).toBeGreaterThan(ids[0]!.size)
     expect(readBundle(path)).toEqual(bundle)

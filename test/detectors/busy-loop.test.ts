@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { readCpuTime } from '../../src/analysis/cpu-time.ts'
 import type { IsolateWork } from '../../src/detectors/detector.ts'
-import { findWaste } from '../../src/detectors/find-waste.ts'
+import { findInCpu } from '../../src/detectors/process-findings.ts'
 import { createScriptSources } from '../../src/support/script-sources.ts'
+import { checkEvidence } from '../support/evidence.ts'
 
 const URL = 'file:///app/main.mjs'
 const POLL =
@@ -42,7 +43,9 @@ const CAUGHT = { busy: 1, turnsPerSecond: 0, eventsPerSecond: 0, caught: true }
 
 function found(source: string, look: IsolateWork['look'], ...seen: readonly Seen[]) {
   const work = { isolate: 'main', look, cpu: readCpuTime(profile(...seen)), allocated: undefined }
-  return findWaste([work], createScriptSources({ readFile: (url) => (url === URL ? source : undefined) }))
+  return checkEvidence(
+    findInCpu([work], createScriptSources({ readFile: (url) => (url === URL ? source : undefined) })),
+  )
 }
 
 test('a poll by setImmediate, at the line that has it run again', () => {
@@ -116,7 +119,7 @@ test('a function that a promise runs again, without a turn for anybody else', ()
 test('ten workers that do the same are one finding', () => {
   const cpu = readCpuTime(profile(['processImmediate look@2', 60], ['(idle)', 900]))
   const works = ['worker:1', 'worker:2'].map((isolate) => ({ isolate, look: SPINNING, cpu, allocated: undefined }))
-  expect(findWaste(works, createScriptSources({ readFile: () => POLL }))).toMatchObject([
+  expect(findInCpu(works, createScriptSources({ readFile: () => POLL }))).toMatchObject([
     { isolate: 'worker:1', evidence: { isolates: ['worker:1', 'worker:2'] } },
   ])
 })

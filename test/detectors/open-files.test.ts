@@ -1,8 +1,10 @@
 // Open files that nothing on the heap stands for: which growth of their number is a leak.
 
 import { describe, expect, test } from 'vitest'
-import { type FilesSeen, findOpenFiles } from '../../src/detectors/open-files.ts'
+import type { FilesSeen } from '../../src/detectors/detector.ts'
+import { findInFiles } from '../../src/detectors/process-findings.ts'
 import { FindingSchema } from '../../src/findings/report.ts'
+import { checkEvidence } from '../support/evidence.ts'
 
 type Files = { kind?: string; peer?: string; names?: number }
 
@@ -19,7 +21,7 @@ function looks(counts: readonly number[], { kind = 'file', peer = '/var/mail', n
 
 const rising = (by: number, count = 10): number[] => Array.from({ length: count }, (_, i) => 5 + by * i)
 const find = (seen: readonly FilesSeen[], limit?: number) =>
-  findOpenFiles(seen, limit, { isolates: [], readSource: () => undefined })
+  checkEvidence(findInFiles({ looks: seen, limit }, { isolates: [], readSource: () => undefined }))
 
 describe('files that are opened and not closed', () => {
   test('are a leak, with their folder, their rate, and when there will be no more to be had', () => {

@@ -9,6 +9,7 @@ import {
 } from '../../src/findings/confirm.ts'
 import { fingerprint } from '../../src/findings/fingerprint.ts'
 import type { ReportFinding } from '../../src/findings/report.ts'
+import { checkEvidence } from '../support/evidence.ts'
 
 const finding = {
   severity: 'error',
@@ -51,6 +52,23 @@ describe('a look at what is alive', () => {
       evidence: { peer: '[::1]:7', peerTookBytes: 0 },
     })
     expect(namePeer(finding, { first: peer, second: undefined, seconds: 2 })).toBe(finding)
+  })
+  it('adds evidence that the schemas have', () => {
+    const evidence = {
+      ...{ container: 'Map', things: 'Session', gained: 1000, perSecond: 1, bytesEach: 40 },
+      ...{ counts: [1000, 2000], countsOf: 'entries', stayedPerStep: [1000] },
+    }
+    const whole = { ...finding, pattern: 'growing-collection', title: 'kept', evidence }
+    const peer = { address: '::1', port: 7, bytesWritten: 10 }
+    const sized = confirm(whole, { first: 5000, second: 5100, seconds: 2 })
+    const named = namePeer(sized, { first: peer, second: peer, seconds: 2 })
+    const went = stillGrows(whole, { first: 5000, second: 5100, seconds: 20 })
+    const unseen = { container: 'Array', things: 'numbers', bytesEach: 8, isSeenAliveOnly: true }
+    const seen = stillGrows({ ...whole, evidence: unseen }, { first: 10, half: 30, second: 50, seconds: 4 })
+    const added = [named, went, seen].map((each) => each?.evidence.liveSize)
+    expect(added).toEqual([5000, 5000, 10])
+    expect(() => checkEvidence([named, went!, seen!])).not.toThrow()
+    expect(() => checkEvidence([{ ...whole, evidence: { ...evidence, more: 1 } }])).toThrow('more')
   })
   it('tells of numbers that no snapshot shows, if they come in both halves of the look', () => {
     const quiet = {

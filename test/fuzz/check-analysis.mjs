@@ -9,7 +9,7 @@ import { overview } from '../../dist/analysis/overview.js'
 import { analyzeCommand } from '../../dist/commands/analyze.js'
 import { createContext } from '../../dist/commands/context.js'
 import { diffCommand } from '../../dist/commands/diff.js'
-import { DETECTORS } from '../../dist/detectors/index.js'
+import { HEAP_DETECTORS } from '../../dist/detectors/index.js'
 import { thingWords } from '../../dist/graph/path-words.js'
 import { retainingPath, thingOf } from '../../dist/graph/retaining-path.js'
 import { NODE_TYPES, NodeType } from '../../dist/snapshot/meta.js'
@@ -18,7 +18,7 @@ import { growingSeries } from './grow.mjs'
 // What `printable` promises to escape; a line break only ends lines.
 export const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
 
-const PATTERNS = new Set(DETECTORS.map(({ pattern }) => pattern))
+const PATTERNS = new Set(HEAP_DETECTORS.flatMap(({ patterns }) => patterns))
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0)
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DETECTORS } from '../../src/detectors/index.ts'
+import { HEAP_DETECTORS } from '../../src/detectors/index.ts'
 import { KnownLeakSchema } from '../../src/known-leaks/known-leak.ts'
 import { urlOf } from '../../src/known-leaks/match.ts'
 import { NODE_LEAKS } from '../../src/known-leaks/node.ts'
@@ -7,7 +7,7 @@ import { PACKAGE_LEAKS } from '../../src/known-leaks/packages.ts'
 import { isInRange } from '../../src/known-leaks/versions.ts'
 
 const ALL = [...PACKAGE_LEAKS, ...NODE_LEAKS]
-const PATTERNS = new Set(DETECTORS.map(({ pattern }) => pattern))
+const PATTERNS = new Set(HEAP_DETECTORS.flatMap(({ patterns }) => patterns))
 
 describe.each(ALL.map((leak) => [`${leak.id} of ${leak.package}`, leak] as const))('%s', (_, leak) => {
   it('has all that an entry needs', () => {

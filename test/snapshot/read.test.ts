@@ -231,13 +231,15 @@ describe('a damaged snapshot', () => {
   it('never passes for whole, wherever one of its bytes is changed', async () => {
     const text = heapText(sketch)
     const whole = JSON.stringify(contents(await buildHeap(sketch)))
+    // In front of its data it names types that this heap has nothing of.
+    const data = text.indexOf('"nodes":')
     for (let at = 0; at < text.length; at++) {
       const bytes = Buffer.from(text)
       bytes[at]! ^= 0x10
       const outcome = await parseBytes(bytes).catch((error) => error)
-      // Another digit or letter is a different heap, which nobody can tell; all else must be a clean refusal.
+      // Another digit or letter is a different heap, which cannot be known; all else must be a clean refusal.
       if (outcome instanceof Error) expect(outcome).toBeInstanceOf(LeakscopeError)
-      else expect(typeof JSON.stringify(contents(outcome))).toBe(typeof whole)
+      else if (at > data) expect(JSON.stringify(contents(outcome))).not.toBe(whole)
     }
   })
 })

@@ -7,6 +7,7 @@ import { openSeries } from '../../src/analysis/compare.ts'
 import { viewsToAsk } from '../../src/detectors/buffer-slab-retention.ts'
 import type { Captures, IsolateHeap, LiveView } from '../../src/detectors/detector.ts'
 import { findLeaks, type Leaks, lookForSuspects } from '../../src/detectors/find-leaks.ts'
+import { checkEvidence } from './evidence.ts'
 import { type EdgeSketch, type HeapSketch, heapText, type NodeSketch } from './heaps.ts'
 
 export const MODULE = 'file:///app/service.mjs'
@@ -365,7 +366,9 @@ export async function lookInto<T>(
     }
     const sources = typeof source === 'string' ? { [MODULE]: source } : source
     const captures = { isolates, readSource: (url: string) => sources[url] || undefined }
-    return work(captures, findLeaks(captures))
+    const leaks = findLeaks(captures)
+    checkEvidence([...leaks.findings, ...leaks.undecided])
+    return work(captures, leaks)
   } finally {
     await Promise.all(isolates.map(({ heap }) => heap.opened.close()))
     rmSync(folder, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-// A finding with the package that is behind it, and with the published leak that it is.
+// What a finding says of the package behind it, and of the published leak that it is.
 
 import type { Culprit } from '../analysis/culprit.ts'
 import type { ReportFinding } from '../findings/report.ts'
@@ -11,30 +11,30 @@ import { knownIssueAdvice, packageAdvice } from './package-advice.ts'
 import type { PackageBehind } from './packages.ts'
 import { countClasses } from './surroundings.ts'
 
-/** What a package, and what is known of it, adds to a finding. */
+/** The fields of a finding that depend on the package. */
 export type PackagePart = Pick<ReportFinding, 'package' | 'knownIssue' | 'advice'>
 
-export interface Told {
+export interface Reported {
   readonly candidate: Candidate
-  /** As it ran. */
+  /** The shown path, with the names of the script that ran. */
   readonly path: readonly PathStep[]
   readonly behind: PackageBehind | undefined
   readonly captures: Captures
-  /** Puts a text into the names and places of the source. */
+  /** Puts the names and places of the source into a text. */
   readonly say: (text: string) => string
 }
 
-/** @param culprit as it is shown, and the program's as it ran */
-export function tellPackage(
+/** @param culprit as it is shown, and the program's line as it ran */
+export function packagePart(
   { pattern, advice }: Pick<ReportFinding, 'pattern' | 'advice'>,
-  { candidate, path, behind, captures, say }: Told,
+  { candidate, path, behind, captures, say }: Reported,
   culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
 ): PackagePart {
   const seen = seenOf(candidate, pattern, path, behind, captures)
   const leak = findKnownLeak(seen)
   const isFixed = leak !== undefined && leak.fixedIn.length > 0
-  const ways = { culprit, readSource: captures.readSource, isFixed }
-  const own = say((behind && packageAdvice(candidate, pattern, behind, ways)) ?? advice)
+  const known = { culprit, readSource: captures.readSource, isFixed }
+  const own = say((behind && packageAdvice(candidate, pattern, behind, known)) ?? advice)
   const part: PackagePart = { ...(behind && { package: packageOfFinding(behind) }), advice: own }
   if (!leak) return part
   const { id, title } = leak
@@ -48,7 +48,7 @@ const packageOfFinding = ({ role, installed, step }: PackageBehind): NonNullable
   ...{ file: step.place.url, line: step.place.line, function: step.function },
 })
 
-/** What of a candidate published leaks are known by. */
+/** What published leaks are recognised by. */
 export function seenOf(
   candidate: Candidate,
   pattern: string,
@@ -91,7 +91,7 @@ export function seenOf(
   }
 }
 
-/** Classes of what came that are looked at for the packages that they are of. */
+/** Classes of what came whose packages are looked up. */
 const MOST_CLASSES = 30
 
 /** `kEvents` of `Symbol(kEvents)`. */
