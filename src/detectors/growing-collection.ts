@@ -39,7 +39,10 @@ const ofObjectsEvidence = () =>
 
 const ofNumbersEvidence = () =>
   z.object({
-    ...ofNumbersFields(),
+    container: container(),
+    things: z
+      .enum(['numbers', 'references'])
+      .describe('plain numbers, which are no objects of the heap; or references to objects that were there before'),
     gained: field.count(
       'numbers that came and are still there; estimated from the size of the store unless `countsOf` is entries',
     ),
@@ -167,16 +170,18 @@ function ofNumbers(candidate: Candidate): Diagnosis<Evidence> | undefined {
   const isOfOthers = !isCounted && held !== undefined && held.count - held.added > count / 2
   return {
     ...(isOfOthers ? lessSureOfNumbers(candidate) : lessSureOfLeaps(candidate)),
-    title: `${name} holds ${formatBytes(bytes)} more of plain numbers, ${isCounted ? '' : 'some '}${formatCount(count)}, ${formatBytes(bytesPerSecond)} more each second`,
+    title: isOfOthers
+      ? `${name} grew by ${formatBytes(bytes)}, some ${formatCount(count)} entries, ${formatBytes(bytesPerSecond)} more each second: references to objects that were there before, or plain numbers`
+      : `${name} holds ${formatBytes(bytes)} more of plain numbers, ${isCounted ? '' : 'some '}${formatCount(count)}, ${formatBytes(bytesPerSecond)} more each second`,
     evidence: {
       container,
-      things: 'numbers',
+      things: isOfOthers ? 'references' : 'numbers',
       gained: count,
       perSecond: Math.round(isCounted ? suspect.perSecond : bytesPerSecond / slot),
       counts: [...counts],
       countsOf: suspect.counted,
     },
-    advice: `${adviceFor(container).replaceAll('{}', name)} ${OF_NUMBERS}`,
+    advice: `${adviceFor(container).replaceAll('{}', name)}${isOfOthers ? '' : ` ${OF_NUMBERS}`}`,
   }
 }
 

@@ -143,9 +143,11 @@ export function gainingNode(
   { retainingPath, evidence, growth }: ReportFinding,
   withObjects = false,
 ): number | undefined {
-  // What holds numbers has grown itself.
+  // What holds numbers, or more of what was there, has grown itself.
   const step =
-    evidence.things === 'numbers' ? retainingPath.at(-1) : retainingPath.findLast(({ leaking }) => leaking === 'no')
+    evidence.things === 'numbers' || evidence.things === 'references'
+      ? retainingPath.at(-1)
+      : retainingPath.findLast(({ leaking }) => leaking === 'no')
   if (!step) return undefined
   const { kind, name, length } = step.thing
   const isPlain = kind === 'object' && name === 'Object'
@@ -223,6 +225,9 @@ export function confirm(
   if (second <= first) return looked
   const grew = `looked at alive it went on growing (${formatCount(first)} → ${formatCount(second)} in ${seconds.toFixed(1)} s)`
   // The store of numbers grows in leaps, but not their number.
-  const isOfNumbers = finding.evidence.things === 'numbers' && finding.confidence > LEAST_OF_NUMBERS
+  // Of what was there before there is an end, unless an array has it again and again.
+  const { things, container } = finding.evidence
+  const isEndless = things === 'numbers' || (things === 'references' && container === 'Array')
+  const isOfNumbers = isEndless && finding.confidence > LEAST_OF_NUMBERS
   return withGround(looked, isOfNumbers ? ground('numbersSeen', grew) : remark(grew))
 }
