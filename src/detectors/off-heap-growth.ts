@@ -106,7 +106,8 @@ function grown(candidate: Candidate, readSource: ReadSource): Found {
   return {
     title: `${named} grew by ${formatBytes(suspect.bytes)} to ${formatBytes(graph.shallowSize(suspect.sample))}, ${formatBytes(suspect.bytesPerSecond)} more each second, outside the JavaScript heap`,
     likelihood: { ...likelihood, ...but(likelihood, ground('storeGrew')) },
-    culprit: isReplaced ? undefined : whereGrown(candidate, readSource),
+    // A WebAssembly memory only ever grows in place, though pictures from outside see another buffer of it.
+    culprit: isReplaced && kind !== WASM.kind ? undefined : whereGrown(candidate, readSource),
     evidence: {
       keptIn: plain,
       kind,
