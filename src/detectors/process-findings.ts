@@ -84,7 +84,7 @@ interface Shown {
 }
 
 function findingOf(pattern: string, seen: Observation, { isolate, scripts, names }: Shown): ReportFinding {
-  const { culprit: found, grounds, mostSevere, wastes } = seen
+  const { culprit: found, grounds, mostSevere = 'error', wastes } = seen
   const called = found?.function ? names?.functionAround(found, found.function) : undefined
   const original = new Map(called === undefined ? [] : [[found!.function!, called]])
   const say = (text: string): string => withPlaces(withNames(text, original), scripts)
@@ -114,5 +114,5 @@ const NO_GROWTH = { count: 0, shallowBytes: 0, retainedBytes: 0, perSecond: 0, b
 
 const SEVERITIES = ['note', 'warning', 'error'] as const
 
-const noWorse = (severity: ReportFinding['severity'], most: Observation['mostSevere'] = undefined) =>
-  SEVERITIES[Math.min(SEVERITIES.indexOf(severity), SEVERITIES.indexOf(most ?? 'error'))]!
+const noWorse = (severity: ReportFinding['severity'], most: ReportFinding['severity']) =>
+  SEVERITIES[Math.min(SEVERITIES.indexOf(severity), SEVERITIES.indexOf(most))]!

@@ -6,6 +6,7 @@ import { evidenceOf } from '../../src/detectors/evidence.ts'
 import { DETECTORS, HEAP_DETECTORS, isGeneral } from '../../src/detectors/index.ts'
 import { inOrder } from '../../src/detectors/order.ts'
 import { listPatterns } from '../../src/detectors/texts.ts'
+import { goesBefore } from '../support/rivals.ts'
 
 const placeOf = (name: string): number => {
   const at = HEAP_DETECTORS.findIndex((each) => each.name === name)
@@ -62,8 +63,10 @@ describe('the registry', () => {
     expect(pairs.filter(([name, other]) => placeOf(name) >= placeOf(other))).toEqual([])
   })
 
-  it.each(RIVALS)('asks %s before %s', (right, wrong) => {
+  it.each(RIVALS)('asks %s before %s, and not only by their names', (right, wrong) => {
     expect(placeOf(right)).toBeLessThan(placeOf(wrong))
+    expect(goesBefore(right, wrong)).toBe(true)
+    expect(goesBefore(wrong, right)).toBe(false)
   })
 
   it('asks duplicate-modules first, and what any collection is last', () => {

@@ -20,6 +20,7 @@ import { comparisonOf } from '../../src/commands/inputs.ts'
 import { silentProgress } from '../../src/support/progress.ts'
 import { NODE_MAJORS } from '../matrix/nodes.mjs'
 import { checkEvidence } from '../support/evidence.ts'
+import { checkOrder } from '../support/rivals.ts'
 import { type Base, unpackBase, unpackBundle } from './bundles.mjs'
 
 const bundles = fileURLToPath(new URL('bundles/', import.meta.url))
@@ -53,6 +54,7 @@ async function verdict(file: string, base: Base): Promise<Verdict> {
     const about = unpackBundle(readFileSync(join(bundles, file)), folder, base)
     const report = await compareAll(await comparisonOf([folder]), silentProgress, {
       ...{ limit: 10, sort: 'retained', index: false, json: true, signal: new AbortController().signal },
+      onLeaks: checkOrder,
     })
     checkEvidence(report.findings)
     const asItIs = (from: string, line: number) => ({ file: from, line })

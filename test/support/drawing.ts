@@ -9,6 +9,7 @@ import type { Captures, IsolateHeap, LiveView } from '../../src/detectors/detect
 import { findLeaks, type Leaks, lookForSuspects } from '../../src/detectors/find-leaks.ts'
 import { checkEvidence } from './evidence.ts'
 import { type EdgeSketch, type HeapSketch, heapText, type NodeSketch } from './heaps.ts'
+import { checkOrder } from './rivals.ts'
 
 export const MODULE = 'file:///app/service.mjs'
 /** The snapshots are so far apart. */
@@ -368,6 +369,7 @@ export async function lookInto<T>(
     const captures = { isolates, readSource: (url: string) => sources[url] || undefined }
     const leaks = findLeaks(captures)
     checkEvidence([...leaks.findings, ...leaks.undecided])
+    checkOrder(captures)
     return work(captures, leaks)
   } finally {
     await Promise.all(isolates.map(({ heap }) => heap.opened.close()))
