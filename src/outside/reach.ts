@@ -42,6 +42,9 @@ export const FIRST_OWN_FIELD = 3
 /** In a hash table, behind map and length: how many entries there are, were, and there is room for. */
 const CAPACITY = 4
 const HASH_HEADER = 3
+/** Words of a WeakCell: https://github.com/v8/v8/blob/main/src/objects/js-weak-refs.tq */
+const CELL_TARGET = 2
+const CELL_HOLDINGS = 4
 
 /**
  * From here on, the heap has only the objects that are alive.
@@ -168,6 +171,8 @@ class Marker {
   readonly tables: number[] = []
   readonly buffers: number[] = []
   readonly apiObjects: number[] = []
+  /** What FinalizationRegistries have of objects. */
+  readonly #cells: number[] = []
   strings = 0
   words = 0
   heapNumbers = 0
@@ -250,8 +255,12 @@ class Marker {
       else if (type >= apiObjects.first && type < apiObjects.behind) this.apiObjects.push(word)
       const [from, to] = taggedWords(heap, word, size, type)
       const special = weakReferences.includes(type)
+      const isCell = type === types.WEAK_CELL
+      if (isCell) this.#cells.push(word)
       for (let at = from; at < to; at++) {
         if (u32[2 * at] === 0) this.#integers.add(u32[2 * at + 1]!)
+        // What a registry is to be told of an object goes when that has gone.
+        if (isCell && at === word + CELL_HOLDINGS) continue
         if ((u32[2 * at]! & 7) !== 1 || (special && isWeakField(heap, type, at - word, at, size))) continue
         this.#follow(at)
       }
@@ -266,6 +275,10 @@ class Marker {
         const key = this.#heap.target(at)
         if (this.#heap.isObject(key) && this.isAlive(key)) this.#follow(at + 1)
       }
+    }
+    for (const cell of this.#cells) {
+      const target = this.#heap.target(cell + CELL_TARGET)
+      if (this.#heap.isObject(target) && this.isAlive(target)) this.#follow(cell + CELL_HOLDINGS)
     }
     return this.#count > before
   }
@@ -305,7 +318,7 @@ export function isWeakField(heap: Heap, type: number, field: number, at: number,
   const { types, contexts } = heap.layout
   if (type === types.JS_WEAK_REF) return field === FIRST_OWN_FIELD
   // finalization registry, target, unregister token
-  if (type === types.WEAK_CELL) return field === 2 || field === 3
+  if (type === types.WEAK_CELL) return field === CELL_TARGET || field === 3
   // Its last field chains all sites.
   if (type === types.ALLOCATION_SITE) return field === size - 1
   // The list of all contexts.
