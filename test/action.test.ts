@@ -5,8 +5,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, 
 import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readBundle } from '../src/capture/bundle.ts'
-import { checkCommand } from '../src/commands/check.ts'
-import { createContext } from '../src/commands/context.ts'
+import { checkCommand } from '../src/commands/check/command.ts'
+import { createContext } from '../src/commands/shared/context.ts'
 import { ReportSchema } from '../src/findings/report.ts'
 import {
   type Action,

@@ -1,7 +1,7 @@
 // All commands by name, with what the list of them says; one is loaded when it is asked for.
 
 import type { Command } from 'commander'
-import type { Context } from './context.ts'
+import type { Context } from './shared/context.ts'
 
 interface Entry {
   /** Its heading in the list of commands. */
@@ -24,7 +24,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     group: 'Start here:',
     takes: '<target>',
     summary: 'say what leaks in a running process: who holds it, which line, what to change',
-    load: async () => (await import('./diagnose.ts')).diagnoseCommand,
+    load: async () => (await import('./diagnose/command.ts')).diagnoseCommand,
   },
   explain: {
     group: 'Start here:',
@@ -36,7 +36,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     group: 'Capture:',
     takes: '<target>',
     summary: 'write a heap snapshot of a running process',
-    load: async () => (await import('./snapshot.ts')).snapshotCommand,
+    load: async () => (await import('./snapshot/command.ts')).snapshotCommand,
   },
   profile: {
     group: 'Capture:',
@@ -60,37 +60,37 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     group: 'Look into files:',
     takes: '<profile>',
     summary: 'look into a profile: which functions take most, callers, flame graph',
-    load: async () => (await import('./top.ts')).topCommand,
+    load: async () => (await import('./top/command.ts')).topCommand,
   },
   memory: {
     group: 'Watch:',
     takes: '<target>',
     summary: 'say what the resident memory of a process consists of, byte for byte',
-    load: async () => (await import('./memory.ts')).memoryCommand,
+    load: async () => (await import('./memory/command.ts')).memoryCommand,
   },
   watch: {
     group: 'Watch:',
     takes: '<targets...>',
     summary: 'a live view of memory, threads, files and event loop; can act on a condition',
-    load: async () => (await import('./watch.ts')).watchCommand,
+    load: async () => (await import('./watch/command.ts')).watchCommand,
   },
   trend: {
     group: 'Watch:',
     takes: '<recording>',
     summary: 'judge a recording of `leakscope watch`: leak, plateau, sawtooth, …',
-    load: async () => (await import('./trend.ts')).trendCommand,
+    load: async () => (await import('./trend/command.ts')).trendCommand,
   },
   check: {
     group: 'CI:',
     takes: '[files-or-program...]',
     summary: 'make a program work and fail if its memory grows with the work',
-    load: async () => (await import('./check.ts')).checkCommand,
+    load: async () => (await import('./check/command.ts')).checkCommand,
   },
   init: {
     group: 'CI:',
     takes: '',
     summary: 'write a config and a scenario for `leakscope check`',
-    load: async () => (await import('./init.ts')).initCommand,
+    load: async () => (await import('./init/command.ts')).initCommand,
   },
   redact: {
     group: 'Housekeeping:',

@@ -4,11 +4,18 @@ import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
 import type { Report } from '../findings/report.ts'
-import { SORTS } from './comparison.ts'
-import type { Context } from './context.ts'
-import type { ReadCores } from './cores.ts'
-import { examples, GROUP } from './help-text.ts'
-import { baselineOptions, type FormatWish, failOnOption, formatOption, positiveInteger, withConfig } from './options.ts'
+import { SORTS } from './shared/comparison.ts'
+import type { Context } from './shared/context.ts'
+import type { ReadCores } from './shared/cores.ts'
+import { examples, GROUP } from './shared/help-text.ts'
+import {
+  baselineOptions,
+  type FormatWish,
+  failOnOption,
+  formatOption,
+  positiveInteger,
+  withConfig,
+} from './shared/options.ts'
 
 interface Options {
   readonly limit?: number
@@ -68,10 +75,14 @@ export function diffCommand(context: Context): Command {
 }
 
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
-  const { startThreadFor } = await import('./inputs.ts')
+  const { startThreadFor } = await import('./shared/inputs.ts')
   await startThreadFor(paths, new URL('../analysis/following.js', import.meta.url))
   // What reads them is loaded meanwhile.
-  const [output] = await Promise.all([import('./output.ts'), import('./comparison.ts'), import('./report.ts')])
+  const [output] = await Promise.all([
+    import('./shared/output.ts'),
+    import('./shared/comparison.ts'),
+    import('./shared/report.ts'),
+  ])
   const outputs = output.outputsOf(options)
   const baseline = await output.wishedBaseline(options)
   const limit = options.limit ?? DEFAULT_LIMIT
@@ -93,9 +104,9 @@ export async function diffFiles(
   }: Omit<Options, 'failOn' | 'format' | 'json'> & { readonly detailed: boolean },
 ): Promise<Report> {
   const [{ comparisonOf }, { compareAll }, { emptyReport }] = await Promise.all([
-    import('./inputs.ts'),
-    import('./comparison.ts'),
-    import('./report.ts'),
+    import('./shared/inputs.ts'),
+    import('./shared/comparison.ts'),
+    import('./shared/report.ts'),
   ])
   if (options.filter === '') throw new LeakscopeError('usage-invalid', '--filter takes a part of a name, not nothing')
   const { isCore } = await import('../outside/core-memory.ts')
@@ -112,7 +123,7 @@ export async function diffFiles(
         progress.clear()
         if (!options.quiet) context.note(`leakscope: ${sentence}`)
       }
-      cores = (await import('./cores.ts')).readCores(paths, options.executable, tell)
+      cores = (await import('./shared/cores.ts')).readCores(paths, options.executable, tell)
     }
     const comparison = cores?.comparison ?? (await comparisonOf(paths))
     const compared = await compareAll(comparison, progress, {

@@ -2,8 +2,8 @@
 
 import type { Report } from '../findings/report.ts'
 import type { TargetName } from '../target/target.ts'
-import { silentContext } from './context.ts'
-import type { Way } from './ways.ts'
+import { silentContext } from './shared/context.ts'
+import type { Way } from './shared/ways.ts'
 
 export interface DiagnoseOptions {
   /** From the first snapshot to the last, in milliseconds; default 30,000. */
@@ -45,7 +45,7 @@ export interface DiagnoseOptions {
  */
 export async function diagnose(target: number | string | TargetName, options: DiagnoseOptions = {}): Promise<Report> {
   const [{ diagnoseTarget }, { parseTarget }] = await Promise.all([
-    import('./diagnose.ts'),
+    import('./diagnose/command.ts'),
     import('../target/target.ts'),
   ])
   const { durationMs, via, maxPauseMs, memoryLimitBytes, waitMs, keepIn } = options

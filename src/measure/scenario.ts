@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { DEFAULT_BUDGET, type NamedBudget } from '../commands/growth-budget.ts'
+import { DEFAULT_BUDGET, type NamedBudget } from '../commands/check/growth-budget.ts'
 import { LeakscopeError } from '../errors.ts'
 import type { Report } from '../findings/report.ts'
 

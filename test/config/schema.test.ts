@@ -1,11 +1,11 @@
 import { Ajv } from 'ajv'
 import type { Command, Option } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { checkCommand } from '../../src/commands/check.ts'
-import { createContext } from '../../src/commands/context.ts'
-import { diagnoseCommand } from '../../src/commands/diagnose.ts'
+import { checkCommand } from '../../src/commands/check/command.ts'
+import { diagnoseCommand } from '../../src/commands/diagnose/command.ts'
 import { diffCommand } from '../../src/commands/diff.ts'
-import { snapshotCommand } from '../../src/commands/snapshot.ts'
+import { createContext } from '../../src/commands/shared/context.ts'
+import { snapshotCommand } from '../../src/commands/snapshot/command.ts'
 import { ConfigSchema, jsonSchema, SECTIONS, type Section } from '../../src/config/schema.ts'
 
 const context = createContext(new AbortController().signal)

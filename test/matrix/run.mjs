@@ -55,9 +55,9 @@ function endToEndTests() {
     ...inFolder('test/process'),
     ...inFolder('test/node-internals'),
     'test/commands/profile.test.ts',
-    'test/commands/snapshot.test.ts',
-    'test/commands/snapshot-bundle.test.ts',
-    'test/commands/snapshot-outside.test.ts',
+    'test/commands/snapshot/snapshot.test.ts',
+    'test/commands/snapshot/bundle.test.ts',
+    'test/commands/snapshot/outside.test.ts',
   ]
   return candidates
     .filter((file) => file.endsWith('.test.ts') && existsSync(join(root, file)))

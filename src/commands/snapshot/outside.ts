@@ -1,0 +1,126 @@
+// `leakscope snapshot --via outside`: heaps, rebuilt from the memory of their process.
+
+import { join } from 'node:path'
+import { LeakscopeError } from '../../errors.ts'
+import { formatBytes, formatCount, formatDuration } from '../../support/format.ts'
+import type { Progress } from '../../support/progress.ts'
+import { showTarget, type TargetName } from '../../target/target.ts'
+import { isolateName, type SnapshotsWanted } from '../shared/capturing.ts'
+import type { Context } from '../shared/context.ts'
+import { fileNames } from './file.ts'
+
+export async function runOutside(context: Context, name: TargetName, wanted: SnapshotsWanted): Promise<void> {
+  refuse(name, wanted)
+  if (name.kind !== 'process') return
+  const progress = context.progress(wanted.quiet)
+  try {
+    if (wanted.isolate === 'all') await takeAll(context, progress, name.pid, wanted)
+    else await takeOne(context, progress, name.pid, wanted)
+  } finally {
+    progress.end()
+  }
+}
+
+/** One file, or several in which an object has the same id. */
+async function takeOne(context: Context, progress: Progress, pid: number, wanted: SnapshotsWanted): Promise<void> {
+  const [{ captureFromOutside }, { PictureSeries }, { writeSnapshot }, { requireWritable }, { packers }, { pause }] =
+    await Promise.all([
+      import('../../outside/open.ts'),
+      import('../../outside/series.ts'),
+      import('../../snapshot/write.ts'),
+      import('../../support/files.ts'),
+      import('../../support/compression.ts'),
+      import('../../capture/pause.ts'),
+    ])
+  const { isolate, count, every, redactor, force, maxPauseMs, tell } = wanted
+  const paths = fileNames(wanted.name, count)
+  for (const path of paths) {
+    requireWritable(path, force)
+    packers(path)
+  }
+  const wantedName = isolateName(isolate)
+  const whose = isolate === 'main' ? `process ${pid}` : `worker ${isolate} of process ${pid}`
+  const series = new PictureSeries()
+  for (const [i, path] of paths.entries()) {
+    const which = count > 1 ? ` (${i + 1} of ${count})` : ''
+    if (i > 0) {
+      progress.stage(`waiting ${formatDuration(every)} for the next${which}`)
+      await pause(every, new Promise<void>(() => {}), context.signal)
+    }
+    progress.stage(`copying the heap of process ${pid}${which}`)
+    const capture = await captureFromOutside(pid, {
+      maxPauseMs,
+      signal: context.signal,
+      isRecognizable: count > 1,
+      onCopied: () => progress.stage(`rebuilding the heap${which}`),
+    })
+    const { heaps, pausedMs, copiedBytes } = capture
+    const heap = heaps.find((it) => it.isolate === wantedName)
+    if (!heap) {
+      const there = heaps.map((it) => it.isolate).join(', ')
+      throw new LeakscopeError('target-not-found', `process ${pid} has no thread ${isolate}`, {
+        hint: `It has ${there}.`,
+      })
+    }
+    if (count > 1) series.add({ heaps: [heap] })
+    progress.stage(`writing${which}`)
+    const encoders = [...(redactor ? [redactor(path)] : []), ...packers(path)]
+    const { fileBytes } = writeSnapshot(heap.snapshot, path, { force, encoders })
+    progress.clear()
+    const { nodeCount } = heap.snapshot
+    tell(
+      { via: 'outside', isolate: wantedName, file: path, fileBytes, nodeCount, pausedMs, reason: null },
+      `${path}  ${formatBytes(fileBytes)}  ${formatCount(nodeCount)} nodes  ` +
+        `read from outside (${formatBytes(copiedBytes)} copied): ${whose} ${pausesText([pausedMs])}`,
+    )
+  }
+}
+
+/** A folder with all heaps, those of one round from the same instant. */
+async function takeAll(context: Context, progress: Progress, pid: number, wanted: SnapshotsWanted): Promise<void> {
+  const [{ captureOutsideBundle }, { currentPlatform }, { requireNodeProcess }] = await Promise.all([
+    import('../shared/capture-outside.ts'),
+    import('../../target/platform.ts'),
+    import('../../target/refusals.ts'),
+  ])
+  const { name: path, count, every, redactor, force, maxPauseMs } = wanted
+  const { facts, binary } = await requireNodeProcess(await currentPlatform(), pid, 'not needed')
+  const { bundle } = await captureOutsideBundle(pid, path, {
+    ...{ force, count, everyMs: every, maxPauseMs, redactor, signal: context.signal },
+    ...{ nodeVersion: binary.version ?? null, command: facts.command },
+    onBegin(round, isWaiting) {
+      const which = count > 1 ? ` (${round} of ${count})` : ''
+      progress.stage(
+        isWaiting
+          ? `waiting ${formatDuration(every)} for the next${which}`
+          : `copying the heaps of process ${pid}${which}`,
+      )
+    },
+  })
+  progress.clear()
+  for (const { isolate, file, fileBytes, nodeCount, pausedMs, reason } of bundle.captures) {
+    wanted.tell(
+      { via: 'outside', isolate, file: file && join(path, file), fileBytes, nodeCount, pausedMs, reason },
+      `${join(path, file!)}  ${formatBytes(fileBytes!)}  ${formatCount(nodeCount!)} nodes  ` +
+        `read from outside: ${isolate} ${pausesText([pausedMs!])}`,
+    )
+  }
+}
+
+/** `was idle and did not stand still`, `stood still for 12 ms, 0 and 8 ms`. */
+export function pausesText(pausesMs: readonly number[]): string {
+  if (pausesMs.every((ms) => ms === 0)) return 'was idle and did not stand still'
+  const times = pausesMs.map((ms) => (ms === 0 ? '0' : formatDuration(ms)))
+  const last = times.pop()!
+  return `stood still for ${times.length > 0 ? `${times.join(', ')} and ${last}` : last}`
+}
+
+/** What this way cannot do. */
+function refuse(name: TargetName, { dryRun }: SnapshotsWanted): void {
+  const because = (problem: string, hint: string): LeakscopeError =>
+    new LeakscopeError('usage-invalid', `--via outside ${problem}`, { hint })
+  if (name.kind !== 'process') {
+    throw because(`reads processes of this machine by their pid, not ${showTarget(name)}`, '`leakscope ps` lists them.')
+  }
+  if (dryRun) throw because('has no price to be said beforehand', 'It stops the process for --max-pause at most.')
+}
