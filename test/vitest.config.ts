@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
-/** Tests of functions alone: they leave nothing behind, and share a process, so that each module is loaded once. */
-const OF_FUNCTIONS = ['config', 'detectors', 'findings', 'known-leaks', 'profile', 'report', 'source'].map(
-  (folder) => `test/${folder}/**/*.test.ts`,
-)
+/** Tests that leave nothing behind: they share a process, so that each module is loaded once. */
+const SHARING = [
+  ...['analysis', 'bench', 'config', 'detectors', 'findings', 'golden', 'graph', 'known-leaks', 'profile', 'report'],
+  ...['snapshot', 'source', 'target'],
+].map((folder) => `test/${folder}/**/*.test.ts`)
+/** Those of them that fill the memory, or measure it. */
+const ALONE = ['test/analysis/memory.test.ts', 'test/graph/large-numbers.test.ts']
 
 export default defineConfig({
   test: {
@@ -16,8 +19,9 @@ export default defineConfig({
     // told as retried.
     retry: 1,
     projects: [
-      { extends: true, test: { name: 'functions', include: OF_FUNCTIONS, isolate: false } },
-      { extends: true, test: { name: 'others', include: ['test/**/*.test.ts'], exclude: OF_FUNCTIONS } },
+      { extends: true, test: { name: 'sharing', include: SHARING, exclude: ALONE, isolate: false } },
+      { extends: true, test: { name: 'others', include: ['test/**/*.test.ts'], exclude: SHARING } },
+      { extends: true, test: { name: 'alone', include: ALONE } },
     ],
   },
 })

@@ -35,13 +35,14 @@ export async function runFile(context: Context, name: TargetName, wanted: Snapsh
     const attach = { signal: context.signal, onNotice: noteBeside(context, progress), waitMs }
     await withInspector(name, attach, async (session, target) => {
       const { pid, nodeVersion } = target
-      if (!wanted.quiet && !wanted.dryRun) {
-        noteBeside(context, progress)(await byV8Sentence(name, wanted.via, target))
-      }
       const via = wayInto(target)
       const series = { context, progress, paths, wanted, encoders, closed: session.closed, nodeVersion, via }
-      const agree = (of: string, client: ProtocolClient) =>
-        agreeOnPrice(context, progress, name, target, wanted, [{ isolate: of, client }])
+      const agree = async (of: string, client: ProtocolClient): Promise<void> => {
+        if (!wanted.quiet && !wanted.dryRun) {
+          noteBeside(context, progress)(await byV8Sentence(name, wanted.via, target))
+        }
+        await agreeOnPrice(context, progress, name, target, wanted, [{ isolate: of, client }])
+      }
       if (typeof isolate === 'number') {
         await withWorker(session, isolate, async (worker) => {
           await agree(`worker:${isolate}`, worker)

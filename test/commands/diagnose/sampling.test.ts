@@ -7,9 +7,9 @@ import { portsOf, runCli, spawnTarget } from '../../support/target.ts'
 const MADE = "({ n, text: 'record ' + n, more: new Array(30).fill(n) })"
 const LEAK = `const kept = new Map(); let n = 0
   function record() { n++; return ${MADE} }
-  function keep() { for (let i = 0; i < 40; i++) kept.set(n, record()) }
+  function keep() { for (let i = 0; i < 160; i++) kept.set(n, record()) }
   setInterval(keep, 10)`
-const BOUNDED = LEAK.replace('kept.set(n, record())', '{ kept.set(n, record()); kept.delete(n - 500) }')
+const BOUNDED = LEAK.replace('kept.set(n, record())', '{ kept.set(n, record()); kept.delete(n - 2000) }')
 
 async function sample(source: string, ...args: string[]): Promise<{ report: Report; stderr: string; left: number[] }> {
   const target = await spawnTarget(source)
