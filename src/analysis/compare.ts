@@ -6,6 +6,7 @@ import { breathing, unlessAborted } from '../support/breathing.ts'
 import { setLazily } from '../support/lazily.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
 import { callDescend, descend } from './descent.ts'
+import { knowEmbedded } from './embedded.ts'
 import {
   BY_ONE_THREAD,
   callFollowAll,
@@ -134,8 +135,11 @@ async function compareById(
     const descent = descending ? await unlessAborted(descending, signal) : descend(followed!.lineage, graph)
     if (!descent) return undefined
     holder ??= findHolders(graph)
-    const { lineage, asked, immediate } = descent
-    if (second) setLazily(graph.dominators, 'immediate', () => immediate)
+    const { lineage, asked, immediate, embedded } = descent
+    if (second) {
+      setLazily(graph.dominators, 'immediate', () => immediate)
+      knowEmbedded(graph, embedded)
+    }
     const places = new Places()
     const placed = await breathing(places.locate(graph, classes, holder, asked), signal)
     const newBytes = bytesOfNew(graph, lineage)

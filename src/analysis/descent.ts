@@ -3,7 +3,7 @@
 import type { Dominators } from '../graph/dominators.ts'
 import { type GraphParts, graphOf, type HeapGraph, partsOf } from '../graph/heap-graph.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { ageEmbedded } from './embedded.ts'
+import { ageEmbedded, embeddedNodes } from './embedded.ts'
 import { extendLineage, type Lineage } from './lineage.ts'
 import { askedOf } from './place-growth.ts'
 
@@ -11,8 +11,10 @@ export interface Descent {
   readonly lineage: Lineage
   /** As `askedOf` gives it. */
   readonly asked: Uint8Array
-  /** See {@link Dominators}: it is worked out for this. */
+  /** See {@link Dominators}: it is worked out for this, as the next one. */
   readonly immediate: Uint32Array
+  /** As `embeddedNodes` gives them. */
+  readonly embedded: Uint32Array
 }
 
 /** Undefined where ids stand for several objects. */
@@ -20,7 +22,8 @@ export function descend(before: Lineage, graph: HeapGraph): Descent | undefined 
   const lineage = extendLineage(before, graph.snapshot.nodeId, graph.ownership.shallowSize)
   if (!lineage) return undefined
   ageEmbedded(graph, lineage.born)
-  return { lineage, asked: askedOf(graph, lineage), immediate: graph.dominators.immediate }
+  const { immediate } = graph.dominators
+  return { lineage, asked: askedOf(graph, lineage), immediate, embedded: embeddedNodes(graph) }
 }
 
 export const descendFrom = (before: Lineage, parts: GraphParts): Descent | undefined => descend(before, graphOf(parts))

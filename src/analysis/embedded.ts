@@ -10,6 +10,9 @@ import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 
 const embeddedOf = new WeakMap<HeapGraph, Uint32Array>()
 
+/** For who has had them worked out by another thread. */
+export const knowEmbedded = (graph: HeapGraph, nodes: Uint32Array): void => void embeddedOf.set(graph, nodes)
+
 /** The nodes that Node itself adds to a snapshot. */
 export function embeddedNodes(graph: HeapGraph): Uint32Array {
   const known = embeddedOf.get(graph)
