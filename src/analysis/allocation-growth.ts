@@ -1,7 +1,7 @@
 // Which functions allocate what stays, by sampling heap profiles alone: what of their samples lives, from reading to reading.
 
 import { isOwn } from '../source/origins.ts'
-import { type Frame, frameOf } from './allocations.ts'
+import { type Frame, isRecord, numberIn, stacksOf } from './allocations.ts'
 import { theilSen } from './trend.ts'
 
 /** One reading of what has been sampled so far and is alive: `HeapProfiler.SamplingHeapProfile`. */
@@ -36,17 +36,11 @@ interface Site {
   samples: number
 }
 
-const MAX_NODES = 1_000_000
-const MAX_DEPTH = 256
 /** Fewer readings, or samples that stay, may be chance. */
 const LEAST = { readings: 4, samples: 8 }
 /** How sure the rise must be; which part of what came must have stayed; and which, of its share, each third of the time. */
 const GROWS = { confidence: 0.98, kept: 0.5, third: 0.35 }
 const THIRDS = 3
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-const numberIn = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0)
-const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
 /**
  * The sites that grow, those first that keep most. V8 collects garbage before each reading, so that what is in it is
@@ -105,15 +99,9 @@ function siteOf(sites: Map<string, Site>, frames: readonly Frame[], count: numbe
 /** By node of the profile: the frames from the innermost of the program's own on, or, without any, of a package's. */
 function stacksIn(head: unknown): Map<number, readonly Frame[]> {
   const stacks = new Map<number, readonly Frame[]>()
-  const waiting: { node: unknown; frames: readonly Frame[] }[] = [{ node: head, frames: [] }]
-  for (let seen = 0, at = waiting.pop(); at && seen < MAX_NODES; at = waiting.pop(), seen++) {
-    const { node } = at
-    if (!isRecord(node)) continue
-    const frame = frameOf(node.callFrame)
-    const frames = frame ? [frame, ...at.frames.slice(0, MAX_DEPTH)] : at.frames
+  for (const [id, frames] of stacksOf(head)) {
     const first = firstOf(frames)
-    if (first >= 0) stacks.set(numberIn(node.id), frames.slice(first))
-    for (const child of listIn(node.children)) waiting.push({ node: child, frames })
+    if (first >= 0) stacks.set(id, frames.slice(first))
   }
   return stacks
 }

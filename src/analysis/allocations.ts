@@ -36,8 +36,9 @@ export interface AllocationSite {
 const MAX_DEPTH = 256
 const MAX_NODES = 1_000_000
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-const numberIn = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0)
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+export const numberIn = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0)
 
 /**
  * Reads V8's `HeapProfiler.SamplingHeapProfile`s of one isolate, in the order of its snapshots; sampling began before
@@ -69,21 +70,28 @@ export function readAllocations(profiles: readonly unknown[]): AllocationStack[]
 
 function collectStacks(head: unknown, perNode: ReadonlyMap<number, number[]>): AllocationStack[] {
   const stacks: AllocationStack[] = []
+  for (const [id, frames] of stacksOf(head)) {
+    const bytesPerStep = perNode.get(id)
+    if (bytesPerStep && frames.length > 0) {
+      // What came in the last step may be on its way out still, unless there is no other step.
+      const settled = bytesPerStep.length > 1 ? bytesPerStep.slice(0, -1) : bytesPerStep
+      stacks.push({ frames, bytesPerStep, bytes: settled.reduce((sum, bytes) => sum + bytes, 0) })
+    }
+  }
+  return stacks
+}
+
+/** Each node of a profile: its id, and its stack, innermost frame first. */
+export function* stacksOf(head: unknown): Generator<[id: number, frames: readonly Frame[]]> {
   const waiting: { node: unknown; frames: readonly Frame[] }[] = [{ node: head, frames: [] }]
   for (let seen = 0, at = waiting.pop(); at && seen < MAX_NODES; at = waiting.pop(), seen++) {
     const { node } = at
     if (!isRecord(node)) continue
     const frame = frameOf(node.callFrame)
     const frames = frame ? [frame, ...at.frames.slice(0, MAX_DEPTH)] : at.frames
-    const bytesPerStep = perNode.get(numberIn(node.id))
-    if (bytesPerStep && frames.length > 0) {
-      // What came in the last step may be on its way out still, unless there is no other step.
-      const settled = bytesPerStep.length > 1 ? bytesPerStep.slice(0, -1) : bytesPerStep
-      stacks.push({ frames, bytesPerStep, bytes: settled.reduce((sum, bytes) => sum + bytes, 0) })
-    }
+    yield [numberIn(node.id), frames]
     if (Array.isArray(node.children)) for (const child of node.children) waiting.push({ node: child, frames })
   }
-  return stacks
 }
 
 /** As V8's profiles write it; undefined at the root. */

@@ -310,11 +310,9 @@ async function visitBySampling(
   target: TargetName,
   options: Options,
 ): Promise<Visited> {
-  const [{ withInspector }, { readVitals }, { attachWorkers }, { takeSample }, beside, sampler] = await Promise.all([
+  const [{ withInspector }, { readVitals }, beside, sampler] = await Promise.all([
     import('../../target/attach.ts'),
     import('../../capture/vitals.ts'),
-    import('../../target/workers.ts'),
-    import('../shared/process-samples.ts'),
     import('./side-looks.ts'),
     import('./sampling.ts'),
   ])
@@ -324,16 +322,8 @@ async function visitBySampling(
   return withInspector(target, attachOptions(context, progress, options), async (session, visited) => {
     if (!options.quiet) note(sampler.samplingSentence(durationMs))
     const pid = target.kind === 'process' ? visited.pid : undefined
-    const { nodeVersion } = visited
     const samples: Sample[] = []
-    const look = async () => {
-      const workers = await attachWorkers(session)
-      try {
-        samples.push(await takeSample({ session, workers, pid, nodeVersion }))
-      } finally {
-        await workers.leave()
-      }
-    }
+    const look = async () => void samples.push(await sampleNow(session, visited, pid))
     await look()
     const readings = { pid, samples: 2, everyMs: LIGHT.everyMs, signal: context.signal }
     const vitals = await readVitals(session, readings)
@@ -385,6 +375,20 @@ async function visitFromOutside(
   return { ...found, via: 'outside', sampling: samplingIn(captures, wanted.durationMs) }
 }
 
+/** Where the memory of a process goes at the moment, that of its workers too. */
+async function sampleNow(session: InspectorSession, { nodeVersion }: Target, pid: number | undefined): Promise<Sample> {
+  const [{ attachWorkers }, { takeSample }] = await Promise.all([
+    import('../../target/workers.ts'),
+    import('../shared/process-samples.ts'),
+  ])
+  const workers = await attachWorkers(session)
+  try {
+    return await takeSample({ session, workers, pid, nodeVersion })
+  } finally {
+    await workers.leave()
+  }
+}
+
 async function visit(
   context: Context,
   progress: Progress,
@@ -393,11 +397,9 @@ async function visit(
   folder: string,
   outputs: Outputs,
 ): Promise<Visited> {
-  const [{ withInspector }, { readVitals }, { attachWorkers }, { takeSample }, beside, offHeap] = await Promise.all([
+  const [{ withInspector }, { readVitals }, beside, offHeap] = await Promise.all([
     import('../../target/attach.ts'),
     import('../../capture/vitals.ts'),
-    import('../../target/workers.ts'),
-    import('../shared/process-samples.ts'),
     import('./side-looks.ts'),
     import('./off-heap-watch.ts'),
   ])
@@ -411,14 +413,7 @@ async function visit(
       ? durationMs / (LIGHT.samples - 1)
       : Math.min(LIGHT.everyMs, (LIGHT.share * durationMs) / LIGHT.samples)
     const samples: Sample[] = []
-    const look = async () => {
-      const workers = await attachWorkers(session)
-      try {
-        samples.push(await takeSample({ session, workers, pid, nodeVersion: visited.nodeVersion }))
-      } finally {
-        await workers.leave()
-      }
-    }
+    const look = async () => void samples.push(await sampleNow(session, visited, pid))
     // Two looks, at the least, tell what lies idle from what is at work.
     if (!light) await look()
     const vitals = await readVitals(session, {

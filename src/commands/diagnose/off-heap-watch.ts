@@ -1,6 +1,7 @@
 // Looks at the memory beside the heap all through a `diagnose`: between full collections, where snapshots spoil nothing.
 
 import {
+  BESIDE_ARRAY_BUFFER,
   judgeOffHeap,
   type OffHeapReading,
   type OffHeapStretch,
@@ -173,12 +174,6 @@ export const unknownOffHeap = (reason: string): ReportOffHeap => ({
   ...{ verdict: 'unknown', reason },
   ...{ bytes: null, bytesPerSecond: null, seconds: null, marginBytes: null, lines: {} },
 })
-
-/**
- * What an ArrayBuffer takes beside its bytes, for V8's records of it and for malloc(): 110 to 370 bytes as measured with
- * 200,000 of 128 to 1,040 bytes on Node 18 to 26, most on 22.
- */
-export const BESIDE_ARRAY_BUFFER = 400
 
 /** Of external strings, and of some of Node's own objects (the tables of zlib's streams), snapshots show the size: that is no news. */
 function ofSnapshots(growth: Compared['growth'], { from, to }: OffHeapStretch) {

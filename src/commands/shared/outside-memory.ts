@@ -1,6 +1,12 @@
 // What memory a process has beside its heap, told without its help: by the system, and by what pictures know of its heaps.
 
-import { judgeOffHeap, type OffHeapReading, type OffHeapStretch, type OffHeapTrend } from '../../analysis/off-heap.ts'
+import {
+  BESIDE_ARRAY_BUFFER,
+  judgeOffHeap,
+  type OffHeapReading,
+  type OffHeapStretch,
+  type OffHeapTrend,
+} from '../../analysis/off-heap.ts'
 import type { OutsideHeap } from '../../outside/open.ts'
 import type { HeapUsage, SpaceUsage } from '../../outside/usage.ts'
 import { type IsolateSizes, ledger } from '../../process/ledger.ts'
@@ -10,7 +16,6 @@ import type { ProcessMemory } from '../../process/read-memory.ts'
 import { readMallocRegions } from '../../target/linux-malloc.ts'
 import { type Mapping, readMemoryMap } from '../../target/memory-map.ts'
 import { type OsFacts, readOsFacts } from '../../target/os-facts.ts'
-import { BESIDE_ARRAY_BUFFER } from '../diagnose/off-heap-watch.ts'
 import type { Sample } from './process-samples.ts'
 
 /** What the system says of a process at one moment. */
