@@ -1,6 +1,6 @@
 // Reads the profiles that V8 takes of a running isolate, as they come out of it: what each stack was seen doing, and how often.
 
-import { type Frame, frameOf } from './allocations.ts'
+import { type Frame, frameOf, isRecord, numberIn } from './allocations.ts'
 
 /** What one stack has taken. */
 export interface TimedStack {
@@ -27,8 +27,6 @@ export interface CpuTime {
 const MAX_NODES = 1_000_000
 const MAX_DEPTH = 1000
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-const numberIn = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0)
 const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value.slice(0, MAX_NODES) : [])
 
 /** Of a `Profiler.Profile`; undefined where it holds nothing. */
