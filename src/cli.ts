@@ -2,8 +2,8 @@
 
 import { Command, CommanderError, Help } from 'commander'
 import { COMMANDS } from './commands/catalogue.ts'
-import { type Context, createContext } from './commands/shared/context.ts'
-import { examples } from './commands/shared/help-text.ts'
+import { type Context, createContext } from './commands/common/context.ts'
+import { examples } from './commands/common/help-text.ts'
 import { LeakscopeError } from './errors.ts'
 import { printable } from './support/format.ts'
 import { toolVersion } from './support/version.ts'
@@ -66,8 +66,8 @@ async function buildProgram(context: Context, wanted: string | undefined): Promi
     .helpCommand(false)
     .showHelpAfterError('(leakscope --help shows what there is)')
     .hook('preAction', async (_, command) => {
-      const { takesConfig } = await import('./commands/shared/options.ts')
-      if (takesConfig(command)) await (await import('./commands/shared/configured.ts')).configure(context, command)
+      const { takesConfig } = await import('./commands/common/options.ts')
+      if (takesConfig(command)) await (await import('./commands/common/configured.ts')).configure(context, command)
     })
   for (const [name, { group, summary, takes, load }] of Object.entries(COMMANDS)) {
     const command = name === wanted ? (await load())(context) : new Command(name)

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readBundle } from '../src/capture/bundle.ts'
 import { checkCommand } from '../src/commands/check/command.ts'
-import { createContext } from '../src/commands/shared/context.ts'
+import { createContext } from '../src/commands/common/context.ts'
 import { ReportSchema } from '../src/findings/report.ts'
 import {
   type Action,

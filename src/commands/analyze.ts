@@ -6,9 +6,9 @@ import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
 import type { Report } from '../findings/report.ts'
 import type { Progress } from '../support/progress.ts'
-import type { Context } from './shared/context.ts'
-import type { KnownScripts, Series } from './shared/inputs.ts'
-import { type FormatWish, formatOption, positiveInteger } from './shared/options.ts'
+import type { Context } from './common/context.ts'
+import type { KnownScripts, Series } from './common/inputs.ts'
+import { type FormatWish, formatOption, positiveInteger } from './common/options.ts'
 
 interface Options {
   readonly limit?: number
@@ -46,9 +46,9 @@ export function analyzeCommand(context: Context): Command {
 export async function runAnalyze(context: Context, path: string, options: Options, command: string): Promise<void> {
   // What reads it is loaded meanwhile.
   const [{ outputsOf, printReport }] = await Promise.all([
-    import('./shared/output.ts'),
-    import('./shared/inputs.ts'),
-    import('./shared/report.ts'),
+    import('./common/output.ts'),
+    import('./common/inputs.ts'),
+    import('./common/report.ts'),
   ])
   const outputs = outputsOf(options)
   const limit = options.limit ?? (outputs.detailed ? JSON_LIMIT : DEFAULT_LIMIT)
@@ -68,8 +68,8 @@ export async function analyzeFile(
   command: string,
 ): Promise<Report> {
   const [{ inputsOf }, { emptyReport }] = await Promise.all([
-    import('./shared/inputs.ts'),
-    import('./shared/report.ts'),
+    import('./common/inputs.ts'),
+    import('./common/report.ts'),
   ])
   const { isCore } = await import('../outside/core-memory.ts')
   const core = isCore(path)
@@ -158,7 +158,7 @@ async function openedCore(
   const [{ openCore }, { openColumns }, { coreSentence, endedOf }] = await Promise.all([
     import('../outside/open.ts'),
     import('../analysis/open-snapshot.ts'),
-    import('./shared/cores.ts'),
+    import('./common/cores.ts'),
   ])
   progress.stage('rebuilding the heap')
   const capture = openCore(path, executable)
@@ -205,7 +205,7 @@ async function analyzeOne(
     import('../analysis/functions-in-file.ts'),
     import('../support/script-sources.ts'),
     import('../graph/roots.ts'),
-    import('./shared/report.ts'),
+    import('./common/report.ts'),
     import('../detectors/shown.ts'),
     import('../source/original-names.ts'),
     import('../source/app-modules.ts'),

@@ -1,7 +1,7 @@
 // All commands by name, with what the list of them says; one is loaded when it is asked for.
 
 import type { Command } from 'commander'
-import type { Context } from './shared/context.ts'
+import type { Context } from './common/context.ts'
 
 interface Entry {
   /** Its heading in the list of commands. */

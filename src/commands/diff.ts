@@ -4,10 +4,10 @@ import { Command, Option } from 'commander'
 import { LeakscopeError } from '../errors.ts'
 import type { FailOn } from '../findings/fail-on.ts'
 import type { Report } from '../findings/report.ts'
-import { SORTS } from './shared/comparison.ts'
-import type { Context } from './shared/context.ts'
-import type { ReadCores } from './shared/cores.ts'
-import { examples, GROUP } from './shared/help-text.ts'
+import { SORTS } from './common/comparison.ts'
+import type { Context } from './common/context.ts'
+import type { ReadCores } from './common/cores.ts'
+import { examples, GROUP } from './common/help-text.ts'
 import {
   baselineOptions,
   type FormatWish,
@@ -15,7 +15,7 @@ import {
   formatOption,
   positiveInteger,
   withConfig,
-} from './shared/options.ts'
+} from './common/options.ts'
 
 interface Options {
   readonly limit?: number
@@ -75,13 +75,13 @@ export function diffCommand(context: Context): Command {
 }
 
 async function run(context: Context, paths: string[], options: Options): Promise<void> {
-  const { startThreadFor } = await import('./shared/inputs.ts')
+  const { startThreadFor } = await import('./common/inputs.ts')
   await startThreadFor(paths, new URL('../analysis/following.js', import.meta.url))
   // What reads them is loaded meanwhile.
   const [output] = await Promise.all([
-    import('./shared/output.ts'),
-    import('./shared/comparison.ts'),
-    import('./shared/report.ts'),
+    import('./common/output.ts'),
+    import('./common/comparison.ts'),
+    import('./common/report.ts'),
   ])
   const outputs = output.outputsOf(options)
   const baseline = await output.wishedBaseline(options)
@@ -104,9 +104,9 @@ export async function diffFiles(
   }: Omit<Options, 'failOn' | 'format' | 'json'> & { readonly detailed: boolean },
 ): Promise<Report> {
   const [{ comparisonOf }, { compareAll }, { emptyReport }] = await Promise.all([
-    import('./shared/inputs.ts'),
-    import('./shared/comparison.ts'),
-    import('./shared/report.ts'),
+    import('./common/inputs.ts'),
+    import('./common/comparison.ts'),
+    import('./common/report.ts'),
   ])
   if (options.filter === '') throw new LeakscopeError('usage-invalid', '--filter takes a part of a name, not nothing')
   const { isCore } = await import('../outside/core-memory.ts')
@@ -123,7 +123,7 @@ export async function diffFiles(
         progress.clear()
         if (!options.quiet) context.note(`leakscope: ${sentence}`)
       }
-      cores = (await import('./shared/cores.ts')).readCores(paths, options.executable, tell)
+      cores = (await import('./common/cores.ts')).readCores(paths, options.executable, tell)
     }
     const comparison = cores?.comparison ?? (await comparisonOf(paths))
     const compared = await compareAll(comparison, progress, {

@@ -2,7 +2,7 @@
 
 import { Argument, Command } from 'commander'
 import { LeakscopeError } from '../errors.ts'
-import type { Context } from './shared/context.ts'
+import type { Context } from './common/context.ts'
 
 export function explainCommand(context: Context): Command {
   return new Command('explain')

@@ -2,8 +2,8 @@
 
 import type { Report } from '../findings/report.ts'
 import type { TargetName } from '../target/target.ts'
-import { silentContext } from './shared/context.ts'
-import type { Way } from './shared/ways.ts'
+import { silentContext } from './common/context.ts'
+import type { Way } from './common/ways.ts'
 
 export interface DiagnoseOptions {
   /** From the first snapshot to the last, in milliseconds; default 30,000. */

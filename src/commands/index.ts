@@ -2,7 +2,7 @@
 
 import { Command } from 'commander'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Context } from './shared/context.ts'
+import type { Context } from './common/context.ts'
 
 export function indexCommand(context: Context): Command {
   const index = new Command('index')

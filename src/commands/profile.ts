@@ -6,12 +6,12 @@ import type { Sampling } from '../capture/profile.ts'
 import { LeakscopeError } from '../errors.ts'
 import { formatBytes, formatCount, formatDuration, printable } from '../support/format.ts'
 import { parseTarget, showTarget, type TargetName } from '../target/target.ts'
-import { noteBeside } from './shared/capturing.ts'
-import type { Context } from './shared/context.ts'
-import { DEFAULT_WAIT_MS, defaultName } from './shared/defaults.ts'
-import { examples, GROUP } from './shared/help-text.ts'
-import { duration, type IsolateChoice, isolateChoice, TARGET, waitOption } from './shared/options.ts'
-import { requireFewSamples, samplingOf } from './shared/sampling.ts'
+import { noteBeside } from './common/capturing.ts'
+import type { Context } from './common/context.ts'
+import { DEFAULT_WAIT_MS, defaultName } from './common/defaults.ts'
+import { examples, GROUP } from './common/help-text.ts'
+import { duration, type IsolateChoice, isolateChoice, TARGET, waitOption } from './common/options.ts'
+import { requireFewSamples, samplingOf } from './common/sampling.ts'
 
 interface Options {
   readonly cpu?: true

@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { formatBytes, formatDuration, printable } from '../support/format.ts'
 import type { InspectorState, NodeProcess } from '../target/processes.ts'
-import type { Context } from './shared/context.ts'
+import type { Context } from './common/context.ts'
 
 export function psCommand(context: Context): Command {
   return new Command('ps')

@@ -2,8 +2,8 @@
 
 import { Command } from 'commander'
 import { formatBytes, formatCount } from '../support/format.ts'
-import type { Context } from './shared/context.ts'
-import { redactionHelp, redactionKey } from './shared/redaction-key.ts'
+import type { Context } from './common/context.ts'
+import { redactionHelp, redactionKey } from './common/redaction-key.ts'
 
 interface Options {
   readonly keyFile?: string

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { compareAll } from '../commands/shared/comparison.ts'
-import type { SnapshotInput } from '../commands/shared/inputs.ts'
+import { compareAll } from '../commands/common/comparison.ts'
+import type { SnapshotInput } from '../commands/common/inputs.ts'
 import { silentProgress } from '../support/progress.ts'
 import type { RunningScript } from '../support/script-sources.ts'
 

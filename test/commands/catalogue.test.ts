@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { COMMANDS } from '../../src/commands/catalogue.ts'
-import { createContext } from '../../src/commands/shared/context.ts'
+import { createContext } from '../../src/commands/common/context.ts'
 
 it.each(Object.keys(COMMANDS))('lists %s with what it takes', async (name) => {
   const { takes, load } = COMMANDS[name]!

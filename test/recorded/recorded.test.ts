@@ -15,8 +15,8 @@ import {
   verdictOf,
   verdictOfHealthy,
 } from '../../fixtures/generated/judge.mjs'
-import { compareAll } from '../../src/commands/shared/comparison.ts'
-import { comparisonOf } from '../../src/commands/shared/inputs.ts'
+import { compareAll } from '../../src/commands/common/comparison.ts'
+import { comparisonOf } from '../../src/commands/common/inputs.ts'
 import { silentProgress } from '../../src/support/progress.ts'
 import { NODE_MAJORS } from '../matrix/nodes.mjs'
 import { checkEvidence } from '../support/evidence.ts'

@@ -1,7 +1,7 @@
 // Reports for tests of the formats: one finding with all that a hostile heap may put into it.
 
 import { Chalk } from 'chalk'
-import { emptyReport } from '../../src/commands/shared/report.ts'
+import { emptyReport } from '../../src/commands/common/report.ts'
 import type { ReportCheck } from '../../src/findings/check.ts'
 import { type Report, type ReportFinding, ReportSchema } from '../../src/findings/report.ts'
 import type { FormatOptions } from '../../src/report/formats.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { emptyReport } from '../../src/commands/shared/report.ts'
+import { emptyReport } from '../../src/commands/common/report.ts'
 import { type Report, ReportSchema } from '../../src/findings/report.ts'
 import { verdictOf } from '../../src/report/verdict.ts'
 import { FINDING } from './reports.ts'

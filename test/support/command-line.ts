@@ -2,7 +2,7 @@
 
 import { Command } from 'commander'
 import { COMMANDS } from '../../src/commands/catalogue.ts'
-import { createContext } from '../../src/commands/shared/context.ts'
+import { createContext } from '../../src/commands/common/context.ts'
 
 const context = createContext(new AbortController().signal)
 

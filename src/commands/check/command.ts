@@ -3,8 +3,8 @@
 import { Command } from 'commander'
 import { LeakscopeError } from '../../errors.ts'
 import type { FailOn } from '../../findings/fail-on.ts'
-import type { Context } from '../shared/context.ts'
-import { examples, GROUP } from '../shared/help-text.ts'
+import type { Context } from '../common/context.ts'
+import { examples, GROUP } from '../common/help-text.ts'
 import {
   baselineOptions,
   DEFAULT_BASELINE,
@@ -17,8 +17,8 @@ import {
   positiveInteger,
   viaOption,
   withConfig,
-} from '../shared/options.ts'
-import type { Way } from '../shared/ways.ts'
+} from '../common/options.ts'
+import type { Way } from '../common/ways.ts'
 import { DEFAULT_BUDGET, growthBudget, type NamedBudget } from './growth-budget.ts'
 
 export interface CheckOptions {

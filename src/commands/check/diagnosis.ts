@@ -17,11 +17,11 @@ import { createPartialFolder } from '../../support/folders.ts'
 import type { Progress } from '../../support/progress.ts'
 import type { InspectorSession } from '../../target/session.ts'
 import type { Target } from '../../target/visit.ts'
-import { noteBeside, showProgress, type Wanted } from '../shared/capturing.ts'
-import { type Compared, compareAll } from '../shared/comparison.ts'
-import type { Context } from '../shared/context.ts'
-import { comparisonOf, type Series } from '../shared/inputs.ts'
-import { redactionKey } from '../shared/redaction-key.ts'
+import { noteBeside, showProgress, type Wanted } from '../common/capturing.ts'
+import { type Compared, compareAll } from '../common/comparison.ts'
+import type { Context } from '../common/context.ts'
+import { comparisonOf, type Series } from '../common/inputs.ts'
+import { redactionKey } from '../common/redaction-key.ts'
 import {
   byV8Sentence,
   fromOutsideSentence,
@@ -30,7 +30,7 @@ import {
   requireAgent,
   type Way,
   wayInto,
-} from '../shared/ways.ts'
+} from '../common/ways.ts'
 import { agreeOnPrice } from '../snapshot/price.ts'
 import type { CheckOptions } from './command.ts'
 
@@ -78,7 +78,7 @@ export async function captureWhileWorking(
   const until = () => pause(PATIENCE_MS, Promise.race([session.closed, work.done()]), context.signal)
   const fromOutside = async () => {
     const [{ captureOutsideBundle }, { readCommand }] = await Promise.all([
-      import('../shared/capture-outside.ts'),
+      import('../common/capture-outside.ts'),
       import('../diagnose/outside.ts'),
     ])
     await captureOutsideBundle(pid, folder, {

@@ -1,11 +1,11 @@
 // `leakscope check` on heap snapshots that were taken before: fails on the leaks in them.
 
-import { baselineWish } from '../shared/baseline-file.ts'
-import { compareAll } from '../shared/comparison.ts'
-import type { Context } from '../shared/context.ts'
-import { comparisonOf } from '../shared/inputs.ts'
-import { outputsOf, printReport } from '../shared/output.ts'
-import { emptyReport } from '../shared/report.ts'
+import { baselineWish } from '../common/baseline-file.ts'
+import { compareAll } from '../common/comparison.ts'
+import type { Context } from '../common/context.ts'
+import { comparisonOf } from '../common/inputs.ts'
+import { outputsOf, printReport } from '../common/output.ts'
+import { emptyReport } from '../common/report.ts'
 import type { CheckOptions } from './command.ts'
 
 export async function checkFiles(context: Context, files: readonly string[], options: CheckOptions): Promise<void> {

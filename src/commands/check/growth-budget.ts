@@ -2,7 +2,7 @@
 
 import type { Budget } from '../../analysis/growth-verdict.ts'
 import { LeakscopeError } from '../../errors.ts'
-import { size } from '../shared/options.ts'
+import { size } from '../common/options.ts'
 
 export interface NamedBudget {
   readonly budget: Budget

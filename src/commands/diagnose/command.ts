@@ -17,10 +17,10 @@ import type { AttachOptions } from '../../target/attach.ts'
 import type { InspectorSession } from '../../target/session.ts'
 import { parseTarget, showTarget, type TargetName } from '../../target/target.ts'
 import type { Target } from '../../target/visit.ts'
-import { noteBeside, showProgress, type Wanted } from '../shared/capturing.ts'
-import type { Compared } from '../shared/comparison.ts'
-import type { Context } from '../shared/context.ts'
-import { examples, GROUP } from '../shared/help-text.ts'
+import { noteBeside, showProgress, type Wanted } from '../common/capturing.ts'
+import type { Compared } from '../common/comparison.ts'
+import type { Context } from '../common/context.ts'
+import { examples, GROUP } from '../common/help-text.ts'
 import {
   baselineOptions,
   duration,
@@ -33,10 +33,10 @@ import {
   viaOption,
   waitOption,
   withConfig,
-} from '../shared/options.ts'
-import type { Outputs } from '../shared/output.ts'
-import type { Sample } from '../shared/process-samples.ts'
-import { SAMPLING } from '../shared/sampling.ts'
+} from '../common/options.ts'
+import type { Outputs } from '../common/output.ts'
+import type { Sample } from '../common/process-samples.ts'
+import { SAMPLING } from '../common/sampling.ts'
 import {
   bothRefused,
   byV8Sentence,
@@ -46,7 +46,7 @@ import {
   requireAgent,
   type Way,
   wayInto,
-} from '../shared/ways.ts'
+} from '../common/ways.ts'
 import type { OffHeapWatcher } from './off-heap-watch.ts'
 import type { Inspector, OutsideVisit, OutsideWanted } from './outside.ts'
 import type { WatchedFiles } from './side-looks.ts'
@@ -175,8 +175,8 @@ async function run(context: Context, target: TargetName, options: Options): Prom
     throw new LeakscopeError('usage-invalid', `--executable is for core files, and ${showTarget(target)} is none`)
   }
   const [{ outputsOf, printReport }, { baselineWish }] = await Promise.all([
-    import('../shared/output.ts'),
-    import('../shared/baseline-file.ts'),
+    import('../common/output.ts'),
+    import('../common/baseline-file.ts'),
   ])
   const outputs = outputsOf(options)
   const baseline = baselineWish(options)
@@ -202,7 +202,7 @@ export async function diagnoseTarget(
       hint: 'Three or more tell a leak from something that fills up. --light takes none.',
     })
   }
-  const { emptyReport } = await import('../shared/report.ts')
+  const { emptyReport } = await import('../common/report.ts')
   const progress = context.progress(quiet)
   const kept = options.output
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
@@ -216,7 +216,7 @@ export async function diagnoseTarget(
       folder,
       outputs,
     )
-    const { reportProcess } = await import('../shared/process-samples.ts')
+    const { reportProcess } = await import('../common/process-samples.ts')
     const memory =
       samples.length > 0 ? reportProcess(samples, target.kind === 'process' ? visited.pid : undefined) : null
     progress.end()
@@ -379,7 +379,7 @@ async function visitFromOutside(
 async function sampleNow(session: InspectorSession, { nodeVersion }: Target, pid: number | undefined): Promise<Sample> {
   const [{ attachWorkers }, { takeSample }] = await Promise.all([
     import('../../target/workers.ts'),
-    import('../shared/process-samples.ts'),
+    import('../common/process-samples.ts'),
   ])
   const workers = await attachWorkers(session)
   try {
@@ -540,8 +540,8 @@ async function compare(
 ): Promise<{ readonly compared: Compared; readonly candidates: readonly NativeCandidate[] }> {
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
   const [{ comparisonOf }, { compareAll }, { framesNow, viewsNow }, { nativeCandidates }] = await Promise.all([
-    import('../shared/inputs.ts'),
-    import('../shared/comparison.ts'),
+    import('../common/inputs.ts'),
+    import('../common/comparison.ts'),
     import('../../capture/live.ts'),
     import('../../detectors/native-growth.ts'),
   ])

@@ -16,8 +16,8 @@ import { leavesOutIdle, offHeapLines } from '../../process/off-heap.ts'
 import { readNativeAddons } from '../../target/native-addons.ts'
 import type { InspectorSession } from '../../target/session.ts'
 import { attachWorkers, type Workers } from '../../target/workers.ts'
-import type { Compared } from '../shared/comparison.ts'
-import { type Sample, takeSample } from '../shared/process-samples.ts'
+import type { Compared } from '../common/comparison.ts'
+import { type Sample, takeSample } from '../common/process-samples.ts'
 
 interface Watched {
   readonly session: InspectorSession

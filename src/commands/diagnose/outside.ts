@@ -24,13 +24,13 @@ import { requireNodeProcess } from '../../target/refusals.ts'
 import type { InspectorSession } from '../../target/session.ts'
 import type { Target } from '../../target/visit.ts'
 import { attachWorkers } from '../../target/workers.ts'
-import { captureOutsideBundle, type OutsideSampling } from '../shared/capture-outside.ts'
-import type { Compared } from '../shared/comparison.ts'
-import type { Context } from '../shared/context.ts'
-import { comparisonOf } from '../shared/inputs.ts'
-import { buffersOf, heapUsed, lookAtSystem, sampleOutside, watchOutside } from '../shared/outside-memory.ts'
-import type { Sample } from '../shared/process-samples.ts'
-import { SAMPLING } from '../shared/sampling.ts'
+import { captureOutsideBundle, type OutsideSampling } from '../common/capture-outside.ts'
+import type { Compared } from '../common/comparison.ts'
+import type { Context } from '../common/context.ts'
+import { comparisonOf } from '../common/inputs.ts'
+import { buffersOf, heapUsed, lookAtSystem, sampleOutside, watchOutside } from '../common/outside-memory.ts'
+import type { Sample } from '../common/process-samples.ts'
+import { SAMPLING } from '../common/sampling.ts'
 import { tellTrend, unknownOffHeap } from './off-heap-watch.ts'
 import { watchThreads } from './outside-threads.ts'
 import { findIdle, findWaste, settled, watchOpenFiles } from './side-looks.ts'
@@ -118,7 +118,7 @@ export async function visitOutside(
     const busy = threads.end()
     let candidates: readonly NativeCandidate[] = []
     const [{ compareAll }, { nativeCandidates }] = await Promise.all([
-      import('../shared/comparison.ts'),
+      import('../common/comparison.ts'),
       import('../../detectors/native-growth.ts'),
     ])
     const contentsOf = (isolate: string) => last.heaps.find((heap) => heap.isolate === isolate)?.contents

@@ -19,7 +19,7 @@ import type { Progress } from '../../support/progress.ts'
 import { createScriptSources } from '../../support/script-sources.ts'
 import { ANSWER_MS, type InspectorSession } from '../../target/session.ts'
 import { attachWorkers } from '../../target/workers.ts'
-import type { Context } from '../shared/context.ts'
+import type { Context } from '../common/context.ts'
 
 /** Finer than beside snapshots, as there is nothing else to go by. */
 const SAMPLING: HeapSampling = { kind: 'heap', intervalBytes: 32_768, includeCollected: false }

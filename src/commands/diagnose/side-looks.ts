@@ -27,9 +27,9 @@ import { createScriptSources } from '../../support/script-sources.ts'
 import { readOpenFileLimit, readOpenFiles } from '../../target/open-files.ts'
 import type { InspectorSession } from '../../target/session.ts'
 import type { Target } from '../../target/visit.ts'
-import type { Compared } from '../shared/comparison.ts'
-import type { Context } from '../shared/context.ts'
-import type { Sample } from '../shared/process-samples.ts'
+import type { Compared } from '../common/comparison.ts'
+import type { Context } from '../common/context.ts'
+import type { Sample } from '../common/process-samples.ts'
 
 /** The look at living objects: of how many findings, for how long, and how often in that time. */
 const LIVE = { findings: 5, pauseMs: 1500, mostPauseMs: 6000, looks: 8 }

@@ -4,7 +4,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { Command } from 'commander'
 import { LeakscopeError } from '../../errors.ts'
 import { printable } from '../../support/format.ts'
-import type { Context } from '../shared/context.ts'
+import type { Context } from '../common/context.ts'
 
 interface Options {
   readonly force?: boolean

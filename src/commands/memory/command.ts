@@ -2,10 +2,10 @@
 
 import { Command, Option } from 'commander'
 import { parseTarget, type TargetName } from '../../target/target.ts'
-import type { Context } from '../shared/context.ts'
-import { examples } from '../shared/help-text.ts'
-import { duration, positiveInteger, TARGET, waitOption } from '../shared/options.ts'
-import { WAYS, type Way } from '../shared/ways.ts'
+import type { Context } from '../common/context.ts'
+import { examples } from '../common/help-text.ts'
+import { duration, positiveInteger, TARGET, waitOption } from '../common/options.ts'
+import { WAYS, type Way } from '../common/ways.ts'
 
 interface Options {
   readonly every?: number

@@ -7,12 +7,12 @@ import type { Progress } from '../../support/progress.ts'
 import { withInspector } from '../../target/attach.ts'
 import { showTarget, type TargetName } from '../../target/target.ts'
 import { attachWorkers } from '../../target/workers.ts'
-import { noteBeside } from '../shared/capturing.ts'
-import type { Context } from '../shared/context.ts'
-import { outputsOf, printReport } from '../shared/output.ts'
-import { reportProcess, type Sample, takeSample } from '../shared/process-samples.ts'
-import { emptyReport } from '../shared/report.ts'
-import { fromOutsideSentence, requireAgent, type Way } from '../shared/ways.ts'
+import { noteBeside } from '../common/capturing.ts'
+import type { Context } from '../common/context.ts'
+import { outputsOf, printReport } from '../common/output.ts'
+import { reportProcess, type Sample, takeSample } from '../common/process-samples.ts'
+import { emptyReport } from '../common/report.ts'
+import { fromOutsideSentence, requireAgent, type Way } from '../common/ways.ts'
 
 export interface MemoryWanted {
   readonly everyMs: number
@@ -76,7 +76,7 @@ async function lookFromOutside(
   const [{ captureFromOutside }, { lookAtSystem, sampleOutside }, { currentPlatform }, { requireNodeProcess }] =
     await Promise.all([
       import('../../outside/open.ts'),
-      import('../shared/outside-memory.ts'),
+      import('../common/outside-memory.ts'),
       import('../../target/platform.ts'),
       import('../../target/refusals.ts'),
     ])

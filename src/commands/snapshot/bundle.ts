@@ -6,9 +6,9 @@ import type { QuotedIsolate } from '../../capture/quote.ts'
 import { formatBytes, formatCount, formatDuration, printable } from '../../support/format.ts'
 import type { InspectorSession } from '../../target/session.ts'
 import { showTarget, type TargetName } from '../../target/target.ts'
-import { noteBeside, type SnapshotsWanted, showProgress } from '../shared/capturing.ts'
-import type { Context } from '../shared/context.ts'
-import { byV8Sentence, wayInto } from '../shared/ways.ts'
+import { noteBeside, type SnapshotsWanted, showProgress } from '../common/capturing.ts'
+import type { Context } from '../common/context.ts'
+import { byV8Sentence, wayInto } from '../common/ways.ts'
 import { agreeOnPrice } from './price.ts'
 
 export async function runBundle(context: Context, target: TargetName, wanted: SnapshotsWanted): Promise<void> {

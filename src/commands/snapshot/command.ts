@@ -2,10 +2,10 @@
 
 import { Command } from 'commander'
 import { parseTarget, type TargetName } from '../../target/target.ts'
-import { type SnapshotsWanted, type Taken, takenJson } from '../shared/capturing.ts'
-import type { Context } from '../shared/context.ts'
-import { DEFAULT_WAIT_MS, defaultName } from '../shared/defaults.ts'
-import { examples, GROUP } from '../shared/help-text.ts'
+import { type SnapshotsWanted, type Taken, takenJson } from '../common/capturing.ts'
+import type { Context } from '../common/context.ts'
+import { DEFAULT_WAIT_MS, defaultName } from '../common/defaults.ts'
+import { examples, GROUP } from '../common/help-text.ts'
 import {
   duration,
   type IsolateChoice,
@@ -16,8 +16,8 @@ import {
   viaOption,
   waitOption,
   withConfig,
-} from '../shared/options.ts'
-import { redactionHelp, redactionKey } from '../shared/redaction-key.ts'
+} from '../common/options.ts'
+import { redactionHelp, redactionKey } from '../common/redaction-key.ts'
 import {
   bothRefused,
   fromOutsideSentence,
@@ -25,7 +25,7 @@ import {
   mayReadOutside,
   requireAgent,
   type Way,
-} from '../shared/ways.ts'
+} from '../common/ways.ts'
 
 interface Options {
   readonly output?: string

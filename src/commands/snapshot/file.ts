@@ -6,9 +6,9 @@ import { formatBytes, formatCount, formatDuration } from '../../support/format.t
 import type { Progress } from '../../support/progress.ts'
 import type { ProtocolClient } from '../../target/session.ts'
 import { showTarget, type TargetName } from '../../target/target.ts'
-import { isolateName, noteBeside, type SnapshotsWanted, showProgress } from '../shared/capturing.ts'
-import type { Context } from '../shared/context.ts'
-import { byV8Sentence, type Way, wayInto } from '../shared/ways.ts'
+import { isolateName, noteBeside, type SnapshotsWanted, showProgress } from '../common/capturing.ts'
+import type { Context } from '../common/context.ts'
+import { byV8Sentence, type Way, wayInto } from '../common/ways.ts'
 import { agreeOnPrice } from './price.ts'
 
 export async function runFile(context: Context, name: TargetName, wanted: SnapshotsWanted): Promise<void> {

@@ -5,8 +5,8 @@ import { LeakscopeError } from '../../errors.ts'
 import { formatBytes, formatCount, formatDuration } from '../../support/format.ts'
 import type { Progress } from '../../support/progress.ts'
 import { showTarget, type TargetName } from '../../target/target.ts'
-import { isolateName, type SnapshotsWanted } from '../shared/capturing.ts'
-import type { Context } from '../shared/context.ts'
+import { isolateName, type SnapshotsWanted } from '../common/capturing.ts'
+import type { Context } from '../common/context.ts'
 import { fileNames } from './file.ts'
 
 export async function runOutside(context: Context, name: TargetName, wanted: SnapshotsWanted): Promise<void> {
@@ -79,7 +79,7 @@ async function takeOne(context: Context, progress: Progress, pid: number, wanted
 /** A folder with all heaps, those of one round from the same instant. */
 async function takeAll(context: Context, progress: Progress, pid: number, wanted: SnapshotsWanted): Promise<void> {
   const [{ captureOutsideBundle }, { currentPlatform }, { requireNodeProcess }] = await Promise.all([
-    import('../shared/capture-outside.ts'),
+    import('../common/capture-outside.ts'),
     import('../../target/platform.ts'),
     import('../../target/refusals.ts'),
   ])

@@ -7,9 +7,9 @@ import { formatBytes, formatCount, formatDuration, printable } from '../../suppo
 import type { Progress } from '../../support/progress.ts'
 import { showTarget, type TargetName, targetArgument } from '../../target/target.ts'
 import type { Target } from '../../target/visit.ts'
-import type { Wanted } from '../shared/capturing.ts'
-import type { Context } from '../shared/context.ts'
-import { NONE_TAKEN, wayInto } from '../shared/ways.ts'
+import type { Wanted } from '../common/capturing.ts'
+import type { Context } from '../common/context.ts'
+import { NONE_TAKEN, wayInto } from '../common/ways.ts'
 
 type Range = NonNullable<IsolateQuote['price']>['objects']
 

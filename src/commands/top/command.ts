@@ -5,9 +5,9 @@ import { LeakscopeError } from '../../errors.ts'
 import type { Group, Grouping } from '../../profile/group.ts'
 import type { ReadProfile } from '../../profile/read.ts'
 import type { Progress } from '../../support/progress.ts'
-import type { Context } from '../shared/context.ts'
-import { GROUP } from '../shared/help-text.ts'
-import { positiveInteger } from '../shared/options.ts'
+import type { Context } from '../common/context.ts'
+import { GROUP } from '../common/help-text.ts'
+import { positiveInteger } from '../common/options.ts'
 import type { TopOptions, TopView } from './view.ts'
 
 const DEFAULT_LIMIT = 20

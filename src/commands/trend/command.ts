@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import type { Look } from '../../process/recording.ts'
 import { formatCount, formatDuration, printable } from '../../support/format.ts'
-import type { Context } from '../shared/context.ts'
+import type { Context } from '../common/context.ts'
 import type { Row } from './row.ts'
 
 export function trendCommand(context: Context): Command {

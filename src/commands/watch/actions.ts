@@ -1,9 +1,9 @@
 // What `leakscope watch --then` does once a condition holds, as a user would who types it at that moment.
 
 import { showTarget, type TargetName } from '../../target/target.ts'
-import type { Context } from '../shared/context.ts'
-import { defaultName } from '../shared/defaults.ts'
-import type { Way } from '../shared/ways.ts'
+import type { Context } from '../common/context.ts'
+import { defaultName } from '../common/defaults.ts'
+import type { Way } from '../common/ways.ts'
 import type { Condition } from './condition.ts'
 
 export const ACTIONS = ['exit', 'snapshot', 'profile', 'diagnose'] as const

@@ -3,10 +3,10 @@
 import { Command } from 'commander'
 import { LeakscopeError } from '../../errors.ts'
 import { parseTarget, showTarget, type TargetName } from '../../target/target.ts'
-import type { Context } from '../shared/context.ts'
-import { examples, GROUP } from '../shared/help-text.ts'
-import { duration, positiveInteger, TARGET, viaOption, waitOption } from '../shared/options.ts'
-import type { Way } from '../shared/ways.ts'
+import type { Context } from '../common/context.ts'
+import { examples, GROUP } from '../common/help-text.ts'
+import { duration, positiveInteger, TARGET, viaOption, waitOption } from '../common/options.ts'
+import type { Way } from '../common/ways.ts'
 import { ACTIONS, type Action } from './actions.ts'
 
 interface Options {

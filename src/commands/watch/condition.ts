@@ -3,7 +3,7 @@
 import { judgeTrend, type Point } from '../../analysis/trend.ts'
 import { LeakscopeError } from '../../errors.ts'
 import { WATCHED } from '../../process/look.ts'
-import { duration, size } from '../shared/options.ts'
+import { duration, size } from '../common/options.ts'
 
 export interface Condition {
   readonly text: string

@@ -3,7 +3,7 @@
 import type { Look } from '../../process/recording.ts'
 import { formatBytes, formatCount, formatDuration } from '../../support/format.ts'
 import type { Target } from '../../target/visit.ts'
-import type { Context } from '../shared/context.ts'
+import type { Context } from '../common/context.ts'
 
 /** Told of each process by its place among those that are watched. */
 export interface Display {

@@ -13,7 +13,7 @@ import type { InspectorSession } from '../../target/session.ts'
 import type { TargetName } from '../../target/target.ts'
 import type { Target } from '../../target/visit.ts'
 import { attachWorkers } from '../../target/workers.ts'
-import { whyNoMappings } from '../shared/process-samples.ts'
+import { whyNoMappings } from '../common/process-samples.ts'
 
 export interface TargetWatch {
   readonly everyMs: number

@@ -1,7 +1,7 @@
 // Whether memory beside the heap rises, judged from looks for which nobody collects garbage.
 
 import { expect, test } from 'vitest'
-import { judgeOutside } from '../../../src/commands/shared/outside-memory.ts'
+import { judgeOutside } from '../../../src/commands/common/outside-memory.ts'
 
 const PICTURE = { storeBytes: 0, stores: 0, deadNatives: 0 }
 const judge = (bytes: readonly number[], last = PICTURE) =>
