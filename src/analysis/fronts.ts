@@ -3,6 +3,8 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
+import { referencesOf } from '../graph/look.ts'
+import { registersOf } from '../graph/suspended.ts'
 import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import type { HeapSeries } from './compare.ts'
 import { type Entry, isOfV8 } from './entries.ts'
@@ -15,6 +17,12 @@ const LEAST_BYTES = 512
 const OLDER = 0.25
 /** Kinds of fronts that are looked at: those that hold most. */
 const MOST = 12
+
+/** Of one kind: ordinals, and what they hold. */
+interface Heads {
+  readonly heads: number[]
+  bytes: number
+}
 
 /** What is always new, and all that is new and only it holds. */
 export interface Front extends Entry {
@@ -35,19 +43,17 @@ export function findFronts(
   outermost: Uint32Array,
 ): Front[] {
   const { immediate } = graph.dominators
-  const kinds = new Map<string, { heads: number[]; bytes: number }>()
+  const kinds = new Map<string, Heads>()
   for (let i = 0; i < outermost.length; i++) {
     const node = outermost[i]!
     if (born[node] !== steps || newBytes[node]! < LEAST_BYTES || isExplained[node] !== 0) continue
     if (isOfV8(graph.snapshot.nodeType[node]!)) continue
     const key = `${placed.of[immediate[node]!]} ${classes.of[node]}`
-    const kind = kinds.get(key) ?? { heads: [], bytes: 0 }
-    kinds.set(key, kind)
-    kind.heads.push(node)
-    kind.bytes += newBytes[node]!
+    addHead(kinds, key, node, newBytes)
   }
   const most = [...kinds.values()]
     .filter(({ bytes }) => bytes >= WORTH_BYTES)
+    .flatMap((kind) => byFunction(graph, born, kind, newBytes))
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, MOST)
   const below = belowEach(
@@ -63,6 +69,46 @@ export function findFronts(
     const reached = below[i]!.filter((node) => born[node]! > 0)
     return [{ holders, targets: heads, survivors, bytes, reached }]
   })
+}
+
+function addHead<K>(kinds: Map<K, Heads>, key: K, head: number, newBytes: Float64Array): void {
+  const kind = kinds.get(key) ?? { heads: [], bytes: 0 }
+  kinds.set(key, kind)
+  kind.heads.push(head)
+  kind.bytes += newBytes[head]!
+}
+
+/** More heads than these are one kind. */
+const MOST_HEADS = 1000
+
+/** Calls of several functions may wait in one place, such as a list of timers: those of each function, if that is worth the look. */
+function byFunction(graph: HeapGraph, born: Uint16Array, kind: Heads, newBytes: Float64Array): Heads[] {
+  if (kind.heads.length === 1 || kind.heads.length > MOST_HEADS) return [kind]
+  const functions = new Map<string | undefined, Heads>()
+  for (const head of kind.heads) addHead(functions, waitingFunction(graph, born, head), head, newBytes)
+  const worth = [...functions.values()].filter(({ bytes }) => bytes >= WORTH_BYTES)
+  return worth.length > 1 ? worth : [kind]
+}
+
+/** Nodes that are followed from a head to a function that waits. */
+const NEAR = 100
+/** References from one timer to another. */
+const NEIGHBOURS = new Set(['_idleNext', '_idlePrev'])
+
+/** The place of the nearest function that waits for what is new. */
+function waitingFunction(graph: HeapGraph, born: Uint16Array, head: number): string | undefined {
+  const queue = [head]
+  const seen = new Set(queue)
+  for (let i = 0; i < queue.length && i < NEAR; i++) {
+    const place = registersOf(graph, queue[i]!) === undefined ? undefined : graph.sourceLocation(queue[i]!)
+    if (place) return `${place.url}:${place.line}:${place.column}`
+    for (const { name, target } of referencesOf(graph, queue[i]!, NEAR)) {
+      if (born[target] === 0 || seen.has(target) || NEIGHBOURS.has(name)) continue
+      seen.add(target)
+      queue.push(target)
+    }
+  }
+  return undefined
 }
 
 /** What only the nodes of each list hold, themselves included. */

@@ -97,6 +97,8 @@ export function recursion(
   return {
     title: `${formatCount(count)} calls of ${called} are not over, ${perSecond.toFixed(1)} more each second: each waits for the promise of the next one${at}`,
     culprit,
+    // Calls of another function may wait behind the same list of timers.
+    tellsApart: name,
     evidence: {
       kind: 'async recursion',
       function: name || null,

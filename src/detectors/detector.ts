@@ -183,6 +183,8 @@ export interface Diagnosis<E extends Evidence = Evidence> {
   readonly covers?: (other: Candidate) => boolean
   /** Candidates of the same pattern and cause make one finding; left out, those with the same fingerprint do. */
   readonly cause?: string
+  /** What tells it from others that are held in the same way, such as a function's name: a part of the fingerprint. */
+  readonly tellsApart?: string
 }
 
 /** What a detector says that was given no heap. */

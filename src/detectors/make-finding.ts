@@ -63,7 +63,12 @@ export function makeFinding(
   const { culprit, codeFrame } = (isPrograms ? ranked : (known ?? ranked)) ?? { culprit: null, codeFrame: [] }
   return {
     pattern,
-    fingerprint: fingerprint([pattern, ...suspectReferences(of.graph, steps, path), ...ownFile(path, culprit)]),
+    fingerprint: fingerprint([
+      pattern,
+      ...suspectReferences(of.graph, steps, path),
+      ...ownFile(path, culprit),
+      ...(diagnosis.tellsApart ? [diagnosis.tellsApart] : []),
+    ]),
     ...judgedBy(grounds.map((each) => ({ ...each, sentence: say(each.sentence) }))),
     title: say(diagnosis.title),
     isolate: of.isolate,

@@ -75,7 +75,12 @@ function findingText(
   }
   if (retainingPath.length > 0) lines.push('', ...pathLines(retainingPath, color, width))
   if (explains.length > 0) {
-    const others = new Set(explains.map(({ title, count }) => `${formatCount(count)} ${printable(title, 60)}`))
+    const others = new Set(
+      explains.map(({ title, count }) => {
+        const number = formatCount(count)
+        return title.startsWith(number) ? printable(title, 60) : `${number} ${printable(title, 60)}`
+      }),
+    )
     lines.push('', ...wrapped(`the same objects: ${[...others].slice(0, 4).join('; ')}`, width, color.dim))
   }
   lines.push('', ...wrapped(`Do: ${printable(advice)}`, width, color.green))

@@ -138,7 +138,7 @@ function growthParts(growth: Growth, snapshots: number, options: TerminalOptions
   const classes = growth.constructors.slice(0, limit)
   return [
     clusters.length === 0
-      ? `Nothing new is held${each}.`
+      ? `No older object holds new ones${each}.`
       : [
           color.bold(`What grew${each}, by what holds it:`),
           ...clusters.map((cluster, i) => clusterText(cluster, i + 1, options)),
