@@ -33,6 +33,8 @@ import { findHolders, type PlacedNodes, Places } from './places.ts'
 export interface SeriesOptions extends OpenOptions {
   /** Compare snapshots of different processes by class and place instead of refusing to. */
   readonly acrossProcesses?: boolean
+  /** What is known of all snapshots but the last, where they were read before; undefined if that cannot be used. */
+  readonly followed?: Promise<Followed | undefined>
 }
 
 /** The last heap of a series, and what is remembered of those before. */
@@ -65,12 +67,13 @@ const WORTH_A_THREAD_BYTES = 8e6
  */
 export async function openSeries(files: readonly string[], options: SeriesOptions = {}): Promise<HeapSeries> {
   if (files.length < 2) throw new LeakscopeError('usage-invalid', 'a comparison needs two snapshots or more')
+  const known = await options.followed
   const sizes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0)
   const aside = sizes.every((size) => size < SMALL_BYTES) && sizes.some((size) => size > WORTH_A_THREAD_BYTES)
-  const second = aside ? startSecondThread() : undefined
+  const second = aside && !known ? startSecondThread() : undefined
   let heap: HeapSeries | undefined
   try {
-    heap = (await compareById(files, options, second)) ?? (await compareByPlace(files, options))
+    heap = (await compareById(files, options, { known, second })) ?? (await compareByPlace(files, options))
   } finally {
     if (!heap) await second?.close()
   }
@@ -96,15 +99,20 @@ const openOptions = (
 async function compareById(
   files: readonly string[],
   options: SeriesOptions,
-  second: SecondThread | undefined,
+  { known, second: aside }: { known: Followed | undefined; second: SecondThread | undefined },
 ): Promise<HeapSeries | undefined> {
   const { signal } = options
   const earlier = files.slice(0, -1)
-  let followed: Followed | undefined
+  let second = aside
+  let followed = known
   let opened: OpenedSnapshot | undefined
   let found: HeapSeries | undefined
   try {
-    if (second) {
+    if (known) {
+      const last = await openWorth(files.at(-1)!, openOptions(options, 0, 1))
+      opened = last
+      second = last.second
+    } else if (second) {
       const following = callFollowAll(second, earlier)
       // If something else fails first, nobody waits for it.
       following.catch(() => {})

@@ -6,7 +6,7 @@ import type { SecondThread } from '../support/second-thread.ts'
 import type { ClassRow } from './classes.ts'
 import { type Contents, countContents } from './contents.ts'
 import { type Identity, identify, idsAgree } from './identity.ts'
-import { extendLineage, type Lineage, startLineage } from './lineage.ts'
+import { extendLineage, type Lineage, standAlone, startLineage } from './lineage.ts'
 import { type OpenedSnapshot, openWorth } from './open-snapshot.ts'
 
 /** How objects of one snapshot were found in another. */
@@ -64,6 +64,28 @@ export async function followAll(files: readonly string[]): Promise<Followed | un
   }
   return followed
 }
+
+/** On a thread that follows several series as their snapshots come: by isolate, the history so far. */
+const histories = new Map<string, Followed | undefined>()
+
+/** Goes on with the next snapshot of a series, and lets its heap go. */
+export async function followNext(isolate: string, file: string): Promise<void> {
+  const before = histories.get(isolate)
+  if (histories.has(isolate) && !before) return
+  histories.delete(isolate)
+  const opened = await openWorth(file, {}, BY_ONE_THREAD)
+  const next = follow(before, opened)
+  histories.set(isolate, next && { ...next, lineage: standAlone(next.lineage) })
+  await opened.close()
+}
+
+export const historyOf = (isolate: string): Followed | undefined => histories.get(isolate)
+
+/** {@link followNext} and {@link historyOf} on another thread. */
+export const callFollowNext = (thread: SecondThread, isolate: string, file: string): Promise<void> =>
+  thread.call(import.meta.url, 'followNext', isolate, file)
+export const callHistoryOf = (thread: SecondThread, isolate: string): Promise<Followed | undefined> =>
+  thread.call(import.meta.url, 'historyOf', isolate)
 
 /** All that is to be known once the heap is let go. */
 export function remember(opened: OpenedSnapshot): Remembered {

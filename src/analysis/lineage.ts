@@ -5,7 +5,7 @@ import { loopsFor } from '../graph/kernel-loops.ts'
 import { NONE } from '../graph/loops.ts'
 import { type Arena, arenaOf, arenaUint16, arenaUint32 } from '../support/arena.ts'
 import type { SecondThread } from '../support/second-thread.ts'
-import { sharedFloat64, uint16ToGive } from '../support/shared.ts'
+import { sharedFloat64, uint16ToGive, uint32ToGive } from '../support/shared.ts'
 
 type Sizes = Uint32Array | Float64Array
 
@@ -61,12 +61,24 @@ export function extendLineage(before: Lineage, ids: Uint32Array, sizes: Sizes): 
 
 /** The same in memory of its own, so that the snapshot's can go. */
 export function standAlone({ steps, ids, sizes, born, firstSizes, grew }: Lineage): Lineage {
-  const ownSizes = sizes.slice()
+  const ownSizes = toGive(sizes)
   return {
-    ...{ steps, ids: ids.slice(), sizes: ownSizes, born: born.slice() },
-    firstSizes: firstSizes === sizes ? ownSizes : firstSizes.slice(),
-    grew: grew.map((column) => column.slice()),
+    ...{ steps, ids: toGive(ids), sizes: ownSizes, born: toGive(born) },
+    firstSizes: firstSizes === sizes ? ownSizes : toGive(firstSizes),
+    grew: grew.map((column) => toGive(column)),
   }
+}
+
+function toGive<T extends Sizes | Uint16Array>(values: T): T {
+  const { length } = values
+  const copy =
+    values instanceof Float64Array
+      ? sharedFloat64(length)
+      : values instanceof Uint16Array
+        ? uint16ToGive(length)
+        : uint32ToGive(length)
+  copy.set(values)
+  return copy as T
 }
 
 /** The same in the memory of the next snapshot. */

@@ -55,10 +55,15 @@ const INDEX_RATIO = 1.25
  * @throws LeakscopeError as `readSnapshot` does, and the signal's reason soon after it is aborted
  */
 export const openSnapshot = (file: string, options: OpenOptions = {}): Promise<OpenedSnapshot> =>
-  openWorth(file, options, WORTH)
+  openWorth(file, options)
+
+/** With the thread that it was opened with. */
+interface OpenedByTwo extends OpenedSnapshot {
+  readonly second: SecondThread | undefined
+}
 
 /** The same, where what a file is worth is told. */
-export async function openWorth(file: string, options: OpenOptions, worth: typeof WORTH): Promise<OpenedSnapshot> {
+export async function openWorth(file: string, options: OpenOptions, worth = WORTH): Promise<OpenedByTwo> {
   const { index = true, signal } = options
   const size = sizeOf(file)
   const second = size >= worth.thread ? startSecondThread() : undefined
@@ -84,10 +89,11 @@ export async function openWorth(file: string, options: OpenOptions, worth: typeo
   return openedFrom(heap, second)
 }
 
-function openedFrom(heap: Heap, second: SecondThread | undefined): OpenedSnapshot {
+function openedFrom(heap: Heap, second: SecondThread | undefined): OpenedByTwo {
   const { release, ...opened } = heap
   return {
     ...opened,
+    second,
     preparePaths: async (stop) => {
       if (second) await unlessAborted(heap.graph.preparePaths(second), stop)
     },

@@ -50,7 +50,8 @@ export interface BundleOptions {
   readonly onBegin?: (what: { readonly round: number; readonly isolate: string | null }) => void
   readonly onProgress?: (progress: HeapSnapshotProgress) => void
   /** Told of each isolate when it is done or has failed. */
-  readonly onCapture?: (capture: BundleCapture) => void
+  /** @param path where the file is until the bundle is whole; undefined where there is none */
+  readonly onCapture?: (capture: BundleCapture, path: string | undefined) => void
 }
 
 export interface IsolateLimits extends WorkerLimits {
@@ -155,7 +156,7 @@ async function captureRound(visit: Visit, round: number): Promise<BundleCapture[
       done.add(isolate.name)
       const capture = await captureIsolate(visit, isolate, round)
       captures.push(capture)
-      visit.options.onCapture?.(capture)
+      visit.options.onCapture?.(capture, capture.file === null ? undefined : join(visit.folder, capture.file))
     }
   }
   return captures

@@ -1,6 +1,7 @@
 // What several snapshots of each isolate say: what grew, by class and by what holds it, and which known leaks are in that.
 
 import type { AllocationStack } from '../../analysis/allocations.ts'
+import type { FollowAhead } from '../../analysis/follow-ahead.ts'
 import type { ClassGrowth, Growth } from '../../analysis/growth.ts'
 import type { OpenedSnapshot } from '../../analysis/open-snapshot.ts'
 import type { PathNames } from '../../analysis/path-names.ts'
@@ -31,6 +32,8 @@ export interface CompareOptions {
   readonly askFrames?: (isolate: string, ids: readonly number[]) => Promise<ReadonlyMap<number, LiveFrame>>
   /** What the system said meanwhile of open files, and how many there may be; where the process is at hand. */
   readonly openFiles?: OpenFiles | undefined
+  /** Has read the snapshots but the last of each isolate already. */
+  readonly ahead?: FollowAhead
   /** Given what was found, while the heaps are still at hand. */
   readonly onLeaks?: (captures: Captures, leaks: Leaks) => void
 }
@@ -96,10 +99,9 @@ export async function compareAll(
         onProgress: (fraction: number) => progress.update(fraction),
         signal,
       }
-      const heap = await openSeries(
-        snapshots.map(({ file }) => file),
-        growthOptions,
-      )
+      const files = snapshots.map(({ file }) => file)
+      const followed = options.ahead?.history(isolate, files.slice(0, -1))
+      const heap = await openSeries(files, { ...growthOptions, ...(followed && { followed }) })
       open.push(heap.opened)
       graphs.push(heap.opened.graph)
       const growth = tellGrowth(heap, growthOptions)
