@@ -307,7 +307,7 @@ export function findEdge({ snapshot }: HeapGraph, holder: number, target: number
   return found
 }
 
-function elementCount({ snapshot: { firstEdge, edges } }: HeapGraph, node: number): number {
+export function elementCount({ snapshot: { firstEdge, edges } }: HeapGraph, node: number): number {
   let count = 0
   for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
     if (edgeType(edges[edge]!) === EdgeType.element) count++
