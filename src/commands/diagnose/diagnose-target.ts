@@ -34,14 +34,9 @@ export async function diagnoseTarget(
   const scratch = kept === undefined && !light ? mkdtempSync(join(tmpdir(), 'leakscope-diagnose-')) : undefined
   try {
     const folder = kept ?? join(scratch ?? '', 'capture')
-    const { via, sampling, visited, vitals, samples, waste, compared, offHeap } = await visitByWay(
-      context,
-      progress,
-      target,
-      options,
-      folder,
-      outputs,
-    )
+    const { via, sampling, visited, vitals, samples, waste, compared, offHeap } = await visitByWay({
+      ...{ context, progress, target, options, folder, outputs },
+    })
     const { reportProcess } = await import('../common/process-samples.ts')
     const memory =
       samples.length > 0 ? reportProcess(samples, target.kind === 'process' ? visited.pid : undefined) : null

@@ -3,9 +3,11 @@
 import type { FailOn } from '../../findings/fail-on.ts'
 import type { Progress } from '../../support/progress.ts'
 import type { AttachOptions } from '../../target/attach.ts'
+import type { TargetName } from '../../target/target.ts'
 import { noteBeside } from '../common/capturing.ts'
 import type { Context } from '../common/context.ts'
 import type { FormatWish } from '../common/options.ts'
+import type { Outputs } from '../common/output.ts'
 import type { Way } from '../common/ways.ts'
 
 export interface Options {
@@ -31,6 +33,17 @@ export interface Options {
   readonly quiet?: true
 }
 
+/** What every visit is given. */
+export interface Visit {
+  readonly context: Context
+  readonly progress: Progress
+  readonly target: TargetName
+  readonly options: Options
+  /** Where the snapshots go. */
+  readonly folder: string
+  readonly outputs: Outputs
+}
+
 /** In the place of a way to the heap: allocations are sampled. */
 export const SAMPLED = 'sampling'
 export const DEFAULT_DURATION_MS = 30_000
@@ -43,7 +56,7 @@ export const LIGHT = { samples: 4, everyMs: 1000, share: 0.15 }
 
 export const wayOf = ({ via }: Options): Way | undefined => (via === SAMPLED ? undefined : via)
 
-export function attachOptions(context: Context, progress: Progress, { wait }: Options): AttachOptions {
+export function attachOptions({ context, progress, options: { wait } }: Visit): AttachOptions {
   return {
     signal: context.signal,
     onNotice: noteBeside(context, progress),

@@ -5,14 +5,11 @@ import type { QuotedIsolate } from '../../capture/quote.ts'
 import type { NativeCandidate } from '../../detectors/native-growth.ts'
 import { LeakscopeError } from '../../errors.ts'
 import { formatDuration } from '../../support/format.ts'
-import type { Progress } from '../../support/progress.ts'
 import type { InspectorSession } from '../../target/session.ts'
-import { showTarget, type TargetName } from '../../target/target.ts'
+import { showTarget } from '../../target/target.ts'
 import type { Target } from '../../target/visit.ts'
 import { noteBeside, showProgress, type Wanted } from '../common/capturing.ts'
 import type { Compared } from '../common/comparison.ts'
-import type { Context } from '../common/context.ts'
-import type { Outputs } from '../common/output.ts'
 import type { Sample } from '../common/process-samples.ts'
 import { SAMPLING } from '../common/sampling.ts'
 import { byV8Sentence, wayInto } from '../common/ways.ts'
@@ -23,20 +20,14 @@ import {
   DEFAULT_LIMIT,
   DEFAULT_MAX_PAUSE_MS,
   LIGHT,
-  type Options,
+  type Visit,
   wayOf,
 } from './options.ts'
 import type { WatchedFiles } from './side-looks.ts'
 import { sampleNow, samplingIn, type Visited } from './visited.ts'
 
-export async function visit(
-  context: Context,
-  progress: Progress,
-  target: TargetName,
-  options: Options,
-  folder: string,
-  outputs: Outputs,
-): Promise<Visited> {
+export async function visitByInspector(visit: Visit): Promise<Visited> {
+  const { context, progress, target, options } = visit
   const [{ withInspector }, { readVitals }, beside, offHeap] = await Promise.all([
     import('../../target/attach.ts'),
     import('../../capture/vitals.ts'),
@@ -45,7 +36,7 @@ export async function visit(
   ])
   const { light = false, duration: durationMs = DEFAULT_DURATION_MS } = options
   progress.stage(`attaching to ${showTarget(target)}`)
-  return withInspector(target, attachOptions(context, progress, options), async (session, visited) => {
+  return withInspector(target, attachOptions(visit), async (session, visited) => {
     const pid = target.kind === 'process' ? visited.pid : undefined
     if (!light && !options.quiet) noteBeside(context, progress)(await byV8Sentence(target, wayOf(options), visited))
     progress.stage('looking at what costs nothing')
@@ -69,7 +60,7 @@ export async function visit(
     const watcher = offHeap.watchOffHeap({ session, pid, nodeVersion, durationMs, signal: context.signal })
     let captures: readonly BundleCapture[]
     try {
-      captures = await capture(context, progress, session, visited, target, options, folder, durationMs, watcher)
+      captures = await capture(visit, { session, visited, durationMs, watcher })
     } finally {
       files?.stop()
     }
@@ -77,7 +68,7 @@ export async function visit(
     await look().catch((error: unknown) => {
       if (!(error instanceof LeakscopeError)) throw error
     })
-    const { compared, candidates } = await compare(context, progress, session, folder, options, outputs.detailed, files)
+    const { compared, candidates } = await compare(visit, session, files)
     progress.stage('looking at what was found')
     const handles = vitals.at(-1)?.activeResources ?? null
     const inHeap = beside.settled(compared, await beside.lookAgain(session, compared, handles, context.signal))
@@ -99,16 +90,16 @@ export async function visit(
   })
 }
 
+interface Capturing {
+  readonly session: InspectorSession
+  readonly visited: Target
+  readonly durationMs: number
+  readonly watcher: OffHeapWatcher
+}
+
 async function capture(
-  context: Context,
-  progress: Progress,
-  session: InspectorSession,
-  visited: Target,
-  target: TargetName,
-  options: Options,
-  folder: string,
-  durationMs: number,
-  watcher: OffHeapWatcher,
+  { context, progress, target, options, folder }: Visit,
+  { session, visited, durationMs, watcher }: Capturing,
 ): Promise<readonly BundleCapture[]> {
   const [{ captureBundle }, { agreeOnPrice }] = await Promise.all([
     import('../../capture/capture-bundle.ts'),
@@ -154,12 +145,8 @@ async function capture(
 const ordinal = (round: number): string => ['first', 'second', 'third'][round - 1] ?? `${round}th`
 
 async function compare(
-  context: Context,
-  progress: Progress,
+  { context, progress, options, folder, outputs: { detailed: json } }: Visit,
   session: InspectorSession,
-  folder: string,
-  options: Options,
-  json: boolean,
   openFiles: WatchedFiles | undefined,
 ): Promise<{ readonly compared: Compared; readonly candidates: readonly NativeCandidate[] }> {
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)

@@ -1,20 +1,14 @@
 // A visit that takes no snapshot: allocations are sampled over the inspector.
 
-import type { Progress } from '../../support/progress.ts'
-import { showTarget, type TargetName } from '../../target/target.ts'
+import { showTarget } from '../../target/target.ts'
 import { noteBeside } from '../common/capturing.ts'
-import type { Context } from '../common/context.ts'
 import type { Sample } from '../common/process-samples.ts'
-import { attachOptions, DEFAULT_DURATION_MS, LIGHT, type Options } from './options.ts'
+import { attachOptions, DEFAULT_DURATION_MS, LIGHT, type Visit } from './options.ts'
 import { sampleNow, type Visited } from './visited.ts'
 
 /** What can be told without a snapshot. */
-export async function visitBySampling(
-  context: Context,
-  progress: Progress,
-  target: TargetName,
-  options: Options,
-): Promise<Visited> {
+export async function visitBySampling(visit: Visit): Promise<Visited> {
+  const { context, progress, target, options } = visit
   const [{ withInspector }, { readVitals }, beside, sampler] = await Promise.all([
     import('../../target/attach.ts'),
     import('../../capture/vitals.ts'),
@@ -24,7 +18,7 @@ export async function visitBySampling(
   const { duration: durationMs = DEFAULT_DURATION_MS } = options
   const note = noteBeside(context, progress)
   progress.stage(`attaching to ${showTarget(target)}`)
-  return withInspector(target, attachOptions(context, progress, options), async (session, visited) => {
+  return withInspector(target, attachOptions(visit), async (session, visited) => {
     if (!options.quiet) note(sampler.samplingSentence(durationMs))
     const pid = target.kind === 'process' ? visited.pid : undefined
     const samples: Sample[] = []

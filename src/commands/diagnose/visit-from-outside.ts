@@ -1,28 +1,19 @@
 // A visit that reads the memory of the process, which is asked nothing.
 
-import type { Progress } from '../../support/progress.ts'
 import { noteBeside } from '../common/capturing.ts'
-import type { Context } from '../common/context.ts'
-import type { Outputs } from '../common/output.ts'
 import {
   attachOptions,
   DEFAULT_DURATION_MS,
   DEFAULT_LIMIT,
   DEFAULT_MAX_PAUSE_OUTSIDE_MS,
-  type Options,
+  type Visit,
 } from './options.ts'
 import type { Inspector, OutsideVisit, OutsideWanted } from './outside.ts'
 import { samplingIn, type Visited } from './visited.ts'
 
 /** Who asks for it is told what it has cost. */
-export async function visitFromOutside(
-  context: Context,
-  progress: Progress,
-  pid: number,
-  options: Options,
-  folder: string,
-  outputs: Outputs,
-): Promise<Visited> {
+export async function visitFromOutside(visit: Visit, pid: number): Promise<Visited> {
+  const { context, progress, options, folder, outputs } = visit
   const [{ visitOutside }, { pausesText }] = await Promise.all([
     import('./outside.ts'),
     import('../snapshot/outside.ts'),
@@ -42,9 +33,7 @@ export async function visitFromOutside(
       `allocations are sampled over the inspector: that takes a few percent of its time, and a full garbage collection after each of ${snapshots} pictures`,
     )
     const [{ withInspector }, target] = [await import('../../target/attach.ts'), { kind: 'process' as const, pid }]
-    return withInspector(target, attachOptions(context, progress, options), (session, visited) =>
-      visitWith({ session, visited }),
-    )
+    return withInspector(target, attachOptions(visit), (session, visited) => visitWith({ session, visited }))
   }
   const { pausesMs, captures, ...found } = await look()
   note(`process ${pid} ${pausesText(pausesMs)}`)

@@ -1,28 +1,19 @@
 // Chooses the way into a process, and another one where the first costs too much.
 
 import { LeakscopeError } from '../../errors.ts'
-import type { Progress } from '../../support/progress.ts'
-import { showTarget, type TargetName } from '../../target/target.ts'
+import { showTarget } from '../../target/target.ts'
 import { noteBeside } from '../common/capturing.ts'
-import type { Context } from '../common/context.ts'
-import type { Outputs } from '../common/output.ts'
 import { bothRefused, fromOutsideSentence, insteadSentence, mayReadOutside, requireAgent } from '../common/ways.ts'
-import { type Options, SAMPLED, wayOf } from './options.ts'
-import { visit } from './visit-by-inspector.ts'
+import { SAMPLED, type Visit, wayOf } from './options.ts'
+import { visitByInspector } from './visit-by-inspector.ts'
 import { visitBySampling } from './visit-by-sampling.ts'
 import { visitFromOutside } from './visit-from-outside.ts'
 import type { Visited } from './visited.ts'
 
-export async function visitByWay(
-  context: Context,
-  progress: Progress,
-  target: TargetName,
-  options: Options,
-  folder: string,
-  outputs: Outputs,
-): Promise<Visited> {
-  const outside = (pid: number) => visitFromOutside(context, progress, pid, options, folder, outputs)
-  const sampled = () => visitBySampling(context, progress, target, options)
+export async function visitByWay(visit: Visit): Promise<Visited> {
+  const { context, progress, target, options } = visit
+  const outside = (pid: number) => visitFromOutside(visit, pid)
+  const sampled = () => visitBySampling(visit)
   const note = options.quiet ? () => {} : noteBeside(context, progress)
   if (options.via === 'outside') {
     if (target.kind !== 'process' || options.light) {
@@ -42,7 +33,7 @@ export async function visitByWay(
   }
   if (options.via === 'agent') await requireAgent(target)
   try {
-    return await visit(context, progress, target, options, folder, outputs)
+    return await visitByInspector(visit)
   } catch (error) {
     if (!(error instanceof LeakscopeError) || error.code !== 'price-too-high') throw error
     if (!mayReadOutside(error, target, wayOf(options)) || target.kind !== 'process') {
