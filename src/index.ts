@@ -1,6 +1,7 @@
 // What `import … from 'leakscope'` gives: the Report of a process or of files, and the parts that it is made with.
 
 export type { Classes, ClassRow } from './analysis/classes.ts'
+export type { SeriesOptions } from './analysis/compare.ts'
 export type { Culprit } from './analysis/culprit.ts'
 export type { Matching, SnapshotTotals } from './analysis/following.ts'
 export type {
@@ -45,6 +46,19 @@ export type { HeapGraph } from './graph/heap-graph.ts'
 export type { SourceLocation } from './graph/locations.ts'
 export { referenceWords, thingWords } from './graph/path-words.ts'
 export { type PathReference, type PathStep, retainingPath, type Thing, thingOf } from './graph/retaining-path.ts'
+export type { ClassFilter } from './heap/class-list.ts'
+export {
+  type HeapClass,
+  type HeapElement,
+  type HeapEntry,
+  type HeapNode,
+  type HeapQuery,
+  type HeapReference,
+  type NodeGrowth,
+  openHeap,
+  type WhatIf,
+} from './heap/heap-query.ts'
+export type { Page, PageOptions } from './heap/page.ts'
 export { EdgeType, NodeType } from './snapshot/meta.ts'
 export { type RedactedFile, type RedactOptions, redactFile } from './snapshot/redaction/redact-file.ts'
 export { edgeTarget, edgeType, type Locations, type Snapshot } from './snapshot/snapshot.ts'

@@ -1,5 +1,6 @@
 // A series of snapshots up to the last: what is remembered of each, and what has become of its objects. All that a second thread needs for that.
 
+import type { HeapGraph } from '../graph/heap-graph.ts'
 import { ROOT } from '../graph/roots.ts'
 import { setLazily } from '../support/lazily.ts'
 import type { SecondThread } from '../support/second-thread.ts'
@@ -103,11 +104,12 @@ export function rememberOpen(opened: OpenedSnapshot): Remembered {
   return known
 }
 
-function tellTotals({ graph, classRows }: OpenedSnapshot): Pick<Remembered, 'totals' | 'classes'> {
+const tellTotals = ({ graph, classRows }: OpenedSnapshot): Pick<Remembered, 'totals' | 'classes'> => ({
+  totals: totalsOf(graph),
+  classes: new Map(classRows.map((row) => [row.key, row])),
+})
+
+export function totalsOf(graph: HeapGraph): SnapshotTotals {
   const { file, fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
-  const totalShallowBytes = graph.retainedSize(ROOT) + extraNativeBytes
-  return {
-    totals: { file, fileBytes, nodeCount, edgeCount, totalShallowBytes },
-    classes: new Map(classRows.map((row) => [row.key, row])),
-  }
+  return { file, fileBytes, nodeCount, edgeCount, totalShallowBytes: graph.retainedSize(ROOT) + extraNativeBytes }
 }

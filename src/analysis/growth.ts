@@ -108,19 +108,22 @@ export function tellGrowth({ opened, series, growths, matching, lineage }: HeapS
   }
 }
 
+/** What a class has gained from one snapshot to another: in number, or else in bytes. */
+const gained = (a: ClassRow | undefined, b: ClassRow | undefined): number =>
+  (b?.count ?? 0) - (a?.count ?? 0) || (b?.retainedBytes ?? 0) - (a?.retainedBytes ?? 0)
+
+/** @param rows of one class, in each snapshot; undefined where it had nothing */
+export const grewInEachStep = (rows: readonly (ClassRow | undefined)[]): boolean =>
+  rows.every((row, i) => i === 0 || gained(rows[i - 1], row) > 0)
+
 function compareClasses(graph: HeapGraph, series: readonly Map<string, ClassRow>[]): ClassGrowth[] {
   const first = series[0]!
   const last = series.at(-1)!
   const rows: ClassGrowth[] = []
-  const changed = (a: ClassRow | undefined, b: ClassRow | undefined): number =>
-    (b?.count ?? 0) - (a?.count ?? 0) || (b?.retainedBytes ?? 0) - (a?.retainedBytes ?? 0)
   const tell = (key: string): void => {
     const before = first.get(key)
     const after = last.get(key)
-    const keep =
-      series.length === 2
-        ? changed(before, after) !== 0
-        : series.every((classes, i) => i === 0 || changed(series[i - 1]!.get(key), classes.get(key)) > 0)
+    const keep = series.length === 2 ? gained(before, after) !== 0 : grewInEachStep(series.map((rows) => rows.get(key)))
     if (!keep || (after ?? before)!.name === NUMBERS) return
     rows.push({
       name: (after ?? before)!.name,

@@ -1,5 +1,6 @@
 // Whether two snapshots are of one process, and whether their object ids mean the same objects.
 
+import { numberOf } from '../graph/look.ts'
 import { nodesNamed, nodesWithIds } from '../graph/named.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
@@ -68,22 +69,9 @@ function findPid(snapshot: Snapshot): number | undefined {
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const packed = edges[edge]!
       if (edgeType(packed) !== EdgeType.property || edgeNameOrIndex[edge] !== pid) continue
-      const value = numberValue(snapshot, edgeTarget(packed))
+      const value = numberOf({ snapshot }, edgeTarget(packed))
       if (value !== undefined) return value
     }
-  }
-  return undefined
-}
-
-/** What a number node is worth; only with `captureNumericValue`, where an internal edge leads to its digits. */
-function numberValue(snapshot: Snapshot, node: number): number | undefined {
-  const { nodeType, nodeName, firstEdge, edges, strings } = snapshot
-  if (nodeType[node] !== NodeType.number) return undefined
-  for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-    const packed = edges[edge]!
-    if (edgeType(packed) !== EdgeType.internal) continue
-    const value = Number(strings.get(nodeName[edgeTarget(packed)]!))
-    return Number.isNaN(value) ? undefined : value
   }
   return undefined
 }

@@ -39,6 +39,8 @@ export interface OpenedSnapshot extends Omit<Heap, 'release'> {
    * @throws the signal's reason as soon as it is aborted
    */
   preparePaths(signal?: AbortSignal): Promise<void>
+  /** The same for who refers to whom. */
+  prepareRetainers(signal?: AbortSignal): Promise<void>
   /** Lets go of files and threads; columns that were not asked for before cannot be had any more. */
   close(): Promise<void>
 }
@@ -96,6 +98,9 @@ function openedFrom(heap: Heap, second: SecondThread | undefined): OpenedByTwo {
     second,
     preparePaths: async (stop) => {
       if (second) await unlessAborted(heap.graph.preparePaths(second), stop)
+    },
+    prepareRetainers: async (stop) => {
+      if (second) await unlessAborted(heap.graph.prepareRetainers(second), stop)
     },
     async close() {
       await heap.settled

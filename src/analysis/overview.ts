@@ -2,6 +2,7 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
+import { largest } from '../graph/largest.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
 import { bitsOf, nodesOfTypes } from '../graph/named.ts'
 import { SHARED } from '../graph/ownership.ts'
@@ -121,7 +122,6 @@ const PASS_THROUGH = 0.5
 function accumulationPoints(graph: HeapGraph, limit: number): number[] {
   const { nodeType } = graph.snapshot
   const { owner } = graph.ownership
-  const children = childrenOf(graph)
   const { retainedSizes } = graph
   const bySize = (a: number, b: number) => retainedSizes[b]! - retainedSizes[a]!
   const globals = new Set(userRoots(graph.snapshot))
@@ -129,7 +129,7 @@ function accumulationPoints(graph: HeapGraph, limit: number): number[] {
   const points: number[] = []
   while (points.length < limit && waiting.length > 0) {
     const node = waiting.shift()!
-    const below = biggest(children(node), limit, bySize)
+    const below = largest(graph.dominated(node), retainedSizes, limit)
     const candidates =
       node === ROOT ||
       nodeType[node] === NodeType.synthetic ||
@@ -143,24 +143,6 @@ function accumulationPoints(graph: HeapGraph, limit: number): number[] {
     waiting.length = Math.min(waiting.length, limit)
   }
   return [...new Set(points)]
-}
-
-/** The first `limit` of the nodes in the order of `compare`; a node may have twenty million below it. */
-function biggest(nodes: Uint32Array, limit: number, compare: (a: number, b: number) => number): number[] {
-  let kept: number[] = []
-  for (const node of nodes) {
-    kept.push(node)
-    if (kept.length >= 2 * limit && kept.length > 1000) kept = kept.sort(compare).slice(0, limit)
-  }
-  return kept.sort(compare).slice(0, limit)
-}
-
-/** The nodes that a node immediately dominates. */
-function childrenOf({ dominators: { immediate }, scratch }: HeapGraph): (node: number) => Uint32Array {
-  const first = arenaUint32(arenaOf(immediate), immediate.length + 1)
-  const list = scratch.take()
-  loopsFor(immediate, first, list).sortChildren(immediate, first, list)
-  return (node) => list.subarray(first[node]!, first[node + 1]!)
 }
 
 const STRINGS = [NodeType.string, NodeType.consString, NodeType.slicedString] as const

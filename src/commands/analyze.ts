@@ -194,7 +194,7 @@ async function analyzeOne(
     { findPiles },
     { createFileCheck },
     { createScriptSources },
-    { ROOT },
+    { totalsOf },
     { reportPath, reportSnapshot },
     { shownClass },
     { OriginalNames },
@@ -204,7 +204,7 @@ async function analyzeOne(
     import('../detectors/find-piles.ts'),
     import('../analysis/functions-in-file.ts'),
     import('../support/script-sources.ts'),
-    import('../graph/roots.ts'),
+    import('../analysis/following.ts'),
     import('./common/report.ts'),
     import('../detectors/shown.ts'),
     import('../source/original-names.ts'),
@@ -217,7 +217,6 @@ async function analyzeOne(
   paths.catch(() => {})
   const found = findOverview(graph, opened.classRows, limit)
   await paths
-  const { file, fileBytes, nodeCount, edgeCount, extraNativeBytes } = graph.snapshot
   const { kinds, classes, dominators, largestStrings, duplicateStrings } = tellOverview(graph, found)
   const sources = createScriptSources({ ...known, isWhatRan: createFileCheck([graph]) })
   const names = new OriginalNames(sourcesOf(sources.readScript), sources)
@@ -226,10 +225,7 @@ async function analyzeOne(
   opened.close()
   return {
     findings,
-    snapshot: reportSnapshot(
-      { file, fileBytes, nodeCount, edgeCount, totalShallowBytes: graph.retainedSize(ROOT) + extraNativeBytes },
-      { isolate, takenAt },
-    ),
+    snapshot: reportSnapshot(totalsOf(graph), { isolate, takenAt }),
     heap: {
       kinds: kinds.map((row) => ({ isolate, ...row })),
       constructors: classes.map((row) => ({ isolate, ...row, ...shownClass(row, names, sources) })),

@@ -45,7 +45,7 @@ export interface DiagnoseOptions {
  */
 export async function diagnose(target: number | string | TargetName, options: DiagnoseOptions = {}): Promise<Report> {
   const [{ diagnoseTarget }, { parseTarget }] = await Promise.all([
-    import('./diagnose/command.ts'),
+    import('./diagnose/diagnose-target.ts'),
     import('../target/target.ts'),
   ])
   const { durationMs, via, maxPauseMs, memoryLimitBytes, waitMs, keepIn } = options

@@ -109,6 +109,22 @@ interface About {
   readonly evidence: () => readonly z.ZodObject[]
 }
 
+/** What is to be known of what piles up where a package adds or holds it. */
+export interface InPackages {
+  /** Methods by which the program has a package add it; left out, any. */
+  readonly methods?: RegExp
+  /** What the package does, such as `adds a listener to signal`, given what it adds it to; left out, it `adds them`. */
+  readonly adds?: (to: string | undefined) => string
+  /** What to hand to the package in the place of what it is given; undefined where there is nothing better. */
+  readonly instead?: (given: string, candidate: Candidate) => string | undefined
+  /** Node's own lists hold it: what a package has on the path holds but one of them. */
+  readonly isHeldByNode?: true
+  /** The detector's advice is to take it out, which a program cannot do inside of a package. */
+  readonly isTakenOut?: true
+  /** Where a package makes it, its line goes before a line of the program that no evidence ties to it. */
+  readonly isMadeInside?: true
+}
+
 /** Judges the growing populations of a heap. */
 export interface HeapDetector<E extends Evidence = Evidence> extends About {
   readonly needs: 'heap'
@@ -122,6 +138,8 @@ export interface HeapDetector<E extends Evidence = Evidence> extends About {
    * snapshot: every program has large collections. Those that it names in `before` are asked after it all the same.
    */
   readonly isGeneral?: true
+  /** Holds for the pattern of the detector's name, whichever detector reports that. */
+  readonly inPackages?: InPackages
   /** Judges one candidate; undefined where it is not of this pattern. Pure, but for reading sources. */
   readonly diagnose: (candidate: Candidate, captures: Captures) => Diagnosis<E> | undefined
 }

@@ -16,7 +16,7 @@ import { rememberingSources } from '../support/sources.ts'
 import { candidateOf, growingCandidates, slowingCandidates, unevenCandidates } from './candidates.ts'
 import type { Candidate, Captures, Diagnosis, HeapDetector, IsolateHeap } from './detector.ts'
 import { ExplainedGrowth } from './explained-growth.ts'
-import { diagnoseUnseen } from './growing-collection.ts'
+import { diagnoseUnseen, growingCollection } from './growing-collection.ts'
 import { firstDiagnosis, HEAP_DETECTORS } from './index.ts'
 import { inSource, makeFinding, sourcesFor } from './make-finding.ts'
 
@@ -193,7 +193,7 @@ function quietFindings({ captures, sources }: World, taken: readonly Candidate[]
       .flatMap((suspect) => {
         const candidate = candidateOf(of, suspect, captures.readSource)
         const diagnosis = diagnoseUnseen(candidate, captures.readSource)
-        return diagnosis ? makeFinding('growing-collection', candidate, diagnosis, captures, sources) : []
+        return diagnosis ? makeFinding(growingCollection.name, candidate, diagnosis, captures, sources) : []
       }),
   )
 }

@@ -14,7 +14,6 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
 import { isObject } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
-import { edgeTarget, retains } from '../snapshot/snapshot.ts'
 import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
@@ -23,6 +22,7 @@ import { candidateOf } from './candidates.ts'
 import type { Captures, IsolateHeap } from './detector.ts'
 import { firstDiagnosis, isGeneral } from './index.ts'
 import { makeFinding } from './make-finding.ts'
+import { held } from './piled-up.ts'
 
 /** Every program has smaller ones. `share` is of the heap. */
 const LEAST = { count: 300, share: 0.01, bytes: 200_000 }
@@ -122,18 +122,9 @@ const sumOf = (nodes: readonly number[], of: (node: number) => number): number =
 
 /** What the node refers to, directly or by a store of its own. */
 function thingsOf(graph: HeapGraph, node: number): number[] {
-  const { firstEdge, edges } = graph.snapshot
   const { owner } = graph.ownership
   const things = new Set<number>()
-  const stores = [node]
-  for (let store = stores.pop(); store !== undefined; store = stores.pop()) {
-    for (let edge = firstEdge[store]!; edge < firstEdge[store + 1]!; edge++) {
-      const target = edgeTarget(edges[edge]!)
-      if (!retains(edges[edge]!) || target === node || things.has(target)) continue
-      if (owner[target] === node) stores.push(target)
-      else if (owner[target] === target) things.add(target)
-    }
-  }
+  for (const { target } of held(graph, node)) if (owner[target] === target) things.add(target)
   return [...things]
 }
 

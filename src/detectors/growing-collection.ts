@@ -78,6 +78,7 @@ export const growingCollection: HeapDetector<Evidence> = {
   patterns: ['growing-collection'],
   needs: 'heap',
   isGeneral: true,
+  inPackages: { isTakenOut: true },
   evidence,
   diagnose(candidate, { readSource }) {
     const { suspect, name, likelihood } = candidate

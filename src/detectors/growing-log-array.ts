@@ -31,6 +31,7 @@ export const growingLogArray: HeapDetector<EvidenceBy<typeof evidence>> = {
   patterns: ['growing-log-array'],
   needs: 'heap',
   isGeneral: true,
+  inPackages: { isTakenOut: true },
   before: [
     // A log is a collection, too; this one says that it is never read back.
     'growing-collection',

@@ -7,7 +7,7 @@ import { busyLoop } from './busy-loop.ts'
 import { busyThread } from './busy-thread.ts'
 import { closureRetention } from './closure-retention.ts'
 import { crossThreadRelease } from './cross-thread-release.ts'
-import type { Candidate, Captures, Detector, Diagnosis, HeapDetector } from './detector.ts'
+import type { Candidate, Captures, Detector, Diagnosis, HeapDetector, InPackages } from './detector.ts'
 import { duplicateModules } from './duplicate-modules.ts'
 import { growingAllocations } from './growing-allocations.ts'
 import { growingCollection } from './growing-collection.ts'
@@ -73,6 +73,11 @@ const GENERAL = new Set(HEAP_DETECTORS.flatMap(({ isGeneral, patterns }) => (isG
 
 /** Whether any collection would be of such a pattern, as far as one snapshot can show. */
 export const isGeneral = (pattern: string): boolean => GENERAL.has(pattern)
+
+const IN_PACKAGES = new Map(HEAP_DETECTORS.map(({ name, inPackages }) => [name, inPackages]))
+
+/** What the detector that a pattern is named after says of packages. */
+export const inPackages = (pattern: string): InPackages => IN_PACKAGES.get(pattern) ?? {}
 
 /** What the first detector that recognises a candidate says of it. @param isWanted asked of the pattern */
 export function firstDiagnosis(

@@ -52,6 +52,15 @@ export const listenerLeak: HeapDetector<EvidenceBy<typeof evidence>> = {
     // Event targets keep listeners in fields of Node: here it is known what they are.
     'unknown-node-internals',
   ],
+  inPackages: {
+    methods:
+      /^(on|once|add(Abort|Once|Event)?Listener|prepend(Once)?Listener|subscribe|use|tap|listen|watch|observe|hook|onAny|onceAny)$/,
+    adds: (to) => `adds a listener${to === undefined ? '' : ` to ${to}`}`,
+    instead: (given, { path }) =>
+      path.some(({ thing }) => thing.name === 'AbortSignal')
+        ? `give each call a signal of its own, of an AbortController that is dropped with it, instead of ${given}, which lives on`
+        : undefined,
+  },
   evidence,
   diagnose(candidate, { readSource }) {
     const { suspect, of } = candidate

@@ -11,6 +11,7 @@ import { sourcesOf } from '../source/app-modules.ts'
 import { OriginalNames } from '../source/original-names.ts'
 import { createScriptSources, type ScriptSources } from '../support/script-sources.ts'
 import type { Candidate, Captures, Diagnosis } from './detector.ts'
+import { inPackages } from './index.ts'
 import { markPath, suspectReferences } from './leak-path.ts'
 import { packagePart } from './package-part.ts'
 import { culpritIn, packageBehind } from './packages.ts'
@@ -46,7 +47,8 @@ export function makeFinding(
   const { grounds } = diagnosis.likelihood ?? candidate.likelihood
   const steps = markPath(of, suspect, path)
   const blamed = { ...candidate, graph: of.graph, lineage: of.heap.lineage }
-  const behind = packageBehind(candidate, pattern, captures, sources)
+  const about = inPackages(pattern)
+  const behind = packageBehind(candidate, about, captures, sources)
   const adds = behind?.role === 'adds' ? behind : undefined
   const options = { readSource, mapPosition: sources.mapPosition, allocations: of.allocations, via: adds?.via }
   const verdict = blame(blamed, options)
@@ -56,9 +58,8 @@ export function makeFinding(
   })
   const known = adds ? culpritIn(adds, readSource) : diagnosis.culprit && shown(called(diagnosis.culprit), sources)
   const ranked = verdict.culprit && shown(called(verdict.culprit), sources)
-  // The program's line goes before a package's, unless promises of a package pile up and no evidence ties a line of the
-  // program to them.
-  const isGuess = pattern === 'promise-pileup' && !verdict.isSure
+  // The program's line goes before a package's, unless no evidence ties it to what the package makes.
+  const isGuess = about.isMadeInside && !verdict.isSure
   const isPrograms = known?.culprit.package != null && ranked?.culprit.package === null && !isGuess
   const { culprit, codeFrame } = (isPrograms ? ranked : (known ?? ranked)) ?? { culprit: null, codeFrame: [] }
   return {
@@ -91,7 +92,7 @@ export function makeFinding(
     explains: [],
     ...packagePart(
       { pattern, advice: diagnosis.advice },
-      { candidate, path: asRan, behind, captures, say },
+      { candidate, path: asRan, about, behind, captures, say },
       { shown: culprit, asRan: verdict.culprit },
     ),
   }

@@ -10,7 +10,7 @@ import { namedBy } from '../source/calls.ts'
 import { nameOfMember } from '../source/expressions.ts'
 import { nodesIn } from '../source/syntax-tree.ts'
 import { nameWithVersion } from '../support/packages.ts'
-import type { Candidate } from './detector.ts'
+import type { Candidate, InPackages } from './detector.ts'
 import { shortPlace } from './functions.ts'
 import type { PackageBehind } from './packages.ts'
 import { ENDS, madeAt, methodsOf } from './public-methods.ts'
@@ -36,43 +36,34 @@ export interface Circumstances {
 /** @returns undefined where the detector's own advice is as good */
 export function packageAdvice(
   candidate: Candidate,
-  pattern: string,
+  about: InPackages,
   behind: PackageBehind,
   known: Circumstances,
 ): string | undefined {
-  if (behind.role === 'adds') return ofAdder(candidate, pattern, behind, known)
-  return ADVISE_TO_TAKE_OUT.has(pattern) ? ofHolder(candidate, behind, known.readSource) : undefined
+  if (behind.role === 'adds') return ofAdder(candidate, about, behind, known)
+  return about.isTakenOut ? ofHolder(candidate, behind, known.readSource) : undefined
 }
-
-/** Patterns with the advice to take things out, which a program cannot do inside of a package. */
-const ADVISE_TO_TAKE_OUT = new Set(['growing-collection', 'growing-log-array', 'promise-pileup', 'string-retention'])
 
 function ofAdder(
   candidate: Candidate,
-  pattern: string,
+  { adds, instead }: InPackages,
   { installed, step, via }: PackageBehind,
   { culprit: { shown, asRan }, readSource, isFixed }: Circumstances,
 ): string {
   const by = nameWithVersion(installed)
   const inside = step.function === null ? `at ${shortPlace(step.place)}` : `in ${step.function}`
   const called = shown?.package === null ? `, each time that ${plainPlace(shown)} is run` : ''
-  const what =
-    pattern === 'listener-leak'
-      ? `adds a listener${via.given === undefined ? '' : ` to ${via.given}`} ${inside}`
-      : pattern === 'unbounded-timers'
-        ? `sets a timer ${inside}`
-        : `adds them ${inside}`
-  const it = /^(listener-leak|unbounded-timers)$/.test(pattern) ? 'it' : 'them'
-  const first = `${by} ${what}${called}, and does not take ${it} away when the work is done.`
+  const [what, it] = adds ? [adds(via.given), 'it'] : ['adds them', 'them']
+  const first = `${by} ${what} ${inside}${called}, and does not take ${it} away when the work is done.`
   const made = madeAt(candidate.of.graph, asRan ?? null, readSource)
   if (made) {
     const end = made.end === undefined ? '' : `call ${made.end}() on each ${made.name} when it is done with, or `
     return `${first} ${sentence(`${end}make one ${made.name} and use it for all`)}.`
   }
   const until = isFixed ? 'Until then ' : ''
-  if (pattern === 'listener-leak' && via.given !== undefined && isSignal(candidate)) {
-    const instead = `give each call a signal of its own, of an AbortController that is dropped with it, instead of ${via.given}, which lives on`
-    return `${first} ${sentence(`${until}${instead}`)}${isFixed ? '' : `; or look for a newer ${installed.name}`}.`
+  const better = via.given === undefined ? undefined : instead?.(via.given, candidate)
+  if (better !== undefined) {
+    return `${first} ${sentence(`${until}${better}`)}${isFixed ? '' : `; or look for a newer ${installed.name}`}.`
   }
   const less = 'do it less often, or for what lives no longer than the work'
   return isFixed
@@ -83,8 +74,6 @@ function ofAdder(
 /** `leaky.mjs:14` of a place that is in the source already. */
 const plainPlace = ({ url, line }: Culprit): string =>
   `${url.replace(/[?#].*$/s, '').replace(/^.*[\\/]/s, '')}${line > 0 ? `:${line}` : ''}`
-
-const isSignal = ({ path }: Candidate): boolean => path.some(({ thing }) => thing.name === 'AbortSignal')
 
 function ofHolder(candidate: Candidate, { installed, step }: PackageBehind, readSource: ReadSource): string {
   const { of, path, name, suspect } = candidate

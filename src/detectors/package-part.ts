@@ -6,7 +6,7 @@ import { nodeName } from '../graph/look.ts'
 import { labelOfStep, type PathStep } from '../graph/retaining-path.ts'
 import { findKnownLeak, fixedIn, type Seen, type SeenPackage, urlOf } from '../known-leaks/match.ts'
 import { fileIn, packageAt } from '../support/packages.ts'
-import type { Candidate, Captures } from './detector.ts'
+import type { Candidate, Captures, InPackages } from './detector.ts'
 import { knownIssueAdvice, packageAdvice } from './package-advice.ts'
 import type { PackageBehind } from './packages.ts'
 import { countClasses } from './surroundings.ts'
@@ -18,6 +18,7 @@ export interface Reported {
   readonly candidate: Candidate
   /** The shown path, with the names of the script that ran. */
   readonly path: readonly PathStep[]
+  readonly about: InPackages
   readonly behind: PackageBehind | undefined
   readonly captures: Captures
   /** Puts the names and places of the source into a text. */
@@ -27,14 +28,14 @@ export interface Reported {
 /** @param culprit as it is shown, and the program's line as it ran */
 export function packagePart(
   { pattern, advice }: Pick<ReportFinding, 'pattern' | 'advice'>,
-  { candidate, path, behind, captures, say }: Reported,
+  { candidate, path, about, behind, captures, say }: Reported,
   culprit: { readonly shown: Culprit | null; readonly asRan: Culprit | undefined },
 ): PackagePart {
   const seen = seenOf(candidate, pattern, path, behind, captures)
   const leak = findKnownLeak(seen)
   const isFixed = leak !== undefined && leak.fixedIn.length > 0
   const known = { culprit, readSource: captures.readSource, isFixed }
-  const own = say((behind && packageAdvice(candidate, pattern, behind, known)) ?? advice)
+  const own = say((behind && packageAdvice(candidate, about, behind, known)) ?? advice)
   const part: PackagePart = { ...(behind && { package: packageOfFinding(behind) }), advice: own }
   if (!leak) return part
   const { id, title } = leak

@@ -14,7 +14,7 @@ import { isOwn } from '../source/origins.ts'
 import { type InstalledPackage, needs, packageAt, resolvePackage } from '../support/packages.ts'
 import type { ScriptSources } from '../support/script-sources.ts'
 import { packageOf } from '../support/sources.ts'
-import type { Candidate, Captures } from './detector.ts'
+import type { Candidate, Captures, InPackages } from './detector.ts'
 import { unwrapped } from './functions.ts'
 import { isNew, mostCommon, piledUp } from './piled-up.ts'
 import { madeEach } from './public-methods.ts'
@@ -31,7 +31,7 @@ export interface PackageBehind {
 /** The package that adds what a candidate is about, or else the one inside of which it piles up; undefined where there is none. */
 export function packageBehind(
   candidate: Candidate,
-  pattern: string,
+  { methods = ANY, isHeldByNode }: InPackages,
   captures: Captures,
   { mapPosition }: ScriptSources,
 ): PackageBehind | undefined {
@@ -43,15 +43,14 @@ export function packageBehind(
     const { url, line, column } = mapPosition(at.url, at.line, at.column) ?? at
     return { url, line, column }
   }
-  // A timer is held by Node's lists; a path to them may lead by whatever has one of the timers.
-  const holder = pattern === 'unbounded-timers' ? undefined : holderOf(candidate)
+  const holder = isHeldByNode ? undefined : holderOf(candidate)
   const adder = adderOf(candidate)
   const at = adder && mapped(adder.location)
   const by = at && packageOf(at.url)
   // A package that adds to its own object holds the things, which the program hands to it.
   const holds = holder && packageOf(mapped(holder.location).url)
   if (at && by != null && by !== holds) {
-    const wanted = { verbs: VERBS[pattern] ?? ANY, event: eventOf(candidate), receivers: receiversOf(candidate) }
+    const wanted = { verbs: methods, event: eventOf(candidate), receivers: receiversOf(candidate) }
     return behindOf('adds', findHandover(sources, at, adder.name, wanted), candidate, captures)
   }
   if (!holder || holds == null) return undefined
@@ -94,13 +93,6 @@ export function culpritIn({ step, installed }: PackageBehind, readSource: ReadSo
 const FRAME = 2
 const MOST_TEXT = 200
 
-/** Methods by which things are added, by pattern. */
-const VERBS: Readonly<Record<string, RegExp>> = {
-  'listener-leak':
-    /^(on|once|add(Abort|Once|Event)?Listener|prepend(Once)?Listener|subscribe|use|tap|listen|watch|observe|hook|onAny|onceAny)$/,
-  'unbounded-timers': /^(set(Timeout|Interval|Immediate)|schedule\w*|sleep|delay|wait)$/,
-  'promise-pileup': /^(then|catch|finally|race|any|all|allSettled)$/,
-}
 const ANY = /./
 
 interface Placed {

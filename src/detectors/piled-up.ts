@@ -2,8 +2,7 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
-import { isUnnamed, isVariable, labelOfStep } from '../graph/retaining-path.ts'
-import { EdgeType } from '../snapshot/meta.ts'
+import { elementCount, isUnnamed, isVariable, labelOfStep } from '../graph/retaining-path.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import type { Candidate } from './detector.ts'
 
@@ -70,15 +69,8 @@ export function onlyGains({ suspect }: Candidate): boolean {
 }
 
 /** How many elements an array has; undefined for anything else. */
-export function elementsOf(graph: HeapGraph, node: number): number | undefined {
-  if (nodeName(graph, node) !== 'Array') return undefined
-  const { firstEdge, edges } = graph.snapshot
-  let count = 0
-  for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-    if (edgeType(edges[edge]!) === EdgeType.element) count++
-  }
-  return count
-}
+export const elementsOf = (graph: HeapGraph, node: number): number | undefined =>
+  nodeName(graph, node) === 'Array' ? elementCount(graph, node) : undefined
 
 /** The symbol by which a handle of Node refers to the object that a program has of it. */
 const HANDLES_OBJECT = 'owner_symbol'

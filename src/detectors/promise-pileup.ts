@@ -97,6 +97,10 @@ export const promisePileup: HeapDetector<EvidenceBy<typeof evidence>> = {
     // Node keeps promises for a program, such as those of its async generators: here it is known what they wait for.
     'unknown-node-internals',
   ],
+  inPackages: {
+    methods: /^(then|catch|finally|race|any|all|allSettled)$/,
+    ...{ isTakenOut: true, isMadeInside: true },
+  },
   evidence,
   diagnose(candidate, { readSource }) {
     const { suspect, of } = candidate

@@ -1,10 +1,9 @@
 // Promises in a heap: whether something waits for them, what settles them, and what they wait for.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal, isFunction, isObject, nodeName, property } from '../graph/look.ts'
+import { internal, isFunction, isObject, nodeName, property, targetsOf } from '../graph/look.ts'
 import { registersOf } from '../graph/suspended.ts'
 import { NodeType } from '../snapshot/meta.ts'
-import { edgeTarget } from '../snapshot/snapshot.ts'
 
 const REACTION = 'system / PromiseReaction'
 
@@ -21,13 +20,7 @@ export function isAwaited(graph: HeapGraph, promise: number): boolean {
 export function settledBy(graph: HeapGraph, node: number): number | undefined {
   if (!isFunction(graph, node) || graph.sourceLocation(node) !== undefined) return undefined
   const context = internal(graph, node, 'context')
-  if (context === undefined) return undefined
-  const { firstEdge, edges } = graph.snapshot
-  for (let edge = firstEdge[context]!; edge < firstEdge[context + 1]!; edge++) {
-    const target = edgeTarget(edges[edge]!)
-    if (isPromise(graph, target)) return target
-  }
-  return undefined
+  return context === undefined ? undefined : targetsOf(graph, context).find((each) => isPromise(graph, each))
 }
 
 /** How many promises are followed, each of which waits for the next. */

@@ -55,6 +55,7 @@ export const stringRetention: HeapDetector<EvidenceBy<typeof evidence>> = {
     'closure-retention',
     'off-heap-growth',
   ],
+  inPackages: { isTakenOut: true },
   evidence,
   diagnose: (candidate, { readSource }) => slices(candidate, readSource) ?? rope(candidate, readSource),
 }

@@ -74,6 +74,12 @@ export const unboundedTimers: HeapDetector<Evidence> = {
     'promise-pileup',
     'closure-retention',
   ],
+  inPackages: {
+    methods: /^(set(Timeout|Interval|Immediate)|schedule\w*|sleep|delay|wait)$/,
+    adds: () => 'sets a timer',
+    // A path to Node's lists may lead by whatever has one of the timers.
+    isHeldByNode: true,
+  },
   evidence,
   diagnose(candidate, captures) {
     const { readSource } = captures

@@ -90,6 +90,22 @@ export function dominatorsOf(order: Uint32Array, above: Uint32Array): Dominators
   return dominators
 }
 
+/** The nodes that each node immediately dominates: the dominator tree from its root down. */
+export interface Children {
+  /** By node ordinal, one more than nodes: where the node's part of `list` starts. */
+  readonly first: Uint32Array
+  /** Ordinals. */
+  readonly list: Uint32Array
+}
+
+/** O(nodes). */
+export function computeChildren({ immediate }: Dominators, scratch: Scratch): Children {
+  const first = arenaUint32(arenaOf(immediate), immediate.length + 1)
+  const list = scratch.take()
+  loopsFor(immediate, first, list).sortChildren(immediate, first, list)
+  return { first, list }
+}
+
 interface RetainersJob extends Pick<Snapshot, 'nodeCount' | 'firstEdge' | 'edges'> {
   readonly number: Uint32Array
   readonly lists: RetainerLists

@@ -6,7 +6,14 @@ import { atOnce } from '../support/breathing.ts'
 import { Scratch } from '../support/scratch.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { computeDistances, type Distances, UNREACHABLE } from './distances.ts'
-import { computeDominators, computeRetainedSizes, type Dominators, dominatorsOf } from './dominators.ts'
+import {
+  type Children,
+  computeChildren,
+  computeDominators,
+  computeRetainedSizes,
+  type Dominators,
+  dominatorsOf,
+} from './dominators.ts'
 import { IdTable } from './id-table.ts'
 import { locationAt, type SourceLocation, scriptUrls } from './locations.ts'
 import { findModuleScopes } from './modules.ts'
@@ -59,6 +66,7 @@ export class HeapGraph {
   #moduleScopes: Map<number, string> | undefined
   #paths: Paths | undefined
   #retainers: Retainers | undefined
+  #children: Children | undefined
 
   /** @param known what was worked out before, or elsewhere */
   constructor(snapshot: Snapshot, known: KnownParts = {}, scratch = new Scratch(snapshot.nodeCount)) {
@@ -147,12 +155,18 @@ export class HeapGraph {
   }
   /** The edges that lead to `node`, by ordinal, and the nodes that they come from; weak ones too. */
   retainers(node: number, most = Number.POSITIVE_INFINITY): { edge: number; node: number }[] {
+    return Array.from(this.edgesTo(node).subarray(0, most), (edge) => ({ edge, node: edgeSource(this.snapshot, edge) }))
+  }
+  /** The same without the nodes that they come from. */
+  edgesTo(node: number): Uint32Array {
     this.#retainers ??= computeRetainers(this.snapshot)
     const { first, edge } = this.#retainers
-    const to = Math.min(first[node + 1]!, first[node]! + most)
-    return Array.from(edge.subarray(first[node]!, to), (each) => ({
-      edge: each,
-      node: edgeSource(this.snapshot, each),
-    }))
+    return edge.subarray(first[node]!, first[node + 1]!)
+  }
+  /** Ordinals of the nodes that `node` immediately dominates; the first question takes 8 bytes a node. */
+  dominated(node: number): Uint32Array {
+    this.#children ??= computeChildren(this.dominators, this.scratch)
+    const { first, list } = this.#children
+    return list.subarray(first[node]!, first[node + 1]!)
   }
 }

@@ -95,8 +95,8 @@ export function internal(graph: HeapGraph, node: number, name: string): number |
 }
 
 /** The worth of a number node, where numbers were captured. */
-export function numberOf(graph: HeapGraph, node: number | undefined): number | undefined {
-  const { nodeType, nodeName, firstEdge, edges, strings } = graph.snapshot
+export function numberOf({ snapshot }: Pick<HeapGraph, 'snapshot'>, node: number | undefined): number | undefined {
+  const { nodeType, nodeName, firstEdge, edges, strings } = snapshot
   if (node === undefined || nodeType[node] !== NodeType.number) return undefined
   for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
     if (edgeType(edges[edge]!) !== EdgeType.internal) continue

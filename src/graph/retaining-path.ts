@@ -210,7 +210,7 @@ export function stringText({ snapshot }: HeapGraph, node: number, max = 1024, ma
 }
 
 /** How `holder` (or the store of its that the edge leaves) refers to the edge's target. */
-function referenceOf(graph: HeapGraph, holder: number, edge: number): PathReference {
+export function referenceOf(graph: HeapGraph, holder: number, edge: number): PathReference {
   const { edges, edgeNameOrIndex, strings } = graph.snapshot
   const index = edgeNameOrIndex[edge]!
   const type = edgeType(edges[edge]!)
@@ -307,7 +307,7 @@ export function findEdge({ snapshot }: HeapGraph, holder: number, target: number
   return found
 }
 
-function elementCount({ snapshot: { firstEdge, edges } }: HeapGraph, node: number): number {
+export function elementCount({ snapshot: { firstEdge, edges } }: HeapGraph, node: number): number {
   let count = 0
   for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
     if (edgeType(edges[edge]!) === EdgeType.element) count++

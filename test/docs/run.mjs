@@ -133,12 +133,16 @@ test('orders do not pile up', async () => {
   },
   async api() {
     await snapshots()
-    const example = /```js\n(\/\/ api\.mjs\n[\s\S]*?)\n```/.exec(readPage('docs/api.md'))[1]
-    installed()
-    writeFileSync(join(app, 'api.mjs'), example)
+    example('api.mjs')
     const { pid } = await server('leaky')
     const { text } = await run(['api.mjs', pid], app)
     return `$ node api.mjs ${SHOWN_PID}\n${neutral(text, pid)}`
+  },
+  async heap() {
+    await snapshots()
+    example('heap.mjs')
+    const { text } = await run(['heap.mjs'], app)
+    return `$ node heap.mjs\n${neutral(text, 0)}`
   },
 }
 
@@ -149,6 +153,14 @@ async function snapshots() {
   if (snapshots.shown) return
   const { pid } = await server('leaky')
   snapshots.shown = await session(pid, ['snapshot', pid, '--count', 3, '--every', '5s', '-o', 'x.heapsnapshot'])
+}
+
+/** Writes a program that docs/api.md shows. */
+function example(name) {
+  const programs = readPage('docs/api.md').matchAll(/```js\n(\/\/ (\S+)\n[\s\S]*?)\n```/g)
+  const [, program] = [...programs].find(([, , title]) => title === name)
+  installed()
+  writeFileSync(join(app, name), program)
 }
 
 /** A package in which leakscope and Vitest are installed. */
