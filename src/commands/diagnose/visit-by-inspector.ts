@@ -1,9 +1,11 @@
 // A visit by the inspector: V8 writes the snapshots, and the process answers questions on what they show.
 
+import type { FollowAhead } from '../../analysis/follow-ahead.ts'
 import type { BundleCapture } from '../../capture/bundle.ts'
 import type { QuotedIsolate } from '../../capture/quote.ts'
 import type { NativeCandidate } from '../../detectors/native-growth.ts'
 import { LeakscopeError } from '../../errors.ts'
+import { unlessAborted } from '../../support/breathing.ts'
 import { formatDuration } from '../../support/format.ts'
 import type { InspectorSession } from '../../target/session.ts'
 import { showTarget } from '../../target/target.ts'
@@ -28,9 +30,10 @@ import { sampleNow, samplingIn, type Visited } from './visited.ts'
 
 export async function visitByInspector(visit: Visit): Promise<Visited> {
   const { context, progress, target, options } = visit
-  const [{ withInspector }, { readVitals }, beside, offHeap] = await Promise.all([
+  const [{ withInspector }, { readVitals }, { FollowAhead }, beside, offHeap] = await Promise.all([
     import('../../target/attach.ts'),
     import('../../capture/vitals.ts'),
+    import('../../analysis/follow-ahead.ts'),
     import('./side-looks.ts'),
     import('./off-heap-watch.ts'),
   ])
@@ -58,9 +61,13 @@ export async function visitByInspector(visit: Visit): Promise<Visited> {
     const files = beside.watchOpenFiles(pid)
     const { nodeVersion } = visited
     const watcher = offHeap.watchOffHeap({ session, pid, nodeVersion, durationMs, signal: context.signal })
+    const ahead = new FollowAhead()
     let captures: readonly BundleCapture[]
     try {
-      captures = await capture(visit, { session, visited, durationMs, watcher })
+      captures = await capture(visit, { session, visited, durationMs, watcher, ahead })
+    } catch (error) {
+      await ahead.close()
+      throw error
     } finally {
       files?.stop()
     }
@@ -68,7 +75,7 @@ export async function visitByInspector(visit: Visit): Promise<Visited> {
     await look().catch((error: unknown) => {
       if (!(error instanceof LeakscopeError)) throw error
     })
-    const { compared, candidates } = await compare(visit, session, files)
+    const { compared, candidates } = await compare(visit, { session, files, ahead }).finally(() => ahead.close())
     progress.stage('looking at what was found')
     const handles = vitals.at(-1)?.activeResources ?? null
     const inHeap = beside.settled(compared, await beside.lookAgain(session, compared, handles, context.signal))
@@ -95,11 +102,12 @@ interface Capturing {
   readonly visited: Target
   readonly durationMs: number
   readonly watcher: OffHeapWatcher
+  readonly ahead: FollowAhead
 }
 
 async function capture(
   { context, progress, target, options, folder }: Visit,
-  { session, visited, durationMs, watcher }: Capturing,
+  { session, visited, durationMs, watcher, ahead }: Capturing,
 ): Promise<readonly BundleCapture[]> {
   const [{ captureBundle }, { agreeOnPrice }] = await Promise.all([
     import('../../capture/capture-bundle.ts'),
@@ -113,6 +121,7 @@ async function capture(
     ...{ atAnyPrice, dryRun: false, json: false, quiet },
   }
   let show = showProgress(progress, '')
+  const taken: { readonly isolate: string; readonly path: string }[] = []
   const { captures } = await captureBundle(session, folder, {
     pid: target.kind === 'process' ? visited.pid : undefined,
     ...{ signal: context.signal, force, count, everyMs, sampling: SAMPLING },
@@ -121,9 +130,19 @@ async function capture(
       progress.stage('looking at memory beside the heap')
       await watcher.begin()
     },
-    until: () => watcher.stir(),
+    async until() {
+      await watcher.stir()
+      // Reading is over before the target is stopped again: both take memory and processor time.
+      await unlessAborted(ahead.settled(), context.signal)
+    },
+    onCapture({ isolate }, path) {
+      if (path !== undefined) taken.push({ isolate, path })
+    },
     onBegin({ round, isolate }) {
-      if (isolate === null) watcher.rest()
+      if (isolate === null) {
+        watcher.rest()
+        for (const { isolate, path } of taken.splice(0)) ahead.add(isolate, path)
+      }
       const which = ` (${round} of ${count})`
       progress.stage(
         isolate === null ? `watching for ${formatDuration(everyMs)}${which}` : `walking the heap of ${isolate}${which}`,
@@ -144,10 +163,15 @@ async function capture(
 
 const ordinal = (round: number): string => ['first', 'second', 'third'][round - 1] ?? `${round}th`
 
+interface Comparing {
+  readonly session: InspectorSession
+  readonly files: WatchedFiles | undefined
+  readonly ahead: FollowAhead
+}
+
 async function compare(
   { context, progress, options, folder, outputs: { detailed: json } }: Visit,
-  session: InspectorSession,
-  openFiles: WatchedFiles | undefined,
+  { session, files, ahead }: Comparing,
 ): Promise<{ readonly compared: Compared; readonly candidates: readonly NativeCandidate[] }> {
   const limit = options.limit ?? (json ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT)
   const [{ comparisonOf }, { compareAll }, { framesNow, viewsNow }, { nativeCandidates }] = await Promise.all([
@@ -168,7 +192,7 @@ async function compare(
   let candidates: readonly NativeCandidate[] = []
   const compared = await compareAll(await comparisonOf([folder]), progress, {
     ...{ sort: 'retained', index: false, json, limit, signal: context.signal, askViews, askFrames },
-    openFiles,
+    ...{ openFiles: files, ahead },
     onLeaks: (captures, { reportedBy }) => {
       candidates = nativeCandidates(captures, reportedBy)
     },
