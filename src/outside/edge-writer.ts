@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, packEdge } from '../snapshot/snapshot.ts'
 import { readFully, writeFully } from '../support/descriptors.ts'
-import { settledNode } from './numbers.ts'
+import { MOST_OTHERS, settledNode } from './numbers.ts'
 import type { StringColumn } from './string-column.ts'
 
 /** Edges of a piece, and how many pieces are no reason for a file. */
-const PIECE_EDGES = 1 << 20
-const MOST_IN_MEMORY = 2
+const PIECE_EDGES = 1 << 17
+const MOST_IN_MEMORY = 8
 /** File systems that are memory themselves: tmpfs, ramfs. https://man7.org/linux/man-pages/man2/statfs.2.html */
 const IN_MEMORY = [0x01021994, 0x858458f6]
 /** From here on a name is no string's number, but a number whose digits are the name. */
@@ -104,13 +104,12 @@ export class EdgeWriter {
       }
       for (let i = 0; i < count; i++) {
         const packed = edgesHere[i]!
-        edgesHere[i] = packEdge(settledNode(edgeTarget(packed), firstNumber), edgeType(packed))
-      }
-      if (!stringOf) continue
-      for (let i = 0; i < count; i++) {
-        if (namesHere[i]! < FIRST_NUMBER) continue
-        const type = edgeType(edgesHere[i]!)
-        if (type === EdgeType.internal || type === EdgeType.weak) namesHere[i] = stringOf(namesHere[i]! - FIRST_NUMBER)
+        const type = edgeType(packed)
+        const to = edgeTarget(packed)
+        if (to >= MOST_OTHERS) edgesHere[i] = packEdge(settledNode(to, firstNumber), type)
+        const name = namesHere[i]!
+        if (name >= FIRST_NUMBER && stringOf && (type === EdgeType.internal || type === EdgeType.weak))
+          namesHere[i] = stringOf(name - FIRST_NUMBER)
       }
     }
     this.close()

@@ -46,8 +46,9 @@ export class Heap {
   /** By 4 KiB of the copy: whether they are of a shared page, or of one that objects are moved away from. */
   readonly #kinds: Uint8Array
   /** By word, a bit each: whether it is known if a map begins there, and if one does. */
-  readonly #mapKnown: Uint32Array
-  readonly #mapIs: Uint32Array
+  #mapKnown: Uint32Array
+  #mapIs: Uint32Array
+  #isSwept = false
   /** By 32 words: a bit for each, whether an object begins there; and how many objects begin before them all. */
   readonly #starts: Uint32Array
   /** By word, a bit each: whether it is an object's last one. */
@@ -156,6 +157,7 @@ export class Heap {
   }
   /** The map of what begins at `word`, or NOWHERE if nothing can begin there. */
   mapOf(word: number): number {
+    if (this.#isSwept) return this.isObject(word) ? this.target(word) : NOWHERE
     const map = this.target(word)
     return this.isMap(map) ? map : NOWHERE
   }
@@ -339,6 +341,9 @@ export class Heap {
     }
     this.#number()
     counts.objects = this.count
+    // From now on the objects tell: what begins with a map is one of them.
+    this.#isSwept = true
+    this.#mapKnown = this.#mapIs = new Uint32Array(0)
     return counts
   }
 

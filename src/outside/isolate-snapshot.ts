@@ -2,7 +2,7 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { type Locations, MAX_NODES, type Snapshot } from '../snapshot/snapshot.ts'
-import { type Arena, arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
+import { type Arena, arenaOf, arenaUint8, arenaUint32, makeArena, roomIn } from '../support/arena.ts'
 import type { RunningScript } from '../support/script-sources.ts'
 import { sharedFloat64 } from '../support/shared.ts'
 import { Contents, type NotedContents, noteContents } from './contents.ts'
@@ -47,6 +47,8 @@ export interface IsolateSnapshot {
 
 /** Bytes that columns, and all that will be worked out from them, may take: of a node, of an edge, beside. */
 const ROOM = { node: 320, edge: 24, more: 1 << 25 }
+/** The part of that which is not to be missed: for all that a heap needs to be opened. */
+const ENOUGH_ROOM = 0.5
 /** Places for nodes of numbers beyond what was estimated: of that, and beside it. */
 const MORE_NUMBERS = { share: 0.05, numbers: 1000 }
 const GC_ROOTS = 1
@@ -102,7 +104,7 @@ export function collectIsolate(
     // How many numbers there are shows only when all edges are known. Room that is not used costs nothing.
     const room = firstNumber + numbersIn(reached)
     // Everything in one memory that the loops in WebAssembly can work in. No object has many more edges than words.
-    const arena = makeArena(room * ROOM.node + reached.words * ROOM.edge + ROOM.more)
+    const arena = arenaFor(image, room * ROOM.node + reached.words * ROOM.edge + ROOM.more)
     const both = arenaUint32(arena, 2 * room)
     const [name, narrowSize] = [both.subarray(0, room), both.subarray(room)]
     const type = arenaUint8(arena, room)
@@ -205,6 +207,12 @@ export function collectIsolate(
   } finally {
     texts.close()
   }
+}
+
+/** The memory of the copy where there is room beside it: the columns then follow in its place. */
+function arenaFor({ bytes }: HeapImage, wanted: number): Arena | undefined {
+  const arena = arenaOf(bytes)
+  return arena && roomIn(arena) >= ENOUGH_ROOM * wanted ? arena : makeArena(wanted)
 }
 
 /** How many nodes for numbers there may be: two of each small integer, one of each other number. */

@@ -2,6 +2,7 @@
 
 import { LeakscopeError } from '../errors.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { giveBack } from '../support/arena.ts'
 import { collectGarbage } from '../support/garbage.ts'
 import type { RunningScript } from '../support/script-sources.ts'
 import type { Contents } from './contents.ts'
@@ -317,6 +318,7 @@ function collect(
     for (const { abandon } of pending) abandon()
     throw error
   }
+  giveBack(image.bytes)
   return { pending, copiedBytes: image.bytes.length }
 }
 

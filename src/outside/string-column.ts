@@ -13,6 +13,10 @@ const BETWEEN = 4
 const MOST_PER_UNIT = 6
 const MOST_DIGITS = 16
 const MOST_BYTES_AT_FIRST = 2 ** 31
+/** FNV-1a. http://www.isthe.com/chongo/tech/comp/fnv/ */
+const HASH_OF_NOTHING = 0x811c9dc5
+const HASH_FACTOR = 0x01000193
+const folded = (hash: number): number => (hash ^ (hash >>> 15)) >>> 0
 const HEX = Buffer.from('0123456789abcdef')
 
 export class StringColumn {
@@ -23,7 +27,7 @@ export class StringColumn {
   /** By index of a string: the hash of its bytes. */
   #hashes: Uint32Array
   #count = 0
-  /** By slot: index of a string and 1, or 0; open addressing, at most half full. */
+  /** By slot: index of a string and 1, or 0; open addressing, at most three quarters full. */
   #slots: Uint32Array
   /** Of texts that are asked for by us again and again. */
   readonly #known = new Map<string, number>()
@@ -37,7 +41,7 @@ export class StringColumn {
     this.#starts = sharedUint32(strings + 2)
     this.#hashes = new Uint32Array(strings + 2)
     let slots = 1 << 13
-    while (slots < 2 * strings) slots *= 2
+    while (3 * slots < 4 * strings) slots *= 2
     this.#slots = new Uint32Array(slots)
     this.#bytes[0] = QUOTE
     // Its number is 0.
@@ -80,12 +84,19 @@ export class StringColumn {
     this.#makeRoom(to - from)
     const bytes = this.#bytes
     let at = this.#end
+    let hash = HASH_OF_NOTHING
+    let isPlain = true
     for (let i = from; i < to; i++) {
       const byte = text[i]!
-      if (byte < 0x20 || byte > 0x7e || byte === QUOTE || byte === BACKSLASH) at = this.#put(at, byte)
-      else bytes[at++] = byte
+      if (byte < 0x20 || byte > 0x7e || byte === QUOTE || byte === BACKSLASH) {
+        at = this.#put(at, byte)
+        isPlain = false
+      } else {
+        bytes[at++] = byte
+        hash = Math.imul(hash ^ byte, HASH_FACTOR)
+      }
     }
-    return this.#take(at)
+    return isPlain ? this.#take(at, folded(hash)) : this.#take(at)
   }
 
   /** The same for UTF-16 units. */
@@ -173,10 +184,9 @@ export class StringColumn {
   }
 
   /** Keeps what was put behind the last string, unless it is there already. */
-  #take(end: number): number {
+  #take(end: number, hash = this.#hash(this.#end, end)): number {
     const start = this.#end
     const mask = this.#slots.length - 1
-    const hash = this.#hash(start, end)
     let slot = hash & mask
     for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
       const index = this.#slots[slot]! - 1
@@ -186,7 +196,7 @@ export class StringColumn {
     if (index >= this.#hashes.length) this.#hashes = grown(this.#hashes)
     this.#hashes[index] = hash
     this.#slots[slot] = index + 1
-    if (2 * this.#count > this.#slots.length) this.#rehash()
+    if (4 * this.#count > 3 * this.#slots.length) this.#rehash()
     return index
   }
   #append(end: number): number {
@@ -212,12 +222,11 @@ export class StringColumn {
     return true
   }
 
-  /** FNV-1a. */
   #hash(start: number, end: number): number {
     const bytes = this.#bytes
-    let hash = 0x811c9dc5
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
-    return (hash ^ (hash >>> 15)) >>> 0
+    let hash = HASH_OF_NOTHING
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, HASH_FACTOR)
+    return folded(hash)
   }
 
   #rehash(): void {
