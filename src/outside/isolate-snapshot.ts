@@ -259,7 +259,7 @@ function waiting(
         ...{ packed: false, stringBytesAt: 0, extraNativeBytes: 0, locations, strings: strings.finish() },
         ...{ ...columns, nodeId, edgeCount, edges, edgeNameOrIndex },
       }
-      return { snapshot, traces, contents: traces && noted && new Contents(noted, traces, nodeId), ...facts }
+      return { snapshot, traces, contents: noted && new Contents(noted, nodeId), ...facts }
     },
   }
 }

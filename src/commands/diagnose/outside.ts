@@ -13,7 +13,6 @@ import type { ReportFinding, ReportOffHeap } from '../../findings/report.ts'
 import { type Collection, sizeNow } from '../../outside/contents.ts'
 import type { JsFrame } from '../../outside/js-stack.ts'
 import { openLiveMemory } from '../../outside/live-memory.ts'
-import type { OutsideCapture } from '../../outside/open.ts'
 import type { HeapUsage } from '../../outside/usage.ts'
 import { formatDuration } from '../../support/format.ts'
 import type { Progress } from '../../support/progress.ts'
@@ -24,7 +23,7 @@ import { requireNodeProcess } from '../../target/refusals.ts'
 import type { InspectorSession } from '../../target/session.ts'
 import type { Target } from '../../target/visit.ts'
 import { attachWorkers } from '../../target/workers.ts'
-import { captureOutsideBundle, type OutsideSampling } from '../common/capture-outside.ts'
+import { captureOutsideBundle, type LastPicture, type OutsideSampling } from '../common/capture-outside.ts'
 import type { Compared } from '../common/comparison.ts'
 import type { Context } from '../common/context.ts'
 import { comparisonOf } from '../common/inputs.ts'
@@ -188,7 +187,7 @@ export const readCommand = async (pid: number): Promise<readonly string[]> =>
 /** Looks at the collections in the memory of the process while it runs: some words of each, again and again. */
 async function lookAgain(
   pid: number,
-  last: OutsideCapture,
+  last: LastPicture,
   { findings: sure, undecided = [] }: Pick<Compared, 'findings' | 'undecided'>,
   signal: AbortSignal,
 ): Promise<ReportFinding[]> {
