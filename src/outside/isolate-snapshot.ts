@@ -88,7 +88,7 @@ export function collectIsolate(
   const heap = new Heap(image, layout, isolate.heap)
   const sweep = sweepChecked(heap)
   const reached = reach(heap, isolate, image.stacks.values())
-  const strings = new StringColumn(reached.strings + MORE_STRINGS, STRING_BYTES * reached.strings)
+  const strings = new StringColumn(reached.strings + MORE_STRINGS, STRING_BYTES * reached.strings, arenaOf(image.bytes))
   const texts = new Texts(heap, source, strings)
   const out = new EdgeWriter()
   try {
@@ -188,7 +188,7 @@ export function collectIsolate(
     const error = errorIn(heap, isolate, shapes, texts)
     strings.forget()
     const { name: file, fileBytes } = source
-    return waiting(
+    const pending = waiting(
       { file, fileBytes, nodeCount, ...used },
       {
         ...{ arena, firstId, firstNumber, out, strings, locations: places.finish() },
@@ -201,6 +201,8 @@ export function collectIsolate(
         ...{ onFromPages: reached.onFromPages, threadId, stacks, error },
       },
     )
+    heap.release()
+    return pending
   } catch (error) {
     out.close()
     throw error

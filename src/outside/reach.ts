@@ -192,7 +192,7 @@ class Marker {
   constructor(heap: Heap, caches: ReadonlySet<number>) {
     this.#heap = heap
     this.#caches = caches
-    this.alive = new Uint32Array(heap.bitWords)
+    this.alive = heap.borrow(heap.bitWords)
     this.ephemeronType = findEphemeronType(heap)
     this.#mayMove = heap.pages.some(({ flags }) => isFromPage(flags))
   }

@@ -1,6 +1,7 @@
 // Collects strings, each once, in the form in which a snapshot's string table has them: JSON, one behind the other.
 
 import { StringTable } from '../snapshot/strings.ts'
+import { type Arena, arenaUint32, giveBack } from '../support/arena.ts'
 import { sharedUint8, sharedUint32, widened } from '../support/shared.ts'
 
 const QUOTE = 0x22
@@ -26,6 +27,7 @@ export class StringColumn {
   #starts: Uint32Array | Float64Array
   /** By index of a string: the hash of its bytes. */
   #hashes: Uint32Array
+  readonly #arena: Arena | undefined
   #count = 0
   /** By slot: index of a string and 1, or 0; open addressing, at most three quarters full. */
   #slots: Uint32Array
@@ -35,14 +37,16 @@ export class StringColumn {
   /**
    * Room that is not used costs nothing: the system gives memory when it is first written to.
    * @param strings @param bytes how many there may be, about
+   * @param arena where to stand what is needed only until {@link forget}
    */
-  constructor(strings = 1 << 12, bytes = 1 << 20) {
+  constructor(strings = 1 << 12, bytes = 1 << 20, arena?: Arena) {
+    this.#arena = arena
     this.#bytes = sharedUint8(Math.min(Math.max(bytes, 1 << 20), MOST_BYTES_AT_FIRST))
     this.#starts = sharedUint32(strings + 2)
-    this.#hashes = new Uint32Array(strings + 2)
+    this.#hashes = arenaUint32(arena, strings + 2)
     let slots = 1 << 13
     while (3 * slots < 4 * strings) slots *= 2
-    this.#slots = new Uint32Array(slots)
+    this.#slots = arenaUint32(arena, slots)
     this.#bytes[0] = QUOTE
     // Its number is 0.
     this.intern('')
@@ -146,6 +150,8 @@ export class StringColumn {
   }
   /** Lets go of what finds out whether a text is there already: from now on only numbers are added. */
   forget(): void {
+    giveBack(this.#hashes)
+    giveBack(this.#slots)
     this.#hashes = new Uint32Array(0)
     this.#slots = new Uint32Array(1)
     this.#known.clear()
@@ -230,13 +236,14 @@ export class StringColumn {
   }
 
   #rehash(): void {
-    const slots = new Uint32Array(2 * this.#slots.length)
+    const slots = arenaUint32(this.#arena, 2 * this.#slots.length)
     const mask = slots.length - 1
     for (let index = 0; index < this.#count; index++) {
       let slot = this.#hashes[index]! & mask
       while (slots[slot] !== 0) slot = (slot + 1) & mask
       slots[slot] = index + 1
     }
+    giveBack(this.#slots)
     this.#slots = slots
   }
 

@@ -87,7 +87,7 @@ export function arenaCopy(values: Uint32Array | Float64Array): Uint32Array | Flo
 const givenBack = new WeakMap<Arena, { next: number; readonly end: number }[]>()
 
 /** Has later arrays stand where this one does, which nobody may use any more: memory that is new to us costs far more. */
-export function giveBack(array: Uint8Array): void {
+export function giveBack(array: ArrayBufferView): void {
   const arena = arenaOf(array)
   if (!arena) return
   const parts = givenBack.get(arena) ?? []
