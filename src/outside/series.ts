@@ -3,20 +3,22 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Column } from '../snapshot/column-store.ts'
 import { IndexWriter } from '../snapshot/index-file.ts'
-import type { Snapshot } from '../snapshot/snapshot.ts'
 import { StringTable } from '../snapshot/strings.ts'
 import { arenaUint32, makeArena } from '../support/arena.ts'
 import { collectGarbage } from '../support/garbage.ts'
-import { setLazily } from '../support/lazily.ts'
 import { type FreeIds, freeIdsBehind, type Picture, recognize } from './identity.ts'
 import type { OutsideCapture } from './open.ts'
-import type { Traces } from './traces.ts'
 
 interface Last {
-  picture: Picture
+  /** In memory, or on disk. */
+  picture: Picture | Stored
   readonly free: FreeIds
-  /** Where the picture waits. */
-  file?: IndexWriter
+}
+
+/** A picture in a file, as far as it takes to know its objects again. */
+interface Stored {
+  readonly file: IndexWriter
+  read(): Picture
 }
 
 export class PictureSeries {
@@ -32,8 +34,8 @@ export class PictureSeries {
       if (!traces) throw new TypeError(`the heap of ${isolate} was not taken to be known again`)
       const picture = { snapshot, traces }
       const last = this.#last.get(isolate)
-      if (last) recognize(last.picture, picture, last.free)
-      last?.file?.close()
+      if (last) recognize('file' in last.picture ? last.picture.read() : last.picture, picture, last.free)
+      if (last) letGo(last)
       this.#last.set(isolate, { picture, free: last?.free ?? freeIdsBehind(picture) })
     }
   }
@@ -41,10 +43,9 @@ export class PictureSeries {
   /** Has the last pictures wait on disk, where there is one: they take no memory while the next ones are taken. */
   async rest(): Promise<void> {
     for (const last of this.#last.values()) {
-      if (last.file) continue
+      if ('file' in last.picture) continue
       try {
-        last.file = new IndexWriter()
-        last.picture = await inFile(last.picture, last.file)
+        last.picture = await stored(last.picture, new IndexWriter())
       } catch {
         // Then it stays in memory.
       }
@@ -56,38 +57,53 @@ export class PictureSeries {
 
   /** Lets go of everything. */
   close(): void {
-    for (const { file } of this.#last.values()) file?.close()
+    for (const last of this.#last.values()) letGo(last)
     this.#last.clear()
   }
 }
 
-/** The same picture, as far as it takes to know its objects again, with columns that are read when they are asked for. */
-async function inFile({ snapshot, traces }: Picture, file: IndexWriter): Promise<Picture> {
+function letGo({ picture }: Last): void {
+  if ('file' in picture) picture.file.close()
+}
+
+async function stored({ snapshot, traces }: Picture, file: IndexWriter): Promise<Stored> {
   const { nodeType, nodeName, nodeId, selfSize, firstEdge, edges, edgeNameOrIndex, strings } = snapshot
   const columns = { nodeType, nodeName, nodeId, selfSize, firstEdge, edges, edgeNameOrIndex }
   const { word, content } = traces
-  await file.write({ ...columns, ...strings.raw, word, content })
-  const { file: path, fileBytes, nodeCount, edgeCount, extraNativeBytes, locations, stringBytesAt, packed } = snapshot
-  const waiting = { file: path, fileBytes, nodeCount, edgeCount, extraNativeBytes, locations, stringBytesAt, packed }
-  const { firstId, pages, first, end } = traces
-  const noted = { firstId, pages, first, end }
-  // One piece, which goes back to the system as a whole.
-  const arena = makeArena(nodeCount * NODE_BYTES + edgeCount * EDGE_BYTES + (1 << 20))
-  const later = (of: object, name: string, { length }: Column): void =>
-    setLazily(of as Record<string, Column>, name, () => file.load(name, arenaUint32(arena, length)))
-  for (const [name, column] of Object.entries(columns)) {
-    if (column instanceof Uint32Array) later(waiting, name, column)
-    else setLazily(waiting as Record<string, unknown>, name, () => file.load(name))
+  try {
+    await file.write({ ...columns, word, content, ...strings.raw })
+  } catch (error) {
+    file.close()
+    throw error
   }
-  later(noted, 'word', word)
-  later(noted, 'content', content)
-  setLazily(
-    waiting as { strings?: StringTable },
-    'strings',
-    () => new StringTable(file.load('stringBytes') as Uint8Array, file.load('stringStarts') as Uint32Array),
-  )
-  return { snapshot: waiting as Snapshot, traces: noted as Traces }
+  const { file: path, fileBytes, nodeCount, edgeCount, extraNativeBytes, locations, stringBytesAt, packed } = snapshot
+  const { firstId, pages, first, end } = traces
+  const lengths = new Map<string, number>()
+  for (const [name, column] of Object.entries({ ...columns, word, content })) {
+    if (column instanceof Uint32Array) lengths.set(name, column.length)
+  }
+  return {
+    file,
+    read() {
+      // One piece, which goes back to the system as a whole.
+      const arena = makeArena(nodeCount * NODE_BYTES + edgeCount * EDGE_BYTES + (1 << 20))
+      const load = <T extends Column>(name: string): T => {
+        const length = lengths.get(name)
+        return file.load(name, length === undefined ? undefined : arenaUint32(arena, length)) as T
+      }
+      return {
+        snapshot: {
+          ...{ file: path, fileBytes, nodeCount, edgeCount, extraNativeBytes, locations, stringBytesAt, packed },
+          ...{ nodeType: load('nodeType'), nodeName: load('nodeName'), nodeId: load('nodeId') },
+          ...{ selfSize: load('selfSize'), firstEdge: load('firstEdge') },
+          ...{ edges: load('edges'), edgeNameOrIndex: load('edgeNameOrIndex') },
+          strings: new StringTable(load('stringBytes'), load('stringStarts')),
+        },
+        traces: { firstId, pages, first, end, word: load('word'), content: load('content') },
+      }
+    },
+  }
 }
-/** Of six columns of nodes, and what each has as its partner; of two of edges. */
+/** Of seven columns of nodes, with who each is in the other picture; of two of edges. */
 const NODE_BYTES = 32
 const EDGE_BYTES = 8
