@@ -10,6 +10,7 @@ import { EdgeWriter } from './edge-writer.ts'
 import { connectNodes } from './edges.ts'
 import { checkFailed, Heap, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
+import { type ScheduledFunction, scheduledBy } from './immediates.ts'
 import { type JsFrame, jsStack } from './js-stack.ts'
 import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
@@ -37,6 +38,8 @@ export interface IsolateSnapshot {
   readonly usage: HeapUsage
   /** By thread id: the functions of this isolate that it was in, the innermost first. Threads in none are left out. */
   readonly stacks: ReadonlyMap<number, readonly JsFrame[]>
+  /** What it has run in the next turn of its event loop. */
+  readonly scheduled: readonly ScheduledFunction[]
   /** The last error that native code has at hand: `TypeError: …`. */
   readonly error: string | undefined
   /** Living objects on pages that V8 was moving objects away from. */
@@ -52,6 +55,7 @@ const ENOUGH_ROOM = 0.5
 /** Places for nodes of numbers beyond what was estimated: of that, and beside it. */
 const MORE_NUMBERS = { share: 0.05, numbers: 1000 }
 const GC_ROOTS = 1
+const MOST_SCHEDULED = 1000
 const FIRST_IDS = { from: 1e9, span: 1e9 }
 /** Of edges, classes and functions, beside those of strings; and bytes that a string is given room for at first. */
 const MORE_STRINGS = 1 << 16
@@ -166,6 +170,8 @@ export function collectIsolate(
     const places = new Places(heap, texts, scopes)
     let threadId: number | undefined
     const others = new Set<Shape>()
+    const immediate = strings.intern('Immediate')
+    const scheduled: ScheduledFunction[] = []
     let node = firstObject - 1
     for (let word = heap.nextObject(0); word >= 0; word = heap.nextObject(word + 1)) {
       node++
@@ -175,9 +181,14 @@ export function collectIsolate(
       if (instanceType >= layout.functions.first && instanceType <= layout.functions.last) places.add(node, word)
       else {
         const shape = shapes.of(map)
-        const { maker } = shapes.classOf(word, shape)
+        const { name: className, maker } = shapes.classOf(word, shape)
         if (maker >= 0) places.add(node, maker)
-        if (instanceType === layout.types.JS_OBJECT) threadId ??= threadIdIn(heap, word, shape, shapes, others)
+        if (instanceType !== layout.types.JS_OBJECT) continue
+        threadId ??= threadIdIn(heap, word, shape, shapes, others)
+        if (className === immediate && scheduled.length < MOST_SCHEDULED) {
+          const called = scheduledBy(heap, word, shape, shapes, places)
+          if (called) scheduled.push(called)
+        }
       }
     }
     const stacks = new Map<number, readonly JsFrame[]>()
@@ -198,7 +209,7 @@ export function collectIsolate(
       },
       {
         ...{ scripts: readScriptTexts(heap, texts), usage: usageOf(heap, sweep, stores) },
-        ...{ onFromPages: reached.onFromPages, threadId, stacks, error },
+        ...{ onFromPages: reached.onFromPages, threadId, stacks, scheduled, error },
       },
     )
     heap.release()
