@@ -35,19 +35,20 @@ export const busyThread: ThreadsDetector<EvidenceBy<typeof evidence>> = {
   patterns: ['busy-loop'],
   needs: 'threads',
   evidence,
-  diagnose({ pid, isolate, seconds, share, readsPerSecond, stacks, scheduled }, { sources }) {
+  diagnose(thread, { sources }) {
+    const { pid, isolate, seconds, share, readsPerSecond, stacks } = thread
     if (seconds < BUSY.seconds || share < BUSY.share) return undefined
     // Few looks are no profile, but where all are the same they say where to look.
     const inner = stacks.flatMap((stack) => stack.find(({ url, line }) => line > 0 && isOwn(url)) ?? [])
     const [first] = inner
     const isSame = first !== undefined && inner.length >= 2 && inner.every((each) => isSameFunction(each, first))
     const called = isSame ? { ...first, function: first.function ?? '', ...first.begin } : undefined
-    const proven = endless(scheduled, sources) ?? (called && findWaiting(sources, called))
+    const proven = endless(thread, sources) ?? (called && findWaiting(sources, called))
     const isUnasked = readsPerSecond !== undefined && readsPerSecond <= BUSY.readsPerSecond
     if (!proven && !(isUnasked && (isSame || isolate === 'main'))) return undefined
     const span = formatDuration(1000 * seconds)
     const percent = Math.round(100 * Math.min(1, share))
-    const thread = isolate === 'main' ? 'the main thread' : isolate
+    const who = isolate === 'main' ? 'the main thread' : isolate
     const common = {
       wastes: 'cpu' as const,
       evidence: {
@@ -67,7 +68,7 @@ export const busyThread: ThreadsDetector<EvidenceBy<typeof evidence>> = {
         ...common,
         // It ends no process.
         mostSevere: 'warning',
-        title: `${thread} burns a core without work: ${name} ${again}`,
+        title: `${who} burns a core without work: ${name} ${again}`,
         grounds: [
           how === 'loop'
             ? ground(
@@ -76,7 +77,7 @@ export const busyThread: ThreadsDetector<EvidenceBy<typeof evidence>> = {
               )
             : ground(
                 'asksAgain',
-                `it was at work for ${percent} % of ${span}, each of the ${scheduled.length} pictures has ${name} waiting for the next turn of the event loop, and the source goes on whether there was something to do or not`,
+                `it was at work for ${percent} % of ${span}, each of the ${stacks.length} pictures has ${name} at work or waiting for the next turn of the event loop, and the source goes on whether there was something to do or not`,
               ),
         ],
         culprit: {
@@ -99,7 +100,7 @@ export const busyThread: ThreadsDetector<EvidenceBy<typeof evidence>> = {
       : ''
     return {
       ...common,
-      title: `${thread} was at work for ${percent} % of ${span}, and nobody was seen to ask it for anything`,
+      title: `${who} was at work for ${percent} % of ${span}, and nobody was seen to ask it for anything`,
       grounds: [
         ground(
           'busyUnasked',
@@ -124,12 +125,16 @@ type Sources = Threads[1]['sources']
 const isSameFunction = (a: Threads[0]['stacks'][number][number], b: typeof a): boolean =>
   a.url === b.url && a.begin.line === b.begin.line && a.begin.column === b.begin.column
 
-/** The function that waits for the next turn in all pictures, if the source has it run again and again without an end. */
-function endless(scheduled: Threads[0]['scheduled'], sources: Sources): Rescheduling | undefined {
+/** A function that in each picture waits for the next turn, or is at work, if the source has it run again without an end. */
+function endless({ scheduled, stacks }: Threads[0], sources: Sources): Rescheduling | undefined {
   if (scheduled.length < 2) return undefined
-  const keyOf = ({ url, line, column }: FunctionPlace): string => `${url}:${line}:${column}`
-  for (const each of new Map(scheduled[0]!.map((place) => [keyOf(place), place])).values()) {
-    if (!scheduled.every((places) => places.some((place) => keyOf(place) === keyOf(each)))) continue
+  const keyOf = ({ url, line, column }: Omit<FunctionPlace, 'function'>): string => `${url}:${line}:${column}`
+  const looks = scheduled.map(
+    (places, i) =>
+      new Set([...places.map(keyOf), ...(stacks[i] ?? []).map(({ url, begin }) => keyOf({ url, ...begin }))]),
+  )
+  for (const each of new Map(scheduled.flat().map((place) => [keyOf(place), place])).values()) {
+    if (!looks.every((look) => look.has(keyOf(each)))) continue
     const found = findRescheduling(sources, each)
     if (found && found.ends !== 'bounded') return found
   }
