@@ -132,7 +132,7 @@ function makeRoom(source: MemorySource, least: number): Uint8Array {
 const MOST_IN_ARENA = 2 ** 30
 const ROOM_FACTOR = 12
 /** Of the copy's bytes: what leakscope takes at its highest, with the graph. */
-const MEMORY_FACTOR = 2.2
+const MEMORY_FACTOR = 2.5
 /** What the system, or the control group's limit, leaves: who took more could have another process ended, the target even. */
 const freeMemory = (): number => process.availableMemory?.() ?? freemem()
 

@@ -3,7 +3,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Column } from '../snapshot/column-store.ts'
 import { IndexWriter } from '../snapshot/index-file.ts'
-import { StringTable } from '../snapshot/strings.ts'
 import { arenaUint32, makeArena } from '../support/arena.ts'
 import { collectGarbage } from '../support/garbage.ts'
 import { type FreeIds, freeIdsBehind, type Picture, recognize } from './identity.ts'
@@ -71,7 +70,8 @@ async function stored({ snapshot, traces }: Picture, file: IndexWriter): Promise
   const columns = { nodeType, nodeName, nodeId, selfSize, firstEdge, edges, edgeNameOrIndex }
   const { word, content } = traces
   try {
-    await file.write({ ...columns, word, content, ...strings.raw })
+    // Texts stay in memory: no disk is to have them.
+    await file.write({ ...columns, word, content })
   } catch (error) {
     file.close()
     throw error
@@ -97,7 +97,7 @@ async function stored({ snapshot, traces }: Picture, file: IndexWriter): Promise
           ...{ nodeType: load('nodeType'), nodeName: load('nodeName'), nodeId: load('nodeId') },
           ...{ selfSize: load('selfSize'), firstEdge: load('firstEdge') },
           ...{ edges: load('edges'), edgeNameOrIndex: load('edgeNameOrIndex') },
-          strings: new StringTable(load('stringBytes'), load('stringStarts')),
+          strings,
         },
         traces: { firstId, pages, first, end, word: load('word'), content: load('content') },
       }
