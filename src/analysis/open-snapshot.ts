@@ -118,14 +118,40 @@ export async function openColumns(
   snapshot: Snapshot,
   { signal }: Pick<OpenOptions, 'signal'> = {},
 ): Promise<OpenedSnapshot> {
-  const second = snapshot.nodeCount >= WORTH_A_THREAD_NODES ? startSecondThread() : undefined
+  const isLarge = snapshot.nodeCount >= WORTH_A_THREAD_NODES
+  const second = isLarge ? startSecondThread() : undefined
+  const writer = isLarge ? tryTo(() => new IndexWriter()) : undefined
+  const scratch = new Scratch(snapshot.nodeCount, arenaOf(snapshot.firstEdge, snapshot.edges))
   let heap: Heap | undefined
   try {
-    heap = await workOutHeap(snapshot, second, undefined, signal)
+    if (writer) await lendColumns(snapshot, scratch, writer)
+    heap = await workOutHeap(snapshot, scratch, second, writer, signal)
   } finally {
-    if (!heap) await second?.close()
+    if (!heap) {
+      writer?.close()
+      await second?.close()
+    }
   }
   return openedFrom(heap, second)
+}
+
+/** Has columns wait in a file until somebody asks for them, and lends their memory to what is worked out first. */
+async function lendColumns(snapshot: Snapshot, scratch: Scratch, writer: IndexWriter): Promise<void> {
+  const { nodeCount, nodeId, edgeNameOrIndex } = snapshot
+  if (
+    !(await writer.write({ nodeId, edgeNameOrIndex }).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return
+  setLazily(snapshot, 'nodeId', () => writer.load('nodeId') as Uint32Array)
+  const load = (into: Uint32Array): Uint32Array => writer.load('edgeNameOrIndex', into) as Uint32Array
+  setLazily(snapshot, 'edgeNameOrIndex', () => load(arenaUint32(scratch.arena, edgeNameOrIndex.length)))
+  Object.assign(snapshot, { peekAt: writer.peek.bind(writer) })
+  scratch.give(nodeId)
+  for (let at = 0; at + nodeCount <= edgeNameOrIndex.length; at += nodeCount)
+    scratch.give(edgeNameOrIndex.subarray(at, at + nodeCount))
 }
 
 function sizeOf(file: string): number {
@@ -150,21 +176,22 @@ async function openAnew(
 ): Promise<Heap> {
   const { signal } = options
   const snapshot = await readSnapshot(file, options, second, index)
-  return workOutHeap(snapshot, second, index?.isOpen ? index : undefined, signal)
+  const scratch = new Scratch(snapshot.nodeCount, arenaOf(snapshot.firstEdge, snapshot.edges))
+  return workOutHeap(snapshot, scratch, second, index?.isOpen ? index : undefined, signal)
 }
 
 async function workOutHeap(
   snapshot: Snapshot,
+  scratch: Scratch,
   second: SecondThread | undefined,
   writer: IndexWriter | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Heap> {
-  const scratch = new Scratch(snapshot.nodeCount, arenaOf(snapshot.firstEdge, snapshot.edges))
   const { graph, classes, totals, tree }: WorkedOut = second
     ? await workOut(snapshot, scratch, second, writer, signal)
     : await workOutAlone(snapshot, scratch, signal)
   const rows = classRows(graph, classes, totals, tree)
-  const settled = writer ? writeIndex(writer, graph, classes, rows, second) : Promise.resolve()
+  const settled = writer?.hasName ? writeIndex(writer, graph, classes, rows, second) : Promise.resolve()
   return { graph, classes, classRows: rows, fromIndex: false, settled, release: () => writer?.close() }
 }
 

@@ -172,7 +172,7 @@ export interface AllocationsDetector<E extends Evidence = Evidence> extends Abou
 /** Judges how busy threads are, as the system counts it. */
 export interface ThreadsDetector<E extends Evidence = Evidence> extends About {
   readonly needs: 'threads'
-  readonly diagnose: (threads: ThreadTimes) => Observation<E> | undefined
+  readonly diagnose: (thread: ThreadTimes, about: { readonly sources: Sources }) => Observation<E> | undefined
 }
 
 export type Detector =
@@ -279,16 +279,25 @@ export interface NativeAddon {
   readonly version: string | null
 }
 
-/** How busy the threads of a process were for some seconds. */
+/** How busy a thread that runs JavaScript was for some seconds. */
 export interface ThreadTimes {
   readonly pid: number
+  readonly isolate: string
   readonly seconds: number
-  /** By thread, the main one's number is the process's: which part of the time it ran or was about to. */
-  readonly shares: ReadonlyMap<number, number>
+  /** Which part of the time it ran or was about to. */
+  readonly share: number
   /** Calls of all threads that read from files, sockets and pipes; undefined where the system does not count. */
   readonly readsPerSecond: number | undefined
-  /** The main thread's, at several moments, innermost function first. */
-  readonly stacks: readonly (readonly (ScriptPlace & { readonly function: string | null })[])[]
+  /** At several moments: the functions that it was in, the innermost first. */
+  readonly stacks: readonly (readonly ThreadFrame[])[]
+  /** At the same moments: where functions begin that it has run in the next turn of its event loop. */
+  readonly scheduled: readonly (readonly (ScriptPlace & { readonly function: string })[])[]
+}
+
+interface ThreadFrame extends ScriptPlace {
+  readonly function: string | null
+  /** Where the function begins. */
+  readonly begin: Pick<ScriptPlace, 'line' | 'column'>
 }
 
 export interface OpenFiles {

@@ -69,11 +69,14 @@ export function findInAllocations(
 const MOST_SITES = 10
 
 /** What the times of a process's threads show. */
-export function findInThreads(threads: ThreadTimes, scripts: ScriptSources): ReportFinding[] {
-  return THREADS_DETECTORS.flatMap(({ patterns, diagnose }) => {
-    const seen = diagnose(threads)
-    return seen ? findingOf(patterns[0], seen, { isolate: 'main', scripts }) : []
-  })
+export function findInThreads(threads: readonly ThreadTimes[], scripts: ScriptSources): ReportFinding[] {
+  const sources = new Sources(scripts.readScript)
+  return threads.flatMap((thread) =>
+    THREADS_DETECTORS.flatMap(({ patterns, diagnose }) => {
+      const seen = diagnose(thread, { sources })
+      return seen ? findingOf(patterns[0], seen, { isolate: thread.isolate, scripts }) : []
+    }),
+  )
 }
 
 interface Shown {

@@ -1,9 +1,9 @@
 // How much objects hold: how many entries a collection has, which part of its buffer a view shows. In a picture, and, as
 // collections stay where they are, in the memory of the process at any later moment, at no cost to it.
 
-import type { Heap } from './heap.ts'
+import type { Heap, HeapPage } from './heap.ts'
 import type { MemorySource } from './memory-source.ts'
-import type { Traces } from './traces.ts'
+import { isYoungPage } from './pages.ts'
 
 /** Bytes from an object's beginning, of all versions: Map's and Set's table, an array's length, a view's parts. */
 const PROPERTIES = 8
@@ -35,13 +35,14 @@ export interface View {
   readonly bufferByteLength: number
 }
 
-/** What is the same for many collections: all of a {@link Collection} that does not depend on where it is. */
-type Kind = Pick<Collection, 'map' | 'stores' | 'isArray'>
+/** What is the same for many collections. */
+type Kind = Omit<Collection, 'address'>
 
 /** What is noted of all collections and views while the memory is at hand. */
 export interface NotedContents {
-  /** Nodes of collections, ascending, and by each: which of the kinds it is of. */
+  /** Nodes of collections, ascending, and by each: where it stands, and which of the kinds it is of. */
   readonly collections: Uint32Array
+  readonly address: Float64Array
   readonly kindOf: Uint32Array
   readonly kinds: readonly Kind[]
   /** Nodes of views, ascending, and by each: three numbers, those of {@link View} in their order. */
@@ -53,6 +54,8 @@ export interface NotedContents {
 export function noteContents(heap: Heap, first: number): NotedContents {
   const { types } = heap.layout
   let [collections, kindOf, count] = [new Uint32Array(1 << 10), new Uint32Array(1 << 10), 0]
+  let address = new Float64Array(1 << 10)
+  let page: HeapPage | undefined
   const kinds: Kind[] = []
   const known = new Map<string, number>()
   const views: number[] = []
@@ -72,18 +75,29 @@ export function noteContents(heap: Heap, first: number): NotedContents {
     if (!fields) continue
     const map = numberAt(heap, word)
     const stores = fields.map((field) => ({ field, map: numberAt(heap, heap.target(word + field / 8)) }))
-    const key = `${map} ${stores.map((store) => store.map).join(' ')}`
+    if (!page || word < page.at / 8 || word >= (page.at + page.bytes) / 8) {
+      page = heap.pages.find(({ at, bytes }) => word >= at / 8 && word < (at + bytes) / 8)!
+    }
+    const isYoung = isYoungPage(page.flags)
+    const key = `${map} ${isYoung} ${stores.map((store) => store.map).join(' ')}`
     let kind = known.get(key)
     if (kind === undefined) {
-      kind = kinds.push({ map, stores, isArray: type === types.JS_ARRAY }) - 1
+      kind = kinds.push({ map, stores, isArray: type === types.JS_ARRAY, isYoung }) - 1
       known.set(key, kind)
     }
-    if (count === collections.length) [collections, kindOf] = [doubled(collections), doubled(kindOf)]
+    if (count === collections.length) {
+      ;[collections, kindOf] = [doubled(collections), doubled(kindOf)]
+      const longer = new Float64Array(2 * count)
+      longer.set(address)
+      address = longer
+    }
     collections[count] = node
+    address[count] = page.address + 8 * word - page.at
     kindOf[count++] = kind
   }
   return {
     ...{ collections: collections.slice(0, count), kindOf: kindOf.slice(0, count), kinds },
+    address: address.slice(0, count),
     ...{ views: Uint32Array.from(views), viewParts: Float64Array.from(viewParts) },
   }
 }
@@ -126,46 +140,42 @@ const numberAt = ({ u32 }: Heap, word: number): number => (word < 0 ? 0 : u32[2 
 
 export class Contents {
   readonly #noted: NotedContents
-  readonly #traces: Traces
-  readonly #nodeId: Uint32Array
+  /** By node, until they are settled. */
+  #nodeId: Uint32Array | undefined
+  /** Of the collections, and of the views. */
+  #collectionId = new Uint32Array(0)
+  #viewId = new Uint32Array(0)
 
-  constructor(noted: NotedContents, traces: Traces, nodeId: Uint32Array) {
+  constructor(noted: NotedContents, nodeId: Uint32Array) {
     this.#noted = noted
-    this.#traces = traces
     this.#nodeId = nodeId
+  }
+
+  /** To be called when no id changes any more: the picture itself can be let go. */
+  settle(): void {
+    const nodeId = this.#nodeId
+    if (!nodeId) return
+    this.#collectionId = this.#noted.collections.map((node) => nodeId[node]!)
+    this.#viewId = this.#noted.views.map((node) => nodeId[node]!)
+    this.#nodeId = undefined
   }
 
   /** The collection with that id; undefined if there is none, or its size is not to be had in this way. */
   collection(id: number): Collection | undefined {
-    const { collections, kindOf, kinds } = this.#noted
-    const { pages, first, word } = this.#traces
-    const node = this.#nodeId.indexOf(id)
-    const found = placeOf(collections, node)
-    const page = found < 0 ? undefined : pages.find((it) => node >= it.first && node < it.end)
-    if (!page) return undefined
-    return { ...kinds[kindOf[found]!]!, address: page.address + 8 * word[node - first]!, isYoung: page.isYoung }
+    this.settle()
+    const found = this.#collectionId.indexOf(id)
+    if (found < 0) return undefined
+    const { address, kindOf, kinds } = this.#noted
+    return { ...kinds[kindOf[found]!]!, address: address[found]! }
   }
 
   view(id: number): View | undefined {
-    const { views, viewParts } = this.#noted
-    const found = placeOf(views, this.#nodeId.indexOf(id))
+    this.settle()
+    const found = this.#viewId.indexOf(id)
     if (found < 0) return undefined
-    const [byteLength, byteOffset, bufferByteLength] = viewParts.subarray(3 * found, 3 * found + 3)
+    const [byteLength, byteOffset, bufferByteLength] = this.#noted.viewParts.subarray(3 * found, 3 * found + 3)
     return { byteLength: byteLength!, byteOffset: byteOffset!, bufferByteLength: bufferByteLength! }
   }
-}
-
-/** Where a node stands among ascending ones, by bisection; -1 if it does not. */
-function placeOf(nodes: Uint32Array, node: number): number {
-  let low = 0
-  let high = nodes.length - 1
-  while (low <= high) {
-    const middle = (low + high) >>> 1
-    if (nodes[middle] === node) return middle
-    if (nodes[middle]! < node) low = middle + 1
-    else high = middle - 1
-  }
-  return -1
 }
 
 const WORD = Buffer.alloc(8)

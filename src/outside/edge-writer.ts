@@ -1,20 +1,17 @@
 // Collects edges node by node. They wait on disk, not in memory, until the copy that they are told from is let go: so
 // that a heap takes its copy or its graph, and never both.
 
-import { closeSync, openSync, statfsSync, unlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { closeSync } from 'node:fs'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, packEdge } from '../snapshot/snapshot.ts'
 import { readFully, writeFully } from '../support/descriptors.ts'
-import { settledNode } from './numbers.ts'
+import { openNameless } from '../support/nameless-file.ts'
+import { MOST_OTHERS, settledNode } from './numbers.ts'
 import type { StringColumn } from './string-column.ts'
 
 /** Edges of a piece, and how many pieces are no reason for a file. */
-const PIECE_EDGES = 1 << 20
-const MOST_IN_MEMORY = 2
-/** File systems that are memory themselves: tmpfs, ramfs. https://man7.org/linux/man-pages/man2/statfs.2.html */
-const IN_MEMORY = [0x01021994, 0x858458f6]
+const PIECE_EDGES = 1 << 17
+const MOST_IN_MEMORY = 8
 /** From here on a name is no string's number, but a number whose digits are the name. */
 const FIRST_NUMBER = 2 ** 31
 
@@ -104,13 +101,12 @@ export class EdgeWriter {
       }
       for (let i = 0; i < count; i++) {
         const packed = edgesHere[i]!
-        edgesHere[i] = packEdge(settledNode(edgeTarget(packed), firstNumber), edgeType(packed))
-      }
-      if (!stringOf) continue
-      for (let i = 0; i < count; i++) {
-        if (namesHere[i]! < FIRST_NUMBER) continue
-        const type = edgeType(edgesHere[i]!)
-        if (type === EdgeType.internal || type === EdgeType.weak) namesHere[i] = stringOf(namesHere[i]! - FIRST_NUMBER)
+        const type = edgeType(packed)
+        const to = edgeTarget(packed)
+        if (to >= MOST_OTHERS) edgesHere[i] = packEdge(settledNode(to, firstNumber), type)
+        const name = namesHere[i]!
+        if (name >= FIRST_NUMBER && stringOf && (type === EdgeType.internal || type === EdgeType.weak))
+          namesHere[i] = stringOf(name - FIRST_NUMBER)
       }
     }
     this.close()
@@ -151,13 +147,3 @@ export class EdgeWriter {
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
-
-/** A file that nobody else can open, and that is gone with us; -1 where files are kept in memory. */
-function openNameless(): number {
-  const folder = tmpdir()
-  if (IN_MEMORY.includes(statfsSync(folder).type)) return -1
-  const path = join(folder, `leakscope-${process.pid}-${Math.random().toString(36).slice(2)}`)
-  const file = openSync(path, 'wx+', 0o600)
-  unlinkSync(path)
-  return file
-}

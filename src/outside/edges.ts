@@ -9,7 +9,7 @@ import type { TypeName } from './layout.ts'
 import type { BackingStores, NativeSides } from './native-sides.ts'
 import { Essence, type NodeColumns } from './nodes.ts'
 import type { NumberNodes } from './numbers.ts'
-import { ephemeronsIn, FIRST_OWN_FIELD, isWeakField, type Reached, taggedWords } from './reach.ts'
+import { ephemeronsIn, FIRST_OWN_FIELD, isApiObject, isWeakField, type Reached, taggedWords } from './reach.ts'
 import type { Scope, Scopes } from './scopes.ts'
 import type { Shape, Shapes } from './shapes.ts'
 import type { Texts } from './texts.ts'
@@ -71,7 +71,7 @@ export function connectNodes(
   const visitor = new Visitor(heap, reached, columns, parts, out, idOf)
   let node = columns.first
   for (let word = heap.nextObject(0); word >= 0; word = heap.nextObject(word + 1)) {
-    visitor.visit(word)
+    visitor.visit(word, node - columns.first)
     firstEdge[++node] = out.count
   }
   const toJavaScript = parts.texts.strings.intern('native_to_javascript')
@@ -99,7 +99,8 @@ class Visitor {
   /** By small number: the number of its text. */
   readonly #indexNames: number[] = []
   readonly #fieldNames: ReadonlyMap<number, ReadonlyMap<number, number>>
-  readonly #ownFieldNames: ReadonlyMap<number, ReadonlyMap<number, number>>
+  /** By instance type. */
+  readonly #ownFieldNames: readonly (readonly (readonly [field: number, label: number])[] | undefined)[]
   /** By word of the object that is visited: the last object in which it was told of by name, so that it is not again. */
   readonly #told = new Float64Array(MOST_FIELDS).fill(NOWHERE)
   #word = NOWHERE
@@ -169,7 +170,10 @@ class Visitor {
     // Generators stand in front of the two kinds of them that have a constant.
     if (generators[0]! > 0) generators.push(generators[0]! - 1)
     const fields = this.#labelled(GENERATOR_FIELDS)
-    this.#ownFieldNames = new Map([...this.#numbered(OWN_FIELDS), ...generators.map((type) => [type, fields] as const)])
+    const own = [...this.#numbered(OWN_FIELDS), ...generators.map((type) => [type, fields] as const)]
+    const byType: (readonly (readonly [number, number])[] | undefined)[] = Array(heap.layout.functions.last + 1)
+    for (const [type, labels] of own) if (type >= 0) byType[type] = [...labels]
+    this.#ownFieldNames = byType
     this.#bytecodeTags = [...this.#labelled(BYTECODE_TAGS)]
     this.#tags = {
       properties: text('(object properties)'),
@@ -195,7 +199,7 @@ class Visitor {
     )
   }
 
-  visit(word: number): void {
+  visit(word: number, ordinal: number): void {
     const heap = this.#heap
     const { layout } = heap
     const { types, contexts, strings: kinds, fields } = layout
@@ -232,7 +236,7 @@ class Visitor {
       this.#internal(this.#labels.map, word)
       this.#rest(word, size, type)
     }
-    this.#pairsOfKey(word)
+    this.#pairsOfKey(word, ordinal)
   }
 
   /** Arrays whose entries V8 names by their numbers. */
@@ -356,9 +360,9 @@ class Visitor {
     this.#internal(this.#labels.map, word)
   }
   /** The same entries, as the keys have them. */
-  #pairsOfKey(word: number): void {
+  #pairsOfKey(word: number, ordinal: number): void {
     const pairs = this.#pairs
-    if (!pairs) return
+    if (!pairs || (pairs.isKey[ordinal >>> 5]! & (1 << (ordinal & 31))) === 0) return
     for (let pair = pairs.first.get(word) ?? NOWHERE; pair >= 0; pair = pairs.next[pair]!) {
       const [table, value] = [pairs.table[pair]!, pairs.value[pair]!]
       this.#out.push(EdgeType.internal, this.#pairName(table, word, value), this.#nodeOf(value))
@@ -386,9 +390,9 @@ class Visitor {
     const labels = this.#labels
     const map = heap.mapOf(word)
     const shape = this.#shapes.of(map)
-    for (const [field, label] of this.#ownFieldNames.get(type) ?? [])
-      if (field < size) this.#internal(label, word + field)
-    const native = this.#natives.place.get(word)
+    const own = this.#ownFieldNames[type]
+    if (own) for (const [field, label] of own) if (field < size) this.#internal(label, word + field)
+    const native = isApiObject(heap, type) ? this.#natives.place.get(word) : undefined
     if (native !== undefined) this.#out.push(EdgeType.internal, labels.toNative, this.#columns.end + native)
     if (type === types.JS_WEAK_REF) this.#edge(EdgeType.weak, labels.target, word + FIRST_OWN_FIELD)
     if (type === types.JS_ARRAY_BUFFER) {
@@ -608,6 +612,8 @@ class Visitor {
 
 /** Entries of WeakMaps, in lists by key. */
 interface Pairs {
+  /** By ordinal of an object, a bit each: whether it is the key of any. */
+  readonly isKey: Uint32Array
   /** By word of an object: the first pair that it is the key of; and by pair: the next one of that key, or -1. */
   readonly first: ReadonlyMap<number, number>
   readonly next: readonly number[]
@@ -620,6 +626,7 @@ function findPairs(heap: Heap, { tables }: Reached): Pairs | undefined {
   const next: number[] = []
   const table: number[] = []
   const value: number[] = []
+  const isKey = new Uint32Array((heap.count >>> 5) + 1)
   for (const word of tables) {
     for (const at of ephemeronsIn(heap, word)) {
       const key = heap.referent(at)
@@ -629,7 +636,9 @@ function findPairs(heap: Heap, { tables }: Reached): Pairs | undefined {
       table.push(word)
       value.push(held)
       first.set(key, value.length - 1)
+      const ordinal = heap.ordinalAt(key)
+      isKey[ordinal >>> 5] = isKey[ordinal >>> 5]! | (1 << (ordinal & 31))
     }
   }
-  return value.length === 0 ? undefined : { first, next, table, value }
+  return value.length === 0 ? undefined : { isKey, first, next, table, value }
 }

@@ -2,6 +2,8 @@
 
 import { freemem } from 'node:os'
 import { LeakscopeError } from '../errors.ts'
+import { arenaUint8, makeArena } from '../support/arena.ts'
+import { sharedUint8 } from '../support/shared.ts'
 import { type CopyThread, copyResident, type Piece } from './copy-thread.ts'
 import { type Mapping, type MemorySource, mappingAt } from './memory-source.ts'
 import {
@@ -115,8 +117,9 @@ function makeRoom(source: MemorySource, least: number): Uint8Array {
     )
   }
   const wanted = Math.min(MOST_BYTES, least * MARGIN.factor + MARGIN.bytes)
+  const bytes = Math.ceil(wanted / 4096) * 4096
   try {
-    return new Uint8Array(new SharedArrayBuffer(Math.ceil(wanted / 4096) * 4096))
+    return bytes > MOST_IN_ARENA ? sharedUint8(bytes) : arenaUint8(makeArena(bytes * ROOM_FACTOR), bytes)
   } catch (cause) {
     throw new LeakscopeError(
       'price-too-high',
@@ -125,8 +128,11 @@ function makeRoom(source: MemorySource, least: number): Uint8Array {
     )
   }
 }
+/** In front of the columns, in their memory, which they take over: copies up to that size, and how much larger that is. */
+const MOST_IN_ARENA = 2 ** 30
+const ROOM_FACTOR = 12
 /** Of the copy's bytes: what leakscope takes at its highest, with the graph. */
-const MEMORY_FACTOR = 2.2
+const MEMORY_FACTOR = 2.5
 /** What the system, or the control group's limit, leaves: who took more could have another process ended, the target even. */
 const freeMemory = (): number => process.availableMemory?.() ?? freemem()
 

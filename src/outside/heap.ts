@@ -5,6 +5,7 @@
 // may be tens of millions of objects: a heap's copy has eight bytes for each bit.
 
 import { LeakscopeError } from '../errors.ts'
+import { arenaOf, arenaUint32, giveBack } from '../support/arena.ts'
 import type { HeapImage } from './heap-image.ts'
 import { type Layout, Sizing } from './layout.ts'
 import { isFromPage, isYoungPage, PAGE_ALIGNMENT, type V8Page } from './pages.ts'
@@ -45,9 +46,12 @@ export class Heap {
   readonly #words: Int32Array
   /** By 4 KiB of the copy: whether they are of a shared page, or of one that objects are moved away from. */
   readonly #kinds: Uint8Array
+  /** What stands in the memory of the copy, for as long as that does. */
+  readonly #borrowed: Uint32Array[] = []
   /** By word, a bit each: whether it is known if a map begins there, and if one does. */
-  readonly #mapKnown: Uint32Array
-  readonly #mapIs: Uint32Array
+  #mapKnown: Uint32Array
+  #mapIs: Uint32Array
+  #isSwept = false
   /** By 32 words: a bit for each, whether an object begins there; and how many objects begin before them all. */
   readonly #starts: Uint32Array
   /** By word, a bit each: whether it is an object's last one. */
@@ -89,10 +93,21 @@ export class Heap {
         this.#put((address + part) / PAGE_ALIGNMENT, (at + part) / 8)
     }
     const bits = Math.ceil(whole / 32) + 1
-    this.#mapKnown = new Uint32Array(bits)
-    this.#mapIs = new Uint32Array(bits)
-    this.#starts = new Uint32Array(2 * bits)
-    this.#lasts = new Uint32Array(bits)
+    this.#mapKnown = this.borrow(bits)
+    this.#mapIs = this.borrow(bits)
+    this.#starts = this.borrow(2 * bits)
+    this.#lasts = this.borrow(bits)
+  }
+
+  /** Zeros, until {@link release}. */
+  borrow(length: number): Uint32Array {
+    const array = arenaUint32(arenaOf(this.image.bytes), length)
+    this.#borrowed.push(array)
+    return array
+  }
+  /** Afterwards nothing can be asked of the heap any more. */
+  release(): void {
+    for (const array of this.#borrowed.splice(0)) giveBack(array)
   }
 
   #put(key: number, word: number): void {
@@ -156,6 +171,7 @@ export class Heap {
   }
   /** The map of what begins at `word`, or NOWHERE if nothing can begin there. */
   mapOf(word: number): number {
+    if (this.#isSwept) return this.isObject(word) ? this.target(word) : NOWHERE
     const map = this.target(word)
     return this.isMap(map) ? map : NOWHERE
   }
@@ -339,6 +355,9 @@ export class Heap {
     }
     this.#number()
     counts.objects = this.count
+    // From now on the objects tell: what begins with a map is one of them.
+    this.#isSwept = true
+    this.#mapKnown = this.#mapIs = new Uint32Array(0)
     return counts
   }
 

@@ -8,6 +8,7 @@
 import { LeakscopeError } from '../errors.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, type Snapshot } from '../snapshot/snapshot.ts'
+import { arenaOf, arenaUint32 } from '../support/arena.ts'
 import type { TracePage, Traces } from './traces.ts'
 
 export interface Picture {
@@ -78,7 +79,8 @@ class Side {
     this.snapshot = snapshot
     this.traces = traces
     this.texts = hashTexts(snapshot)
-    this.partner = new Int32Array(snapshot.nodeCount).fill(NOBODY)
+    const { buffer, byteOffset, length } = arenaUint32(arenaOf(snapshot.edges), snapshot.nodeCount)
+    this.partner = new Int32Array(buffer, byteOffset, length).fill(NOBODY)
     const numbers = (names: readonly string[]): number[] => names.map((name) => snapshot.strings.indexOf(name))
     this.ownStores = new Set(numbers(OWN_STORES))
     this.ofV8 = new Set(numbers(OF_V8))
@@ -152,7 +154,6 @@ class Matcher {
     this.#bySynthetic()
     this.#byAddress()
     this.#withoutNewcomers()
-    this.#fresh = []
     this.#counts.byAddress = this.#counts.nodes
     for (const alike of [Alike.all, Alike.references]) {
       for (let round = 0; round < MOST_ROUNDS; round++) {
@@ -173,6 +174,10 @@ class Matcher {
     this.before.partner[a] = b
     this.after.partner[b] = a
     this.#counts.nodes++
+  }
+  /** The same, where what the two refer to is to be looked at. */
+  #bindAnew(a: number, b: number): void {
+    this.#bind(a, b)
     this.#fresh.push(b)
   }
   #unbind(a: number): void {
@@ -351,7 +356,7 @@ class Matcher {
         was = table.get(key) ?? NOBODY
       }
       if (was < 0 || !this.#isOpen(was, to) || before.kindOf(was) !== after.kindOf(to)) continue
-      if (this.#isLasting(b, edge, type) || this.#isAlikeAt(was, to, edge, type, alike)) this.#bind(was, to)
+      if (this.#isLasting(b, edge, type) || this.#isAlikeAt(was, to, edge, type, alike)) this.#bindAnew(was, to)
     }
   }
 
@@ -441,7 +446,7 @@ class Matcher {
       const a = unique.get(hash)
       if (a < 0 || b < 0 || !this.#isOpen(a, b) || before.kindOf(a) !== after.kindOf(b)) continue
       if (before.contentOf(a) === after.contentOf(b) && before.snapshot.selfSize[a] === after.snapshot.selfSize[b])
-        this.#bind(a, b)
+        this.#bindAnew(a, b)
     }
   }
 }

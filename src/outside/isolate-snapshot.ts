@@ -2,7 +2,7 @@
 
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { type Locations, MAX_NODES, type Snapshot } from '../snapshot/snapshot.ts'
-import { type Arena, arenaUint8, arenaUint32, makeArena } from '../support/arena.ts'
+import { type Arena, arenaOf, arenaUint8, arenaUint32, makeArena, roomIn } from '../support/arena.ts'
 import type { RunningScript } from '../support/script-sources.ts'
 import { sharedFloat64 } from '../support/shared.ts'
 import { Contents, type NotedContents, noteContents } from './contents.ts'
@@ -10,6 +10,7 @@ import { EdgeWriter } from './edge-writer.ts'
 import { connectNodes } from './edges.ts'
 import { checkFailed, Heap, sweepChecked } from './heap.ts'
 import type { HeapImage, IsolateRegions } from './heap-image.ts'
+import { type ScheduledFunction, scheduledBy } from './immediates.ts'
 import { type JsFrame, jsStack } from './js-stack.ts'
 import type { Layout } from './layout.ts'
 import type { MemorySource } from './memory-source.ts'
@@ -37,6 +38,8 @@ export interface IsolateSnapshot {
   readonly usage: HeapUsage
   /** By thread id: the functions of this isolate that it was in, the innermost first. Threads in none are left out. */
   readonly stacks: ReadonlyMap<number, readonly JsFrame[]>
+  /** What it has run in the next turn of its event loop. */
+  readonly scheduled: readonly ScheduledFunction[]
   /** The last error that native code has at hand: `TypeError: …`. */
   readonly error: string | undefined
   /** Living objects on pages that V8 was moving objects away from. */
@@ -47,9 +50,12 @@ export interface IsolateSnapshot {
 
 /** Bytes that columns, and all that will be worked out from them, may take: of a node, of an edge, beside. */
 const ROOM = { node: 320, edge: 24, more: 1 << 25 }
+/** The part of that which is not to be missed: for all that a heap needs to be opened. */
+const ENOUGH_ROOM = 0.5
 /** Places for nodes of numbers beyond what was estimated: of that, and beside it. */
 const MORE_NUMBERS = { share: 0.05, numbers: 1000 }
 const GC_ROOTS = 1
+const MOST_SCHEDULED = 1000
 const FIRST_IDS = { from: 1e9, span: 1e9 }
 /** Of edges, classes and functions, beside those of strings; and bytes that a string is given room for at first. */
 const MORE_STRINGS = 1 << 16
@@ -86,7 +92,7 @@ export function collectIsolate(
   const heap = new Heap(image, layout, isolate.heap)
   const sweep = sweepChecked(heap)
   const reached = reach(heap, isolate, image.stacks.values())
-  const strings = new StringColumn(reached.strings + MORE_STRINGS, STRING_BYTES * reached.strings)
+  const strings = new StringColumn(reached.strings + MORE_STRINGS, STRING_BYTES * reached.strings, arenaOf(image.bytes))
   const texts = new Texts(heap, source, strings)
   const out = new EdgeWriter()
   try {
@@ -102,7 +108,7 @@ export function collectIsolate(
     // How many numbers there are shows only when all edges are known. Room that is not used costs nothing.
     const room = firstNumber + numbersIn(reached)
     // Everything in one memory that the loops in WebAssembly can work in. No object has many more edges than words.
-    const arena = makeArena(room * ROOM.node + reached.words * ROOM.edge + ROOM.more)
+    const arena = arenaFor(image, room * ROOM.node + reached.words * ROOM.edge + ROOM.more)
     const both = arenaUint32(arena, 2 * room)
     const [name, narrowSize] = [both.subarray(0, room), both.subarray(room)]
     const type = arenaUint8(arena, room)
@@ -164,6 +170,8 @@ export function collectIsolate(
     const places = new Places(heap, texts, scopes)
     let threadId: number | undefined
     const others = new Set<Shape>()
+    const immediate = strings.intern('Immediate')
+    const scheduled: ScheduledFunction[] = []
     let node = firstObject - 1
     for (let word = heap.nextObject(0); word >= 0; word = heap.nextObject(word + 1)) {
       node++
@@ -173,9 +181,14 @@ export function collectIsolate(
       if (instanceType >= layout.functions.first && instanceType <= layout.functions.last) places.add(node, word)
       else {
         const shape = shapes.of(map)
-        const { maker } = shapes.classOf(word, shape)
+        const { name: className, maker } = shapes.classOf(word, shape)
         if (maker >= 0) places.add(node, maker)
-        if (instanceType === layout.types.JS_OBJECT) threadId ??= threadIdIn(heap, word, shape, shapes, others)
+        if (instanceType !== layout.types.JS_OBJECT) continue
+        threadId ??= threadIdIn(heap, word, shape, shapes, others)
+        if (className === immediate && scheduled.length < MOST_SCHEDULED) {
+          const called = scheduledBy(heap, word, shape, shapes, places)
+          if (called) scheduled.push(called)
+        }
       }
     }
     const stacks = new Map<number, readonly JsFrame[]>()
@@ -186,7 +199,7 @@ export function collectIsolate(
     const error = errorIn(heap, isolate, shapes, texts)
     strings.forget()
     const { name: file, fileBytes } = source
-    return waiting(
+    const pending = waiting(
       { file, fileBytes, nodeCount, ...used },
       {
         ...{ arena, firstId, firstNumber, out, strings, locations: places.finish() },
@@ -196,15 +209,23 @@ export function collectIsolate(
       },
       {
         ...{ scripts: readScriptTexts(heap, texts), usage: usageOf(heap, sweep, stores) },
-        ...{ onFromPages: reached.onFromPages, threadId, stacks, error },
+        ...{ onFromPages: reached.onFromPages, threadId, stacks, scheduled, error },
       },
     )
+    heap.release()
+    return pending
   } catch (error) {
     out.close()
     throw error
   } finally {
     texts.close()
   }
+}
+
+/** The memory of the copy where there is room beside it: the columns then follow in its place. */
+function arenaFor({ bytes }: HeapImage, wanted: number): Arena | undefined {
+  const arena = arenaOf(bytes)
+  return arena && roomIn(arena) >= ENOUGH_ROOM * wanted ? arena : makeArena(wanted)
 }
 
 /** How many nodes for numbers there may be: two of each small integer, one of each other number. */
@@ -251,7 +272,7 @@ function waiting(
         ...{ packed: false, stringBytesAt: 0, extraNativeBytes: 0, locations, strings: strings.finish() },
         ...{ ...columns, nodeId, edgeCount, edges, edgeNameOrIndex },
       }
-      return { snapshot, traces, contents: traces && noted && new Contents(noted, traces, nodeId), ...facts }
+      return { snapshot, traces, contents: noted && new Contents(noted, nodeId), ...facts }
     },
   }
 }

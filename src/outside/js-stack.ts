@@ -17,7 +17,10 @@ export interface JsFrame {
   /** 1-based; of the place in the function if V8 knew that, else where the function begins. 0 where neither is known. */
   readonly line: number
   readonly column: number
+  /** Where the function begins; zeros where that is not known. */
+  readonly begin: { readonly line: number; readonly column: number }
 }
+const NO_PLACE = { url: '', line: 0, column: 0 }
 
 /** Words from the function to what stands beside it in a frame. */
 const ARGUMENTS = -1
@@ -48,7 +51,8 @@ export function jsStack(heap: Heap, stack: Region, places: Places, shapes: Shape
   return frames.slice(0, MOST_FRAMES).map(({ at }) => {
     const word = heap.referent(at)
     const place = places.placeOf(word, positionIn(heap, heap.referent(at + BYTECODE), offsetIn(heap, at)))
-    return { function: shapes.nameOf(word) || null, ...(place ?? { url: '', line: 0, column: 0 }) }
+    const { line = 0, column = 0 } = places.placeOf(word, NOWHERE) ?? {}
+    return { function: shapes.nameOf(word) || null, ...(place ?? NO_PLACE), begin: { line, column } }
   })
 }
 

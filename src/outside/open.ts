@@ -2,6 +2,7 @@
 
 import { LeakscopeError } from '../errors.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
+import { giveBack } from '../support/arena.ts'
 import { collectGarbage } from '../support/garbage.ts'
 import type { RunningScript } from '../support/script-sources.ts'
 import type { Contents } from './contents.ts'
@@ -11,6 +12,7 @@ import { MACHINE_ARM64, MACHINE_X64, readElf, readV8Constants } from './elf.ts'
 import { type OutOfMemory, outOfMemory } from './ending.ts'
 import { type FoundFreezer, findFreezer } from './freezer.ts'
 import { type CopyPlan, copyHeap, type HeapImage, planCopy, type Region, touch } from './heap-image.ts'
+import type { ScheduledFunction } from './immediates.ts'
 import { collectIsolate, type PendingSnapshot } from './isolate-snapshot.ts'
 import type { JsFrame } from './js-stack.ts'
 import { type Layout, layoutOf } from './layout.ts'
@@ -36,6 +38,8 @@ export interface OutsideHeap {
   readonly usage: HeapUsage
   /** By thread id: the functions of this isolate that it was in, the innermost first. */
   readonly stacks: ReadonlyMap<number, readonly JsFrame[]>
+  /** What it has run in the next turn of its event loop: by setImmediate, or by awaiting one. */
+  readonly scheduled: readonly ScheduledFunction[]
   /** The last error that native code has at hand. */
   readonly error: string | undefined
 }
@@ -284,9 +288,9 @@ function heapsIn(
   const ids = found.map(({ threadId }, i) => threadId ?? i)
   const isUnique = new Set(ids).size === ids.length
   const heaps = found
-    .map(({ address, snapshot, traces, contents, scripts, usage, stacks, error }, i) => ({
+    .map(({ address, snapshot, traces, contents, scripts, usage, stacks, scheduled, error }, i) => ({
       threadId: isUnique ? ids[i]! : i,
-      ...{ address, snapshot, traces, contents, scripts, usage, stacks, error },
+      ...{ address, snapshot, traces, contents, scripts, usage, stacks, scheduled, error },
     }))
     .sort((a, b) => a.threadId - b.threadId)
     .map(({ threadId, ...heap }) => ({ isolate: threadId === 0 ? 'main' : `worker:${threadId}`, ...heap }))
@@ -317,6 +321,7 @@ function collect(
     for (const { abandon } of pending) abandon()
     throw error
   }
+  giveBack(image.bytes)
   return { pending, copiedBytes: image.bytes.length }
 }
 

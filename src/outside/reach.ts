@@ -192,7 +192,7 @@ class Marker {
   constructor(heap: Heap, caches: ReadonlySet<number>) {
     this.#heap = heap
     this.#caches = caches
-    this.alive = new Uint32Array(heap.bitWords)
+    this.alive = heap.borrow(heap.bitWords)
     this.ephemeronType = findEphemeronType(heap)
     this.#mayMove = heap.pages.some(({ flags }) => isFromPage(flags))
   }
@@ -235,8 +235,10 @@ class Marker {
   #drain(): void {
     const heap = this.#heap
     const { u32, layout } = heap
-    const { types, firstNonstring, apiObjects } = layout
-    const weakReferences = [types.JS_WEAK_REF, types.WEAK_CELL, types.ALLOCATION_SITE, layout.contexts.native]
+    const { types, firstNonstring } = layout
+    const { native } = layout.contexts
+    const hasWeakFields = (type: number): boolean =>
+      type === types.JS_WEAK_REF || type === types.WEAK_CELL || type === types.ALLOCATION_SITE || type === native
     while (this.#waiting > 0) {
       const word = this.#worklist[--this.#waiting]!
       if (this.#mayMove && heap.isOnFromPage(word)) this.onFromPages++
@@ -252,9 +254,9 @@ class Marker {
       if (type < firstNonstring) this.strings++
       else if (type === types.HEAP_NUMBER) this.heapNumbers++
       else if (type === types.JS_ARRAY_BUFFER) this.buffers.push(word)
-      else if (type >= apiObjects.first && type < apiObjects.behind) this.apiObjects.push(word)
+      else if (isApiObject(heap, type)) this.apiObjects.push(word)
       const [from, to] = taggedWords(heap, word, size, type)
-      const special = weakReferences.includes(type)
+      const special = hasWeakFields(type)
       const isCell = type === types.WEAK_CELL
       if (isCell) this.#cells.push(word)
       for (let at = from; at < to; at++) {
@@ -283,6 +285,10 @@ class Marker {
     return this.#count > before
   }
 }
+
+/** Whether objects of that instance type were made by native code, and so may have a side of that. */
+export const isApiObject = ({ layout: { apiObjects } }: Heap, type: number): boolean =>
+  type >= apiObjects.first && type < apiObjects.behind
 
 /** The words of an object, behind its map, that hold references or small integers: the first, and the one behind. */
 export function taggedWords(heap: Heap, word: number, size: number, type: number): readonly [number, number] {

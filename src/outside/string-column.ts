@@ -1,6 +1,7 @@
 // Collects strings, each once, in the form in which a snapshot's string table has them: JSON, one behind the other.
 
 import { StringTable } from '../snapshot/strings.ts'
+import { type Arena, arenaUint32, giveBack } from '../support/arena.ts'
 import { sharedUint8, sharedUint32, widened } from '../support/shared.ts'
 
 const QUOTE = 0x22
@@ -13,6 +14,10 @@ const BETWEEN = 4
 const MOST_PER_UNIT = 6
 const MOST_DIGITS = 16
 const MOST_BYTES_AT_FIRST = 2 ** 31
+/** FNV-1a. http://www.isthe.com/chongo/tech/comp/fnv/ */
+const HASH_OF_NOTHING = 0x811c9dc5
+const HASH_FACTOR = 0x01000193
+const folded = (hash: number): number => (hash ^ (hash >>> 15)) >>> 0
 const HEX = Buffer.from('0123456789abcdef')
 
 export class StringColumn {
@@ -22,8 +27,9 @@ export class StringColumn {
   #starts: Uint32Array | Float64Array
   /** By index of a string: the hash of its bytes. */
   #hashes: Uint32Array
+  readonly #arena: Arena | undefined
   #count = 0
-  /** By slot: index of a string and 1, or 0; open addressing, at most half full. */
+  /** By slot: index of a string and 1, or 0; open addressing, at most three quarters full. */
   #slots: Uint32Array
   /** Of texts that are asked for by us again and again. */
   readonly #known = new Map<string, number>()
@@ -31,14 +37,16 @@ export class StringColumn {
   /**
    * Room that is not used costs nothing: the system gives memory when it is first written to.
    * @param strings @param bytes how many there may be, about
+   * @param arena where to stand what is needed only until {@link forget}
    */
-  constructor(strings = 1 << 12, bytes = 1 << 20) {
+  constructor(strings = 1 << 12, bytes = 1 << 20, arena?: Arena) {
+    this.#arena = arena
     this.#bytes = sharedUint8(Math.min(Math.max(bytes, 1 << 20), MOST_BYTES_AT_FIRST))
     this.#starts = sharedUint32(strings + 2)
-    this.#hashes = new Uint32Array(strings + 2)
+    this.#hashes = arenaUint32(arena, strings + 2)
     let slots = 1 << 13
-    while (slots < 2 * strings) slots *= 2
-    this.#slots = new Uint32Array(slots)
+    while (3 * slots < 4 * strings) slots *= 2
+    this.#slots = arenaUint32(arena, slots)
     this.#bytes[0] = QUOTE
     // Its number is 0.
     this.intern('')
@@ -80,12 +88,19 @@ export class StringColumn {
     this.#makeRoom(to - from)
     const bytes = this.#bytes
     let at = this.#end
+    let hash = HASH_OF_NOTHING
+    let isPlain = true
     for (let i = from; i < to; i++) {
       const byte = text[i]!
-      if (byte < 0x20 || byte > 0x7e || byte === QUOTE || byte === BACKSLASH) at = this.#put(at, byte)
-      else bytes[at++] = byte
+      if (byte < 0x20 || byte > 0x7e || byte === QUOTE || byte === BACKSLASH) {
+        at = this.#put(at, byte)
+        isPlain = false
+      } else {
+        bytes[at++] = byte
+        hash = Math.imul(hash ^ byte, HASH_FACTOR)
+      }
     }
-    return this.#take(at)
+    return isPlain ? this.#take(at, folded(hash)) : this.#take(at)
   }
 
   /** The same for UTF-16 units. */
@@ -135,6 +150,8 @@ export class StringColumn {
   }
   /** Lets go of what finds out whether a text is there already: from now on only numbers are added. */
   forget(): void {
+    giveBack(this.#hashes)
+    giveBack(this.#slots)
     this.#hashes = new Uint32Array(0)
     this.#slots = new Uint32Array(1)
     this.#known.clear()
@@ -173,10 +190,9 @@ export class StringColumn {
   }
 
   /** Keeps what was put behind the last string, unless it is there already. */
-  #take(end: number): number {
+  #take(end: number, hash = this.#hash(this.#end, end)): number {
     const start = this.#end
     const mask = this.#slots.length - 1
-    const hash = this.#hash(start, end)
     let slot = hash & mask
     for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
       const index = this.#slots[slot]! - 1
@@ -186,7 +202,7 @@ export class StringColumn {
     if (index >= this.#hashes.length) this.#hashes = grown(this.#hashes)
     this.#hashes[index] = hash
     this.#slots[slot] = index + 1
-    if (2 * this.#count > this.#slots.length) this.#rehash()
+    if (4 * this.#count > 3 * this.#slots.length) this.#rehash()
     return index
   }
   #append(end: number): number {
@@ -212,22 +228,22 @@ export class StringColumn {
     return true
   }
 
-  /** FNV-1a. */
   #hash(start: number, end: number): number {
     const bytes = this.#bytes
-    let hash = 0x811c9dc5
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
-    return (hash ^ (hash >>> 15)) >>> 0
+    let hash = HASH_OF_NOTHING
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, HASH_FACTOR)
+    return folded(hash)
   }
 
   #rehash(): void {
-    const slots = new Uint32Array(2 * this.#slots.length)
+    const slots = arenaUint32(this.#arena, 2 * this.#slots.length)
     const mask = slots.length - 1
     for (let index = 0; index < this.#count; index++) {
       let slot = this.#hashes[index]! & mask
       while (slots[slot] !== 0) slot = (slot + 1) & mask
       slots[slot] = index + 1
     }
+    giveBack(this.#slots)
     this.#slots = slots
   }
 

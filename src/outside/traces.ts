@@ -1,6 +1,7 @@
 // What is noted of each object so that a later picture of the same heap can know it again: where it stood, and a hash of
 // what it has in itself.
 
+import { arenaOf, arenaUint32 } from '../support/arena.ts'
 import type { Heap } from './heap.ts'
 import { isYoungPage } from './pages.ts'
 
@@ -35,8 +36,9 @@ const ARRAY_LENGTH = 3
 
 /** @param first node of the object with ordinal 0 */
 export function traceObjects(heap: Heap, first: number, firstId: number): Traces {
-  const word = new Uint32Array(heap.count)
-  const content = new Uint32Array(heap.count)
+  const arena = arenaOf(heap.u8)
+  const word = arenaUint32(arena, heap.count)
+  const content = arenaUint32(arena, heap.count)
   const pages: TracePage[] = []
   for (const [i, { at, bytes, address, flags }] of heap.pages.entries()) {
     const start = at / 8

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, renameSync, rmSync } from 'node:fs'
 import { breathing } from '../support/breathing.ts'
 import { readFully, writeFully } from '../support/descriptors.ts'
+import { openNameless } from '../support/nameless-file.ts'
 import type { SecondThread } from '../support/second-thread.ts'
 import { toolVersion } from '../support/version.ts'
 import {
@@ -50,10 +51,11 @@ function kindOf(column: Column): ColumnKind {
   return column instanceof Uint32Array ? 'uint32' : 'float64'
 }
 
+const partial = (path: string): string => `${path}.${process.pid}.partial`
+
 /** An index being written. It is nobody's before {@link finish}. */
 export class IndexWriter {
-  readonly #path: string
-  readonly #partial: string
+  readonly #path: string | undefined
   readonly #fd: number
   readonly #columns: Record<string, { kind: ColumnKind; length: number; offset: number; sums?: Sums }> = {}
   #end = ALIGNMENT
@@ -61,11 +63,18 @@ export class IndexWriter {
   /** Whether it can still become an index. */
   isOpen = true
 
-  /** @throws what the file system throws */
-  constructor(path: string) {
+  /**
+   * @param path none for a file that never becomes an index: columns wait there until they are asked for
+   * @throws what the file system throws
+   */
+  constructor(path?: string) {
     this.#path = path
-    this.#partial = `${path}.${process.pid}.partial`
-    this.#fd = openSync(this.#partial, 'wx+', 0o600)
+    this.#fd = path === undefined ? openNameless() : openSync(partial(path), 'wx+', 0o600)
+    if (this.#fd < 0) throw new Error('files are kept in memory here')
+  }
+  /** Whether it is to become an index. */
+  get hasName(): boolean {
+    return this.#path !== undefined
   }
 
   /** Sets a place aside for a column that somebody else writes. */
@@ -124,14 +133,14 @@ export class IndexWriter {
     prologue.writeDoubleLE(bytes.length, 24)
     createHash('sha256').update(bytes).digest().copy(prologue, 32)
     writeFully(this.#fd, prologue, 0)
-    renameSync(this.#partial, this.#path)
+    if (this.#path !== undefined) renameSync(partial(this.#path), this.#path)
   }
   /** Closes the file and, if it was not finished, removes it. */
   close(): void {
     if (!this.isOpen) return
     this.isOpen = false
     closeSync(this.#fd)
-    rmSync(this.#partial, { force: true })
+    if (this.#path !== undefined) rmSync(partial(this.#path), { force: true })
   }
 }
 

@@ -25,7 +25,7 @@ let made = 0
 
 /**
  * A memory with room for about so many bytes, none of which costs anything before it is used; undefined where there is
- * none to be had. Arrays that are let go do not make room for others.
+ * none to be had. Arrays that are let go make room for others only by {@link giveBack}.
  */
 export function makeArena(bytes: number): Arena | undefined {
   const pages = Math.min(MOST_PAGES, Math.ceil(bytes / PAGE_BYTES) + 1)
@@ -83,6 +83,22 @@ export function arenaCopy(values: Uint32Array | Float64Array): Uint32Array | Flo
   return copy
 }
 
+/** Parts of a memory that were given back; they are known to the thread that did so only. */
+const givenBack = new WeakMap<Arena, { next: number; readonly end: number }[]>()
+
+/** Has later arrays stand where this one does, which nobody may use any more: memory that is new to us costs far more. */
+export function giveBack(array: ArrayBufferView): void {
+  const arena = arenaOf(array)
+  if (!arena) return
+  const parts = givenBack.get(arena) ?? []
+  const end = array.byteOffset + Math.floor(array.byteLength / LINE_BYTES) * LINE_BYTES
+  givenBack.set(arena, [...parts, { next: array.byteOffset, end }])
+}
+
+/** Bytes of a memory that nothing stands in. */
+export const roomIn = ({ buffer }: Arena): number =>
+  buffer.byteLength - LINE_BYTES * Atomics.load(new Int32Array(buffer, 0, 1), TAKEN)
+
 /** The memories that arrays stand in somewhere in what is to be said to another thread. */
 export function arenasIn(value: unknown, depth = 4): Arena[] {
   if (typeof value !== 'object' || value === null || depth === 0) return []
@@ -97,6 +113,13 @@ function take(arena: Arena | undefined, bytes: number): number | undefined {
   const { buffer } = arena
   const taken = new Int32Array(buffer, 0, 1)
   const lines = Math.ceil(bytes / LINE_BYTES)
+  const part = givenBack.get(arena)?.find(({ next, end }) => end - next >= lines * LINE_BYTES)
+  if (part) {
+    const at = part.next
+    part.next += lines * LINE_BYTES
+    new Uint8Array(buffer, at, bytes).fill(0)
+    return at
+  }
   const first = Atomics.add(taken, TAKEN, lines)
   if ((first + lines) * LINE_BYTES <= buffer.byteLength) return first * LINE_BYTES
   Atomics.sub(taken, TAKEN, lines)

@@ -7,7 +7,7 @@ import { writeManifest } from '../../capture/capture-bundle.ts'
 import { ProcessFactsSchema } from '../../capture/isolate-facts.ts'
 import { pause } from '../../capture/pause.ts'
 import { joinScripts, withoutTexts, writeScripts } from '../../capture/scripts.ts'
-import { captureFromOutside, type OutsideCapture } from '../../outside/open.ts'
+import { captureFromOutside, type OutsideCapture, type OutsideHeap } from '../../outside/open.ts'
 import { PictureSeries } from '../../outside/series.ts'
 import { writeSnapshot } from '../../snapshot/write.ts'
 import type { Encoder } from '../../support/encoder.ts'
@@ -47,10 +47,12 @@ export interface OutsideSampling {
 
 export interface OutsideBundle {
   readonly bundle: Bundle
-  /** The last one, with what can be asked of its objects. */
-  readonly last: OutsideCapture
-  /** Goes on giving the same ids to the same objects, if there was more than one picture. */
-  readonly series: PictureSeries
+  /** Of the last one, what can be asked of its objects. */
+  readonly last: LastPicture
+}
+
+export interface LastPicture {
+  readonly heaps: readonly Omit<OutsideHeap, 'snapshot' | 'traces'>[]
 }
 
 export async function captureOutsideBundle(
@@ -62,45 +64,55 @@ export async function captureOutsideBundle(
   const started = new Date()
   const folder = createPartialFolder(path, force, holdsBundle)
   let sampling: OutsideSampling | undefined
+  const series = new PictureSeries()
+  const rounds: BundleRound[] = []
+  const captures: BundleCapture[] = []
+  // A function of its own: when it has returned, nobody holds the picture any more.
+  const takeOne = async (round: number): Promise<LastPicture> => {
+    const startedAt = new Date()
+    rounds.push({ round, startedAt: startedAt.toISOString(), os: readOsFacts(pid) ?? null })
+    const capture = await captureFromOutside(pid, {
+      maxPauseMs,
+      signal,
+      isRecognizable: count > 1,
+      onCopied: options.onCopied,
+    })
+    if (count > 1) series.add(capture)
+    await options.onPicture?.(capture, round)
+    for (const { isolate, snapshot } of capture.heaps) {
+      const threadId = isolate === 'main' ? 0 : Number(isolate.slice('worker:'.length))
+      const stem = `${isolate === 'main' ? 'main' : `worker-${threadId}`}${count > 1 ? `-${round}` : ''}`
+      const file = `${stem}.heapsnapshot`
+      const profile = (await sampling?.write(isolate, stem, round === count)) ?? null
+      const { fileBytes } = writeSnapshot(snapshot, join(folder.path, file), {
+        encoders: redactor ? [redactor(join(path, file))] : [],
+      })
+      captures.push({
+        ...{ round, isolate, threadId, title: null, url: null, status: 'captured', reason: null, file, fileBytes },
+        ...{ nodeCount: snapshot.nodeCount, edgeCount: snapshot.edgeCount, pausedMs: capture.pausedMs },
+        ...{ profile, startedAt: capture.takenAt.toISOString(), durationMs: Date.now() - startedAt.getTime() },
+        facts: null,
+      })
+    }
+    return {
+      heaps: capture.heaps.map(({ snapshot, traces, ...rest }) => {
+        rest.contents?.settle()
+        return rest
+      }),
+    }
+  }
   try {
     sampling = await options.sampling?.(folder.path)
-    const series = new PictureSeries()
-    const rounds: BundleRound[] = []
-    const captures: BundleCapture[] = []
-    let last: OutsideCapture | undefined
+    let last: LastPicture | undefined
     for (let round = 1; round <= count; round++) {
       if (round > 1) {
         options.onBegin?.(round, true)
+        await series.rest()
         await pause(Math.max(0, started.getTime() + (round - 1) * everyMs - Date.now()), closed, signal)
         await options.until?.()
       }
       options.onBegin?.(round, false)
-      const startedAt = new Date()
-      rounds.push({ round, startedAt: startedAt.toISOString(), os: readOsFacts(pid) ?? null })
-      const capture = await captureFromOutside(pid, {
-        maxPauseMs,
-        signal,
-        isRecognizable: count > 1,
-        onCopied: options.onCopied,
-      })
-      if (count > 1) series.add(capture)
-      await options.onPicture?.(capture, round)
-      for (const { isolate, snapshot } of capture.heaps) {
-        const threadId = isolate === 'main' ? 0 : Number(isolate.slice('worker:'.length))
-        const stem = `${isolate === 'main' ? 'main' : `worker-${threadId}`}${count > 1 ? `-${round}` : ''}`
-        const file = `${stem}.heapsnapshot`
-        const profile = (await sampling?.write(isolate, stem, round === count)) ?? null
-        const { fileBytes } = writeSnapshot(snapshot, join(folder.path, file), {
-          encoders: redactor ? [redactor(join(path, file))] : [],
-        })
-        captures.push({
-          ...{ round, isolate, threadId, title: null, url: null, status: 'captured', reason: null, file, fileBytes },
-          ...{ nodeCount: snapshot.nodeCount, edgeCount: snapshot.edgeCount, pausedMs: capture.pausedMs },
-          ...{ profile, startedAt: capture.takenAt.toISOString(), durationMs: Date.now() - startedAt.getTime() },
-          facts: null,
-        })
-      }
-      last = capture
+      last = await takeOne(round)
     }
     const scripts = joinScripts(last!.heaps.map((heap) => heap.scripts))
     if (scripts.length > 0) writeScripts(join(folder.path, SCRIPTS), redactor ? withoutTexts(scripts) : scripts)
@@ -119,8 +131,9 @@ export async function captureOutsideBundle(
     }
     writeManifest(folder.path, bundle)
     folder.commit()
-    return { bundle, last: last!, series }
+    return { bundle, last: last! }
   } finally {
+    series.close()
     folder.discard()
     await sampling?.end()
   }

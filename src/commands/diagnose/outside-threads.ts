@@ -1,7 +1,6 @@
 // Which threads of a process are busy all the time, as the system counts it; and whether anybody asked for anything meanwhile.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import type { ThreadTimes } from '../../detectors/detector.ts'
 
 interface Counts {
   readonly atMs: number
@@ -11,8 +10,15 @@ interface Counts {
   readonly reads: number | undefined
 }
 
+export interface Times {
+  readonly seconds: number
+  /** By thread, the main one's number is the process's: which part of the time it ran or was about to. */
+  readonly shares: ReadonlyMap<number, number>
+  readonly readsPerSecond: number | undefined
+}
+
 /** Counts from now on; `end` says what came of it, undefined where that is not to be had. */
-export function watchThreads(pid: number): { end(): Omit<ThreadTimes, 'stacks'> | undefined } {
+export function watchThreads(pid: number): { end(): Times | undefined } {
   const before = countsOf(pid)
   return {
     end() {
@@ -22,7 +28,7 @@ export function watchThreads(pid: number): { end(): Omit<ThreadTimes, 'stacks'> 
       const shares = new Map<number, number>()
       for (const [thread, busy] of after.busyMs) shares.set(thread, (busy - (before.busyMs.get(thread) ?? busy)) / ms)
       const reads = before.reads === undefined || after.reads === undefined ? undefined : after.reads - before.reads
-      return { pid, seconds: ms / 1000, shares, readsPerSecond: reads && (1000 * reads) / ms }
+      return { seconds: ms / 1000, shares, readsPerSecond: reads && (1000 * reads) / ms }
     },
   }
 }

@@ -4,16 +4,19 @@ import type { BundleCapture } from '../../capture/bundle.ts'
 import { createBundleSampling } from '../../capture/bundle-sampling.ts'
 import { listIsolates } from '../../capture/isolates.ts'
 import { pause } from '../../capture/pause.ts'
+import { joinScripts } from '../../capture/scripts.ts'
 import type { Vitals } from '../../capture/vitals.ts'
+import type { ThreadTimes } from '../../detectors/detector.ts'
 import type { NativeCandidate } from '../../detectors/native-growth.ts'
 import { findInThreads } from '../../detectors/process-findings.ts'
 import { LeakscopeError } from '../../errors.ts'
 import { confirm, gainingNode, growthLookSeconds, stillGrows } from '../../findings/confirm.ts'
 import type { ReportFinding, ReportOffHeap } from '../../findings/report.ts'
 import { type Collection, sizeNow } from '../../outside/contents.ts'
+import type { ScheduledFunction } from '../../outside/immediates.ts'
 import type { JsFrame } from '../../outside/js-stack.ts'
 import { openLiveMemory } from '../../outside/live-memory.ts'
-import type { OutsideCapture } from '../../outside/open.ts'
+import type { OutsideHeap } from '../../outside/open.ts'
 import type { HeapUsage } from '../../outside/usage.ts'
 import { formatDuration } from '../../support/format.ts'
 import type { Progress } from '../../support/progress.ts'
@@ -24,7 +27,7 @@ import { requireNodeProcess } from '../../target/refusals.ts'
 import type { InspectorSession } from '../../target/session.ts'
 import type { Target } from '../../target/visit.ts'
 import { attachWorkers } from '../../target/workers.ts'
-import { captureOutsideBundle, type OutsideSampling } from '../common/capture-outside.ts'
+import { captureOutsideBundle, type LastPicture, type OutsideSampling } from '../common/capture-outside.ts'
 import type { Compared } from '../common/comparison.ts'
 import type { Context } from '../common/context.ts'
 import { comparisonOf } from '../common/inputs.ts'
@@ -32,7 +35,7 @@ import { buffersOf, heapUsed, lookAtSystem, sampleOutside, watchOutside } from '
 import type { Sample } from '../common/process-samples.ts'
 import { SAMPLING } from '../common/sampling.ts'
 import { tellTrend, unknownOffHeap } from './off-heap-watch.ts'
-import { watchThreads } from './outside-threads.ts'
+import { type Times, watchThreads } from './outside-threads.ts'
 import { findIdle, findWaste, settled, watchOpenFiles } from './side-looks.ts'
 
 export interface OutsideWanted {
@@ -87,7 +90,7 @@ export async function visitOutside(
   const vitals: Vitals[] = []
   const samples: Sample[] = []
   const pausesMs: number[] = []
-  const stacks: (readonly JsFrame[])[] = []
+  const looks = new Map<string, Looks>()
   const clock = cpuClock(platform, pid)
   const memory = watchOutside(pid, durationMs)
   const threads = watchThreads(pid)
@@ -107,7 +110,7 @@ export async function visitOutside(
       },
       async onPicture({ pausedMs, heaps }) {
         pausesMs.push(pausedMs)
-        stacks.push(heaps[0]?.stacks.get(pid) ?? [])
+        for (const heap of heaps) noteThread(looks, pid, heap)
         samples.push(sampleOutside(copied, heaps))
         memory.add(copied, heaps)
         vitals.push(vitalsOf(pid, await clock(), heaps[0]!.usage))
@@ -150,7 +153,10 @@ export async function visitOutside(
         ...(inspector
           ? ofCpu
           : busy
-            ? findInThreads({ ...busy, stacks }, createScriptSources({ scripts: last.heaps[0]?.scripts ?? [] }))
+            ? findInThreads(
+                timesOf(looks, pid, busy),
+                createScriptSources({ scripts: joinScripts(last.heaps.map(({ scripts }) => scripts)) }),
+              )
             : []),
         ...findIdle(samples),
       ],
@@ -161,6 +167,34 @@ export async function visitOutside(
     files?.stop()
     memory.stop()
   }
+}
+
+/** What the pictures show of an isolate's thread. */
+interface Looks extends Pick<ThreadTimes, 'stacks' | 'scheduled'> {
+  readonly stacks: (readonly JsFrame[])[]
+  readonly scheduled: (readonly ScheduledFunction[])[]
+  /** Of a worker, as soon as it was seen in a function. */
+  thread: number | undefined
+}
+
+function noteThread(
+  looks: Map<string, Looks>,
+  pid: number,
+  { isolate, stacks, scheduled }: Pick<OutsideHeap, 'isolate' | 'stacks' | 'scheduled'>,
+): void {
+  const isMain = isolate === 'main'
+  const known = looks.get(isolate) ?? { stacks: [], scheduled: [], thread: isMain ? pid : undefined }
+  looks.set(isolate, known)
+  if (!isMain) known.thread ??= [...stacks.keys()].find((thread) => thread !== pid)
+  known.stacks.push((known.thread !== undefined && stacks.get(known.thread)) || [])
+  known.scheduled.push(scheduled)
+}
+
+function timesOf(looks: ReadonlyMap<string, Looks>, pid: number, { shares, ...busy }: Times): ThreadTimes[] {
+  return Array.from(looks).flatMap(([isolate, { thread, stacks, scheduled }]) => {
+    const share = thread === undefined ? undefined : shares.get(thread)
+    return share === undefined ? [] : { ...busy, pid, isolate, share, stacks, scheduled }
+  })
 }
 
 /** Allocations of all isolates, sampled over the inspector. */
@@ -188,7 +222,7 @@ export const readCommand = async (pid: number): Promise<readonly string[]> =>
 /** Looks at the collections in the memory of the process while it runs: some words of each, again and again. */
 async function lookAgain(
   pid: number,
-  last: OutsideCapture,
+  last: LastPicture,
   { findings: sure, undecided = [] }: Pick<Compared, 'findings' | 'undecided'>,
   signal: AbortSignal,
 ): Promise<ReportFinding[]> {

@@ -41,12 +41,8 @@ async function takeOne(context: Context, progress: Progress, pid: number, wanted
   const wantedName = isolateName(isolate)
   const whose = isolate === 'main' ? `process ${pid}` : `worker ${isolate} of process ${pid}`
   const series = new PictureSeries()
-  for (const [i, path] of paths.entries()) {
-    const which = count > 1 ? ` (${i + 1} of ${count})` : ''
-    if (i > 0) {
-      progress.stage(`waiting ${formatDuration(every)} for the next${which}`)
-      await pause(every, new Promise<void>(() => {}), context.signal)
-    }
+  // A function of its own: when it has returned, nobody holds the picture any more.
+  const take = async (path: string, which: string): Promise<void> => {
     progress.stage(`copying the heap of process ${pid}${which}`)
     const capture = await captureFromOutside(pid, {
       maxPauseMs,
@@ -73,6 +69,19 @@ async function takeOne(context: Context, progress: Progress, pid: number, wanted
       `${path}  ${formatBytes(fileBytes)}  ${formatCount(nodeCount)} nodes  ` +
         `read from outside (${formatBytes(copiedBytes)} copied): ${whose} ${pausesText([pausedMs])}`,
     )
+  }
+  try {
+    for (const [i, path] of paths.entries()) {
+      const which = count > 1 ? ` (${i + 1} of ${count})` : ''
+      if (i > 0) {
+        progress.stage(`waiting ${formatDuration(every)} for the next${which}`)
+        await series.rest()
+        await pause(every, new Promise<void>(() => {}), context.signal)
+      }
+      await take(path, which)
+    }
+  } finally {
+    series.close()
   }
 }
 
