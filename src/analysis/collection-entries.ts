@@ -2,6 +2,7 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
+import { type Table, tableOf } from '../graph/tables.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 
@@ -12,45 +13,53 @@ export interface Entries {
 }
 
 /**
- * The entries of an Array, Map, Set or object, as far as they hold anything but small numbers; undefined for what is no
+ * The entries of an Array, Map, Set, of what extends the latter two, or of an object, as far as they hold anything but small numbers; undefined for what is no
  * collection.
  *
  * V8 writes each element of an Array twice: as an element of the Array, and as a slot of its store. Of a Map, it writes
- * the slots of the key and of the value, which stand side by side, unless they hold small integers. Of an object with
- * many properties, it writes the property, and key and value again as slots of its table.
+ * the slots of the key and of the value, unless they hold small integers. Of an object with
+ * many properties, it writes the property, or the element where its name is a number, and key and value again as slots of
+ * its table.
  */
 export function entriesOf(graph: HeapGraph, node: number, isNew: (node: number) => boolean): Entries | undefined {
-  const { snapshot, ownership } = graph
-  const { firstEdge, edges, edgeNameOrIndex, strings, nodeType } = snapshot
-  if (nodeType[node] !== NodeType.object) return undefined
+  if (graph.snapshot.nodeType[node] !== NodeType.object) return undefined
   const className = nodeName(graph, node)
   // What a promise gains are reactions, and the properties that AsyncLocalStorage gives it are none.
   if (className === 'Promise') return undefined
   if (className === 'Array') return countEdges(graph, node, EdgeType.element, isNew)
-  if (!/^(Map|Set)$/.test(className)) {
-    const found = countEdges(graph, node, EdgeType.property, isNew)
-    return found.count > 0 ? found : undefined
-  }
+  const table = tableOf(graph, node)
+  if (table) return countSlots(graph, table, isNew)
+  // What is called by a number is an element.
+  const [named, numbered] = [EdgeType.property, EdgeType.element].map((type) => countEdges(graph, node, type, isNew))
+  const count = named!.count + numbered!.count
+  return count > 0 ? { count, added: named!.added + numbered!.added } : undefined
+}
+
+function countSlots(
+  { snapshot: { firstEdge, edges, edgeNameOrIndex, strings, nodeType } }: HeapGraph,
+  { node, first, slots }: Table,
+  isNew: (node: number) => boolean,
+): Entries {
   let count = 0
   let added = 0
+  let entry = -1
+  let isAdded = false
   for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-    const table = edgeTarget(edges[edge]!)
-    if (ownership.owner[table] !== node || table === node) continue
-    let before = -2
-    let wasNew = false
-    for (let slot = firstEdge[table]!; slot < firstEdge[table + 1]!; slot++) {
-      const type = edgeType(edges[slot]!)
-      if (type !== EdgeType.internal && type !== EdgeType.element) continue
-      const index = type === EdgeType.element ? edgeNameOrIndex[slot]! : strings.digits(edgeNameOrIndex[slot]!)
-      // Slots are numbered; what has a name is V8's own.
-      if (Number.isNaN(index) || nodeType[edgeTarget(edges[slot]!)] === NodeType.hidden) continue
-      const isValue = index === before + 1
-      const isAdded = isNew(edgeTarget(edges[slot]!))
-      if (!isValue) count++
-      if (isAdded && !(isValue && wasNew)) added++
-      wasNew = isAdded
-      before = isValue ? -2 : index
+    const type = edgeType(edges[edge]!)
+    if (type !== EdgeType.internal && type !== EdgeType.element) continue
+    const target = edgeTarget(edges[edge]!)
+    const slot = (type === EdgeType.element ? edgeNameOrIndex[edge]! : strings.digits(edgeNameOrIndex[edge]!)) - first
+    // What has a name, or stands in front, is V8's own; so is what it leaves where an entry was deleted.
+    if (!(slot >= 0) || slot % slots === slots - 1 || nodeType[target] === NodeType.hidden) continue
+    const number = Math.floor(slot / slots)
+    if (number !== entry) {
+      entry = number
+      count++
+      isAdded = false
     }
+    if (isAdded || !isNew(target)) continue
+    isAdded = true
+    added++
   }
   return { count, added }
 }

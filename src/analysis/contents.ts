@@ -42,7 +42,7 @@ export function referenceCounts(snapshot: Columns, owner: Uint32Array): Uint32Ar
 /** The same of one node. */
 export function referencesOf(snapshot: Columns, owner: Uint32Array, node: number): number {
   const { nodeType, nodeName, firstEdge, edges, strings } = snapshot
-  const hole = isCollection(snapshot, node) ? strings.indexOf(HOLE) : -1
+  const hole = snapshot.nodeType[node] === NodeType.object ? strings.indexOf(HOLE) : -1
   const parts = [node]
   const seen = new Set(parts)
   let [count, holes] = [0, 0]
@@ -60,18 +60,14 @@ export function referencesOf(snapshot: Columns, owner: Uint32Array, node: number
 }
 
 const HOLE = 'system / Hole'
-const isCollection = ({ nodeType, nodeName, strings }: Columns, node: number): boolean =>
-  nodeType[node] === NodeType.object && ['Map', 'Set'].includes(strings.get(nodeName[node]!))
 
 /** V8 of Node 22 and 24 writes a reference for each slot of a Map or Set whose entry was deleted. */
 function leaveOutHoles(snapshot: Columns, owner: Uint32Array, count: Uint32Array): void {
   const { nodeType, nodeName, firstEdge, edges, strings } = snapshot
   const hole = strings.indexOf(HOLE)
   if (hole < 0) return
-  const collections = ['Map', 'Set'].map((name) => strings.indexOf(name))
   for (let node = 0; node < owner.length; node++) {
-    if (nodeType[node] !== NodeType.object || !collections.includes(nodeName[node]!)) continue
-    if (count[node]! < FEW_REFERENCES) continue
+    if (nodeType[node] !== NodeType.object || count[node]! < FEW_REFERENCES) continue
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const table = edgeTarget(edges[edge]!)
       if (owner[table] !== node || table === node) continue

@@ -1,6 +1,8 @@
 // Suspects of which less is known: old objects that became larger, what Node keeps for old ones, and files whose ids mean nothing.
 
-import { nodesNamed } from '../graph/named.ts'
+import type { HeapGraph } from '../graph/heap-graph.ts'
+import { elementCount } from '../graph/retaining-path.ts'
+import { collectionOf } from '../graph/tables.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
@@ -14,14 +16,29 @@ import { LEAST, type Suspect } from './suspect.ts'
 /** Places that are looked at. */
 const MOST_PLACES = 48
 
-/** Old objects that take more bytes themselves, and are no collection: a buffer, a memory, a text. */
+/** Bytes that an entry takes in a collection's store, and how much of what the store gained new ones must explain. */
+const SLOT_BYTES = { Array: 8, Map: 28, Set: 20 }
+const EXPLAINED = 0.25
+
+/** Whether a collection takes more bytes for the new objects in it, by which it is told: a store has room for twice as many. */
+function isFilledWithNew(graph: HeapGraph, { born }: Lineage, node: number, bytes: number): boolean {
+  const kind = collectionOf(graph, node)
+  const entries = kind && entriesOf(graph, node, (each) => born[each]! > 0)
+  return entries !== undefined && entries.added * SLOT_BYTES[kind!] >= EXPLAINED * bytes
+}
+
+/** Old objects that take more bytes themselves, and are told by nothing that they hold: a buffer, a memory, a text, an array of numbers. */
 export function grownSuspects(heap: HeapSeries, seconds: readonly number[]): Suspect[] {
   const { lineage, growths, opened } = heap
   const { graph, classes } = opened
   const span = seconds.at(-1)! - seconds[0]!
   return growths
     .filter(
-      ({ kind, bytes, node }) => kind === 'grown' && bytes >= LEAST.bytes && !isOfV8(graph.snapshot.nodeType[node]!),
+      ({ kind, bytes, node }) =>
+        kind === 'grown' &&
+        bytes >= LEAST.bytes &&
+        !isOfV8(graph.snapshot.nodeType[node]!) &&
+        !(lineage && isFilledWithNew(graph, lineage, node, bytes)),
     )
     .map((growth): Suspect => {
       const { node, bytes, count } = growth
@@ -93,7 +110,8 @@ export function swollenSuspects(
       if (classes.of[node] !== number || nodeType[node] !== NodeType.object) continue
       if (sample < 0 || graph.shallowSize(node) > graph.shallowSize(sample)) sample = node
     }
-    if (sample < 0) return []
+    // What extends a collection is one.
+    if (sample < 0 || collectionOf(graph, sample) || elementCount(graph, sample) > 0) return []
     return [
       {
         kind: 'grown',
@@ -161,32 +179,26 @@ export function replacedSuspect(
   }
 }
 
-const COLLECTIONS = ['Array', 'Map', 'Set']
+/** Smaller ones have not gained enough, even where a slot takes four bytes. */
+const LEAST_SLOTS_BYTES = 4 * LEAST.numbers
 
-const collectionsOf = new WeakMap<HeapSeries['opened'], Uint32Array>()
+const collectionsOf = new WeakMap<HeapSeries['opened'], number[]>()
 
-/** Arrays, Maps and Sets that were there before the first snapshot: ordinals. */
-function oldCollections(opened: HeapSeries['opened'], born: Lineage['born']): Uint32Array {
+/** Arrays, Maps and Sets, and what extends the latter two, that were there before the first snapshot and are not small: ordinals. */
+function oldCollections(opened: HeapSeries['opened'], born: Lineage['born']): number[] {
   const known = collectionsOf.get(opened)
   if (known) return known
-  const { snapshot } = opened.graph
-  const named = nodesNamed(
-    snapshot,
-    COLLECTIONS.map((name) => snapshot.strings.indexOf(name)),
-  )
-  // A loop, as there may be a million of them.
-  let length = 0
-  for (let i = 0; i < named.length; i++) {
-    const node = named[i]!
-    if (born[node] === 0 && snapshot.nodeType[node] === NodeType.object) named[length++] = node
+  const { graph } = opened
+  const { nodeCount, nodeType } = graph.snapshot
+  const { shallowSize } = graph.ownership
+  const found: number[] = []
+  for (let node = 0; node < nodeCount; node++) {
+    if (shallowSize[node]! < LEAST_SLOTS_BYTES || born[node] !== 0 || nodeType[node] !== NodeType.object) continue
+    if (collectionOf(graph, node)) found.push(node)
   }
-  const found = named.subarray(0, length)
   collectionsOf.set(opened, found)
   return found
 }
-
-/** Smaller ones have not gained enough, even where a slot takes four bytes. */
-const LEAST_SLOTS_BYTES = 4 * LEAST.numbers
 
 /** Old collections that have more entries, none of which is an object: numbers, which V8 tells of as long as they are no small integers. */
 export function numberSuspects(
@@ -201,7 +213,6 @@ export function numberSuspects(
   const span = seconds.at(-1)! - seconds[0]!
   const suspects: Suspect[] = []
   for (const node of oldCollections(opened, born)) {
-    if (graph.shallowSize(node) < LEAST_SLOTS_BYTES) continue
     const before = lookUp(nodeId[node]!)
     if (before.includes(undefined)) continue
     // Entries are counted where there are more references each time.
@@ -244,7 +255,7 @@ export function quietCollections({ opened, lineage }: HeapSeries): Suspect[] {
   const { graph, classes } = opened
   if (lineage === undefined) return []
   const large = oldCollections(opened, lineage.born).filter((node) => graph.shallowSize(node) >= QUIET.bytes)
-  return Array.from(large)
+  return large
     .filter((node) => referencesOf(graph.snapshot, graph.ownership.owner, node) < FEW_REFERENCES)
     .sort((a, b) => graph.shallowSize(b) - graph.shallowSize(a))
     .slice(0, QUIET.most)

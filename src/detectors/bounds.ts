@@ -1,12 +1,14 @@
 // Bounds and lifetimes of a collection: what the source proves with the numbers of the heap, the room that was made for it in
 // advance, or, where there is no source, a number beside it.
 
+import { entriesOf } from '../analysis/collection-entries.ts'
 import type { ReadSource } from '../analysis/culprit.ts'
 import { storagePathOf, treesFor } from '../analysis/storage-path.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, numberOf, ODDBALLS, referencesOf, targetsOf } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
+import { collectionOf } from '../graph/tables.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { findUpkeep, type Limit, type Upkeep } from '../source/limits.ts'
@@ -69,8 +71,8 @@ const OVER = { share: 1.05, count: 3 }
  * in https://github.com/v8/v8/blob/main/src/objects/js-objects.h
  */
 const IN_USE = { share: 0.6, besides: 16 }
-/** Bytes that a number takes in a store, with the store's spare room. */
-const NUMBER_BYTES = 12
+/** Bytes that an entry takes in a store, with the store's spare room. */
+const ENTRY_BYTES = { Array: 12, Map: 37, Set: 27 }
 /** Bytes of an array and the head of its store, and of each slot. */
 const ARRAY = { head: 48, slot: 8 }
 
@@ -168,7 +170,13 @@ function sizeOf({ of, suspect }: Collection): number | undefined {
   const { counts, counted, holders, count } = suspect
   const last = counts.at(-1)!
   if (counted === 'entries') return last / Math.max(1, Math.min(1000, holders.length))
-  if (counted === 'bytes') return last / NUMBER_BYTES
+  if (counted === 'bytes') {
+    const kind = collectionOf(of.graph, suspect.sample)
+    const entries = kind === undefined ? 0 : (entriesOf(of.graph, suspect.sample, () => false)?.count ?? 0)
+    const byStore = last / ENTRY_BYTES[kind ?? 'Array']
+    // Small numbers are no nodes: of a collection of them, only the bytes tell.
+    return entries >= byStore / 2 ? entries : byStore
+  }
   const { of: classOf } = of.heap.opened.classes
   const wanted = classOf[suspect.sample]
   const direct = new Set<number>()

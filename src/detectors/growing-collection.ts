@@ -6,6 +6,7 @@ import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { ground } from '../findings/weights.ts'
 import { isObject, nodeName } from '../graph/look.ts'
 import { nameOfStep } from '../graph/retaining-path.ts'
+import { collectionOf } from '../graph/tables.ts'
 import { findUnknownHolder } from '../node-internals/find-holder.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
@@ -122,11 +123,11 @@ const MANY = 100
 
 /** How many entries the collections have that came; 0 where no collections came. */
 function entriesIn({ of: { graph, heap }, suspect: { className, reached } }: Candidate): number {
-  if (!/^(Array|Map|Set)$/.test(className)) return 0
   const { of, names } = heap.opened.classes
   let entries = 0
   for (const node of reached) {
-    if (names[of[node]!] === className) entries += entriesOf(graph, node, () => false)?.count ?? 0
+    if (names[of[node]!] === className && collectionOf(graph, node))
+      entries += entriesOf(graph, node, () => false)?.count ?? 0
     if (entries >= MANY) break
   }
   return entries
@@ -160,7 +161,7 @@ function ofNumbers(candidate: Candidate): Diagnosis<Evidence> | undefined {
   const { suspect, of } = candidate
   const { bytes, bytesPerSecond, counts, sample } = suspect
   const name = nameUpTo(candidate, sample) ?? candidate.name
-  const container = nodeName(of.graph, sample)
+  const container = collectionOf(of.graph, sample) ?? nodeName(of.graph, sample)
   const slot = isObject(of.graph, sample) ? SLOT[container] : undefined
   if (slot === undefined) return ofProperties(candidate)
   const isCounted = suspect.counted === 'entries'
@@ -194,7 +195,7 @@ export function diagnoseUnseen(candidate: Candidate, readSource: ReadSource): Di
   const { isFilled, bound, lifetime, removal } = keepingOf({ ...candidate, readSource })
   if (!isFilled || bound || lifetime || removal || isNodesOwn(candidate)) return undefined
   const { graph } = candidate.of
-  const container = nodeName(graph, candidate.suspect.sample)
+  const container = collectionOf(graph, candidate.suspect.sample) ?? nodeName(graph, candidate.suspect.sample)
   const name = nameUpTo(candidate, candidate.suspect.sample) ?? candidate.name
   return {
     title: name,
@@ -266,7 +267,7 @@ const ADVICE: Readonly<Record<string, string>> & { list: string } = {
 
 /** The kind of collection, as far as it has a name. */
 function containerOf({ of: { graph }, suspect: { container } }: Candidate): string {
-  const name = nodeName(graph, container)
+  const name = collectionOf(graph, container) ?? nodeName(graph, container)
   return isObject(graph, container) || Object.hasOwn(ADVICE, name) ? name : 'collection'
 }
 

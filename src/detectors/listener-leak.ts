@@ -210,7 +210,7 @@ function inChain(candidate: Candidate): Place | undefined {
   const count = suspect.reached.filter(listens).length
   if (count < 3) return undefined
   const [table, target] = [path[at - 1]!, path[at - 2]]
-  const emitter = table.thing.name === 'Map' && target ? target.ordinal : table.ordinal
+  const emitter = table.thing.collection === 'Map' && target ? target.ordinal : table.ordinal
   const name = nameUpTo(candidate, emitter) ?? withArticle(nodeName(graph, emitter))
   return { kind: 'event target', emitter, name, events: [event], count }
 }

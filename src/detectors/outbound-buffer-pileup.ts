@@ -351,7 +351,7 @@ const isField = ({ reference: { kind, name = '' } }: PathStep): boolean =>
 function collectionAbove(of: Candidate['of'], path: Candidate['path'], at: number): string {
   for (let i = at - 1; i > 0; i--) {
     const name = nameOfStep(path[i])
-    const isCollection = /^(Map|Set|Array|Object)$/.test(path[i]!.thing.name)
+    const isCollection = /^(Array|Object)$/.test(path[i]!.thing.name) || path[i]!.thing.collection != null
     if (name !== undefined && isCollection && !/^_events$/.test(name) && !isNew(of, path[i]!.ordinal)) return name
   }
   return ''

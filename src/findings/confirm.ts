@@ -149,9 +149,9 @@ export function gainingNode(
       ? retainingPath.at(-1)
       : retainingPath.findLast(({ leaking }) => leaking === 'no')
   if (!step) return undefined
-  const { kind, name, length } = step.thing
+  const { kind, name, length, collection } = step.thing
   const isPlain = kind === 'object' && name === 'Object'
-  if (kind !== 'array' && !isPlain && !(kind === 'object' && /^(Map|Set)$/.test(name))) return undefined
+  if (kind !== 'array' && !isPlain && collection === null) return undefined
   if (isPlain && !withObjects) return undefined
   // The keys of an object have to be listed for that.
   if (isPlain && countsOf({ evidence }).every((count) => count > MOST_KEYS)) return undefined

@@ -56,6 +56,8 @@ export const PathStepSchema = z.object({
     name: z.string(),
     /** Elements of an array; null for anything else. */
     length: count.nullable(),
+    /** What an object is, or extends, if that is a collection; null for anything else. */
+    collection: z.enum(['Map', 'Set']).nullable(),
   }),
   /** V8's object id. */
   nodeId: z.number().int(),

@@ -64,7 +64,12 @@ export const withWords = ({ reference, thing, nodeId, times }: PathStep) => ({
   edge: referenceWords(reference),
   node: thingWords(thing),
   reference: { kind: reference.kind, name: reference.name ?? null },
-  thing: { kind: thing.kind, name: thing.name, length: thing.length ?? null },
+  thing: {
+    kind: thing.kind,
+    name: thing.name,
+    length: thing.length ?? null,
+    collection: thing.collection ?? null,
+  },
   nodeId,
   times,
 })

@@ -8,6 +8,7 @@ import { nodesNamed } from './named.ts'
 import { pathTo } from './paths.ts'
 import { ROOT } from './roots.ts'
 import { suspendedBy, suspendedName } from './suspended.ts'
+import { tableOf } from './tables.ts'
 
 /**
  * How a node refers to the next one on a path. By kind:
@@ -36,6 +37,8 @@ export interface Thing {
   readonly name: string
   /** How many elements an array has. */
   readonly length?: number
+  /** What an object is, or extends, if that is a collection. */
+  readonly collection?: 'Map' | 'Set'
 }
 
 export interface PathStep {
@@ -167,7 +170,9 @@ export function thingOf(graph: HeapGraph, node: number): Thing {
       if (whole.startsWith('system / Context')) return { kind: 'scope', name: '' }
       const suspended = suspendedName(graph, node)
       if (suspended !== undefined) return { kind: 'suspended function', name: suspended }
-      return whole === 'Array' ? { kind: 'array', name, length: elementCount(graph, node) } : { kind: 'object', name }
+      if (whole === 'Array') return { kind: 'array', name, length: elementCount(graph, node) }
+      const table = tableOf(graph, node)
+      return { kind: 'object', name, ...(table && { collection: table.slots === 3 ? 'Map' : 'Set' }) }
     }
     case NodeType.symbol:
       return { kind: 'symbol', name }

@@ -22,10 +22,11 @@ import {
   thingOf,
 } from '../graph/retaining-path.ts'
 import { ROOT } from '../graph/roots.ts'
+import { tableOf } from '../graph/tables.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import { type ClassFilter, type ClassHistory, type ClassInstances, chooseClasses, sortByClass } from './class-list.ts'
-import { entriesIn, tableOf } from './entries.ts'
+import { entriesIn } from './entries.ts'
 import { endOf, isOnPage, type Page, type PageOptions, pageOf, pageThrough } from './page.ts'
 import { cutReferences } from './what-if.ts'
 

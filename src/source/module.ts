@@ -104,8 +104,6 @@ function namesOf(value: AnyNode): { names: string[]; at: number } | undefined {
       }
       node = plain(node.object)
     } else if (node.type === 'CallExpression' || node.type === 'NewExpression') node = plain(node.callee)
-    // `(0, pool_1.createPool)(…)`, as compilers write it.
-    else if (node.type === 'SequenceExpression') node = plain(node.expressions.at(-1)!)
     else break
   }
   if (node.type === 'Identifier' || node.type === 'ThisExpression') {

@@ -5,6 +5,7 @@ import { calledBy, isInLoop } from './calls.ts'
 import { nameOfMember, usesOf } from './expressions.ts'
 import type { Trees } from './storage.ts'
 import {
+  type Binding,
   bindingOf,
   type FunctionNode,
   functionAround,
@@ -187,7 +188,15 @@ export function nameOf(node: FunctionNode): string | undefined {
   return key?.type === 'Identifier' ? key.name : key?.type === 'PrivateIdentifier' ? `#${key.name}` : undefined
 }
 
-/** Uses in other modules: by an import of the name, or as a member that is called so. */
+/** The variable that a property is put into: `const { close } = require('./pool.js')`. */
+function takenOut(key: AnyNode): Binding | undefined {
+  const property = parentOf(key)
+  if (property?.type !== 'Property' || parentOf(property)?.type !== 'ObjectPattern') return undefined
+  const target = property.value.type === 'AssignmentPattern' ? property.value.left : property.value
+  return target.type === 'Identifier' ? bindingOf(target) : undefined
+}
+
+/** Uses in other modules: by an import of the name, as a member that is called so, or taken out of an object. */
 function usesOfNamed(trees: Trees, tree: SyntaxTree, name: string): { tree: SyntaxTree; use: AnyNode }[] {
   return trees.treesWith(name).flatMap((there) => {
     if (there === tree) return []
@@ -196,7 +205,9 @@ function usesOfNamed(trees: Trees, tree: SyntaxTree, name: string): { tree: Synt
       const member = parentOf(key)!
       return member.type === 'MemberExpression' && nameOfMember(member) === name ? [member] : []
     })
-    return [...imported.flatMap(({ references }) => references), ...members].map((use) => ({ tree: there, use }))
+    const taken = (there.properties.get(name) ?? []).flatMap((key) => takenOut(key)?.references ?? [])
+    const uses = [...imported.flatMap(({ references }) => references), ...members, ...taken]
+    return uses.map((use) => ({ tree: there, use }))
   })
 }
 

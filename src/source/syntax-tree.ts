@@ -148,16 +148,22 @@ const CHILDREN: Readonly<Record<string, readonly string[]>> = {
   JSXExpressionContainer: ['expression'],
 }
 
-/** Nodes of an expression that change nothing of its value: casts of TypeScript, parentheses, `?.`, `await`. */
+/** Without what changes nothing of its value: casts of TypeScript, parentheses, `?.`, `await`, and `(0, f)`, as compilers write it. */
 export function plain(node: AnyNode): AnyNode {
   let at: AnyNode = node
   for (;;) {
-    const inner = WRAPPERS.has(at.type)
-      ? childNode(at, at.type === 'AwaitExpression' ? 'argument' : 'expression')
-      : undefined
+    const inner = valueIn(at)
     if (inner === undefined) return at
     at = inner
   }
+}
+
+/** What an expression has its value from, if that is another one and nothing is done with it. */
+function valueIn(node: AnyNode): AnyNode | undefined {
+  // Bundlers put statements into conditions: `if (put(it), size > MOST)`.
+  if (node.type === 'SequenceExpression') return node.expressions.at(-1)
+  if (!WRAPPERS.has(node.type)) return undefined
+  return childNode(node, node.type === 'AwaitExpression' ? 'argument' : 'expression')
 }
 
 const WRAPPERS: ReadonlySet<string> = new Set([
@@ -170,10 +176,10 @@ const WRAPPERS: ReadonlySet<string> = new Set([
   'TSTypeAssertion',
 ])
 
-/** A node with all around it that changes nothing of its value. */
+/** A node with all around it that changes nothing of its value; see {@link plain}. */
 export function outermost(node: AnyNode): AnyNode {
   let at = node
-  for (let up = parentOf(at); up && WRAPPERS.has(up.type); up = parentOf(at)) at = up
+  for (let up = parentOf(at); up && valueIn(up) === at; up = parentOf(at)) at = up
   return at
 }
 

@@ -1,13 +1,8 @@
-import { execFile } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { runCli, temporaryFolder } from '../support/target.ts'
+import { diffOfProgram } from '../support/own-snapshots.ts'
 
-const PROGRAM = `import { setTimeout as sleep } from 'node:timers/promises'
-import { writeHeapSnapshot } from 'node:v8'
-async function pollOrders(round) {
+test('two functions that wait behind the same list of timers', { timeout: 60_000 }, async () => {
+  const { findings } = await diffOfProgram(`async function pollOrders(round) {
   await sleep(2)
   return pollOrders(round + 1)
 }
@@ -19,23 +14,10 @@ async function pollStock(rows) {
 }
 pollOrders(0)
 pollStock([])
-for (const name of ['a', 'b', 'c']) {
-  await sleep(700)
-  writeHeapSnapshot(process.argv[2] + '/' + name + '.heapsnapshot')
-}
-process.exit()
-`
-
-test('two functions that wait behind the same list of timers', { timeout: 60_000 }, async () => {
-  const folder = temporaryFolder()
-  const program = join(folder, 'polling.mjs')
-  await writeFile(program, PROGRAM)
-  await promisify(execFile)(process.execPath, [program, folder])
-  const files = ['a', 'b', 'c'].map((name) => join(folder, `${name}.heapsnapshot`))
-  const { findings } = JSON.parse((await runCli(['diff', ...files, '--json'])).stdout)
+`)
   expect(findings).toMatchObject([
-    { pattern: 'promise-pileup', culprit: { line: 10 }, evidence: { function: 'pollStock' } },
-    { pattern: 'promise-pileup', culprit: { line: 5 }, evidence: { function: 'pollOrders' } },
+    { pattern: 'promise-pileup', culprit: { line: 9 }, evidence: { function: 'pollStock' } },
+    { pattern: 'promise-pileup', culprit: { line: 4 }, evidence: { function: 'pollOrders' } },
   ])
-  expect(new Set(findings.map(({ fingerprint }: { fingerprint: string }) => fingerprint)).size).toBe(2)
+  expect(new Set(findings.map(({ fingerprint }) => fingerprint)).size).toBe(2)
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { type Drawing, findLeaksIn, times } from '../support/drawing.ts'
+import { type Drawing, findLeaksIn, MODULE, times } from '../support/drawing.ts'
 
 type Numbers = Readonly<Record<string, number>>
 
@@ -71,6 +71,8 @@ describe('a bound that the source proves', () => {
       { KEEP: 500 },
     ],
     [`if (sessions.size > KEEP) sessions.clear()`, { KEEP: 500 }],
+    // As bundlers write it.
+    [`if (note(s), sessions.size > KEEP) ${oldest}`, { KEEP: 500 }],
   ])('%s', async (statement, numbers) => {
     expect(await told(bounded(statement), numbers)).toBeUndefined()
     // One that it is past is none.
@@ -82,6 +84,19 @@ describe('a bound that the source proves', () => {
     const asks = LEAKS.replace('  sessions.set', '  if (sessions.size < 500) sessions.set')
     expect(await told(asks)).toBeUndefined()
     expect(await told(`${asks}setInterval(() => sessions.set(1, other()), 10)\n`)).toMatchObject({ severity: 'error' })
+  })
+
+  it('is one as well where another module takes the function out of what require() gives', async () => {
+    const other = 'file:///app/main.cjs'
+    const withMain = (d: Drawing, step: number): void => {
+      sessions()(d, step)
+      d.variable('turn', d.closure('turn', 'turn', undefined, other))
+    }
+    const store = bounded(`if (sessions.size > 500) ${oldest}`).replace(/setInterval.*\n/, '')
+    const main = "const { keep: put } = require('./service.mjs')\nsetInterval(() => put(next()), 10)\n"
+    const found = (text: string) => findLeaksIn([withMain], { [MODULE]: store, [other]: text })
+    expect(await found(main)).toEqual([])
+    expect(await found('setInterval(() => next(), 10)\n')).toMatchObject([{ severity: 'error' }])
   })
 
   it('is said where its number cannot be worked out', async () => {

@@ -88,10 +88,10 @@ describe('a look at what is alive', () => {
   it('asks no array that is smaller than what came: it is one of a list of them', () => {
     const held = (thing: object) =>
       ({ ...finding, retainingPath: [{ leaking: 'no', thing, nodeId: 7 }] }) as unknown as ReportFinding
-    expect(gainingNode(held({ kind: 'array', name: 'Array', length: 2048 }))).toBe(7)
-    expect(gainingNode(held({ kind: 'array', name: 'Array', length: 48 }))).toBeUndefined()
-    expect(gainingNode(held({ kind: 'object', name: 'Map', length: null }))).toBe(7)
-    expect(gainingNode(held({ kind: 'function', name: 'Map', length: null }))).toBeUndefined()
+    expect(gainingNode(held({ kind: 'array', name: 'Array', length: 2048, collection: null }))).toBe(7)
+    expect(gainingNode(held({ kind: 'array', name: 'Array', length: 48, collection: null }))).toBeUndefined()
+    expect(gainingNode(held({ kind: 'object', name: 'Registry', length: null, collection: 'Map' }))).toBe(7)
+    expect(gainingNode(held({ kind: 'object', name: 'Map', length: null, collection: null }))).toBeUndefined()
   })
   it('says nothing where there is nothing to see', () => {
     expect(confirm(finding, { first: undefined, second: undefined, seconds: 2 })).toBe(finding)

@@ -41,14 +41,14 @@ export const FINDING: ReportFinding = {
     {
       ...{ edge: '', node: 'module file:///srv/app/src/a%20b/chat.mjs', nodeId: 1, times: 1, package: null },
       reference: { kind: 'start', name: null },
-      thing: { kind: 'module', name: 'file:///srv/app/src/a%20b/chat.mjs', length: null },
+      thing: { kind: 'module', name: 'file:///srv/app/src/a%20b/chat.mjs', length: null, collection: null },
       ...{ leaking: 'no', reason: '', suspect: false },
     },
     {
       edge: '.sessions',
       node: 'Map',
       reference: { kind: 'property', name: 'sessions' },
-      thing: { kind: 'object', name: 'Map', length: null },
+      thing: { kind: 'object', name: 'Map', length: null, collection: null },
       nodeId: 3,
       times: 1,
       leaking: 'yes',
@@ -93,7 +93,7 @@ export const EVIL_FINDING: ReportFinding = {
         package: EVIL,
       },
       reference: { kind: 'property', name: EVIL },
-      thing: { kind: 'object', name: EVIL, length: null },
+      thing: { kind: 'object', name: EVIL, length: null, collection: null },
     },
   ],
 }

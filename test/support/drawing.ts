@@ -186,24 +186,31 @@ export class Drawing {
 
   /** A Map with keys and values that are objects or texts, in the slots that V8 keeps them in. */
   mapOf(key: string, entries: readonly (readonly [key: number, value: number])[]): number {
-    const node = this.map(key, [])
-    const table = this.#made.get(`${key} table`)!
+    const { node, table, first } = this.#hashed(key, 'Map', entries.length)
     entries.forEach(([from, to], i) => {
-      this.#link(table, from, 'internal', String(3 * i + 9))
-      this.#link(table, to, 'internal', String(3 * i + 10))
+      this.#link(table, from, 'internal', String(first + 3 * i))
+      this.#link(table, to, 'internal', String(first + 3 * i + 1))
     })
     return node
   }
 
   /** A Map from numbers to objects, or a Set of them. */
   map(key: string, values: readonly number[], name = 'Map'): number {
-    const node = this.#add(key, { name, size: 32 })
-    const table = this.#add(`${key} table`, { type: 'array', size: 32 + 24 * values.length })
-    this.#link(node, table, 'internal', 'table')
+    const slots = name === 'Set' ? 2 : 3
+    const { node, table, first } = this.#hashed(key, name, values.length, slots)
     values.forEach((value, i) => {
-      this.#link(table, value, 'internal', String(3 * i + 1))
+      this.#link(table, value, 'internal', String(first + slots * i + slots - 2))
     })
     return node
+  }
+
+  /** As V8 keeps them: a table with so many buckets, a power of two, and room for twice as many entries. */
+  #hashed(key: string, name: string, entries: number, slots = 3): { node: number; table: number; first: number } {
+    const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, entries / 2)))
+    const node = this.#add(key, { name, size: 32 })
+    const table = this.#add(`${key} table`, { type: 'array', size: 16 + 8 * (3 + buckets * (1 + 2 * slots)) })
+    this.#link(node, table, 'internal', 'table')
+    return { node, table, first: 3 + buckets }
   }
 
   /** A WeakMap's entries: V8 tells of them in the names of the references that their values have. */

@@ -69,7 +69,8 @@ export function serviceHeap(state: Service): string {
   }
 
   const map = add(25, { name: 'Map', size: 32 })
-  const table = add(27, { name: '', type: 'array', size: 64 + 24 * sessions.length })
+  const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, sessions.length / 2)))
+  const table = add(27, { name: '', type: 'array', size: 16 + 8 * (3 + 7 * buckets) })
   link(scope, map, 'context', 'sessions')
   link(map, table, 'internal', 'table')
   for (const [slot, i] of sessions.entries()) {
@@ -77,8 +78,8 @@ export function serviceHeap(state: Service): string {
     const session = add(300_001 + 4 * i, { name: 'Session', size: 48 })
     const user = add(400_001 + 4 * i, { name: 'User', size: 40 })
     locations.push({ node: session, script: 7, line: 4, column: 2 })
-    link(table, key, 'internal', String(3 * slot))
-    link(table, session, 'internal', String(3 * slot + 1))
+    link(table, key, 'internal', String(3 + buckets + 3 * slot))
+    link(table, session, 'internal', String(3 + buckets + 3 * slot + 1))
     link(session, user, 'property', 'user')
   }
 
