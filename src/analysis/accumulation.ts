@@ -5,6 +5,7 @@ import { nodeName, referencesOf } from '../graph/look.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, retains } from '../snapshot/snapshot.ts'
 import type { Classes } from './classes.ts'
+import { isOfV8 } from './entries.ts'
 
 /** A heap in which some objects are known to be new. */
 export interface NewHeap {
@@ -75,19 +76,21 @@ function mostAlike({ graph, classes }: NewHeap, chain: readonly number[]): numbe
  * these, such as the scope that two functions share.
  */
 function partsOf({ graph, born, newBytes }: NewHeap, at: number): number[] {
-  const { firstEdge, edges } = graph.snapshot
+  const { firstEdge, edges, nodeType } = graph.snapshot
   const { owner, shallowSize } = graph.ownership
   const parts = new Set<number>()
+  const own = new Set<number>()
   const stores = new Set([at])
   let missing = newBytes[at]! - shallowSize[at]!
   const look = (node: number): void => {
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
       const packed = edges[edge]!
       const target = edgeTarget(packed)
-      if (!retains(packed) || stores.has(target) || parts.has(target)) continue
+      if (!retains(packed) || stores.has(target) || parts.has(target) || own.has(target)) continue
       if (owner[target] === at) stores.add(target)
       else if (born[target]! > 0 && stores.has(graph.immediateDominator(target))) {
-        parts.add(target)
+        // What V8 has for itself, such as the shapes that the object had before, is as many as the things that came.
+        ;(isOfV8(nodeType[target]!) ? own : parts).add(target)
         missing -= newBytes[target]!
       }
     }
@@ -100,7 +103,7 @@ function partsOf({ graph, born, newBytes }: NewHeap, at: number): number[] {
     look(part)
     for (const store of referredStores(graph, part)) look(store)
   }
-  return [...parts]
+  return [...(parts.size > 0 ? parts : own)]
 }
 
 /** The stores of an object, as far as it refers to them itself. */

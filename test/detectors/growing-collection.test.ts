@@ -213,3 +213,17 @@ setInterval(() => {
   }
   expect(all).toHaveLength(4)
 })
+
+test('what is copied with one more again and again is told by the things in it, not by what V8 keeps of their shapes', {
+  timeout: 60_000,
+}, async () => {
+  const { findings } = await diffOfProgram(`let state = { items: {}, count: 0 }
+const reduce = (s, a) => ({ ...s, items: { ...s.items, [a.id]: a }, count: s.count + 1 })
+let n = 0
+setInterval(() => {
+  state = reduce(state, { id: 'i' + n++, text: 'x' + n })
+}, 3)
+`)
+  expect(findings).toHaveLength(1)
+  expect(findings[0]!.title).toMatch(/^state\.items gained \d+ objects/)
+})
