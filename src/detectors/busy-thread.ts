@@ -48,7 +48,7 @@ export const busyThread: ThreadsDetector<EvidenceBy<typeof evidence>> = {
     if (!proven && !(isUnasked && (isSame || isolate === 'main'))) return undefined
     const span = formatDuration(1000 * seconds)
     const percent = Math.round(100 * Math.min(1, share))
-    const who = isolate === 'main' ? 'the main thread' : isolate
+    const who = isolate === 'main' ? 'The main thread' : isolate
     const common = {
       wastes: 'cpu' as const,
       evidence: {
