@@ -3,10 +3,15 @@ import module from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-// From Node 22.1 on: what V8 compiled is kept for the next time.
-const { LEAKSCOPE_CACHE, XDG_CACHE_HOME } = process.env
-const cache = LEAKSCOPE_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'leakscope')
-module.enableCompileCache?.(join(cache, 'code'))
+try {
+  // From Node 22.1 on: what V8 compiled is kept for the next time.
+  const { LEAKSCOPE_CACHE, XDG_CACHE_HOME } = process.env
+  module.enableCompileCache?.(
+    join(LEAKSCOPE_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'leakscope'), 'code'),
+  )
+} catch {
+  // A user without a home, as in some containers.
+}
 
 const { main } = await import('../dist/bundle/cli.js')
 await main(process.argv)
