@@ -194,7 +194,7 @@ async function copyLive(
           birth,
           maxPauseMs,
           (checkTime) => copyHeap(source, plan, checkTime, thread),
-          halting,
+          { halting, onStopped: watchdog.stopped },
         )
         return { image: value, pausedMs }
       } finally {

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { captureFromOutside } from '../../src/outside/open.ts'
-import { isStopped, runCounts, startWatchdog, statOf, whileStopped } from '../../src/outside/stop.ts'
+import { bySignal, type Halting, isStopped, runCounts, startWatchdog, statOf, whileStopped } from '../../src/outside/stop.ts'
 import { spawnTarget, start, until } from '../support/target.ts'
 
 const HOLD = resolve(import.meta.dirname, '../support/hold.mjs')
@@ -77,6 +77,34 @@ describe.runIf(process.platform === 'linux')('a target that has been stopped', (
     expect(await target.answers()).toBe(true)
   })
 
+  test('on a busy machine is waited for, and its pause begins only then', async () => {
+    const target = await spawnTarget(BUSY)
+    const { birth } = statOf(target.pid)!
+    const [laterMs, restMs] = [700, 50]
+    let askedMs = 0
+    const since = () => performance.now() - askedMs
+    const late: Halting = {
+      stop() {
+        askedMs = performance.now()
+      },
+      stopped: () => (since() < laterMs ? 'none' : since() < laterMs + restMs ? 'some' : 'all'),
+      letGo() {},
+    }
+    const { pausedMs } = whileStopped(target.pid, birth, 1000, () => 0, { halting: late })
+    expect(since()).toBeGreaterThanOrEqual(laterMs + restMs)
+    expect(pausedMs).toBeGreaterThanOrEqual(restMs)
+    expect(pausedMs).toBeLessThan(since() - laterMs / 2)
+  })
+
+  test('only in part is let go after the longest pause', async () => {
+    const target = await spawnTarget(BUSY)
+    const { birth } = statOf(target.pid)!
+    const halting: Halting = { ...bySignal(target.pid, birth), stopped: () => 'some' }
+    expect(() => whileStopped(target.pid, birth, 100, () => 0, { halting })).toThrow('not all of its threads')
+    expect(isStopped(target.pid)).toBe(false)
+    expect(await target.answers()).toBe(true)
+  })
+
   test('is let go when copying it fails', async () => {
     const target = await spawnTarget(BUSY)
     const { birth } = statOf(target.pid)!
@@ -95,7 +123,8 @@ describe.runIf(process.platform === 'linux')('a target that has been stopped', (
     expect(isStopped(target.pid)).toBe(false)
     // Nor let go: its watchdog is for another process.
     process.kill(target.pid, 'SIGSTOP')
-    await startWatchdog(target.pid, birth + 1, 0)
+    const watchdog = await startWatchdog(target.pid, birth + 1, 0)
+    watchdog.stopped()
     await sleep(3500)
     expect(isStopped(target.pid)).toBe(true)
     process.kill(target.pid, 'SIGCONT')
