@@ -26,6 +26,8 @@ const RUNNING = 'R'
  */
 const STOP_WITHIN_MS = 10_000
 const POLL_MS = 0.5
+/** Who had a processor for less than this part of the time was kept waiting: the next attempt may be quicker. */
+const AT_WORK = 0.5
 /** Beside the longest pause, what the watchdog waits: we have to find out that all threads are stopped. */
 const WATCHDOG_MORE_MS = 2000
 const WATCHDOG_START_MS = 20_000
@@ -198,6 +200,7 @@ export function whileStopped<T>(
   try {
     halting.stop()
     const startedMs = waitUntilStopping(pid, halting)
+    const cpuBefore = process.cpuUsage()
     const elapsedMs = (): number => performance.now() - startedMs
     onStopped()
     while (halting.stopped() !== 'all') {
@@ -212,6 +215,15 @@ export function whileStopped<T>(
     }
     const value = action(() => {
       if (elapsedMs() <= maxPauseMs) return
+      const { user, system } = process.cpuUsage(cpuBefore)
+      const workedMs = (user + system) / 1000
+      if (workedMs < AT_WORK * maxPauseMs) {
+        throw new LeakscopeError(
+          'target-timeout',
+          `process ${pid} was let go after ${Math.round(elapsedMs())} ms: this machine is so busy that leakscope could copy its heap for only ${Math.round(workedMs)} ms of that`,
+          { hint: 'Try again; --max-pause allows more.' },
+        )
+      }
       throw new LeakscopeError(
         'price-too-high',
         `process ${pid} was let go after ${Math.round(elapsedMs())} ms: copying its heap takes longer than it may stand still`,
