@@ -173,13 +173,13 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
       `${ACCOUNTS} setInterval(() => { const end = Date.now() + 20; while (Date.now() < end); }, 0)`,
     )
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--max-pause', '0s', '--at-any-price', '--json', '-o', 'a.heapsnapshot']
+    const args = ['snapshot', target.pid, '--max-pause', '1ms', '--at-any-price', '--json', '-o', 'a.heapsnapshot']
     const { code, stdout, stderr } = await runCli(args, { cwd })
     expect(code, stderr).toBe(0)
     const [first, second, price] = stderr.split('\n')
     expect(first).toContain(`the heap of process ${target.pid} is read from outside`)
-    expect(second).toBe(
-      `leakscope: V8 writes the heap of process ${target.pid}, asked over the inspector; it cannot be read from outside: process ${target.pid} was never idle for as long as copying its heap takes`,
+    expect(second).toContain(
+      `V8 writes the heap of process ${target.pid}, asked over the inspector; it cannot be read from outside: process ${target.pid} was let go after `,
     )
     expect(price).toContain('will stand still for')
     expect(JSON.parse(stdout)).toMatchObject({ via: 'inspector', snapshots: [{ file: 'a.heapsnapshot' }] })
