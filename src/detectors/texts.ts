@@ -1,6 +1,7 @@
 // The texts of the patterns: Markdown files beside the detectors.
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
@@ -15,4 +16,4 @@ export function listPatterns(): { id: string; summary: string }[] {
     })
 }
 
-export const readPattern = (id: string): string => readFileSync(`${folder}${id}.md`, 'utf8')
+export const readPattern = (id: string): string => readFileSync(join(folder, `${id}.md`), 'utf8')

@@ -81,6 +81,8 @@ export interface LiveOptions {
 const DEFAULT_MAX_PAUSE_MS = 1000
 /** Attempts to copy while nobody runs, the time between them, and for how long nobody must have run before one. */
 const IDLE = { attempts: 4, patientAttempts: 150, betweenMs: 20, forMs: 3 }
+/** Attempts where the machine is so busy that the process, or the copying, was kept waiting. */
+const BUSY = { attempts: 4, betweenMs: 250 }
 /** Attempts after one in the middle of a garbage collection. */
 const COLLECTING = { attempts: 4, betweenMs: 25 }
 
@@ -186,19 +188,26 @@ async function copyLive(
     const outOfReach = isOutOfReach(pid)
     const freezer: FoundFreezer = outOfReach ? findFreezer(pid) : { problem: '' }
     if (!outOfReach || freezer.folder !== undefined) {
-      const watchdog = await startWatchdog(pid, birth, maxPauseMs, freezer.folder)
       const halting = freezer.folder === undefined ? bySignal(pid, birth) : byFreezer(freezer.folder)
-      try {
-        const { value, pausedMs } = whileStopped(
-          pid,
-          birth,
-          maxPauseMs,
-          (checkTime) => copyHeap(source, plan, checkTime, thread),
-          halting,
-        )
-        return { image: value, pausedMs }
-      } finally {
-        watchdog.dismiss()
+      for (let attempt = 1; ; attempt++) {
+        const watchdog = await startWatchdog(pid, birth, maxPauseMs, freezer.folder)
+        try {
+          const { value, pausedMs } = whileStopped(
+            pid,
+            birth,
+            maxPauseMs,
+            (checkTime) => copyHeap(source, plan, checkTime, thread),
+            { halting, onStopped: watchdog.stopped },
+          )
+          return { image: value, pausedMs }
+        } catch (error) {
+          const mayPass = error instanceof LeakscopeError && error.code === 'target-timeout'
+          if (!mayPass || attempt === BUSY.attempts) throw error
+          plan.bytes.fill(0)
+        } finally {
+          watchdog.dismiss()
+        }
+        await sleep(BUSY.betweenMs)
       }
     }
     const late = await whileIdle(IDLE.patientAttempts)

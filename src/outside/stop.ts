@@ -19,10 +19,16 @@ interface ProcessStat {
 const STOPPED = /[Tt]/
 const NOT_RUNNING = /[TtZX]/
 const RUNNING = 'R'
-/** All threads of a process that is sent SIGSTOP are stopped a moment later; in an uninterruptible wait, when that ends. */
-const STOP_WITHIN_MS = 500
+/**
+ * A thread that is sent SIGSTOP stops when it is given a processor: on a busy machine, hundreds of milliseconds later (at
+ * most 580 were seen with 12 busy processes on 2 processors); in an uninterruptible wait, when that ends. Until the first
+ * thread is stopped, the process loses nothing by our waiting.
+ */
+const STOP_WITHIN_MS = 10_000
 const POLL_MS = 0.5
-/** Beside the longest pause, what the watchdog waits from its start: we have to find out that all threads are stopped. */
+/** Who had a processor for less than this part of the time was kept waiting: the next attempt may be quicker. */
+const AT_WORK = 0.5
+/** Beside the longest pause, what the watchdog waits: we have to find out that all threads are stopped. */
 const WATCHDOG_MORE_MS = 2000
 const WATCHDOG_START_MS = 20_000
 
@@ -64,12 +70,15 @@ export function runCounts(pid: number): string | undefined {
 }
 
 export interface Watchdog {
+  /** The process has begun to stop: from now on, it is let go after the longest pause. */
+  stopped(): void
   /** Ends it: nothing is stopped any more. */
   dismiss(): void
 }
 
 /**
- * Starts what lets process `pid` go on if we cannot, after a signal, or after its cgroup in `folder` was frozen. It has a session of its own: what ends ours does not end it.
+ * Starts what lets process `pid` go on if we cannot, after a signal, or after its cgroup in `folder` was frozen. It has a
+ * session of its own: what ends ours does not end it.
  * @throws LeakscopeError `target-timeout` if it does not come, and then nothing must be stopped
  */
 export async function startWatchdog(
@@ -79,9 +88,9 @@ export async function startWatchdog(
   folder?: string,
 ): Promise<Watchdog> {
   const program = fileURLToPath(compiled(new URL('./watchdog.js', import.meta.url).href))
-  const limitMs = Math.ceil(maxPauseMs + STOP_WITHIN_MS + WATCHDOG_MORE_MS)
-  const which = folder === undefined ? [] : [folder]
-  const child = spawn(process.execPath, [program, String(pid), String(birth), String(limitMs), ...which], {
+  const limitMs = Math.ceil(maxPauseMs + WATCHDOG_MORE_MS)
+  const args = [program, pid, birth, limitMs, limitMs + STOP_WITHIN_MS].map(String)
+  const child = spawn(process.execPath, folder === undefined ? args : [...args, folder], {
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
     env: { ...process.env, NODE_OPTIONS: '' },
@@ -95,6 +104,10 @@ export async function startWatchdog(
   }
   child.unref()
   return {
+    // Written at once, although our event loop does not run meanwhile.
+    stopped() {
+      child.stdin.write('s')
+    },
     dismiss() {
       child.stdin.end('d')
     },
@@ -126,23 +139,26 @@ export interface Paused<T> {
   readonly pausedMs: number
 }
 
+/** How many threads of a process are stopped; `some` also where that is not known. */
+type Stopped = 'none' | 'some' | 'all'
+
 /** A way to stop a process. */
 export interface Halting {
   stop(): void
-  hasStopped(): boolean
+  stopped(): Stopped
   letGo(): void
 }
 
 export const bySignal = (pid: number, birth: number): Halting => ({
   stop: () => signal(pid, birth, 'SIGSTOP'),
-  hasStopped: () => allStopped(pid),
+  stopped: () => stoppedThreads(pid),
   letGo: () => signal(pid, birth, 'SIGCONT'),
 })
 
 /** @param folder of a cgroup that has only this process in it */
 export const byFreezer = (folder: string): Halting => ({
   stop: () => freeze(folder),
-  hasStopped: () => isFrozen(folder),
+  stopped: () => (isFrozen(folder) ? 'all' : 'some'),
   letGo: () => thaw(folder),
 })
 
@@ -160,8 +176,16 @@ export function isOutOfReach(pid: number): boolean {
   }
 }
 
+/** What {@link whileStopped} does where nothing else is said. */
+export interface StopOptions {
+  readonly halting?: Halting
+  /** Called as soon as a thread is stopped. */
+  readonly onStopped?: () => void
+}
+
 /**
- * Stops the process, carries out `action`, which must not wait for anything, and lets the process go on.
+ * Stops the process, carries out `action`, which must not wait for anything, and lets the process go on. The pause begins
+ * when the first thread is stopped.
  * @param checkTime to be called now and then by `action`; throws once the time is up
  * @throws LeakscopeError `price-too-high` if it takes longer than `maxPauseMs`, `target-timeout` if it does not stop
  */
@@ -170,16 +194,36 @@ export function whileStopped<T>(
   birth: number,
   maxPauseMs: number,
   action: (checkTime: () => void) => T,
-  halting = bySignal(pid, birth),
+  { halting = bySignal(pid, birth), onStopped = () => {} }: StopOptions = {},
 ): Paused<T> {
   const restore = comeFirst()
-  const startedMs = performance.now()
-  const elapsedMs = (): number => performance.now() - startedMs
   try {
     halting.stop()
-    waitUntilStopped(pid, elapsedMs, halting)
+    const startedMs = waitUntilStopping(pid, halting)
+    const cpuBefore = process.cpuUsage()
+    const elapsedMs = (): number => performance.now() - startedMs
+    onStopped()
+    while (halting.stopped() !== 'all') {
+      if (elapsedMs() > maxPauseMs) {
+        throw new LeakscopeError(
+          'target-timeout',
+          `process ${pid} was let go after ${Math.round(elapsedMs())} ms: not all of its threads had stopped by then`,
+          { hint: 'The machine is busy, or a thread waits for a disk. Try again; --max-pause allows more.' },
+        )
+      }
+      sleepHere(POLL_MS)
+    }
     const value = action(() => {
       if (elapsedMs() <= maxPauseMs) return
+      const { user, system } = process.cpuUsage(cpuBefore)
+      const workedMs = (user + system) / 1000
+      if (workedMs < AT_WORK * maxPauseMs) {
+        throw new LeakscopeError(
+          'target-timeout',
+          `process ${pid} was let go after ${Math.round(elapsedMs())} ms: this machine is so busy that leakscope could copy its heap for only ${Math.round(workedMs)} ms of that`,
+          { hint: 'Try again; --max-pause allows more.' },
+        )
+      }
       throw new LeakscopeError(
         'price-too-high',
         `process ${pid} was let go after ${Math.round(elapsedMs())} ms: copying its heap takes longer than it may stand still`,
@@ -189,7 +233,7 @@ export function whileStopped<T>(
       )
     })
     // Whoever has let it go meanwhile, the watchdog or a stranger, the copy is worth nothing.
-    if (!halting.hasStopped()) {
+    if (halting.stopped() !== 'all') {
       throw new LeakscopeError('target-timeout', `process ${pid} was let go by somebody else while it was copied`, {
         hint: 'Try again.',
       })
@@ -238,26 +282,34 @@ function signal(pid: number, birth: number, name: 'SIGSTOP' | 'SIGCONT'): void {
 }
 
 const clock = new Int32Array(new SharedArrayBuffer(4))
+const sleepHere = (ms: number): void => void Atomics.wait(clock, 0, 0, ms)
 
-function waitUntilStopped(pid: number, elapsedMs: () => number, halting: Halting): void {
-  while (!halting.hasStopped()) {
-    if (elapsedMs() > STOP_WITHIN_MS) {
+/** Since when, at the earliest, a thread has been stopped. */
+function waitUntilStopping(pid: number, halting: Halting): number {
+  const askedMs = performance.now()
+  for (let lastMs = askedMs; ; ) {
+    const nowMs = performance.now()
+    if (halting.stopped() !== 'none') return lastMs
+    if (nowMs - askedMs > STOP_WITHIN_MS) {
       throw new LeakscopeError(
         'target-timeout',
-        `process ${pid} did not stop within ${STOP_WITHIN_MS} ms and was let go`,
-        { hint: 'It may be waiting for a disk. Try again.' },
+        `process ${pid} did not stop within ${STOP_WITHIN_MS / 1000} s, and goes on`,
+        { hint: 'It may be waiting for a disk, or the machine is very busy. Try again.' },
       )
     }
-    Atomics.wait(clock, 0, 0, POLL_MS)
+    lastMs = nowMs
+    sleepHere(POLL_MS)
   }
 }
 
-function allStopped(pid: number): boolean {
+function stoppedThreads(pid: number): Stopped {
   try {
-    return readdirSync(`/proc/${pid}/task`).every((task) =>
-      NOT_RUNNING.test(statIn(`/proc/${pid}/task/${task}/stat`)?.state ?? 'X'),
+    const states = readdirSync(`/proc/${pid}/task`).map(
+      (task) => statIn(`/proc/${pid}/task/${task}/stat`)?.state ?? 'X',
     )
+    if (states.every((state) => NOT_RUNNING.test(state))) return 'all'
+    return states.some((state) => STOPPED.test(state)) ? 'some' : 'none'
   } catch {
-    return true
+    return 'all'
   }
 }

@@ -17,7 +17,23 @@ export async function requireNodeProcess(
   platform: Platform,
   pid: number,
   inspector: 'needed' | 'not needed' = 'needed',
-): Promise<{ readonly facts: ProcessFacts; readonly binary: NodeBinary }> {
+): Promise<FoundNode> {
+  const found = await requireNode(platform, pid, inspector)
+  if (found.facts.state === 'stopped') throw stopped(found.facts)
+  return found
+}
+
+interface FoundNode {
+  readonly facts: ProcessFacts
+  readonly binary: NodeBinary
+}
+
+/** The same for one that has to answer nothing, and may be stopped. */
+export async function requireNode(
+  platform: Platform,
+  pid: number,
+  inspector: 'needed' | 'not needed' = 'not needed',
+): Promise<FoundNode> {
   if (pid === process.pid) throw new LeakscopeError('usage-invalid', `process ${pid} is leakscope itself`)
   const facts = await platform.describe(pid)
   if (!facts) throw new LeakscopeError('target-not-found', `there is no process ${pid}`, { hint: SEE_PS })
@@ -43,7 +59,6 @@ export async function requireNodeProcess(
       { hint: 'No option can open what is not there: run the program on an official build of Node.js.' },
     )
   }
-  if (facts.state === 'stopped') throw stopped(facts)
   return { facts, binary }
 }
 

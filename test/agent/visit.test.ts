@@ -54,7 +54,7 @@ test.each(binaries)(
     const folder = temporaryFolder()
     const before = descriptors(target.pid)
     const [a, b, c] = ['a', 'b', 'c'].map((name) => join(folder, name)) as [string, string, string]
-    const byPid = await runCli(['snapshot', target.pid, '-o', a])
+    const byPid = await runCli(['snapshot', target.pid, '--via', 'agent', '-o', a])
     expect(byPid.code).toBe(0)
     expect(byPid.stderr).toMatch(
       /^leakscope: process \d+ has leakscope’s agent in it: no signal is sent, and no port opened\n/,
@@ -83,7 +83,7 @@ test('workers are reached through it as well', async () => {
   )
   await until(() => target.output().includes('online'))
   const bundle = join(temporaryFolder(), 'all')
-  const { code, stderr } = await runCli(['snapshot', target.pid, '--isolate', 'all', '-o', bundle])
+  const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'agent', '--isolate', 'all', '-o', bundle])
   expect(code, stderr).toBe(0)
   const worker = readSnapshotFile(join(bundle, 'worker-1.heapsnapshot'))
   expect(worker.strings).toContain('a string of the worker')
@@ -92,7 +92,7 @@ test('workers are reached through it as well', async () => {
 test('two at once do not disturb each other', async () => {
   const target = await spawnAgent(BIG_HEAP)
   const folder = temporaryFolder()
-  const both = ['a', 'b'].map((name) => runCli(['snapshot', target.pid, '-o', join(folder, name)]))
+  const both = ['a', 'b'].map((name) => runCli(['snapshot', target.pid, '--via', 'agent', '-o', join(folder, name)]))
   for (const { code, stderr } of await Promise.all(both)) expect(code, stderr).toBe(0)
   const [a, b] = ['a', 'b'].map((name) => readSnapshotFile(join(folder, name)))
   expect(a!.nodes).toBe(a!.nodeCount)
@@ -101,7 +101,7 @@ test('two at once do not disturb each other', async () => {
 })
 
 async function captureBegun(target: { readonly pid: number; readonly socket: string }, folder: string) {
-  const cli = startCli(['snapshot', target.pid, '-o', join(folder, 'a')])
+  const cli = startCli(['snapshot', target.pid, '--via', 'agent', '-o', join(folder, 'a')])
   await until(() => filesIn(folder).length > 0, 'the capture to begin')
   await sleep(300)
   return cli

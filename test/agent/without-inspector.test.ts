@@ -144,7 +144,7 @@ test.each([20, 24])(
       env: { XDG_RUNTIME_DIR: runtime },
     })
     const path = join(temporaryFolder(), 'a')
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', path])
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'agent', '-o', path])
     expect(code, stderr).toBe(0)
     const { nodes, nodeCount, strings } = readSnapshotFile(path)
     expect(nodes).toBe(nodeCount)

@@ -72,7 +72,7 @@ test('Ctrl-C half-way leaves no file, and the inspector as it was', async () => 
 test('an inspector that a leakscope left open, which was killed, is shut by the next, also by its address', async () => {
   const target = await spawnTarget(BIG_HEAP)
   const folder = temporaryFolder()
-  const cli = startCli(['snapshot', target.pid, ...ANY_PAUSE, '-o', join(folder, 'a')])
+  const cli = startCli(['snapshot', target.pid, '--via', 'inspector', ...ANY_PAUSE, '-o', join(folder, 'a')])
   await until(() => filesIn(folder).length > 0)
   cli.child.kill('SIGKILL')
   await cli.done

@@ -29,14 +29,17 @@ test('a leakscope that is killed between the signal and the session is known by 
   const options = { env: { ...process.env, XDG_RUNTIME_DIR: runtime } }
   const notes = () => filesIn(runtime).flatMap((it) => filesIn(join(runtime, it)))
   await sendAway(target)
-  const cli = startCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')], options)
+  const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'a')], options)
   await until(() => notes().some((it) => it.endsWith('.json')), 'the note')
   await new Promise((resolve) => setTimeout(resolve, 500))
   cli.child.kill('SIGKILL')
   await cli.done
   await until(() => portsOf(target.pid).length === 1, 'the inspector to open all the same')
 
-  const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'b')], options)
+  const { code, stderr } = await runCli(
+    ['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'b')],
+    options,
+  )
   expect(code, stderr).toBe(0)
   expect(stderr).toMatch(
     new RegExp(`of process ${target.pid} was left open by a leakscope .*process ${cli.child.pid}, .*end of this visit`),
@@ -48,7 +51,7 @@ test('a leakscope that is killed between the signal and the session is known by 
 test('a process that is stopped before its inspector opens is named so, and tidied up after when it goes on', async () => {
   const target = await spawnTarget(AWAY)
   await sendAway(target)
-  const cli = startCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])
+  const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'a')])
   await new Promise((resolve) => setTimeout(resolve, 1500))
   target.child.kill('SIGSTOP')
   const { code, stderr } = await cli.done
@@ -56,14 +59,19 @@ test('a process that is stopped before its inspector opens is named so, and tidi
   expect(stderr).toMatch(/was stopped before it opened its inspector\n.*kill -CONT .* next visit by leakscope shuts it/)
   target.child.kill('SIGCONT')
   await until(() => portsOf(target.pid).length === 1, 'the inspector to open')
-  expect((await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'b')])).code).toBe(0)
+  expect((await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'b')])).code).toBe(
+    0,
+  )
   expect(portsOf(target.pid)).toEqual([])
 })
 
 test('without a place for notes everything works', async () => {
   const target = await spawnTarget()
   const env = { ...process.env, XDG_RUNTIME_DIR: '/dev/null' }
-  const { code, stderr } = await runCli(['snapshot', target.pid, '-q', '-o', join(temporaryFolder(), 'a')], { env })
+  const { code, stderr } = await runCli(
+    ['snapshot', target.pid, '--via', 'inspector', '-q', '-o', join(temporaryFolder(), 'a')],
+    { env },
+  )
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(portsOf(target.pid)).toEqual([])
 })
@@ -103,7 +111,14 @@ test('a process that does something else before it shuts its inspector is waited
       if (key === Symbol.for('leakscope.visitors') && descriptor.value.length === 0) setImmediate(block)
       return defineProperty(on, key, descriptor)
     }`)
-  const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])
+  const { code, stderr } = await runCli([
+    'snapshot',
+    target.pid,
+    '--via',
+    'inspector',
+    '-o',
+    join(temporaryFolder(), 'a'),
+  ])
   expect(code, stderr).toBe(0)
   expect(target.output()).toContain('away')
   expect(stderr).toContain(`waiting for process ${target.pid} to finish`)

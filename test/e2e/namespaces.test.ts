@@ -71,7 +71,15 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
   test('is found by its pid here, entered, and left with its inspector shut', async () => {
     const target = await startInside(UNSHARED)
     expect(target.ownPid).toBe(1)
-    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '-q', '-o', join(temporaryFolder(), 'a')])
+    const { code, stdout, stderr } = await runCli([
+      'snapshot',
+      target.pid,
+      '--via',
+      'inspector',
+      '-q',
+      '-o',
+      join(temporaryFolder(), 'a'),
+    ])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain(`process ${target.pid} stood still`)
     expect(target.output()).toContain('Debugger attached')
@@ -87,7 +95,9 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
       const [one, other] = [await startInside(UNSHARED), await startInside(UNSHARED)]
       const folder = temporaryFolder()
       const results = await Promise.all(
-        [one, other].map((it) => runCli(['snapshot', it.pid, '-q', '-o', join(folder, String(it.pid))])),
+        [one, other].map((it) =>
+          runCli(['snapshot', it.pid, '--via', 'inspector', '-q', '-o', join(folder, String(it.pid))]),
+        ),
       )
       for (const { code, stderr } of results) expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     } finally {
@@ -101,7 +111,15 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
     try {
       const target = await startInside(['ip', 'netns', 'exec', name])
       expect(target.ownPid).toBe(target.pid)
-      const { code, stderr } = await runCli(['snapshot', target.pid, '-q', '-o', join(temporaryFolder(), 'a')])
+      const { code, stderr } = await runCli([
+        'snapshot',
+        target.pid,
+        '--via',
+        'inspector',
+        '-q',
+        '-o',
+        join(temporaryFolder(), 'a'),
+      ])
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(portsOf(target.pid)).toEqual([])
     } finally {
@@ -126,12 +144,20 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
   test.each(['SIGINT', 'SIGKILL'] as const)('is left in order after %s', async (signal) => {
     const target = await startInside(UNSHARED, PROGRAM.replace('2e4', '4e5'))
     const folder = temporaryFolder()
-    const cli = startCli(['snapshot', target.pid, ...ANY_PAUSE, '-o', join(folder, 'a')])
+    const cli = startCli(['snapshot', target.pid, '--via', 'inspector', ...ANY_PAUSE, '-o', join(folder, 'a')])
     await until(() => filesIn(folder).length > 0)
     cli.child.kill(signal)
     await cli.done
     if (signal === 'SIGKILL') {
-      const { code, stderr } = await runCli(['snapshot', target.pid, ...ANY_PAUSE, '-o', join(folder, 'b')])
+      const { code, stderr } = await runCli([
+        'snapshot',
+        target.pid,
+        '--via',
+        'inspector',
+        ...ANY_PAUSE,
+        '-o',
+        join(folder, 'b'),
+      ])
       expect(code, stderr).toBe(0)
       expect(stderr).toContain('was left open by a leakscope that was cut off')
     } else expect(filesIn(folder)).toEqual([])
@@ -151,7 +177,14 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
   test('whose loopback is down says so', async () => {
     const outer = start('unshare', ['--net', TARGET_NODE, '-e', PROGRAM])
     await new Promise((resolve) => outer.stdout.once('data', resolve))
-    const { code, stderr } = await runCli(['snapshot', outer.pid!, '-o', join(temporaryFolder(), 'a')])
+    const { code, stderr } = await runCli([
+      'snapshot',
+      outer.pid!,
+      '--via',
+      'inspector',
+      '-o',
+      join(temporaryFolder(), 'a'),
+    ])
     expect(code).toBe(3)
     expect(stderr).toMatch(/listens on 127\.0\.0\.1:9229 now, which cannot be connected to: \w+\n.*ip link set lo up/)
   })

@@ -34,7 +34,16 @@ test('--wait waits for the port, says who has it, and goes on when it is free', 
   const { port, release } = await takePort()
   const target = await spawnTarget('', { args: [`--inspect-port=${port}`] })
   let stderr = ''
-  const cli = startCli(['snapshot', target.pid, '--wait', '60s', '-o', join(temporaryFolder(), 'a')])
+  const cli = startCli([
+    'snapshot',
+    target.pid,
+    '--via',
+    'inspector',
+    '--wait',
+    '60s',
+    '-o',
+    join(temporaryFolder(), 'a'),
+  ])
   cli.child.stderr.on('data', (part) => {
     stderr += part
   })
@@ -52,7 +61,7 @@ test.runIf(nobodyMayRun)('--wait waits as well for a process that we may not see
   chmodSync(folder, 0o777)
   const executable = nodeForEverybody()
   const target = await spawnTarget('', { executable, uid: NOBODY.uid, args: [`--inspect-port=${port}`] })
-  const cli = startCli(['snapshot', target.pid, '--wait', '60s', '-o', join(folder, 'a')], NOBODY)
+  const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '--wait', '60s', '-o', join(folder, 'a')], NOBODY)
   const note = await new Promise((resolve) => cli.child.stderr.once('data', resolve))
   expect(String(note)).toContain(`for port ${port}: a process of another user has it`)
   release()
@@ -65,10 +74,19 @@ test('--wait gives up when its time is over, and Ctrl-C ends it before', async (
   const { port } = await takePort()
   const target = await spawnTarget('', { args: [`--inspect-port=${port}`] })
   const folder = temporaryFolder()
-  const { code, stderr } = await runCli(['snapshot', target.pid, '--wait', '1500ms', '-o', join(folder, 'a')])
+  const { code, stderr } = await runCli([
+    'snapshot',
+    target.pid,
+    '--via',
+    'inspector',
+    '--wait',
+    '1500ms',
+    '-o',
+    join(folder, 'a'),
+  ])
   expect(code).toBe(3)
   expect(stderr).toMatch(/listens there, still after 1\.\d s\n/)
-  const cli = startCli(['snapshot', target.pid, '--wait', '-o', join(folder, 'a')])
+  const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '--wait', '-o', join(folder, 'a')])
   await new Promise((resolve) => cli.child.stderr.once('data', resolve))
   cli.child.kill('SIGINT')
   expect((await cli.done).code).toBe(130)
@@ -85,12 +103,21 @@ test('a port that another leakscope has opened is waited for without being asked
   ]
   const folder = temporaryFolder()
   const args = ['--count', 2, '--every', '3s', '-o', join(folder, 'a')]
-  const ahead = startCli(['snapshot', first!.pid, ...args])
+  const ahead = startCli(['snapshot', first!.pid, '--via', 'inspector', ...args])
   await until(() => filesIn(folder).includes('a-1'))
-  const impatient = await runCli(['snapshot', second!.pid, '--wait', '300ms', '-o', join(folder, 'c')])
+  const impatient = await runCli([
+    'snapshot',
+    second!.pid,
+    '--via',
+    'inspector',
+    '--wait',
+    '300ms',
+    '-o',
+    join(folder, 'c'),
+  ])
   expect(impatient.code).toBe(3)
   expect(impatient.stderr).toContain(`which another leakscope (process ${ahead.child.pid}) is looking into`)
-  const behind = await runCli(['snapshot', second!.pid, '-o', join(folder, 'b')])
+  const behind = await runCli(['snapshot', second!.pid, '--via', 'inspector', '-o', join(folder, 'b')])
   expect(behind.code, behind.stderr).toBe(0)
   expect(behind.stderr).toMatch(
     new RegExp(
@@ -107,7 +134,14 @@ test('a port of a process that is being debugged by somebody is not waited for',
   release()
   const debugged = await spawnTarget('', { args: [`--inspect=${port}`] })
   const target = await spawnTarget('', { args: [`--inspect-port=${port}`] })
-  const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])
+  const { code, stderr } = await runCli([
+    'snapshot',
+    target.pid,
+    '--via',
+    'inspector',
+    '-o',
+    join(temporaryFolder(), 'a'),
+  ])
   expect(code).toBe(3)
   expect(stderr).toMatch(
     new RegExp(`because process ${debugged.pid} \\(.*--inspect=${port}.*\\) listens there\n.*--wait`),

@@ -26,26 +26,43 @@ interface Way {
   target(of: SpawnedTarget): string
   /** Ports of an inspector that it had before. */
   readonly ports: number
+  /** By which way its heap is read; by itself it would be from outside. */
+  readonly via: 'inspector' | 'agent'
 }
 
 const WAYS: readonly Way[] = [
-  { name: 'by signal', start: (source) => spawnTarget(source), target: ({ pid }) => String(pid), ports: 0 },
+  {
+    name: 'by signal',
+    start: (source) => spawnTarget(source),
+    target: ({ pid }) => String(pid),
+    ports: 0,
+    via: 'inspector',
+  },
   {
     name: 'by an inspector that is open',
     start: (source) => spawnTarget(source, { args: ['--inspect=127.0.0.1:0'] }),
     target: ({ pid }) => `127.0.0.1:${portsOf(pid)[0]}`,
     ports: 1,
+    via: 'inspector',
   },
-  { name: 'by the agent', start: (source) => spawnAgent(source), target: ({ pid }) => String(pid), ports: 0 },
+  {
+    name: 'by the agent',
+    start: (source) => spawnAgent(source),
+    target: ({ pid }) => String(pid),
+    ports: 0,
+    via: 'agent',
+  },
 ]
 
-describe.each(WAYS)('a process reached $name', ({ start, target: nameOf, ports }) => {
+describe.each(WAYS)('a process reached $name', ({ start, target: nameOf, ports, via }) => {
   test('gives the heaps of its main thread and its worker, and is left as it was found', async () => {
     const target = await start(SOURCE)
     await until(() => target.output().includes('all run'), 'the worker to run')
     expect(portsOf(target.pid)).toHaveLength(ports)
     const cwd = temporaryFolder()
-    const { code } = await runCli(['snapshot', nameOf(target), '--isolate', 'all', '-o', 'heaps'], { cwd })
+    const { code } = await runCli(['snapshot', nameOf(target), '--via', via, '--isolate', 'all', '-o', 'heaps'], {
+      cwd,
+    })
     expect(code).toBe(0)
     expect(filesIn(join(cwd, 'heaps'))).toEqual([
       'capture.json',

@@ -5,9 +5,10 @@ import { byFreezer, bySignal, startWatchdog, statOf, whileStopped } from '../../
 const [pid, limitMs] = process.argv.slice(2, 4).map(Number)
 const folder = process.argv[4]
 const { birth } = statOf(pid)
-await startWatchdog(pid, birth, limitMs, folder)
+const watchdog = await startWatchdog(pid, birth, limitMs, folder)
 const hold = () => {
   process._rawDebug('stopped')
   for (;;);
 }
-whileStopped(pid, birth, limitMs, hold, folder === undefined ? bySignal(pid, birth) : byFreezer(folder))
+const halting = folder === undefined ? bySignal(pid, birth) : byFreezer(folder)
+whileStopped(pid, birth, limitMs, hold, { halting, onStopped: watchdog.stopped })

@@ -12,8 +12,10 @@ import {
   type FormatWish,
   failOnOption,
   formatOption,
+  INSPECTOR_FIRST,
   isConfigured,
   memoryLimitOption,
+  OUTSIDE_FIRST,
   positiveInteger,
   viaOption,
   withConfig,
@@ -119,11 +121,13 @@ export function checkCommand(context: Context): Command {
       MAX_DURATION_MS,
     )
     .option('--strict', 'fail also if the check remains undecided')
-    .addOption(viaOption('how a failed check takes its snapshots; '))
+    .addOption(
+      viaOption(`with --pid: ${OUTSIDE_FIRST}; else ${INSPECTOR_FIRST}`, 'how a failed check takes its snapshots; '),
+    )
     .optionsGroup(GROUP.price)
     .option(
       '--max-pause <time>',
-      'take no snapshot if a thread may stand still for longer (default: 10min; 30s with --pid)',
+      'take no snapshot if a thread may stand still for longer (default: 10min, or 30s with --pid; 1s from outside)',
       duration('--max-pause'),
     )
     .addOption(memoryLimitOption())

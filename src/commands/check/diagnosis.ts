@@ -22,15 +22,7 @@ import { type Compared, compareAll } from '../common/comparison.ts'
 import type { Context } from '../common/context.ts'
 import { comparisonOf, type Series } from '../common/inputs.ts'
 import { redactionKey } from '../common/redaction-key.ts'
-import {
-  byV8Sentence,
-  fromOutsideSentence,
-  insteadSentence,
-  mayReadOutside,
-  requireAgent,
-  type Way,
-  wayInto,
-} from '../common/ways.ts'
+import { byV8Sentence, MAX_PAUSE_OUTSIDE_MS, takeByWay, type Way, wayInto } from '../common/ways.ts'
 import { agreeOnPrice } from '../snapshot/price.ts'
 import type { CheckOptions } from './command.ts'
 
@@ -39,7 +31,7 @@ const BETWEEN_MS = { least: 1000, most: 15_000 }
 /** On a machine that has become busy, work takes longer than it did. */
 const PATIENCE_MS = 60_000
 /** As for `snapshot`; and for a program of our own, which keeps nobody waiting. */
-const MAX_PAUSE_MS = { ofOthers: 30_000, ofOwn: 600_000, fromOutside: 1000 }
+const MAX_PAUSE_MS = { ofOthers: 30_000, ofOwn: 600_000 }
 
 /** Snapshots that were taken while the work went on. */
 export interface CapturedWork {
@@ -62,11 +54,9 @@ export async function captureWhileWorking(
   const { pid, nodeVersion } = visited
   const { amount, takesMs, lostBytes } = workThatStandsOut(measured, BETWEEN_MS.most)
   const everyMs = Math.min(Math.max(1.2 * takesMs, BETWEEN_MS.least), BETWEEN_MS.most)
-  const {
-    via,
-    maxPause,
-    maxPause: maxPauseMs = MAX_PAUSE_MS[options.pid === undefined ? 'ofOwn' : 'ofOthers'],
-  } = options
+  const isOwn = options.pid === undefined
+  const { via, maxPause, maxPause: maxPauseMs = MAX_PAUSE_MS[isOwn ? 'ofOwn' : 'ofOthers'] } = options
+  const maxPauseOutsideMs = maxPause ?? MAX_PAUSE_OUTSIDE_MS
   const { memoryLimit: memoryLimitBytes, atAnyPrice = false, quiet = false } = options
   const wanted: Wanted = {
     ...{ name: folder, isolate: 'all', count: SNAPSHOTS, every: everyMs, waitMs: undefined, redactor: undefined },
@@ -76,23 +66,26 @@ export async function captureWhileWorking(
   const work = workInSteps(driver, amount, context.signal)
   let show = showProgress(progress, '')
   const until = () => pause(PATIENCE_MS, Promise.race([session.closed, work.done()]), context.signal)
-  const fromOutside = async () => {
+  const note = quiet ? () => {} : noteBeside(context, progress)
+  const fromOutside = async (): Promise<Way> => {
     const [{ captureOutsideBundle }, { readCommand }] = await Promise.all([
       import('../common/capture-outside.ts'),
       import('../diagnose/outside.ts'),
     ])
     await captureOutsideBundle(pid, folder, {
       ...{ force: false, count: SNAPSHOTS, everyMs, signal: context.signal, nodeVersion, closed: session.closed },
-      ...{ maxPauseMs: maxPause ?? MAX_PAUSE_MS.fromOutside, command: await readCommand(pid), until },
+      ...{ maxPauseMs: maxPauseOutsideMs, command: await readCommand(pid), until },
       onBegin(round, isWaiting) {
         const which = ` (${round} of ${SNAPSHOTS})`
         if (isWaiting) work.step()
         progress.stage(isWaiting ? `the work goes on${which}` : `reading the heap from outside${which}`)
       },
     })
+    return 'outside'
   }
-  const byV8 = () =>
-    captureBundle(session, folder, {
+  const byV8 = async (whyNotOutside: string | undefined): Promise<Way> => {
+    note(byV8Sentence(target, via, visited, whyNotOutside))
+    await captureBundle(session, folder, {
       ...{ pid, signal: context.signal, count: SNAPSHOTS, everyMs },
       approve: (isolates) => agreeOnPrice(context, progress, target, visited, wanted, isolates),
       until,
@@ -104,24 +97,14 @@ export async function captureWhileWorking(
       },
       onProgress: (now) => show(now),
     })
+    return wayInto(visited)
+  }
   try {
-    const note = quiet ? () => {} : noteBeside(context, progress)
-    let taken: Way = 'outside'
-    if (via === 'outside') {
-      note(fromOutsideSentence(pid))
-      await fromOutside()
-    } else {
-      if (via === 'agent') await requireAgent(target)
-      note(await byV8Sentence(target, via, visited))
-      try {
-        await byV8()
-        taken = wayInto(visited)
-      } catch (error) {
-        if (!mayReadOutside(error, target, via)) throw error
-        note(insteadSentence(error))
-        await fromOutside()
-      }
-    }
+    const taken = await takeByWay({
+      ...{ target, asked: via, maxPauseMs: maxPauseOutsideMs, signal: context.signal, note, fromOutside, byV8 },
+      // Nobody waits for a program of our own.
+      first: isOwn ? 'inspector' : 'outside',
+    })
     return { via: taken, lostBytes: lostBytes * (SNAPSHOTS - 1) }
   } catch (error) {
     if (!(error instanceof LeakscopeError) || context.signal.aborted) throw error

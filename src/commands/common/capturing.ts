@@ -34,6 +34,8 @@ export interface Wanted {
 export interface SnapshotsWanted extends Wanted {
   /** The way that was asked for; undefined where none was. */
   readonly via: Way | undefined
+  /** Why V8 is asked; undefined where that was asked for, or the price alone was. */
+  readonly whyNotOutside: string | undefined
   /** Says what was written, at once as a line, or in the end as JSON. */
   readonly tell: (taken: Taken, line: string) => void
 }

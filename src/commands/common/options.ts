@@ -87,16 +87,22 @@ export const waitOption = (): Option =>
     'if another process uses the port of the inspector, wait until it is free (without a time: 10min)',
   ).argParser(duration('--wait'))
 
-/** @param more what may be asked for besides, with a sentence for each */
-export const viaOption = (when = '', more: Readonly<Record<string, string>> = {}): Option =>
+/**
+ * @param preset which way is taken where none is asked for
+ * @param more what may be asked for besides, with a sentence for each
+ */
+export const viaOption = (preset: string, when = '', more: Readonly<Record<string, string>> = {}): Option =>
   new Option(
     '--via <way>',
     `${when}inspector: V8 writes the heap; outside: leakscope reads it from the memory of the process, which does nothing for it; agent: V8 writes it, asked by leakscope's agent in the process;${Object.entries(
       more,
     )
       .map(([name, sentence]) => ` ${name}: ${sentence};`)
-      .join('')} (default: inspector, or outside where the inspector costs too much)`.replace('; (', ' ('),
+      .join('')} (default: ${preset})`.replace('; (', ' ('),
   ).choices([...WAYS, ...Object.keys(more)])
+
+export const OUTSIDE_FIRST = 'outside for a pid of this machine, or inspector where that is not possible'
+export const INSPECTOR_FIRST = 'inspector, or outside where the inspector costs too much'
 
 export const memoryLimitOption = (): Option =>
   new Option(

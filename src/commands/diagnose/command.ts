@@ -11,6 +11,7 @@ import {
   duration,
   failOnOption,
   formatOption,
+  INSPECTOR_FIRST,
   memoryLimitOption,
   positiveInteger,
   TARGET,
@@ -48,7 +49,7 @@ export function diagnoseCommand(context: Context): Command {
       positiveInteger('--snapshots'),
       3,
     )
-    .addOption(viaOption('', { [SAMPLED]: 'no snapshot, only the functions whose allocations stay' }))
+    .addOption(viaOption(INSPECTOR_FIRST, '', { [SAMPLED]: 'no snapshot, only the functions whose allocations stay' }))
     .option(
       '--with-profile',
       'with --via outside: also sample allocations over the inspector, which finds more lines, and CPU time if it is busy',

@@ -48,7 +48,6 @@ export interface Visit {
 export const SAMPLED = 'sampling'
 export const DEFAULT_DURATION_MS = 30_000
 export const DEFAULT_MAX_PAUSE_MS = 30_000
-export const DEFAULT_MAX_PAUSE_OUTSIDE_MS = 1000
 export const DEFAULT_WAIT_MS = 600_000
 export const DEFAULT_LIMIT = 5
 /** The look that costs nothing: so many samples, so far apart. */

@@ -28,7 +28,7 @@ import {
 import type { WatchedFiles } from './side-looks.ts'
 import { sampleNow, samplingIn, type Visited } from './visited.ts'
 
-export async function visitByInspector(visit: Visit): Promise<Visited> {
+export async function visitByInspector(visit: Visit, whyNotOutside: string | undefined): Promise<Visited> {
   const { context, progress, target, options } = visit
   const [{ withInspector }, { readVitals }, { FollowAhead }, beside, offHeap] = await Promise.all([
     import('../../target/attach.ts'),
@@ -41,7 +41,9 @@ export async function visitByInspector(visit: Visit): Promise<Visited> {
   progress.stage(`attaching to ${showTarget(target)}`)
   return withInspector(target, attachOptions(visit), async (session, visited) => {
     const pid = target.kind === 'process' ? visited.pid : undefined
-    if (!light && !options.quiet) noteBeside(context, progress)(await byV8Sentence(target, wayOf(options), visited))
+    if (!light && !options.quiet) {
+      noteBeside(context, progress)(byV8Sentence(target, wayOf(options), visited, whyNotOutside))
+    }
     progress.stage('looking at what costs nothing')
     const everyMs = light
       ? durationMs / (LIGHT.samples - 1)

@@ -1,13 +1,8 @@
 // A visit that reads the memory of the process, which is asked nothing.
 
 import { noteBeside } from '../common/capturing.ts'
-import {
-  attachOptions,
-  DEFAULT_DURATION_MS,
-  DEFAULT_LIMIT,
-  DEFAULT_MAX_PAUSE_OUTSIDE_MS,
-  type Visit,
-} from './options.ts'
+import { MAX_PAUSE_OUTSIDE_MS } from '../common/ways.ts'
+import { attachOptions, DEFAULT_DURATION_MS, DEFAULT_LIMIT, type Visit } from './options.ts'
 import type { Inspector, OutsideVisit, OutsideWanted } from './outside.ts'
 import { samplingIn, type Visited } from './visited.ts'
 
@@ -22,7 +17,7 @@ export async function visitFromOutside(visit: Visit, pid: number): Promise<Visit
   const note = quiet ? () => {} : noteBeside(context, progress)
   const wanted: OutsideWanted = {
     ...{ durationMs: options.duration ?? DEFAULT_DURATION_MS, snapshots, force },
-    maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_OUTSIDE_MS,
+    maxPauseMs: options.maxPause ?? MAX_PAUSE_OUTSIDE_MS,
     limit: options.limit ?? (outputs.detailed ? Number.POSITIVE_INFINITY : DEFAULT_LIMIT),
     detailed: outputs.detailed,
   }

@@ -1,9 +1,8 @@
 // Chooses the way into a process, and another one where the first costs too much.
 
 import { LeakscopeError } from '../../errors.ts'
-import { showTarget } from '../../target/target.ts'
 import { noteBeside } from '../common/capturing.ts'
-import { bothRefused, fromOutsideSentence, insteadSentence, mayReadOutside, requireAgent } from '../common/ways.ts'
+import { MAX_PAUSE_OUTSIDE_MS, takeByWay } from '../common/ways.ts'
 import { SAMPLED, type Visit, wayOf } from './options.ts'
 import { visitByInspector } from './visit-by-inspector.ts'
 import { visitBySampling } from './visit-by-sampling.ts'
@@ -12,40 +11,26 @@ import type { Visited } from './visited.ts'
 
 export async function visitByWay(visit: Visit): Promise<Visited> {
   const { context, progress, target, options } = visit
-  const outside = (pid: number) => visitFromOutside(visit, pid)
-  const sampled = () => visitBySampling(visit)
-  const note = options.quiet ? () => {} : noteBeside(context, progress)
-  if (options.via === 'outside') {
-    if (target.kind !== 'process' || options.light) {
-      throw new LeakscopeError(
-        'usage-invalid',
-        options.light
-          ? '--via outside says how the heap is read, and --light reads none'
-          : `--via outside reads processes of this machine by their pid, not ${showTarget(target)}`,
-      )
-    }
-    note(fromOutsideSentence(target.pid))
-    return outside(target.pid)
+  if (options.light && options.via === 'outside') {
+    throw new LeakscopeError('usage-invalid', '--via outside says how the heap is read, and --light reads none')
   }
   if (options.via === SAMPLED) {
     if (options.light) throw new LeakscopeError('usage-invalid', '--light takes no samples but of the CPU')
-    return sampled()
+    return visitBySampling(visit)
   }
-  if (options.via === 'agent') await requireAgent(target)
+  const note = options.quiet ? () => {} : noteBeside(context, progress)
   try {
-    return await visitByInspector(visit)
-  } catch (error) {
-    if (!(error instanceof LeakscopeError) || error.code !== 'price-too-high') throw error
-    if (!mayReadOutside(error, target, wayOf(options)) || target.kind !== 'process') {
-      note(error.message)
-      return sampled()
-    }
-    note(insteadSentence(error))
-    return await outside(target.pid).catch((refused: unknown) => {
-      const both = bothRefused(error, refused, context.signal)
-      if (both === refused) throw refused
-      note((both as LeakscopeError).message)
-      return sampled()
+    return await takeByWay({
+      ...{ target, asked: wayOf(options), signal: context.signal, note },
+      // Only V8 tells where CPU time goes and who allocates, and its look at what was found is the surer one.
+      first: 'inspector',
+      maxPauseMs: options.maxPause ?? MAX_PAUSE_OUTSIDE_MS,
+      fromOutside: (pid) => visitFromOutside(visit, pid),
+      byV8: (whyNotOutside) => visitByInspector(visit, whyNotOutside),
     })
+  } catch (error) {
+    if (!(error instanceof LeakscopeError) || error.code !== 'price-too-high' || options.via === 'outside') throw error
+    note(error.message)
+    return visitBySampling(visit)
   }
 }

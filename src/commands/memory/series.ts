@@ -81,7 +81,7 @@ async function lookFromOutside(
       import('../../target/refusals.ts'),
     ])
   const { facts, binary } = await requireNodeProcess(await currentPlatform(), pid, 'not needed')
-  if (!wanted.json) context.note(`leakscope: ${fromOutsideSentence(pid)}`)
+  if (!wanted.json) context.note(`leakscope: ${fromOutsideSentence(pid, wanted.maxPauseMs, true)}`)
   await series(context, wanted, new Promise<void>(() => {}), {
     about: { pid, nodeVersion: binary.version ?? 'unknown', command: facts.command.join(' ') },
     ...{ via: 'outside', pid },

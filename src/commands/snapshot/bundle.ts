@@ -30,7 +30,7 @@ export async function runBundle(context: Context, target: TargetName, wanted: Sn
     await withInspector(target, attach, async (session, visited) => {
       const { pid } = visited
       if (!wanted.quiet && !wanted.dryRun) {
-        noteBeside(context, progress)(await byV8Sentence(target, wanted.via, visited))
+        noteBeside(context, progress)(byV8Sentence(target, wanted.via, visited, wanted.whyNotOutside))
       }
       const approve = (isolates: readonly QuotedIsolate[]) =>
         agreeOnPrice(context, progress, target, visited, wanted, isolates)

@@ -1,7 +1,9 @@
 // `leakscope snapshot`: a heap snapshot of a running process, to a file; of all its isolates, to a folder.
 
 import { Command } from 'commander'
-import { parseTarget, type TargetName } from '../../target/target.ts'
+import { LeakscopeError } from '../../errors.ts'
+import { formatDuration } from '../../support/format.ts'
+import { parseTarget, showTarget, type TargetName } from '../../target/target.ts'
 import { type SnapshotsWanted, type Taken, takenJson } from '../common/capturing.ts'
 import type { Context } from '../common/context.ts'
 import { DEFAULT_WAIT_MS, defaultName } from '../common/defaults.ts'
@@ -11,6 +13,7 @@ import {
   type IsolateChoice,
   isolateChoice,
   memoryLimitOption,
+  OUTSIDE_FIRST,
   positiveInteger,
   TARGET,
   viaOption,
@@ -18,14 +21,7 @@ import {
   withConfig,
 } from '../common/options.ts'
 import { redactionHelp, redactionKey } from '../common/redaction-key.ts'
-import {
-  bothRefused,
-  fromOutsideSentence,
-  insteadSentence,
-  mayReadOutside,
-  requireAgent,
-  type Way,
-} from '../common/ways.ts'
+import { MAX_PAUSE_OUTSIDE_MS, takeByWay, type Way, whyNotOutside } from '../common/ways.ts'
 
 interface Options {
   readonly output?: string
@@ -45,21 +41,23 @@ interface Options {
   readonly quiet?: boolean
 }
 
-const DEFAULT_MAX_PAUSE_MS = { inspector: 30_000, outside: 1000 }
+const DEFAULT_MAX_PAUSE_MS = 30_000
 const DEFAULT_EVERY_MS = 10_000
 
 const help = `
-The price: before a snapshot, leakscope says how long the process will stand
-still and how much memory and disk that takes. It refuses (exit code 3) if at
-worst there is not enough memory (cgroup or machine) or disk, or if the pause
-is longer than --max-pause. If only the first guess is too high, it counts the
-objects, which takes a tenth to a quarter of the time of a snapshot.
-
---via outside: the process does nothing for it. leakscope copies the heap out of
+From outside: the process does nothing for it. leakscope copies the heap out of
 its memory (Linux, Node.js 18 to 26) while it is idle, or else stops it for as
 long as that takes, at most --max-pause. It takes the rights of a debugger:
 root, CAP_SYS_PTRACE, or the same user where
-/proc/sys/kernel/yama/ptrace_scope is 0.
+/proc/sys/kernel/yama/ptrace_scope is 0. Where that is not allowed, or the heap
+cannot be read, V8 writes it; the first line says which way is taken, and why.
+
+Over the inspector (or by the agent), V8 writes the heap, and the process stands
+still for that. leakscope says the price before: how long, and how much memory
+and disk. It refuses (exit code 3) if at worst there is not enough memory
+(cgroup or machine) or disk, or if the pause is longer than --max-pause. If only
+the first guess is too high, it counts the objects, which takes a tenth to a
+quarter of the time of a snapshot. --dry-run says that price.
 
 --redact:${redactionHelp('--redact-key-file')}${examples(
   ['leakscope snapshot 4242', 'one snapshot, to leakscope-4242-<time>.heapsnapshot'],
@@ -68,7 +66,7 @@ root, CAP_SYS_PTRACE, or the same user where
     'three in one visit, to x-1, x-2 and x-3: `leakscope diff` takes them',
   ],
   ['leakscope snapshot 4242 --isolate all -o bundle', 'the main thread and every worker thread, to a folder'],
-  ['leakscope snapshot 4242 --dry-run', 'only say what it would cost'],
+  ['leakscope snapshot 4242 --dry-run', "only say what V8's own snapshot would cost"],
 )}`
 
 export function snapshotCommand(context: Context): Command {
@@ -93,13 +91,13 @@ export function snapshotCommand(context: Context): Command {
       'time from the end of one snapshot to the start of the next: 500ms, 10s, 2min (default: 10s)',
       duration('--every'),
     )
-    .addOption(viaOption())
+    .addOption(viaOption(OUTSIDE_FIRST))
     .addOption(waitOption())
     .optionsGroup(GROUP.price)
-    .option('--dry-run', 'only say what it would cost')
+    .option('--dry-run', 'only say what it would cost if V8 writes it')
     .option(
       '--max-pause <time>',
-      'refuse if a thread may stand still for longer (default: 30s; 1s with --via outside)',
+      'refuse if a thread may stand still for longer (default: 1s from outside, 30s over the inspector)',
       duration('--max-pause'),
     )
     .addOption(memoryLimitOption())
@@ -123,7 +121,9 @@ export function snapshotCommand(context: Context): Command {
       const { atAnyPrice = false, dryRun = false, json = false } = options
       const redactor = await redactorFor(options)
       const taken: Taken[] = []
-      const wantedBy = (way: keyof typeof DEFAULT_MAX_PAUSE_MS): SnapshotsWanted => ({
+      let told = 0
+      const maxPauseOutsideMs = options.maxPause ?? MAX_PAUSE_OUTSIDE_MS
+      const wanted: SnapshotsWanted = {
         name: options.output ?? defaultName(target, isolate, '.heapsnapshot', new Date()),
         isolate,
         count,
@@ -131,36 +131,34 @@ export function snapshotCommand(context: Context): Command {
         waitMs: options.wait === true ? DEFAULT_WAIT_MS : options.wait,
         redactor,
         force,
-        maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_MS[way],
+        maxPauseMs: options.maxPause ?? DEFAULT_MAX_PAUSE_MS,
         memoryLimitBytes: options.memoryLimit,
         atAnyPrice,
         dryRun,
         json,
         quiet,
         via: options.via,
+        whyNotOutside: undefined,
         tell(one, line) {
+          told++
           if (json) taken.push(one)
           else context.out(line)
         },
-      })
-      const fromOutside = async () => (await import('./outside.ts')).runOutside(context, target, wantedBy('outside'))
-      const take = async (): Promise<void> => {
-        if (options.via === 'outside') {
-          if (!quiet && target.kind === 'process') context.note(`leakscope: ${fromOutsideSentence(target.pid)}`)
-          return fromOutside()
-        }
-        if (options.via === 'agent') await requireAgent(target)
-        try {
-          return await byV8(context, target, wantedBy('inspector'))
-        } catch (error) {
-          if (!mayReadOutside(error, target, options.via)) throw error
-          if (!quiet) context.note(`leakscope: ${insteadSentence(error)}`)
-          return fromOutside().catch((refused: unknown) => {
-            throw bothRefused(error, refused, context.signal)
-          })
-        }
       }
-      await take()
+      const note = (sentence: string): void => {
+        if (!quiet) context.note(`leakscope: ${sentence}`)
+      }
+      if (dryRun) await prepareDryRun(target, options.via, maxPauseOutsideMs, note)
+      await takeByWay({
+        ...{ target, asked: options.via, signal: context.signal, note, maxPauseMs: maxPauseOutsideMs },
+        // Only V8's way has a price that can be said beforehand.
+        first: dryRun ? 'inspector' : 'outside',
+        fromOutside: async (pid) =>
+          (await import('./outside.ts')).runOutside(context, pid, { ...wanted, maxPauseMs: maxPauseOutsideMs }),
+        byV8: (whyNotOutside) => byV8(context, target, { ...wanted, whyNotOutside }),
+        // What has been written stays, and stands in the way.
+        mayBeginAgain: () => told === 0,
+      })
       if (json && !dryRun) context.out(takenJson(target, taken))
     })
   return withConfig(command)
@@ -170,6 +168,24 @@ async function byV8(context: Context, target: TargetName, wanted: SnapshotsWante
   if (wanted.isolate !== 'all') return (await import('./file.ts')).runFile(context, target, wanted)
   const { runBundle } = await import('./bundle.ts')
   return runBundle(context, target, wanted)
+}
+
+/** What is said is the price of V8's way, which a pid's heap need not pay. */
+async function prepareDryRun(
+  target: TargetName,
+  via: Way | undefined,
+  maxPauseMs: number,
+  note: (sentence: string) => void,
+): Promise<void> {
+  if (via === 'outside') {
+    throw new LeakscopeError('usage-invalid', '--via outside has no price to be said beforehand', {
+      hint: 'It stops the process for --max-pause at most, and takes no memory of it.',
+    })
+  }
+  if (via !== undefined || (await whyNotOutside(target)) !== undefined) return
+  note(
+    `this is the price of V8's own snapshot (--via inspector); without --dry-run the heap is read from outside first, which takes no memory of ${showTarget(target)} and stops it for ${formatDuration(maxPauseMs)} at most`,
+  )
 }
 
 /** One key for all files of a run. */

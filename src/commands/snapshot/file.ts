@@ -39,7 +39,7 @@ export async function runFile(context: Context, name: TargetName, wanted: Snapsh
       const series = { context, progress, paths, wanted, encoders, closed: session.closed, nodeVersion, via }
       const agree = async (of: string, client: ProtocolClient): Promise<void> => {
         if (!wanted.quiet && !wanted.dryRun) {
-          noteBeside(context, progress)(await byV8Sentence(name, wanted.via, target))
+          noteBeside(context, progress)(byV8Sentence(name, wanted.via, target, wanted.whyNotOutside))
         }
         await agreeOnPrice(context, progress, name, target, wanted, [{ isolate: of, client }])
       }

@@ -4,18 +4,15 @@ import { join } from 'node:path'
 import { LeakscopeError } from '../../errors.ts'
 import { formatBytes, formatCount, formatDuration } from '../../support/format.ts'
 import type { Progress } from '../../support/progress.ts'
-import { showTarget, type TargetName } from '../../target/target.ts'
 import { isolateName, type SnapshotsWanted } from '../common/capturing.ts'
 import type { Context } from '../common/context.ts'
 import { fileNames } from './file.ts'
 
-export async function runOutside(context: Context, name: TargetName, wanted: SnapshotsWanted): Promise<void> {
-  refuse(name, wanted)
-  if (name.kind !== 'process') return
+export async function runOutside(context: Context, pid: number, wanted: SnapshotsWanted): Promise<void> {
   const progress = context.progress(wanted.quiet)
   try {
-    if (wanted.isolate === 'all') await takeAll(context, progress, name.pid, wanted)
-    else await takeOne(context, progress, name.pid, wanted)
+    if (wanted.isolate === 'all') await takeAll(context, progress, pid, wanted)
+    else await takeOne(context, progress, pid, wanted)
   } finally {
     progress.end()
   }
@@ -87,13 +84,13 @@ async function takeOne(context: Context, progress: Progress, pid: number, wanted
 
 /** A folder with all heaps, those of one round from the same instant. */
 async function takeAll(context: Context, progress: Progress, pid: number, wanted: SnapshotsWanted): Promise<void> {
-  const [{ captureOutsideBundle }, { currentPlatform }, { requireNodeProcess }] = await Promise.all([
+  const [{ captureOutsideBundle }, { currentPlatform }, { requireNode }] = await Promise.all([
     import('../common/capture-outside.ts'),
     import('../../target/platform.ts'),
     import('../../target/refusals.ts'),
   ])
   const { name: path, count, every, redactor, force, maxPauseMs } = wanted
-  const { facts, binary } = await requireNodeProcess(await currentPlatform(), pid, 'not needed')
+  const { facts, binary } = await requireNode(await currentPlatform(), pid)
   const { bundle } = await captureOutsideBundle(pid, path, {
     ...{ force, count, everyMs: every, maxPauseMs, redactor, signal: context.signal },
     ...{ nodeVersion: binary.version ?? null, command: facts.command },
@@ -122,14 +119,4 @@ export function pausesText(pausesMs: readonly number[]): string {
   const times = pausesMs.map((ms) => (ms === 0 ? '0' : formatDuration(ms)))
   const last = times.pop()!
   return `stood still for ${times.length > 0 ? `${times.join(', ')} and ${last}` : last}`
-}
-
-/** What this way cannot do. */
-function refuse(name: TargetName, { dryRun }: SnapshotsWanted): void {
-  const because = (problem: string, hint: string): LeakscopeError =>
-    new LeakscopeError('usage-invalid', `--via outside ${problem}`, { hint })
-  if (name.kind !== 'process') {
-    throw because(`reads processes of this machine by their pid, not ${showTarget(name)}`, '`leakscope ps` lists them.')
-  }
-  if (dryRun) throw because('has no price to be said beforehand', 'It stops the process for --max-pause at most.')
 }

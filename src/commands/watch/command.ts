@@ -62,7 +62,7 @@ export function watchCommand(context: Context): Command {
     .optionsGroup('What to do when:')
     .option('--until <condition>', 'stop when this holds; may be repeated (default: never)', collect, [])
     .option('--then <action>', `what to do then: ${ACTIONS.join(', ')} (default: exit)`, action)
-    .addOption(viaOption('how --then reads the heap; '))
+    .addOption(viaOption('as for these commands', 'how --then reads the heap; '))
     .optionsGroup(GROUP.output)
     .option('--record <file>', 'also append each look to this file')
     .option('--plain', 'print a line of text for each look')

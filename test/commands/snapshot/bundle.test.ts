@@ -39,7 +39,10 @@ describe('--isolate all', () => {
   test('makes a folder with a name of its own, and tells of each isolate in a line', async () => {
     const target = await spawnWithWorkers(TWO_WORKERS)
     const cwd = temporaryFolder()
-    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '--isolate', 'all', '-q'], { cwd })
+    const { code, stdout, stderr } = await runCli(
+      ['snapshot', target.pid, '--via', 'inspector', '--isolate', 'all', '-q'],
+      { cwd },
+    )
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const [name, ...others] = filesIn(cwd)
     expect(others).toEqual([])
@@ -56,7 +59,9 @@ describe('--isolate all', () => {
   test('makes a bundle also of a process without workers', async () => {
     const target = await spawnTarget()
     const cwd = temporaryFolder()
-    expect((await runCli(['snapshot', target.pid, '--isolate', 'all', '-o', 'b'], { cwd })).code).toBe(0)
+    expect(
+      (await runCli(['snapshot', target.pid, '--via', 'inspector', '--isolate', 'all', '-o', 'b'], { cwd })).code,
+    ).toBe(0)
     expect(filesIn(join(cwd, 'b'))).toEqual(['capture.json', 'main.heapsnapshot', 'scripts.json.gz'])
     expect(readBundle(join(cwd, 'b')).links).toEqual([])
   })
@@ -68,7 +73,8 @@ describe('--isolate all', () => {
     writeFileSync(join(cwd, 'mine', 'capture.json'), '{}')
     writeFileSync(join(cwd, 'mine', 'precious'), 'precious')
     writeFileSync(join(cwd, 'file'), 'precious')
-    const take = (...args: string[]) => runCli(['snapshot', target.pid, '--isolate', 'all', ...args], { cwd })
+    const take = (...args: string[]) =>
+      runCli(['snapshot', target.pid, '--via', 'inspector', '--isolate', 'all', ...args], { cwd })
     for (const [args, says] of [
       [['-o', 'mine'], /mine exists already\n.*--force/],
       [['-o', 'mine', '--force'], /mine is a folder with other things in it\n/],
@@ -98,7 +104,7 @@ describe('--isolate all', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)('%s leaves neither a folder nor an open inspector', async (signal) => {
     const target = await spawnWithWorkers(worker(`${BIG_HEAP}; ${IDLE}`))
     const cwd = temporaryFolder()
-    const cli = startCli(['snapshot', target.pid, '--isolate', 'all', '-o', 'b'], { cwd })
+    const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '--isolate', 'all', '-o', 'b'], { cwd })
     const inside = () => filesIn(cwd).flatMap((folder) => filesIn(join(cwd, folder)))
     await until(() => inside().some((name) => name.includes('worker-1')), 'the worker’s snapshot to begin')
     cli.child.kill(signal)
@@ -113,7 +119,7 @@ describe('--isolate all', () => {
   test('a target that is stopped amid a worker’s snapshot is given up in bounded time', async () => {
     const target = await spawnWithWorkers(worker(`${BIG_HEAP}; ${IDLE}`))
     const cwd = temporaryFolder()
-    const cli = startCli(['snapshot', target.pid, '--isolate', 'all', '-o', 'b'], { cwd })
+    const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '--isolate', 'all', '-o', 'b'], { cwd })
     const inside = () => filesIn(cwd).flatMap((folder) => filesIn(join(cwd, folder)))
     await until(() => inside().some((name) => name.includes('worker-1')), 'the worker’s snapshot to begin')
     target.child.kill('SIGSTOP')
@@ -130,7 +136,17 @@ describe('--isolate all', () => {
     const disk = temporaryFolder()
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk])
     try {
-      const args = ['snapshot', target.pid, '--isolate', 'all', '-o', join(disk, 'b'), '--at-any-price']
+      const args = [
+        'snapshot',
+        target.pid,
+        '--via',
+        'inspector',
+        '--isolate',
+        'all',
+        '-o',
+        join(disk, 'b'),
+        '--at-any-price',
+      ]
       const { code, stdout, stderr } = await runCli(args)
       expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
       expect(stderr).toMatch(/no space left for .+b\/worker-1\.heapsnapshot/)
@@ -146,7 +162,10 @@ describe('--isolate worker:N', () => {
   test('takes that worker’s heap, to a file', async () => {
     const target = await spawnWithWorkers(worker(IDLE) + worker(`globalThis.mine = 'only in worker two'; ${IDLE}`))
     const cwd = temporaryFolder()
-    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '--isolate', 'worker:2', '-q'], { cwd })
+    const { code, stdout, stderr } = await runCli(
+      ['snapshot', target.pid, '--via', 'inspector', '--isolate', 'worker:2', '-q'],
+      { cwd },
+    )
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const [name] = filesIn(cwd)
     expect(name).toMatch(new RegExp(`^leakscope-${target.pid}-worker-2-\\d{8}-\\d{6}\\.heapsnapshot$`))
@@ -158,7 +177,20 @@ describe('--isolate worker:N', () => {
   test('takes a series of it', async () => {
     const target = await spawnWithWorkers(worker(`class Kept {}; globalThis.kept = new Kept(); ${IDLE}`))
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--isolate', 'worker:1', '--count', 2, '--every', '10ms', '-o', 'a']
+    const args = [
+      'snapshot',
+      target.pid,
+      '--via',
+      'inspector',
+      '--isolate',
+      'worker:1',
+      '--count',
+      2,
+      '--every',
+      '10ms',
+      '-o',
+      'a',
+    ]
     expect((await runCli(args, { cwd })).code).toBe(0)
     expect(filesIn(cwd)).toEqual(['a-1', 'a-2'])
     expect(heapIds(join(cwd, 'a-1'), 'Kept')).toEqual(heapIds(join(cwd, 'a-2'), 'Kept'))
@@ -167,7 +199,9 @@ describe('--isolate worker:N', () => {
   test('says which workers there are when there is none of that number', async () => {
     const target = await spawnWithWorkers(TWO_WORKERS)
     const cwd = temporaryFolder()
-    expect(await runCli(['snapshot', target.pid, '--isolate', 'worker:9', '-o', 'a'], { cwd })).toMatchObject({
+    expect(
+      await runCli(['snapshot', target.pid, '--via', 'inspector', '--isolate', 'worker:9', '-o', 'a'], { cwd }),
+    ).toMatchObject({
       code: 3,
       stderr: 'leakscope: the process has no worker 9\n  Its workers are 1, 2.\n',
     })
@@ -192,7 +226,20 @@ describe('what takes bundles', () => {
   test('diff compares each isolate of a series with itself, analyze tells of each', async () => {
     const target = await spawnWithWorkers(worker(GROWS, { name: 'pool' }) + worker(IDLE))
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--isolate', 'all', '--count', 3, '--every', '200ms', '-o', 'b']
+    const args = [
+      'snapshot',
+      target.pid,
+      '--via',
+      'inspector',
+      '--isolate',
+      'all',
+      '--count',
+      3,
+      '--every',
+      '200ms',
+      '-o',
+      'b',
+    ]
     expect((await runCli(args, { cwd })).code).toBe(0)
 
     const diff = await runCli(['diff', 'b'], { cwd })
@@ -219,7 +266,8 @@ describe('what takes bundles', () => {
       `${worker(GROWS) + worker(IDLE)} process.once('SIGUSR2', () => { workers[1].terminate(); ${worker(IDLE)} })`,
     )
     const cwd = temporaryFolder()
-    const take = (name: string) => runCli(['snapshot', target.pid, '--isolate', 'all', '-o', name], { cwd })
+    const take = (name: string) =>
+      runCli(['snapshot', target.pid, '--via', 'inspector', '--isolate', 'all', '-o', name], { cwd })
     expect((await take('a')).code).toBe(0)
     expect(await target.answers()).toBe(true)
     await new Promise((resolve) => setTimeout(resolve, 800))

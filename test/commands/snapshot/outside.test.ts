@@ -5,6 +5,7 @@ import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ReportSchema } from '../../../src/findings/report.ts'
+import { isStopped } from '../../../src/outside/stop.ts'
 import {
   CLI,
   filesIn,
@@ -36,7 +37,7 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
     )
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: `leakscope: the heap of process ${target.pid} is read from outside, as asked: it does nothing for that\n`,
+      stderr: `leakscope: the heap of process ${target.pid} is read from outside, as asked: it does nothing for that, and stands still for 1.0 s at most\n`,
     })
     expect(stdout).toMatch(
       /^a\.heapsnapshot {2}[\d.]+ MB {2}[\d,]+ nodes {2}read from outside \([\d.]+ MB copied\): process/,
@@ -150,18 +151,69 @@ describe.runIf(onLinux)('leakscope snapshot --via outside', () => {
     expect(stderr).toContain('leakscope: --via outside has no price to be said beforehand')
   })
 
-  test('is the way that is taken where the inspector’s costs too much memory', async () => {
+  test('is the way that is taken of itself, as it needs none of the memory of the process', async () => {
     const target = await spawnTarget(ACCOUNTS)
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '-o', 'a.heapsnapshot', '--memory-limit', '1MB']
+    const args = ['snapshot', target.pid, '-o', 'a.heapsnapshot', '--memory-limit', '1MB', '--max-pause', '20s']
     const { code, stdout, stderr } = await runCli(args, { cwd })
-    expect(code, stderr).toBe(0)
-    expect(stderr).toContain('leakscope: it is read from outside, as by the inspector it may need ')
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: `leakscope: the heap of process ${target.pid} is read from outside: it does nothing for that, and stands still for 20.0 s at most\n`,
+    })
     expect(stdout).toContain('read from outside')
     expect(portsOf(target.pid)).toEqual([])
+    expect(target.output()).not.toContain('Debugger')
     const refused = await runCli([...args, '--force', '--via', 'inspector'], { cwd })
     expect(refused.code).toBe(3)
     expect(refused.stderr).toContain('leakscope: no snapshot was taken: it may need')
+  })
+
+  test('gives way to V8 where it is refused, which the first lines say', async () => {
+    const target = await spawnTarget(
+      `${ACCOUNTS} setInterval(() => { const end = Date.now() + 20; while (Date.now() < end); }, 0)`,
+    )
+    const cwd = temporaryFolder()
+    const args = ['snapshot', target.pid, '--max-pause', '1ms', '--at-any-price', '--json', '-o', 'a.heapsnapshot']
+    const { code, stdout, stderr } = await runCli(args, { cwd })
+    expect(code, stderr).toBe(0)
+    const [first, second, price] = stderr.split('\n')
+    expect(first).toContain(`the heap of process ${target.pid} is read from outside`)
+    expect(second).toContain(
+      `V8 writes the heap of process ${target.pid}, asked over the inspector; it cannot be read from outside: process ${target.pid} was let go after `,
+    )
+    expect(price).toContain('will stand still for')
+    expect(JSON.parse(stdout)).toMatchObject({ via: 'inspector', snapshots: [{ file: 'a.heapsnapshot' }] })
+    expect(heapIds(join(cwd, 'a.heapsnapshot'), 'Account').size).toBe(321)
+    expect(portsOf(target.pid)).toEqual([])
+  })
+
+  test('is what --dry-run speaks of, beside the price of the other', async () => {
+    const target = await spawnTarget(ACCOUNTS)
+    const cwd = temporaryFolder()
+    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '--dry-run'], { cwd })
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('will stand still for about')
+    expect(stderr).toBe(
+      `leakscope: this is the price of V8's own snapshot (--via inspector); without --dry-run the heap is read from outside first, which takes no memory of process ${target.pid} and stops it for 1.0 s at most\n`,
+    )
+    expect(filesIn(cwd)).toEqual([])
+  })
+
+  test('reads a process that somebody else has stopped, and leaves it stopped', async () => {
+    const target = await spawnTarget(ACCOUNTS)
+    process.kill(target.pid, 'SIGSTOP')
+    const cwd = temporaryFolder()
+    for (const args of [
+      ['-o', 'a.heapsnapshot'],
+      ['--isolate', 'all', '-o', 'all'],
+    ]) {
+      const { code, stderr } = await runCli(['snapshot', target.pid, ...args], { cwd })
+      expect(code, stderr).toBe(0)
+      expect(isStopped(target.pid)).toBe(true)
+    }
+    expect(heapIds(join(cwd, 'a.heapsnapshot'), 'Account').size).toBe(321)
+    process.kill(target.pid, 'SIGCONT')
+    expect(await target.answers()).toBe(true)
   })
 
   test('refuses what is no process of this machine, and what is no Node', async () => {

@@ -41,18 +41,24 @@ describe('before a snapshot', () => {
   test('one line tells which way is taken and the next what it will cost, unless --quiet', async () => {
     const target = await spawnTarget(SOME)
     const cwd = temporaryFolder()
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', 'a'], { cwd })
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', 'a'], { cwd })
     expect(code, stderr).toBe(0)
     expect(stderr).toMatch(SENTENCE)
     expect(stderr).toContain(`process ${target.pid} will stand still for`)
     expect(stderr).toMatch(/^leakscope: V8 writes the heap of process \d+, asked over the inspector(:|;) .*\n.*\n$/)
-    expect(await runCli(['snapshot', target.pid, '-o', 'b', '-q'], { cwd })).toMatchObject({ code: 0, stderr: '' })
+    expect(await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', 'b', '-q'], { cwd })).toMatchObject({
+      code: 0,
+      stderr: '',
+    })
   })
 
   test('--dry-run tells it on standard output, and takes nothing', async () => {
     const target = await spawnTarget(SOME)
     const cwd = temporaryFolder()
-    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '--dry-run', '--count', 3], { cwd })
+    const { code, stdout, stderr } = await runCli(
+      ['snapshot', target.pid, '--via', 'inspector', '--dry-run', '--count', 3],
+      { cwd },
+    )
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(SENTENCE)
     expect(stdout).toContain('3 times for about')
@@ -62,7 +68,18 @@ describe('before a snapshot', () => {
   test('--dry-run --json tells it to machines, with the reasons to refuse', async () => {
     const target = await spawnTarget(SOME)
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--dry-run', '--json', '--memory-limit', '1MB', '--max-pause', '1h']
+    const args = [
+      'snapshot',
+      target.pid,
+      '--via',
+      'inspector',
+      '--dry-run',
+      '--json',
+      '--memory-limit',
+      '1MB',
+      '--max-pause',
+      '1h',
+    ]
     const { code, stdout } = await runCli(args, { cwd })
     expect(code).toBe(0)
     const said = JSON.parse(stdout)
@@ -87,7 +104,10 @@ describe('before a snapshot', () => {
       const v8 = require('v8')
       Object.defineProperty(v8, 'getHeapSpaceStatistics', { get() { console.log('touched'); return () => [] } })`)
     const cwd = temporaryFolder()
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', 'a', '--memory-limit', '1MB'], { cwd })
+    const { code, stderr } = await runCli(
+      ['snapshot', target.pid, '--via', 'inspector', '-o', 'a', '--memory-limit', '1MB'],
+      { cwd },
+    )
     expect(code).toBe(0)
     expect(stderr).toContain(`what a snapshot of process ${target.pid} costs could not be found out\n`)
     // Node 18 itself reads whatever a module of its own has when that is required, and there is no other way to it.
@@ -124,7 +144,7 @@ describe('a price that is too high', () => {
   ])('is refused for %s, with the numbers, and the process is left as it was', async (_, args, says) => {
     const target = await spawnTarget(SOME)
     const cwd = temporaryFolder()
-    const command = ['snapshot', target.pid, '-o', 'a', '--via', 'inspector', ...args]
+    const command = ['snapshot', target.pid, '--via', 'inspector', '-o', 'a', ...args]
     const { code, stdout, stderr } = await runCli(command, { cwd })
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(SENTENCE)
@@ -132,7 +152,9 @@ describe('a price that is too high', () => {
     expect(stderr).toContain('--at-any-price takes it regardless.')
     expect(stderr).toContain(`\`leakscope profile ${target.pid} --heap\``)
     await expectUntouched(target, cwd)
-    const taken = await runCli(['snapshot', target.pid, '-o', 'a', '--at-any-price', ...args], { cwd })
+    const taken = await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', 'a', '--at-any-price', ...args], {
+      cwd,
+    })
     expect(taken.code, taken.stderr).toBe(0)
     expect(filesIn(cwd)).toEqual(['a'])
   })
@@ -142,7 +164,7 @@ describe('a price that is too high', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk])
     try {
       const target = await spawnTarget(SOME)
-      const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(disk, 'a')])
+      const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(disk, 'a')])
       expect(code).toBe(3)
       expect(stderr).toMatch(/may need .+ MB on the disk, which has 4\.\d+ MB left\n.*ends in \.gz/)
       await expectUntouched(target, disk)
@@ -157,7 +179,18 @@ describe('a price that is too high', () => {
       `globalThis.all = Array.from({ length: 2000 }, (_, i) => Buffer.alloc(5e4, 'line ' + i).toString('latin1'))`,
     )
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '-o', 'a', '--memory-limit', '1000MB', '--max-pause', '1h']
+    const args = [
+      'snapshot',
+      target.pid,
+      '--via',
+      'inspector',
+      '-o',
+      'a',
+      '--memory-limit',
+      '1000MB',
+      '--max-pause',
+      '1h',
+    ]
     const { code, stderr } = await runCli(args, { cwd })
     expect(code, stderr).toBe(0)
     const [, about, count] = SENTENCE.exec(stderr)!
@@ -186,7 +219,7 @@ describe('with workers', () => {
   test('the price is that of all, one after the other, and is paid or refused as one', async () => {
     const target = await spawnWithWorkers(worker(`${SOME};${IDLE}`) + worker(IDLE))
     const cwd = temporaryFolder()
-    const all = ['snapshot', target.pid, '--isolate', 'all']
+    const all = ['snapshot', target.pid, '--via', 'inspector', '--isolate', 'all']
     const dry = JSON.parse((await runCli([...all, '--dry-run', '--json'], { cwd })).stdout)
     expect(dry.isolates.map(({ isolate }: { isolate: string }) => isolate)).toEqual(['main', 'worker:1', 'worker:2'])
     const refused = await runCli([...all, '-o', 'b', '--via', 'inspector', '--memory-limit', '150MB'], { cwd })
@@ -205,7 +238,16 @@ describe('with workers', () => {
   test('one of them has a price of its own', async () => {
     const target = await spawnWithWorkers(worker(`${BIG_HEAP};${IDLE}`) + worker(IDLE))
     const objects = async (which: string): Promise<number> => {
-      const { stdout } = await runCli(['snapshot', target.pid, '--isolate', which, '--dry-run', '--json'])
+      const { stdout } = await runCli([
+        'snapshot',
+        target.pid,
+        '--via',
+        'inspector',
+        '--isolate',
+        which,
+        '--dry-run',
+        '--json',
+      ])
       return JSON.parse(stdout).total.objects.likely
     }
     expect(await objects('worker:1')).toBeGreaterThan(5 * (await objects('worker:2')))
@@ -214,7 +256,15 @@ describe('with workers', () => {
 
   test('one that does not answer is said to be unknown', async () => {
     const target = await spawnWithWorkers(worker(IDLE) + worker(BLOCKED))
-    const { code, stdout } = await runCli(['snapshot', target.pid, '--isolate', 'all', '--dry-run'])
+    const { code, stdout } = await runCli([
+      'snapshot',
+      target.pid,
+      '--via',
+      'inspector',
+      '--isolate',
+      'all',
+      '--dry-run',
+    ])
     expect(code).toBe(0)
     expect(stdout).toMatch(SENTENCE)
     expect(stdout).toContain('; what worker:2 costs is unknown')
@@ -271,7 +321,7 @@ describe('a process of a million objects with little memory left', () => {
   if (typeof probe === 'string') console.log(`No memory cgroup can be made here, so a limit is given: ${probe}`)
 
   const take = (target: SpawnedTarget, cwd: string, ...more: (string | number)[]): Promise<CliResult> =>
-    runCli(['snapshot', target.pid, '-o', 'a', '--via', 'inspector', '--max-pause', '10min', ...more], { cwd })
+    runCli(['snapshot', target.pid, '--via', 'inspector', '-o', 'a', '--max-pause', '10min', ...more], { cwd })
 
   if (typeof probe === 'string') {
     test('is left alone, and lives; with enough its snapshot is taken', async () => {

@@ -34,7 +34,9 @@ describe('a snapshot of a plain process', () => {
   test('is whole, private, named on standard output, and the inspector is shut again', async () => {
     const target = await spawnTarget(`globalThis.leak = ['a string that only this heap holds']`)
     const folder = temporaryFolder()
-    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '--quiet'], { cwd: folder })
+    const { code, stdout, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector', '--quiet'], {
+      cwd: folder,
+    })
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const [name] = filesIn(folder)
@@ -55,14 +57,26 @@ describe('a snapshot of a plain process', () => {
   test('has the values of numbers in it', async () => {
     const target = await spawnTarget('globalThis.leak = { count: 918273645 }')
     const path = join(temporaryFolder(), 'a')
-    await runCli(['snapshot', target.pid, '-o', path])
+    await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', path])
     expect(readSnapshotFile(path).strings).toContain('918273645')
   })
 
   test('can be several of one visit, whose object ids mean the same objects', async () => {
     const target = await spawnTarget('globalThis.all = []; setInterval(() => all.push({ now: Date.now() }), 5)')
     const cwd = temporaryFolder()
-    const args = ['snapshot', target.pid, '--count', 3, '--every', '300ms', '-o', 'a.heapsnapshot', '-q']
+    const args = [
+      'snapshot',
+      target.pid,
+      '--via',
+      'inspector',
+      '--count',
+      3,
+      '--every',
+      '300ms',
+      '-o',
+      'a.heapsnapshot',
+      '-q',
+    ]
     const { code, stdout, stderr } = await runCli(args, { cwd })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const names = ['a-1.heapsnapshot', 'a-2.heapsnapshot', 'a-3.heapsnapshot']
@@ -83,7 +97,7 @@ describe('a snapshot of a plain process', () => {
     const target = await spawnTarget()
     const cwd = temporaryFolder()
     writeFileSync(join(cwd, 'a-2'), 'mine')
-    const result = await runCli(['snapshot', target.pid, '--count', 2, '-o', 'a'], { cwd })
+    const result = await runCli(['snapshot', target.pid, '--via', 'inspector', '--count', 2, '-o', 'a'], { cwd })
     expect(result).toMatchObject({ code: 3, stdout: '' })
     expect(filesIn(cwd)).toEqual(['a-2'])
     expect(target.output()).not.toContain('Debugger')
@@ -92,7 +106,9 @@ describe('a snapshot of a plain process', () => {
   test('can be given up while it waits for the next', async () => {
     const target = await spawnTarget()
     const cwd = temporaryFolder()
-    const running = startCli(['snapshot', target.pid, '--count', 2, '--every', '1h', '-o', 'a'], { cwd })
+    const running = startCli(['snapshot', target.pid, '--via', 'inspector', '--count', 2, '--every', '1h', '-o', 'a'], {
+      cwd,
+    })
     await until(() => filesIn(cwd).includes('a-1'), 'the first snapshot')
     running.child.kill('SIGINT')
     expect(await running.done).toMatchObject({ code: 130 })
@@ -105,7 +121,7 @@ describe('a snapshot of a plain process', () => {
     const target = await spawnTarget()
     const folder = temporaryFolder()
     for (const name of ['1', '2', '3']) {
-      expect((await runCli(['snapshot', target.pid, '-o', join(folder, name)])).code).toBe(0)
+      expect((await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, name)])).code).toBe(0)
     }
     expect(filesIn(folder)).toEqual(['1', '2', '3'])
     expect(portsOf(target.pid)).toEqual([])
@@ -113,7 +129,9 @@ describe('a snapshot of a plain process', () => {
 
   test('can be taken of a program of ES modules only', async () => {
     const target = await spawnTarget('', { args: ['--inspect-port=0', '--input-type=module'] })
-    expect((await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])).code).toBe(0)
+    expect(
+      (await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'a')])).code,
+    ).toBe(0)
     expect(portsOf(target.pid)).toEqual([])
   })
 
@@ -125,7 +143,9 @@ describe('a snapshot of a plain process', () => {
       process.on('SIGUSR2', () => console.log('connections: ' + connections.length))`)
     await until(() => portsOf(target.pid).length === 2)
     const before = portsOf(target.pid)
-    expect((await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])).code).toBe(0)
+    expect(
+      (await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'a')])).code,
+    ).toBe(0)
     expect(portsOf(target.pid)).toEqual(before)
     expect(await target.answers()).toBe(true)
     expect(target.output()).toContain('connections: 0')
@@ -134,7 +154,9 @@ describe('a snapshot of a plain process', () => {
   test('does not wait for a program that is busy in JavaScript', async () => {
     const target = await spawnTarget('setTimeout(() => { for (;;) Math.random() }, 100)')
     await new Promise((resolve) => setTimeout(resolve, 300))
-    expect((await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])).code).toBe(0)
+    expect(
+      (await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'a')])).code,
+    ).toBe(0)
     expect(portsOf(target.pid)).toEqual([])
   })
 
@@ -142,7 +164,9 @@ describe('a snapshot of a plain process', () => {
     const target = await spawnTarget('', { args: ['--inspect=127.0.0.1:0'] })
     const before = portsOf(target.pid)
     expect(before).toHaveLength(1)
-    expect((await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])).code).toBe(0)
+    expect(
+      (await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'a')])).code,
+    ).toBe(0)
     expect(portsOf(target.pid)).toEqual(before)
   })
 
@@ -150,9 +174,9 @@ describe('a snapshot of a plain process', () => {
     // Large enough for the visits to overlap, small enough for the second not to wait in vain on a busy machine.
     const target = await spawnTarget(BIG_HEAP.replace('4e5', '1e5'))
     const folder = temporaryFolder()
-    const first = runCli(['snapshot', target.pid, '-o', join(folder, '1')])
+    const first = runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, '1')])
     await until(() => portsOf(target.pid).length > 0)
-    const second = runCli(['snapshot', target.pid, '-o', join(folder, '2')])
+    const second = runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, '2')])
     for (const { code, stderr } of [await first, await second]) expect(code, stderr).toBe(0)
     expect(portsOf(target.pid)).toEqual([])
   })
@@ -161,7 +185,9 @@ describe('a snapshot of a plain process', () => {
     const target = await spawnTarget(
       `process.title = 'nothing to see'; globalThis.performance = { now: () => 0 }; setImmediate(() => Object.preventExtensions(process))`,
     )
-    expect((await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])).code).toBe(0)
+    expect(
+      (await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'a')])).code,
+    ).toBe(0)
     expect(portsOf(target.pid)).toEqual([])
   })
 })
@@ -171,7 +197,7 @@ describe('the file', () => {
     const target = await spawnTarget()
     const path = join(temporaryFolder(), 'a')
     writeFileSync(path, 'precious')
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', path])
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', path])
     expect({ code, stderr }).toEqual({ code: 3, stderr: `leakscope: ${path} exists already\n  --force replaces it.\n` })
     expect(readFileSync(path, 'utf8')).toBe('precious')
     expect(target.output()).not.toContain('Debugger')
@@ -182,7 +208,7 @@ describe('the file', () => {
     const folder = temporaryFolder()
     const path = join(folder, 'a')
     writeFileSync(path, 'precious', { mode: 0o644 })
-    expect((await runCli(['snapshot', target.pid, '-o', path, '--force'])).code).toBe(0)
+    expect((await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', path, '--force'])).code).toBe(0)
     expect(readSnapshotFile(path).nodes).toBeGreaterThan(1000)
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(filesIn(folder)).toEqual(['a'])
@@ -195,7 +221,7 @@ describe('the file', () => {
     const target = await spawnTarget()
     const folder = temporaryFolder()
     prepare(folder)
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(folder, 'a')])
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, 'a')])
     expect(code).toBe(3)
     expect(stderr).toMatch(message)
     expect(filesIn(folder)).toEqual(['a'])
@@ -203,7 +229,7 @@ describe('the file', () => {
 
   test('never takes the place of a device, not even with --force', async () => {
     const target = await spawnTarget()
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', '/dev/null', '--force'])
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', '/dev/null', '--force'])
     expect(code).toBe(3)
     expect(stderr).toContain('not a regular file')
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true)
@@ -211,7 +237,14 @@ describe('the file', () => {
 
   test('is not made in a folder that does not exist', async () => {
     const target = await spawnTarget()
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'no', 'a')])
+    const { code, stderr } = await runCli([
+      'snapshot',
+      target.pid,
+      '--via',
+      'inspector',
+      '-o',
+      join(temporaryFolder(), 'no', 'a'),
+    ])
     expect(code).toBe(3)
     expect(stderr).toMatch(/folder .* does not exist/)
     expect(target.output()).not.toContain('Debugger')
@@ -221,7 +254,10 @@ describe('the file', () => {
     const target = await spawnTarget('', { executable: nodeForEverybody(), uid: NOBODY.uid })
     const folder = temporaryFolder()
     chmodSync(folder, 0o755)
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(folder, 'a')], NOBODY)
+    const { code, stderr } = await runCli(
+      ['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, 'a')],
+      NOBODY,
+    )
     expect(code).toBe(3)
     expect(stderr).toContain('we may not write there')
     expect(portsOf(target.pid)).toEqual([])
@@ -232,7 +268,15 @@ describe('the file', () => {
     const disk = temporaryFolder()
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk])
     try {
-      const { code, stderr } = await runCli(['snapshot', target.pid, '-o', join(disk, 'a'), '--at-any-price'])
+      const { code, stderr } = await runCli([
+        'snapshot',
+        target.pid,
+        '--via',
+        'inspector',
+        '-o',
+        join(disk, 'a'),
+        '--at-any-price',
+      ])
       expect(code).toBe(3)
       expect(stderr).toMatch(/no space left for/)
       expect(filesIn(disk)).toEqual([])
@@ -310,7 +354,10 @@ describe('bad input', () => {
 
   test.runIf(nobodyMayRun)('says whose process it is when it may not look into it', async () => {
     const target = await spawnTarget()
-    const { code, stderr } = await runCli(['snapshot', target.pid, '-o', '/tmp/leakscope-never'], NOBODY)
+    const { code, stderr } = await runCli(
+      ['snapshot', target.pid, '--via', 'inspector', '-o', '/tmp/leakscope-never'],
+      NOBODY,
+    )
     expect(code).toBe(3)
     expect(stderr).toMatch(/belongs to user 0.*\n {2}Run leakscope as the same user, or as root/)
   })
@@ -319,7 +366,7 @@ describe('bad input', () => {
     const target = await spawnTarget()
     target.child.kill('SIGSTOP')
     await until(() => stateOf(target.pid) === 'T')
-    const { code, stderr } = await runCli(['snapshot', target.pid])
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector'])
     expect(code).toBe(3)
     expect(stderr).toMatch(/is stopped and cannot answer\n.*kill -CONT/)
   })
@@ -341,7 +388,7 @@ describe('bad input', () => {
       return
     }
     const target = await spawnTarget('', { args })
-    const { code, stderr } = await runCli(['snapshot', target.pid])
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector'])
     expect(code).toBe(3)
     expect(stderr).toMatch(/does not open its inspector on SIGUSR1/)
     expect(stderr).toMatch(message)
@@ -361,7 +408,7 @@ describe('bad input', () => {
     }
     writeFileSync(without, binary, { mode: 0o755 })
     const target = await spawnTarget('', { executable: without })
-    const { code, stderr } = await runCli(['snapshot', target.pid])
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector'])
     expect(code).toBe(3)
     expect(stderr).toMatch(/built without the inspector \(v8_enable_inspector is 0\)\n.*official build/)
     expect(target.output()).not.toContain('Debugger')
@@ -374,7 +421,7 @@ describe('bad input', () => {
     const { port } = holder.address() as { port: number }
     try {
       const target = await spawnTarget('', { args: [`--inspect-port=${port}`] })
-      const { code, stderr } = await runCli(['snapshot', target.pid])
+      const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector'])
       expect(code).toBe(3)
       expect(stderr).toMatch(new RegExp(`on port ${port}, because process ${process.pid} \\(.*node.*\\) listens there`))
       expect(stderr).toContain('--inspect-port=0')
@@ -389,7 +436,7 @@ describe('half-way', () => {
   test('a target that is killed is named as ended, and leaves no file', async () => {
     const target = await spawnTarget(BIG_HEAP)
     const folder = temporaryFolder()
-    const cli = startCli(['snapshot', target.pid, '-o', join(folder, 'a')])
+    const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, 'a')])
     await until(() => filesIn(folder).length > 0)
     target.child.kill('SIGKILL')
     const { code, stderr } = await cli.done
@@ -403,7 +450,7 @@ describe('half-way', () => {
     async (signal) => {
       const target = await spawnTarget(BIG_HEAP)
       const folder = temporaryFolder()
-      const cli = startCli(['snapshot', target.pid, '-o', join(folder, 'a')])
+      const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, 'a')])
       await until(() => filesIn(folder).length > 0)
       cli.child.kill(signal)
       const { code, stderr } = await cli.done
@@ -417,7 +464,7 @@ describe('half-way', () => {
 
   test('a debugger that joins is not cut off: the inspector stays open, and leakscope says so', async () => {
     const target = await spawnTarget(BIG_HEAP)
-    const cli = startCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])
+    const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'a')])
     await until(() => /ws:\S+/.test(target.output()))
     const debugger_ = await openSession(/ws:\S+/.exec(target.output())![0], new AbortController().signal)
     const { code, stderr } = await cli.done
@@ -429,7 +476,7 @@ describe('half-way', () => {
 
   test('Ctrl-C while the inspector is opening leaves it shut', async () => {
     const target = await spawnTarget()
-    const cli = startCli(['snapshot', target.pid, '-o', join(temporaryFolder(), 'a')])
+    const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(temporaryFolder(), 'a')])
     await until(() => target.output().includes('Debugger listening') || cli.child.exitCode !== null)
     cli.child.kill('SIGINT')
     await cli.done
@@ -440,7 +487,7 @@ describe('half-way', () => {
   test('a target that is stopped is given up in bounded time, and shuts its inspector when it goes on', async () => {
     const target = await spawnTarget(BIG_HEAP)
     const folder = temporaryFolder()
-    const cli = startCli(['snapshot', target.pid, '-o', join(folder, 'a')])
+    const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, 'a')])
     await until(() => filesIn(folder).length > 0)
     target.child.kill('SIGSTOP')
     const { code, stderr } = await cli.done
@@ -456,13 +503,13 @@ describe('half-way', () => {
   test('a leakscope that was killed is tidied up after by the next one', async () => {
     const target = await spawnTarget(BIG_HEAP)
     const folder = temporaryFolder()
-    const cli = startCli(['snapshot', target.pid, '-o', join(folder, 'a')])
+    const cli = startCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, 'a')])
     // An empty one is but a try whether we may write there.
     await until(() => filesIn(folder).some((name) => statSync(join(folder, name)).size > 0))
     cli.child.kill('SIGKILL')
     await cli.done
     expect(portsOf(target.pid)).toHaveLength(1)
-    const next = await runCli(['snapshot', target.pid, '-o', join(folder, 'b')])
+    const next = await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', join(folder, 'b')])
     expect(next.code).toBe(0)
     expect(next.stderr).toMatch(
       new RegExp(
