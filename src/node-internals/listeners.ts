@@ -7,7 +7,7 @@
 // https://github.com/nodejs/node/blob/v24.x/lib/internal/abort_controller.js
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { internal, isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import type { PathReference } from '../graph/retaining-path.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 
@@ -57,9 +57,11 @@ export const isAnyListenerTable = (name: string | undefined): boolean =>
 
 /** Whether it leads to the events that wait in an iterator of events.on(): a variable of the function that has made it. */
 export const isIteratorQueue = (name: string | undefined): boolean => name === 'unconsumedEvents'
-/** Of that function's scope: the emitter. */
-export const iteratorEmitter = (graph: HeapGraph, scope: number): number | undefined =>
-  property(graph, scope, 'emitter')
+/** Of that function's scope: the emitter. As a parameter has a default, they are in a scope of their own around it. */
+export function iteratorEmitter(graph: HeapGraph, scope: number): number | undefined {
+  const around = internal(graph, scope, 'previous')
+  return property(graph, scope, 'emitter') ?? (around === undefined ? undefined : property(graph, around, 'emitter'))
+}
 
 /** Whether it leads to the table of the signals that are listened to, which holds them. */
 export const isSignalTable = ({ name }: PathReference): boolean => name === 'gcPersistentSignals'

@@ -3,7 +3,7 @@
 // V8 keeps them so in Node 18 to 26: https://github.com/v8/v8/blob/main/src/objects/promise.tq and js-promise.tq beside it.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal, isFunction, isObject, nodeName, referencesOf, targetsOf } from '../graph/look.ts'
+import { internal, isFunction, isObject, nodeName, targetsOf } from '../graph/look.ts'
 import { registersOf } from '../graph/suspended.ts'
 
 /** What waits for a promise: one then(), await or race. They are linked to a list. */
@@ -11,14 +11,13 @@ export const REACTION = 'system / PromiseReaction'
 /** A call of an async generator's next() that waits. */
 export const GENERATOR_REQUEST = 'system / AsyncGeneratorRequest'
 const REACTIONS = 'reactions_or_result'
+const MOST_REFERENCES = 20
 
 export const isReaction = (graph: HeapGraph, node: number): boolean => nodeName(graph, node) === REACTION
 
-/** The function that a reaction calls. */
+/** The function that a reaction calls, as far as it has one: V8 gives its fields no names in a snapshot. */
 export const handlerOf = (graph: HeapGraph, reaction: number): number | undefined =>
-  ['fulfill_handler', 'reject_handler']
-    .map((name) => internal(graph, reaction, name))
-    .find((each) => each !== undefined && isFunction(graph, each))
+  targetsOf(graph, reaction, MOST_REFERENCES).find((each) => isFunction(graph, each))
 
 export const isPromise = (graph: HeapGraph, node: number): boolean =>
   isObject(graph, node) && nodeName(graph, node) === 'Promise'
@@ -33,10 +32,8 @@ export function isAwaited(graph: HeapGraph, promise: number): boolean {
 export function waiterOf(graph: HeapGraph, promise: number): number | undefined {
   const reaction = internal(graph, promise, REACTIONS)
   if (reaction === undefined) return undefined
-  return [...referencesOf(graph, reaction, MOST_REFERENCES)].find(({ target }) => isPromise(graph, target))?.target
+  return targetsOf(graph, reaction, MOST_REFERENCES).find((each) => isPromise(graph, each))
 }
-
-const MOST_REFERENCES = 20
 
 /** The promise that a function settles, if it is the `resolve` or `reject` of a `new Promise`. */
 export function settledBy(graph: HeapGraph, node: number): number | undefined {

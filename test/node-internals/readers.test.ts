@@ -93,7 +93,7 @@ describe.each(NODE_MAJORS)('on Node %i', (major) => {
     const graph = await heapOf('abortsignal')
     expect(nodesThat(graph, listeners.isTargetListener).length).toBeGreaterThan(500)
     const targets = objectsThat(graph, listeners.isEventTarget)
-    expect(targets.map((node) => nodeName(graph, node))).toContain('AbortSignal')
+    expect(targets.some((node) => /^(AbortSignal|EventTarget)$/.test(nodeName(graph, node)))).toBe(true)
     expect(targets.some((node) => listeners.maxListeners(graph, node) !== undefined)).toBe(true)
     expect(variablesOf(graph).filter((reference) => listeners.isSignalTable(reference))).toHaveLength(1)
   })
@@ -209,12 +209,11 @@ describe.each(NODE_MAJORS)('on Node %i', (major) => {
   })
 })
 
-it('memory outside of the heap, and the buffer list of Node 18, are found', async () => {
+it('what is recorded on one Node only is found: compression streams, child processes, watchers, buffer lists', async () => {
   const close: (() => Promise<void>)[] = []
   const folder = mkdtempSync(join(tmpdir(), 'leakscope-readers-'))
   try {
     const deflate = await openLast('handles-deflate-streams-in-a-map', 26, folder, close)
-    expect(nodesThat(deflate, handles.isNativeMemory).length).toBeGreaterThan(10)
     const native = objectsThat(deflate, (_, node) => handles.nativeSide(deflate, node) !== undefined)
     expect(native.some((node) => handles.HANDLES.compression.test(nodeName(deflate, node)))).toBe(true)
     const readable = await openLast('readable-nobody-reads', 18, folder, close)
