@@ -71,7 +71,9 @@ export function suspectReferences(
     // Keys differ from run to run, and so does the direction in which a list of timers is followed.
     const { kind, name } = reference
     const isKey = name !== undefined && (kind === 'entry' || (kind === 'property' && !isIdentifier(name)))
-    const plain = isKey ? { ...reference, name: '' } : reference
+    const isSlot = kind === 'internal' && /^\d+$/.test(name ?? '')
+    // A slot of V8's tables goes by the word that it had in the fingerprints of earlier versions.
+    const plain = isSlot ? { kind: 'entry' as const, name: undefined } : isKey ? { ...reference, name: '' } : reference
     const edge = isTimerLink(reference) ? `.${TIMER_LINKS[0]}` : referenceWords(plain)
     return `${edge} ${node.replace(/^string .*$/s, 'string')}${times > 1 ? ' …' : ''}`
   })

