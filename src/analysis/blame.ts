@@ -1,5 +1,6 @@
 // Which statement of the program to blame, when what leaks is held where the program itself never puts anything: in a library, or in Node.
 
+import { isMadeBy } from '../node-internals/makers.ts'
 import type { AppModule, Call, Sources } from '../source/app-modules.ts'
 import { calledBy, handedTo } from '../source/calls.ts'
 import { contains, isInConstructor } from '../source/expressions.ts'
@@ -36,24 +37,6 @@ const VERBS: readonly (readonly [inside: RegExp, verb: RegExp])[] = [
     /^(set|add|put|load|register.*|compile|save|join|observe|inc|create.*|schedule|memoize|define|model)$/i,
   ],
   [/timer/i, /^(setTimeout|setInterval|schedule.*|delay|every|after)$/i],
-]
-/** Node's functions that make instances of its classes. */
-const MAKERS: readonly (readonly [className: RegExp, maker: RegExp])[] = [
-  [/^(ChildProcess|Process|Pipe)$/, /^(spawn|fork|exec|execFile)$/],
-  [/^(FSWatcher|FSEvent)$/, /^watch$/],
-  [/^(StatWatcher)$/, /^watchFile$/],
-  [/^(TCP|Socket|TLSSocket|TCPConnectWrap)$/, /^(connect|createConnection)$/],
-  [/^(Server)$/, /^createServer$/],
-  [/^(ClientRequest)$/, /^(request|get|fetch)$/],
-  [/^(Message)$/, /^postMessage$/],
-  [/^(Worker|MessagePort)$/, /^(Worker|MessageChannel)$/],
-  [/^(UDP)$/, /^createSocket$/],
-  [/^(ModuleWrap|ModuleJob|ModuleJobSync)$/, /^(import|register)$/],
-  [/^(Module)$/, /^require$/],
-  [/^(Timeout|TimersList)$/, /^(setTimeout|setInterval)$/],
-  [/^(FileHandle|FSReq\w+)$/, /^(open|read|readFile|readdir|write|writeFile|appendFile|stat|access|unlink|copyFile)$/],
-  [/^(Promise)$/, /^(race|then|Promise)$/],
-  [/^(Zlib|BrotliEncoder|BrotliDecoder)$/, /^(create\w*|gzip|deflate\w*|brotli\w*)$/],
 ]
 const FACTORY = /^(?:create|make|build|open|new|start|init|spawn)([A-Z]\w*)$/
 
@@ -204,7 +187,7 @@ function fitOfMaker({ names, isNew }: Call, clues: Clues, first: 'put' | 'made')
   let best = isNew ? 6 * (clues.classes.get(verb) ?? 0) : 0
   const factory = FACTORY.exec(verb)?.[1]?.toLowerCase()
   for (const [name, fit] of clues.classes) {
-    if (MAKERS.some(([className, maker]) => className.test(name) && maker.test(verb))) best = Math.max(best, 5 * fit)
+    if (isMadeBy(name, verb)) best = Math.max(best, 5 * fit)
     else if (factory !== undefined && name.toLowerCase().includes(factory)) best = Math.max(best, 4 * fit)
   }
   return best

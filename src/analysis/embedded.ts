@@ -2,9 +2,9 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
-import { internal } from '../graph/look.ts'
 import { nodesNamed } from '../graph/named.ts'
 import { ROOT } from '../graph/roots.ts'
+import { NATIVE_PREFIX, objectOf } from '../node-internals/handles.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 
@@ -18,7 +18,7 @@ export function embeddedNodes(graph: HeapGraph): Uint32Array {
   const known = embeddedOf.get(graph)
   if (known) return known
   const { nodeType, strings } = graph.snapshot
-  const nodes = nodesNamed(graph.snapshot, strings.startingWith('Node / ')).filter(
+  const nodes = nodesNamed(graph.snapshot, strings.startingWith(NATIVE_PREFIX)).filter(
     (node) => nodeType[node] === NodeType.native || nodeType[node] === NodeType.synthetic,
   )
   embeddedOf.set(graph, nodes)
@@ -40,7 +40,7 @@ export function ageEmbedded(graph: HeapGraph, born: Uint16Array): void {
   const list = arenaUint32(arenaOf(order), order.length)
   const found = loopsFor(order, embedded, list).listInOrder(order, embedded, list)
   for (const node of list.subarray(0, found)) {
-    const object = internal(graph, node, 'native_to_javascript')
+    const object = objectOf(graph, node)
     const holder = immediate[node]!
     born[node] = object !== undefined ? born[object]! : holder === ROOT ? 0 : born[holder]!
   }

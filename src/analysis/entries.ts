@@ -2,11 +2,11 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
-import { property } from '../graph/look.ts'
 import type { ReachColumns } from '../graph/loops.ts'
 import { nodesNamed } from '../graph/named.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { ROOT } from '../graph/roots.ts'
+import { TIMER_LINKS, TIMER_LIST, timersOfList } from '../node-internals/timers.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
@@ -17,14 +17,14 @@ import type { Lineage } from './lineage.ts'
 import { LEAST, type Suspect } from './suspect.ts'
 
 /** Names of references that lead from a thing to its neighbours rather than to what belongs to it. */
-const NEIGHBOURS = ['_idleNext', '_idlePrev', '__proto__', 'constructor', 'prototype']
+const NEIGHBOURS = [...TIMER_LINKS, '__proto__', 'constructor', 'prototype']
 
 /** Roots that hold what is being worked on at the moment of the snapshot. */
 const MOMENTARY = ['(Stack roots)', '(Handle scope)', '(Relocatable)']
 /** What the program has logged while an inspector was there: V8 keeps the last thousand messages for it. */
 const LOGGED = 'DevTools console'
 /** V8 keeps what waits for Atomics.notify(), among others, in tables of this. */
-const NATIVE_CONTEXT = 'system / NativeContext'
+export const NATIVE_CONTEXT = 'system / NativeContext'
 
 /** References from old objects to new ones that are alike. */
 export interface Entry {
@@ -266,15 +266,10 @@ export function timerEntries(graph: HeapGraph, born: Uint16Array, steps: number,
   const { nodeType, strings } = graph.snapshot
   const entries: Entry[] = []
   const others = noEntry(steps)
-  for (const list of nodesNamed(graph.snapshot, [strings.indexOf('TimersList')])) {
+  for (const list of nodesNamed(graph.snapshot, [strings.indexOf(TIMER_LIST)])) {
     if (nodeType[list] !== NodeType.object) continue
     const found: number[] = []
-    const seen = new Set([list])
-    for (let at = property(graph, list, '_idleNext'); at !== undefined && !seen.has(at); ) {
-      seen.add(at)
-      if (born[at]! > 0) found.push(at)
-      at = property(graph, at, '_idleNext')
-    }
+    for (const timer of timersOfList(graph, list)) if (born[timer]! > 0) found.push(timer)
     const entry = found.length < FEW_TIMERS ? others : noEntry(steps)
     for (const timer of found) {
       entry.targets.push(timer)

@@ -5,6 +5,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
 import { referencesOf } from '../graph/look.ts'
 import { registersOf } from '../graph/suspended.ts'
+import { TIMER_LINKS } from '../node-internals/timers.ts'
 import { arenaOf, arenaUint8, arenaUint32 } from '../support/arena.ts'
 import type { HeapSeries } from './compare.ts'
 import { type Entry, isOfV8 } from './entries.ts'
@@ -93,7 +94,7 @@ function byFunction(graph: HeapGraph, born: Uint16Array, kind: Heads, newBytes: 
 /** Nodes that are followed from a head to a function that waits. */
 const NEAR = 100
 /** References from one timer to another. */
-const NEIGHBOURS = new Set(['_idleNext', '_idlePrev'])
+const NEIGHBOURS = new Set(TIMER_LINKS)
 
 /** The place of the nearest function that waits for what is new. */
 function waitingFunction(graph: HeapGraph, born: Uint16Array, head: number): string | undefined {

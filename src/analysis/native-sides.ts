@@ -2,6 +2,7 @@
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName } from '../graph/look.ts'
+import { isNodesNative, TO_NATIVE } from '../node-internals/handles.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { classesAmong } from './among.ts'
@@ -74,11 +75,11 @@ const field = (fields: readonly Field[], wanted: string): number | undefined =>
 
 function makerOf(graph: HeapGraph, node: number): NativeMaker | undefined {
   const name = nodeName(graph, node)
-  if (graph.snapshot.nodeType[node] === NodeType.native) return name.startsWith('Node / ') ? 'node' : undefined
+  if (graph.snapshot.nodeType[node] === NodeType.native) return isNodesNative(name) ? 'node' : undefined
   if (!isObject(graph, node)) return undefined
   const fields = fieldsOf(graph, node)
   if (field(fields, '<symbol node:napi:wrapper>') !== undefined) return 'addon'
-  if (field(fields, 'javascript_to_native') !== undefined) return 'node'
+  if (field(fields, TO_NATIVE) !== undefined) return 'node'
   if (fields.some(({ target }) => isForeign(graph, target)) || isGrowable(graph, fields)) return 'v8'
   return isExternal(graph, node) ? 'addon' : undefined
 }

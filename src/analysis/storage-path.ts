@@ -4,7 +4,9 @@ import { blockVariable } from '../graph/block-scope.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName } from '../graph/look.ts'
 import { exportsOf, findEdge } from '../graph/retaining-path.ts'
-import { calledWith, suspendedBy } from '../graph/suspended.ts'
+import { suspendedBy } from '../graph/suspended.ts'
+import { isRequiredModule } from '../node-internals/modules.ts'
+import { calledWith } from '../node-internals/timers.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'
 import { sourcesOf } from '../source/app-modules.ts'
@@ -104,7 +106,7 @@ function hasOfPrograms(graph: HeapGraph, way: readonly number[], at: number): bo
   const { edges, edgeNameOrIndex, strings } = graph.snapshot
   if (edge < 0 || edgeType(edges[edge]!) !== EdgeType.property) return false
   const name = strings.get(edgeNameOrIndex[edge]!)
-  return nodeName(graph, node) === 'Module' ? name === 'exports' : !/^(<symbol |[#_])/.test(name)
+  return isRequiredModule(graph, node) ? name === 'exports' : !/^(<symbol |[#_])/.test(name)
 }
 
 const plainSymbol = (name: string): string => name.replace(/^<symbol (?:Symbol\()?(.*?)\)?>$/, '$1')

@@ -4,6 +4,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
 import { nodeName } from '../graph/look.ts'
 import { suspendedName } from '../graph/suspended.ts'
+import { TIMER_LINKS } from '../node-internals/timers.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 
@@ -39,17 +40,7 @@ const MAX_NODES = 4000
 const MAX_EDGES = 500
 const MAX_DISTANCE = 14
 /** Names of references that lead to everything of a kind, or to what merely stands beside. */
-const ELSEWHERE = [
-  '__proto__',
-  'constructor',
-  'prototype',
-  'map',
-  '_idleNext',
-  '_idlePrev',
-  'next',
-  'prev',
-  'previous_',
-]
+const ELSEWHERE = ['__proto__', 'constructor', 'prototype', 'map', ...TIMER_LINKS, 'next', 'prev', 'previous_']
 const FROM_FRAME = new Set(['function', 'receiver'])
 
 /**

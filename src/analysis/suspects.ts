@@ -3,13 +3,14 @@
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
+import { isTimerList } from '../node-internals/timers.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import type { Slices } from '../support/breathing.ts'
 import { accumulation, linkOf } from './accumulation.ts'
 import { entriesOf, inEntries } from './collection-entries.ts'
 import type { HeapSeries } from './compare.ts'
 import { contentsById, FEW_REFERENCES, referencesOf } from './contents.ts'
-import { type Entry, findEntries, outermostNew, Reach } from './entries.ts'
+import { type Entry, findEntries, NATIVE_CONTEXT, outermostNew, Reach } from './entries.ts'
 import { findFronts } from './fronts.ts'
 import type { Lineage } from './lineage.ts'
 import {
@@ -239,7 +240,7 @@ function describeGathered(
   const span = seconds.at(-1)! - seconds[0]!
   const sample = oldest(heap, lineage, targets, newBytes)
   const holder = byGain[0]!
-  const byClass = holder === ROOT || /^(TimersList$|system \/ NativeContext)/.test(nodeName(graph, holder))
+  const byClass = holder === ROOT || isTimerList(graph, holder) || nodeName(graph, holder).startsWith(NATIVE_CONTEXT)
   const counts = byClass ? classCounts(heap, sample) : Array<number>(seconds.length).fill(0)
   const looked = byClass ? [] : byGain.slice(0, MOST_HOLDERS)
   let added = 0

@@ -9,6 +9,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName, numberOf, ODDBALLS, referencesOf, targetsOf } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
 import { collectionOf } from '../graph/tables.ts'
+import { isTimerList } from '../node-internals/timers.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { findUpkeep, type Limit, type Upkeep } from '../source/limits.ts'
@@ -159,7 +160,7 @@ function besideIt(it: Collection, size: number): Keeping {
 
 /** Whether the container is one of Node, which has no bounds of the program beside it. */
 const isNodes = ({ of: { graph }, suspect: { container } }: Collection): boolean =>
-  container === ROOT || nodeName(graph, container) === 'TimersList'
+  container === ROOT || isTimerList(graph, container)
 
 /** This share of what came must be held by the container directly, for its references to be counted. */
 const MOSTLY = 0.9

@@ -7,6 +7,7 @@ import { nodeName } from '../graph/look.ts'
 import { SHARED } from '../graph/ownership.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { isUnnamed, isVariable, nameOfStep, type PathStep, pathAlong } from '../graph/retaining-path.ts'
+import { isTimerListOrQueue } from '../node-internals/timers.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { isOwn } from '../source/origins.ts'
@@ -33,7 +34,7 @@ function byOwnName(graph: HeapGraph, way: readonly number[], container: number):
   // A path by something of the program has names already, and the global object has nothing but names.
   if (way.slice(0, last + 1).some((node) => isOwn(urlOf(graph, node) ?? 'node:'))) return way
   if (/^global\b/.test(nodeName(graph, way[0]!))) return way
-  if (way.some((node, at) => at >= last - 1 && /^(TimersList|PriorityQueue)$/.test(nodeName(graph, node)))) return way
+  if (way.some((node, at) => at >= last - 1 && isTimerListOrQueue(graph, node))) return way
   for (let at = last; at > 0; at--) {
     const node = way[at]!
     if (nodeType[node] !== NodeType.object) continue

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, isObject, referencesOf } from '../graph/look.ts'
+import { settledBy } from '../node-internals/promises.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { bindingOf, nodesIn, parentOf, type Scope } from '../source/syntax-tree.ts'
@@ -15,7 +16,6 @@ import { functionNear } from './flows.ts'
 import { placeOf, shortPlace, unwrapped } from './functions.ts'
 import { despiteBound } from './likelihood.ts'
 import { held, isNew, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
-import { settledBy } from './promises.ts'
 
 const usesVariable = () =>
   z.boolean().nullable().describe('whether the function uses the variable; null where the source could not be read')

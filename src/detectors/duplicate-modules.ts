@@ -3,10 +3,9 @@
 import type { AnyNode } from 'acorn'
 import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
-import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isObject, nodeName, property, referencesOf } from '../graph/look.ts'
+import { referencesOf } from '../graph/look.ts'
 import { stringText } from '../graph/retaining-path.ts'
-import { findHolder } from '../node-internals/find-holder.ts'
+import { fileOfModule, isImportCache, isRequiredModule, isResolveCache } from '../node-internals/modules.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart, namedBy, textIn } from '../source/calls.ts'
@@ -14,6 +13,7 @@ import { nodesIn } from '../source/syntax-tree.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
 import * as field from './evidence-fields.ts'
+import { findHolder } from './find-holder.ts'
 import { type Called, callsIn, modulesOf, placed, placeOfCall, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { ownersOnWay, piledUp } from './piled-up.ts'
@@ -93,8 +93,6 @@ interface Copies {
   readonly examples: readonly string[]
 }
 
-/** Classes of Node's own in which it keeps what it has imported, by URL. */
-const ESM_CACHES = new Set(['LoadCache', 'ModuleMap', 'ResolveCache'])
 /** This part of what came must be copies of a few modules. */
 const MOSTLY = 0.6
 /** Fewer copies of one module are a reload or two. */
@@ -102,10 +100,8 @@ const LEAST_COPIES = 3
 /** Fewer files that are loaded once each are a program that is still starting. */
 const LEAST_FILES = 20
 
-const isCache = (graph: HeapGraph, node: number): boolean => ESM_CACHES.has(nodeName(graph, node))
-
 const isOfLoader = (candidate: Candidate): boolean =>
-  ownersOnWay(candidate).some((node) => isCache(candidate.of.graph, node))
+  ownersOnWay(candidate).some((node) => isImportCache(candidate.of.graph, node))
 
 /** Whether a candidate is about the paths of modules, which Node keeps beside the modules. */
 const isOfPaths = ({ of, suspect, way }: Candidate): boolean =>
@@ -116,8 +112,8 @@ const fileOf = (url: string): string => url.replace(/^.*[\\/]/, '')
 /** Copies in the ES module loader's map: URLs that differ in their query only. */
 function importedCopies(candidate: Candidate): Copies | undefined {
   const { graph } = candidate.of
-  const cache = ownersOnWay(candidate).find((node) => isCache(graph, node))
-  if (cache === undefined || nodeName(graph, cache) === 'ResolveCache') return undefined
+  const cache = ownersOnWay(candidate).find((node) => isImportCache(graph, node))
+  if (cache === undefined || isResolveCache(graph, cache)) return undefined
   const urls = newKeys(candidate, cache)
   return copiesAmong('import()', urls)
 }
@@ -139,7 +135,7 @@ function newKeys({ suspect, of: { graph } }: Candidate, map: number): string[] {
 /** Each new module has its URL as a key in the cache, which is counted as well. */
 function keysPerModule(candidate: Candidate): number {
   const { graph } = candidate.of
-  const cache = ownersOnWay(candidate).find((node) => isCache(graph, node))!
+  const cache = ownersOnWay(candidate).find((node) => isImportCache(graph, node))!
   const keys = newKeys(candidate, cache).length
   return Math.max(1, candidate.suspect.count / Math.max(1, keys))
 }
@@ -147,8 +143,8 @@ function keysPerModule(candidate: Candidate): number {
 /** CommonJS modules of one file, which their parent module, or a cache of the program, keeps. */
 function requiredCopies(candidate: Candidate): Copies | undefined {
   const { graph } = candidate.of
-  const modules = piledUp(candidate).filter((node) => isObject(graph, node) && nodeName(graph, node) === 'Module')
-  const files = modules.map((node) => property(graph, node, 'filename', 'id')).filter((file) => file !== undefined)
+  const modules = piledUp(candidate).filter((node) => isRequiredModule(graph, node))
+  const files = modules.map((node) => fileOfModule(graph, node)).filter((file) => file !== undefined)
   if (files.length < LEAST_COPIES) return undefined
   return copiesAmong(
     'require()',

@@ -3,9 +3,16 @@
 import { z } from 'zod'
 import type { ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal, isFunction, isObject, property, referencesOf } from '../graph/look.ts'
+import { internal } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
 import { isProperty, nameOfStep, pathAlong } from '../graph/retaining-path.ts'
+import {
+  eventsOf,
+  functionsIn,
+  isIteratorQueue,
+  isListenerTable,
+  iteratorEmitter,
+} from '../node-internals/listeners.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
@@ -14,10 +21,6 @@ import * as field from './evidence-fields.ts'
 import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
-import { membersOf } from './surroundings.ts'
-
-/** Node's variable for events that wait: lib/events.js, on(). */
-const WAITING = 'unconsumedEvents'
 
 export const eventIteratorEvidence = () =>
   z.object({
@@ -37,11 +40,11 @@ export function inEventIterator(
 ): Diagnosis<z.infer<ReturnType<typeof eventIteratorEvidence>>> | undefined {
   const { of, path, suspect } = candidate
   const { graph } = of
-  const i = path.findLastIndex((each) => nameOfStep(each) === WAITING)
+  const i = path.findLastIndex((each) => isIteratorQueue(nameOfStep(each)))
   const scope = path[i - 1]?.ordinal
   if (scope === undefined || !isOfEvents(graph, path, i)) return undefined
-  const events = path.findLastIndex((each, step) => step < i && nameOfStep(each) === '_events')
-  const emitter = events < 1 ? property(graph, scope, 'emitter') : path[events - 1]!.ordinal
+  const events = path.findLastIndex((each, step) => step < i && isListenerTable(nameOfStep(each)))
+  const emitter = events < 1 ? iteratorEmitter(graph, scope) : path[events - 1]!.ordinal
   const name = emitter === undefined ? undefined : nameOf(candidate, emitter)
   const event = emitter === undefined ? undefined : eventOf(graph, emitter, scope)
   const calls = emitter === undefined ? [] : callsOn(candidate, emitter, readSource)
@@ -94,14 +97,9 @@ function isOfEvents(graph: HeapGraph, path: Candidate['path'], at: number): bool
 
 /** The event that the iterator listens for, beside 'error'. */
 function eventOf(graph: HeapGraph, emitter: number, scope: number): string | undefined {
-  const table = property(graph, emitter, '_events')
-  if (table === undefined) return undefined
-  for (const { name, target } of membersOf(graph, table)) {
-    if (name === 'error') continue
-    const listeners = isObject(graph, target)
-      ? Array.from(referencesOf(graph, target), (each) => each.target)
-      : [target]
-    if (listeners.some((each) => isFunction(graph, each) && internal(graph, each, 'context') === scope)) return name
+  for (const { event, listeners } of eventsOf(graph, emitter)) {
+    if (event === 'error') continue
+    if (functionsIn(graph, listeners).some((each) => internal(graph, each, 'context') === scope)) return event
   }
   return undefined
 }

@@ -4,6 +4,7 @@ import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { internal, isFunction, nodeName, property } from '../graph/look.ts'
 import { registersOf } from '../graph/suspended.ts'
+import { TIMER_LINKS } from '../node-internals/timers.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, retains } from '../snapshot/snapshot.ts'
 import type { Candidate } from './detector.ts'
@@ -31,7 +32,7 @@ export function placeOf(graph: HeapGraph, node: number, basis: Culprit['basis'] 
 }
 
 /** Properties that lead from a node of a list to the next. */
-const NEIGHBOURS = ['_idleNext', '_idlePrev', 'next', 'previous', 'prev']
+const NEIGHBOURS = [...TIMER_LINKS, 'next', 'previous', 'prev']
 const MOST_LOOKED_AT = 3000
 
 /**

@@ -4,15 +4,27 @@ import { z } from 'zod'
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import { byNumber, ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal, isObject, nodeName, numberAt, property } from '../graph/look.ts'
+import { isObject, nodeName } from '../graph/look.ts'
 import { ROOT } from '../graph/roots.ts'
-import { isInsideOfNode } from '../node-internals/find-holder.ts'
+import {
+  COMES_WITH,
+  commandOf,
+  HANDLES,
+  hostOf,
+  isAccepted,
+  isNativeMemory,
+  nativeSide,
+  ownerOf,
+  peerAddress,
+} from '../node-internals/handles.ts'
+import { listenerTable } from '../node-internals/listeners.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatBytes, formatCount } from '../support/format.ts'
 import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector, Likelihood } from './detector.ts'
 import * as field from './evidence-fields.ts'
+import { isInsideOfNode } from './find-holder.ts'
 import { type Called, scriptsOf, whereCalls } from './flows.ts'
 import { shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
@@ -89,46 +101,46 @@ const COMPRESSIONS = ['Gzip', 'Gunzip', 'Deflate', 'DeflateRaw', 'Inflate', 'Inf
 /** The first kind of which there are enough is reported; what comes with a handle of another kind stands before that kind. */
 const KINDS: readonly Kind[] = [
   {
-    ...{ names: /^(Process|ChildProcess)$/, of: /^Pipe$/, one: 'child process', many: 'child processes' },
+    ...{ names: HANDLES.childProcess, of: COMES_WITH.childProcess, one: 'child process', many: 'child processes' },
     calls: PROCESSES,
     closing: 'end the stdin of each, or kill() it, when it is done with',
   },
   {
-    ...{ names: /^(Client|Server)?Http2Session$/, of: /^(TCP|TLSWrap|Pipe)$/ },
+    ...{ names: HANDLES.http2Session, of: COMES_WITH.http2Session },
     ...{ one: 'HTTP/2 session', many: 'HTTP/2 sessions' },
     calls: ['http2.connect'],
     closing: 'call close() on each when its requests are done, or keep one session for each server and use it again',
   },
   {
-    ...{ names: /^(Client|Server)?Http2Stream$/, one: 'HTTP/2 stream', many: 'HTTP/2 streams' },
+    ...{ names: HANDLES.http2Stream, one: 'HTTP/2 stream', many: 'HTTP/2 streams' },
     calls: ['http2.request', '*.request'],
     closing: 'call end() or close() on each, on the side that answers as well, and give requests a timeout',
   },
   {
-    ...{ names: /^Server$/, of: /^(TCP|Pipe)$/, one: 'server', many: 'servers' },
+    ...{ names: HANDLES.server, of: COMES_WITH.server, one: 'server', many: 'servers' },
     calls: ['http.createServer', 'net.createServer', 'https.createServer', 'tls.createServer', 'http2.createServer'],
     closing: 'call close() on each when it is done with, or listen once and tell requests apart by their path',
   },
   {
-    ...{ names: /^(TCP|TLSWrap|TLSSocket)$/, one: 'socket', many: 'sockets' },
+    ...{ names: HANDLES.socket, one: 'socket', many: 'sockets' },
     calls: SOCKETS,
     opening: ({ name, isNew }) =>
       isNew ? /^(TLS)?Socket$/.test(name) : /^(connect|createConnection|request|get|fetch)$/.test(name),
     closing: 'close each when it is done with (destroy() or close(), in finally), or share one that stays',
   },
   {
-    ...{ names: /^StatWatcher$/, one: 'file watcher', many: 'file watchers' },
+    ...{ names: HANDLES.statWatcher, one: 'file watcher', many: 'file watchers' },
     calls: ['fs.watchFile'],
     closing: 'call unwatchFile() with the same file and listener when nobody wants to know any more',
   },
   {
-    ...{ names: /^(FSEvent|FSWatcher)$/, one: 'file watcher', many: 'file watchers' },
+    ...{ names: HANDLES.fileWatcher, one: 'file watcher', many: 'file watchers' },
     calls: ['fs.watch'],
     opening: ({ name }) => name === 'watch',
     closing: 'call close() on each when nobody wants to know any more, or share one for all',
   },
   {
-    names: /^(Zlib|Gzip|Gunzip|Deflate|DeflateRaw|Inflate|InflateRaw|Unzip|Brotli\w*|Zstd\w*)$/,
+    names: HANDLES.compression,
     ...{ one: 'compression stream', many: 'compression streams' },
     calls: [
       ...COMPRESSIONS.map((name) => `zlib.create${name}`),
@@ -138,28 +150,33 @@ const KINDS: readonly Kind[] = [
     closing: 'end or destroy() each when its reader has gone',
   },
   {
-    ...{ names: /^(Pipe|TTY)$/, one: 'pipe', many: 'pipes' },
+    ...{ names: HANDLES.pipe, one: 'pipe', many: 'pipes' },
     calls: [...PROCESSES, 'net.connect', 'net.createConnection'],
     closing: 'end or destroy each, or kill() the process at its other end',
   },
   {
-    ...{ names: /^UDP$/, one: 'UDP socket', many: 'UDP sockets' },
+    ...{ names: HANDLES.udpSocket, one: 'UDP socket', many: 'UDP sockets' },
     calls: ['dgram.createSocket'],
     closing: 'call close() on each, or share one',
   },
   {
-    ...{ names: /^FileHandle$/, one: 'open file', many: 'open files' },
+    ...{ names: HANDLES.file, one: 'open file', many: 'open files' },
     calls: ['fs.open'],
     opening: ({ name }) => name === 'open',
     closing: 'close each in finally',
   },
   {
-    ...{ names: /^BroadcastChannel$/, of: /^MessagePort$/, one: 'broadcast channel', many: 'broadcast channels' },
+    ...{
+      names: HANDLES.broadcastChannel,
+      of: COMES_WITH.broadcastChannel,
+      one: 'broadcast channel',
+      many: 'broadcast channels',
+    },
     calls: ['new BroadcastChannel'],
     closing: 'call close() on each when it is done with, or keep one for each name',
   },
   {
-    ...{ names: /^MessagePort$/, one: 'message port', many: 'message ports' },
+    ...{ names: HANDLES.messagePort, one: 'message port', many: 'message ports' },
     calls: ['new MessageChannel'],
     closing: 'call close() on each when it is done with',
   },
@@ -177,8 +194,7 @@ const LEAST = { count: 6, step: 2 }
 function openHandles(candidate: Candidate, captures: Captures): Diagnosis<Evidence> | undefined {
   const { suspect, of } = candidate
   const { graph } = of
-  if (!isHeldByNode(candidate) || internal(graph, suspect.sample, 'javascript_to_native') === undefined)
-    return undefined
+  if (!isHeldByNode(candidate) || nativeSide(graph, suspect.sample) === undefined) return undefined
   const kind = kindOf(candidate, nodeName(graph, suspect.sample), thingsOf(candidate, 1000).length)
   if (isWaitingFor(candidate)) return undefined
   return (
@@ -234,7 +250,7 @@ function heldHandles(candidate: Candidate, captures: Captures): Diagnosis<Eviden
   for (const { name, count, one } of countClasses(candidate)) {
     const kind = KINDS.find(({ names }) => names.test(name))
     if (!kind || count < 0.6 * suspect.count || count > 1.6 * suspect.count) continue
-    if (internal(graph, one, 'javascript_to_native') === undefined) continue
+    if (nativeSide(graph, one) === undefined) continue
     if (!best || count > best.count) best = { kind, count, node: one }
   }
   // A connection of a client is held because its request waits for something else.
@@ -248,7 +264,7 @@ function watchers(candidate: Candidate, captures: Captures): Diagnosis<Evidence>
   const { suspect, of } = candidate
   const { graph } = of
   for (const { name, count, one } of countClasses(candidate)) {
-    if (!WATCHER.test(name) || !isObject(graph, one) || property(graph, one, '_events') === undefined) continue
+    if (!WATCHER.test(name) || !isObject(graph, one) || listenerTable(graph, one) === undefined) continue
     if (count < LEAST.count || count * 10 < suspect.count) continue
     const counts = countsOver(of, one)
     if (counts.slice(1).some((each, step) => each <= counts[step]!)) return undefined
@@ -404,12 +420,6 @@ function isWaitingFor(candidate: Candidate): boolean {
   })
 }
 
-function isAccepted(graph: HeapGraph, handle: number): boolean {
-  const socket = property(graph, handle, 'owner_symbol', 'owner') ?? handle
-  const server = property(graph, socket, 'server') ?? property(graph, socket, '_server')
-  return server !== undefined && isObject(graph, server) && property(graph, server, '_events') !== undefined
-}
-
 const childrenOf = ({ of: { graph }, suspect }: Candidate): number[] =>
   [...suspect.reached].filter((node) => nodeName(graph, node) === 'ChildProcess' && isObject(graph, node))
 
@@ -467,17 +477,11 @@ function poolOf({ of }: Candidate, node: number): string | undefined {
 
 /** The address that a handle is connected to, or the command that it has started. */
 function peerOf(graph: HeapGraph, thing: number): string | undefined {
-  const owner = property(graph, thing, 'owner_symbol', 'owner') ?? thing
-  const file = property(graph, owner, 'spawnfile')
-  if (file !== undefined) return nodeName(graph, file)
-  const peer = property(graph, owner, '_peername')
-  const address = peer === undefined ? undefined : property(graph, peer, 'address')
-  if (peer === undefined || address === undefined) {
-    const host = property(graph, owner, '_host')
-    const text = host === undefined || isObject(graph, host) ? undefined : nodeName(graph, host)
-    return text === undefined || /^$|^null$|^system \//.test(text) ? undefined : text
-  }
-  return `${nodeName(graph, address)}:${numberAt(graph, peer, 'port') ?? '?'}`
+  const owner = ownerOf(graph, thing) ?? thing
+  const command = commandOf(graph, owner)
+  if (command !== undefined) return command
+  const peer = peerAddress(graph, owner)
+  return peer ? `${peer.address}:${peer.port ?? '?'}` : hostOf(graph, owner)
 }
 
 function tally(words: readonly (string | undefined)[]): string[] {
@@ -491,7 +495,7 @@ function nativeBytes({ of, suspect }: Candidate): number {
   const { graph } = of
   let bytes = 0
   for (const node of suspect.reached) {
-    if (/^Node \/ \w+_memory$/.test(nodeName(graph, node))) bytes += graph.shallowSize(node)
+    if (isNativeMemory(graph, node)) bytes += graph.shallowSize(node)
   }
   return bytes
 }

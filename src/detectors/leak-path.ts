@@ -6,7 +6,8 @@ import type { Suspect } from '../analysis/suspect.ts'
 import type { ReportLeakPathStep } from '../findings/report.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { referenceWords, thingWords, withWords } from '../graph/path-words.ts'
-import { isIdentifier, isProperty, type PathStep } from '../graph/retaining-path.ts'
+import { isIdentifier, type PathStep } from '../graph/retaining-path.ts'
+import { isTimerLink, TIMER_LINKS } from '../node-internals/timers.ts'
 import type { IsolateHeap } from './detector.ts'
 
 /** Marks each step: an object that was there before the first snapshot and gained is not leaking; what came is. */
@@ -70,8 +71,10 @@ export function suspectReferences(
     // Keys differ from run to run, and so does the direction in which a list of timers is followed.
     const { kind, name } = reference
     const isKey = name !== undefined && (kind === 'entry' || (kind === 'property' && !isIdentifier(name)))
-    const plain = isKey ? { ...reference, name: '' } : reference
-    const edge = isProperty(reference, '_idleNext', '_idlePrev') ? '._idleNext' : referenceWords(plain)
+    const isSlot = kind === 'internal' && /^\d+$/.test(name ?? '')
+    // A slot of V8's tables goes by the word that it had in the fingerprints of earlier versions.
+    const plain = isSlot ? { kind: 'entry' as const, name: undefined } : isKey ? { ...reference, name: '' } : reference
+    const edge = isTimerLink(reference) ? `.${TIMER_LINKS[0]}` : referenceWords(plain)
     return `${edge} ${node.replace(/^string .*$/s, 'string')}${times > 1 ? ' …' : ''}`
   })
 }

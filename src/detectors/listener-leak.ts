@@ -4,8 +4,10 @@ import type { AnyNode } from 'acorn'
 import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { isFunction, isObject, nodeName, property, referencesOf } from '../graph/look.ts'
 import { labelOfStep } from '../graph/retaining-path.ts'
+import { isEventTarget, isTargetListener, listenerTable, maxListeners } from '../node-internals/listeners.ts'
+import { settledBy } from '../node-internals/promises.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy } from '../source/calls.ts'
@@ -16,7 +18,6 @@ import * as field from './evidence-fields.ts'
 import { type Called, mentions, modulesOf, whereGiven, whereUsed } from './flows.ts'
 import { functionsFrom, placeOf, shortPlace, unwrapped } from './functions.ts'
 import { elementsOf, mostCommon, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
-import { settledBy } from './promises.ts'
 import { withArticle } from './surroundings.ts'
 
 const evidence = () => [
@@ -72,7 +73,7 @@ export const listenerLeak: HeapDetector<EvidenceBy<typeof evidence>> = {
     const perSecond = (suspect.perSecond * count) / suspect.count
     const { kind, emitter, name, events } = place
     const culprit = findAdder(candidate, readSource)
-    const most = numberAt(graph, emitter, '_maxListeners', 'events.maxEventTargetListeners')
+    const most = maxListeners(graph, emitter)
     const now = elementsOf(graph, suspect.container)
     const bytesEach = Math.round(suspect.bytes / count)
     const what = kind === 'observers' ? 'observers' : 'listeners'
@@ -156,7 +157,7 @@ function inEmitter(candidate: Candidate): Place | undefined {
   for (let i = owners.length - 2; i > 0 && i >= owners.length - 3; i--) {
     const table = owners[i]!
     const emitter = owners[i - 1]!
-    if (property(graph, emitter, '_events') !== table) continue
+    if (listenerTable(graph, emitter) !== table) continue
     const between = owners.slice(i + 1, -1)
     if (!between.every((node) => nodeName(graph, node) === 'Array') || !listens(graph, owners.at(-1)!)) return undefined
     const at = candidate.path.findIndex(({ ordinal }) => ordinal === table)
@@ -184,10 +185,9 @@ function newEvents({ of: { graph }, suspect }: Candidate, table: number): string
 function inEventTarget(candidate: Candidate): Place | undefined {
   const { graph } = candidate.of
   const { sample } = candidate.suspect
-  if (nodeName(graph, sample) !== 'Listener' || property(graph, sample, 'callback', 'listener') === undefined)
-    return undefined
+  if (!isTargetListener(graph, sample)) return undefined
   const owners = ownersOnWay(candidate)
-  const at = owners.findIndex((node) => property(graph, node, 'kEvents') !== undefined)
+  const at = owners.findIndex((node) => isEventTarget(graph, node))
   if (at < 0) return undefined
   const emitter = owners[at]!
   const table = candidate.path.findIndex(({ ordinal }) => ordinal === emitter) + 1

@@ -6,7 +6,8 @@ import type { ReadSource } from '../analysis/culprit.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isObject, nodeName } from '../graph/look.ts'
-import { calledWith, registersOf, suspendedBy } from '../graph/suspended.ts'
+import { registersOf, suspendedBy } from '../graph/suspended.ts'
+import { calledWith, isTimer } from '../node-internals/timers.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { functionAt, sourcesOf } from '../source/app-modules.ts'
@@ -37,7 +38,7 @@ export function nameLocals(of: IsolateHeap, way: readonly number[], readSource: 
   const { firstEdge, edges } = graph.snapshot
   way.forEach((value, i) => {
     const registers = i > 0 ? way[i - 1]! : -1
-    if (i > 1 && nodeName(graph, way[i - 2]!) === 'Timeout') nameArgument(graph, registers, value, readSource)
+    if (i > 1 && isTimer(graph, way[i - 2]!)) nameArgument(graph, registers, value, readSource)
     const suspended = registers < 0 ? undefined : suspendedBy(graph, registers)
     if (suspended === undefined) return
     const name = askedName(of, suspended, value) ?? nameInSource(graph, suspended, value, readSource)

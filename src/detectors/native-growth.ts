@@ -13,10 +13,11 @@ import type { Candidate, Captures, IsolateHeap, NativeAddon } from './detector.t
 import { firstDiagnosis, isGeneral } from './index.ts'
 import { makeFinding, sourcesFor } from './make-finding.ts'
 import { findInMemory } from './process-findings.ts'
-import { groundsOf, residentEvidence, roseBy } from './resident-growth.ts'
+import { groundsOf, residentEvidence, residentGrowth, roseBy } from './resident-growth.ts'
 import { countsOver, ratesOf } from './surroundings.ts'
 
-const PATTERN = 'off-heap-growth'
+/** What is put down to objects of the heap is of the pattern that the growth has without them. */
+const [PATTERN] = residentGrowth.patterns
 
 /** Objects that have memory of native code, and became more in each step. */
 export interface NativeCandidate extends Pick<NativeSide, 'className' | 'maker' | 'count'> {
@@ -166,7 +167,7 @@ interface Known {
 export function withResidentGrowth(findings: readonly ReportFinding[], known: Known): ReportFinding[] {
   const { trend, candidates } = known
   if (trend.verdict === 'still') return [...findings]
-  const threads = findings.find(({ pattern, growth }) => pattern === 'thread-growth' && growth.perSecond > 0)
+  const threads = findings.find(({ evidence, growth }) => evidence.threadsStarted !== undefined && growth.perSecond > 0)
   if (threads) {
     // Each has a heap and a stack of its own.
     const each = trend.bytesPerSecond / threads.growth.perSecond

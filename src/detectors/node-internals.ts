@@ -7,6 +7,12 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
 import { labelOfStep } from '../graph/retaining-path.ts'
+import type { NodeInternal } from '../node-internals/holders.ts'
+import { EdgeType, NodeType } from '../snapshot/meta.ts'
+import { originOf } from '../source/origins.ts'
+import { formatBytes, formatCount } from '../support/format.ts'
+import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
+import * as field from './evidence-fields.ts'
 import {
   type FoundHolder,
   findHolder,
@@ -14,13 +20,7 @@ import {
   findUnknownHolder,
   type Held,
   type UnknownHolder,
-} from '../node-internals/find-holder.ts'
-import type { NodeInternal } from '../node-internals/holders.ts'
-import { EdgeType, NodeType } from '../snapshot/meta.ts'
-import { originOf } from '../source/origins.ts'
-import { formatBytes, formatCount } from '../support/format.ts'
-import type { Candidate, Captures, Diagnosis, EvidenceBy, HeapDetector } from './detector.ts'
-import * as field from './evidence-fields.ts'
+} from './find-holder.ts'
 import { shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
 import { elementsOf } from './piled-up.ts'

@@ -7,6 +7,7 @@ import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
+import { NATIVE_PREFIX } from '../node-internals/handles.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { calledBy, findPart, isMethodOf } from '../source/calls.ts'
@@ -134,7 +135,7 @@ const WASM = { words: 'WebAssembly memory', kind: 'WebAssembly.Memory' }
 function kindOf(graph: HeapGraph, piece: number): { words: string; kind: string } {
   const name = nodeName(graph, piece)
   if (name.endsWith('ExternalStringData')) return { words: 'external string', kind: 'external string' }
-  if (!name.endsWith('JSArrayBufferData')) return { words: `${name.replace('Node / ', '')} object`, kind: name }
+  if (!name.endsWith('JSArrayBufferData')) return { words: `${name.replace(NATIVE_PREFIX, '')} object`, kind: name }
   const buffer = graph.immediateDominator(piece)
   const holder = nodeName(graph, buffer)
   if (nodeName(graph, graph.immediateDominator(buffer)) === 'Memory') return WASM

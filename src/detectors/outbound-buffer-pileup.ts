@@ -6,6 +6,23 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
 import { pathTo } from '../graph/paths.ts'
 import { nameOfStep, type PathStep, retainingPath } from '../graph/retaining-path.ts'
+import { peerAddress } from '../node-internals/handles.ts'
+import { isListenerTable } from '../node-internals/listeners.ts'
+import {
+  chunkOf,
+  chunksOfRequest,
+  highWaterMark,
+  isMessageToProcess,
+  isWritableState,
+  isWriteRequest,
+  readableState,
+  stateOfRequest,
+  WRITABLE_STATE,
+  WRITE_REQUEST,
+  waitingIn,
+  writableState,
+  writeQueue,
+} from '../node-internals/streams.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
@@ -138,13 +155,13 @@ interface Backlog {
 function inStreams(candidate: Candidate, readSource: ReadSource): Found {
   const { of, suspect } = candidate
   const { graph, seconds } = of
-  const inQueue = candidate.path.some(({ ordinal }) => isState(graph, ordinal) && !isNew(of, ordinal))
+  const inQueue = candidate.path.some(({ ordinal }) => isWritableState(graph, ordinal) && !isNew(of, ordinal))
   // Data that the system has been given, and has not taken yet, is held by the request to write it.
-  if (!inQueue && !candidate.path.some(({ ordinal }) => isWrite(graph, ordinal))) return undefined
+  if (!inQueue && !candidate.path.some(({ ordinal }) => isWriteRequest(graph, ordinal))) return undefined
   const backlogs = findBacklogs(candidate)
   if (backlogs.length === 0) return undefined
   const path = inQueue ? candidate.path : retainingPath(graph, backlogs[0]!.state)
-  const at = path.findLastIndex(({ ordinal }) => isState(graph, ordinal))
+  const at = path.findLastIndex(({ ordinal }) => isWritableState(graph, ordinal))
   if (at < 1) return undefined
   const waiting = backlogs.reduce((sum, { count }) => sum + count, 0)
   const perSecond = waiting / (seconds.at(-1)! - seconds[0]!)
@@ -156,8 +173,8 @@ function inStreams(candidate: Candidate, readSource: ReadSource): Found {
     const chunk = chunkOf(graph, element)
     return !isText(graph, chunk) && !isBytes(graph, chunk)
   })
-  const bytes = isObjects ? undefined : sum(states.map((state) => numberAt(graph, state, 'length', 'outputSize')))
-  const bounds = states.map((state) => numberAt(graph, state, 'highWaterMark')).filter((bound) => bound !== undefined)
+  const bytes = isObjects ? undefined : sum(states.map((state) => waitingIn(graph, state)))
+  const bounds = states.map((state) => highWaterMark(graph, state)).filter((bound) => bound !== undefined)
   // A stream that is held by a named property is no entry of a collection.
   const isOne = states.length === 1 && isField(path[at - 1]!)
   const where = isOne ? '' : collectionAbove(of, path, at)
@@ -230,10 +247,9 @@ const isNoStream = (name: string): boolean => /^(res|response|reply|console|proc
 
 /** Whether a stream's readable side, if it has one, holds as much as it may. */
 function isReadableFull(graph: HeapGraph, stream: number): boolean {
-  const state = property(graph, stream, '_readableState')
-  const [length, bound] = ['length', 'highWaterMark'].map((name) =>
-    state === undefined ? undefined : numberAt(graph, state, name),
-  )
+  const state = readableState(graph, stream)
+  const length = state === undefined ? undefined : waitingIn(graph, state)
+  const bound = state === undefined ? undefined : highWaterMark(graph, state)
   return length !== undefined && bound !== undefined && bound > 0 && length >= bound
 }
 
@@ -251,26 +267,17 @@ function takerOf(graph: HeapGraph, stream: number): Culprit | undefined {
 
 /** The path by what the program keeps the stream in, instead of by the request that the system has. */
 function pathToWrites({ graph }: IsolateHeap, { state, elements }: Backlog): number[] {
-  const queue = property(graph, state, 'kBufferedValue', 'buffered', 'outputData')
+  const queue = writeQueue(graph, state)
   return [...pathTo(graph.paths, state), ...(queue === undefined ? [] : [queue, elements[0]!])]
 }
-
-const isState = (graph: HeapGraph, node: number): boolean =>
-  isObject(graph, node) &&
-  (nodeName(graph, node) === 'WritableState' ||
-    (property(graph, node, 'outputData') !== undefined && property(graph, node, '_header', 'outputSize') !== undefined))
-
-/** Node's request to write, which a stream has given to its handle. */
-const isWrite = (graph: HeapGraph, node: number): boolean =>
-  isObject(graph, node) && nodeName(graph, node) === 'WriteWrap'
 
 /** All streams in which new writes wait, the fullest first; a candidate is about some of them. */
 function findBacklogs({ of, suspect }: Candidate): Backlog[] {
   const { graph } = of
   const { nodeCount, nodeType, strings } = graph.snapshot
   const names = graph.snapshot.nodeName
-  const named = strings.indexOf('WritableState')
-  const writes = strings.indexOf('WriteWrap')
+  const named = strings.indexOf(WRITABLE_STATE)
+  const writes = strings.indexOf(WRITE_REQUEST)
   const backlogs: Backlog[] = []
   const reached = new Set(suspect.reached)
   const look = (state: number, queue: number | undefined): void => {
@@ -290,34 +297,22 @@ function findBacklogs({ of, suspect }: Candidate): Backlog[] {
   }
   for (let node = 0; node < nodeCount; node++) {
     if (nodeType[node] !== NodeType.object) continue
-    if (names[node] === named) look(node, queueOf(graph, node))
+    if (names[node] === named) look(node, writeQueue(graph, node))
     else if (names[node] === writes) {
-      const state = stateOfWrite(graph, node)
-      if (state !== undefined) look(state, property(graph, node, '_chunks', 'buffer'))
+      const state = stateOfRequest(graph, node)
+      if (state !== undefined) look(state, chunksOfRequest(graph, node))
     }
   }
   if (backlogs.length === 0) {
     for (const holder of suspect.holders.slice(0, 100)) {
       const state = graph.immediateDominator(holder)
-      look(state, queueOf(graph, state))
+      look(state, writeQueue(graph, state))
     }
   }
   const fullest = Math.max(0, ...backlogs.map(({ elements }) => elements.length))
   return backlogs
     .filter(({ elements }) => elements.length >= 0.05 * fullest)
     .sort((a, b) => b.elements.length - a.elements.length)
-}
-
-const queueOf = (graph: HeapGraph, state: number): number | undefined =>
-  property(graph, state, 'kBufferedValue', 'buffered', 'outputData')
-
-/** The chunk of an entry of a queue; some queues hold the chunks themselves. */
-const chunkOf = (graph: HeapGraph, entry: number): number => property(graph, entry, 'chunk', 'data') ?? entry
-
-function stateOfWrite(graph: HeapGraph, write: number): number | undefined {
-  const handle = property(graph, write, 'handle')
-  const socket = handle === undefined ? undefined : property(graph, handle, 'owner_symbol')
-  return socket === undefined ? undefined : property(graph, socket, '_writableState')
 }
 
 /** The part of the waiting bytes that waits in several streams, and the most streams that one chunk waits in. */
@@ -352,26 +347,23 @@ function collectionAbove(of: Candidate['of'], path: Candidate['path'], at: numbe
   for (let i = at - 1; i > 0; i--) {
     const name = nameOfStep(path[i])
     const isCollection = /^(Array|Object)$/.test(path[i]!.thing.name) || path[i]!.thing.collection != null
-    if (name !== undefined && isCollection && !/^_events$/.test(name) && !isNew(of, path[i]!.ordinal)) return name
+    if (name !== undefined && isCollection && !isListenerTable(name) && !isNew(of, path[i]!.ordinal)) return name
   }
   return ''
 }
 
 function remoteOf(graph: HeapGraph, path: Candidate['path'], state: number): string | undefined {
-  const stream = path.find(({ ordinal }) => property(graph, ordinal, '_writableState') === state)?.ordinal
-  const peer = stream === undefined ? undefined : property(graph, stream, '_peername')
-  const port = peer === undefined ? undefined : numberAt(graph, peer, 'port')
-  const address = peer === undefined ? undefined : property(graph, peer, 'address')
-  return address === undefined || port === undefined ? undefined : `${nodeName(graph, address)}:${port}`
+  const stream = path.find(({ ordinal }) => writableState(graph, ordinal) === state)?.ordinal
+  const peer = stream === undefined ? undefined : peerAddress(graph, stream)
+  return peer?.port === undefined ? undefined : `${peer.address}:${peer.port}`
 }
 
 /** Messages to another process, by send(): each is a request to write, which only Node holds. */
 function inChannel(candidate: Candidate, readSource: ReadSource): Found {
   const { suspect, of } = candidate
   const { graph } = of
-  if (!isWrite(graph, suspect.sample)) return undefined
-  const done = property(graph, suspect.sample, 'oncomplete')
-  if (done === undefined || graph.sourceLocation(done)?.url !== 'node:internal/child_process') return undefined
+  if (!isWriteRequest(graph, suspect.sample)) return undefined
+  if (!isMessageToProcess(graph, suspect.sample)) return undefined
   const writer = findAnyCall({ sources: sourcesOf(readSource), urls: modulesOf(candidate) }, /^send$/)
   const { count, perSecond } = suspect
   return {
@@ -461,8 +453,7 @@ function streamBeside(graph: HeapGraph, host: number, far: number): Link | undef
 
 /** Streams of Node, and objects made like them, that can be written to; answers to requests are no connection that stays. */
 const isStream = (graph: HeapGraph, node: number): boolean =>
-  property(graph, node, '_writableState') !== undefined &&
-  !/^(ServerResponse|IncomingMessage)$/.test(nodeName(graph, node))
+  writableState(graph, node) !== undefined && !/^(ServerResponse|IncomingMessage)$/.test(nodeName(graph, node))
 
 /** Whether things are found there by a key. */
 const isKeyed = (graph: HeapGraph, node: number): boolean => /^(Map|Object)$/.test(nodeName(graph, node))

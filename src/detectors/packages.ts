@@ -7,8 +7,11 @@ import { classAt, findHandover, type Handover } from '../analysis/handover.ts'
 import { lookAround } from '../analysis/surroundings.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import type { SourceLocation } from '../graph/locations.ts'
-import { internal, isFunction, isObject, nodeName, property } from '../graph/look.ts'
+import { isFunction, isObject, nodeName, property } from '../graph/look.ts'
 import { labelOfStep } from '../graph/retaining-path.ts'
+import { isAnyListenerTable } from '../node-internals/listeners.ts'
+import { handlerOf, isReaction } from '../node-internals/promises.ts'
+import { TIMER_CALLBACK } from '../node-internals/timers.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { type InstalledPackage, needs, packageAt, resolvePackage } from '../support/packages.ts'
@@ -101,8 +104,19 @@ interface Placed {
 }
 
 /** Properties by which a listener, a timer or an observer has its function. */
-const CALLS = ['callback', 'listener', '_onTimeout', 'fn', 'handler', 'handle', 'cb', 'next', '_next', 'notify', 'task']
-const REACTIONS = ['fulfill_handler', 'reject_handler']
+const CALLS = [
+  'callback',
+  'listener',
+  TIMER_CALLBACK,
+  'fn',
+  'handler',
+  'handle',
+  'cb',
+  'next',
+  '_next',
+  'notify',
+  'task',
+]
 
 /** The function that most of what piles up is, or calls; undefined where that is none, or one of the program. */
 function adderOf(candidate: Candidate): Placed | undefined {
@@ -126,11 +140,7 @@ function adderOf(candidate: Candidate): Placed | undefined {
 
 function calledBy(graph: HeapGraph, node: number): number | undefined {
   if (isFunction(graph, node)) return unwrapped(graph, node)
-  if (nodeName(graph, node) === 'system / PromiseReaction') {
-    return REACTIONS.map((name) => internal(graph, node, name)).find(
-      (each) => each !== undefined && isFunction(graph, each),
-    )
-  }
+  if (isReaction(graph, node)) return handlerOf(graph, node)
   if (!isObject(graph, node)) return undefined
   const called = property(graph, node, ...CALLS)
   return called !== undefined && isFunction(graph, called) ? unwrapped(graph, called) : undefined
@@ -158,7 +168,7 @@ function holderOf({ of: { graph }, path, suspect }: Candidate): Placed | undefin
 
 /** The event that listeners are for. */
 function eventOf({ path }: Candidate): string | undefined {
-  const at = path.findLastIndex((step) => /^(_events|kEvents|Symbol\(kEvents\))$/.test(labelOfStep(step) ?? ''))
+  const at = path.findLastIndex((step) => isAnyListenerTable(labelOfStep(step)))
   return at < 0 ? undefined : labelOfStep(path[at + 1])
 }
 

@@ -3,6 +3,7 @@
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { nodeName } from '../graph/look.ts'
 import { elementCount, isUnnamed, isVariable, labelOfStep } from '../graph/retaining-path.ts'
+import { HANDLE_OWNER } from '../node-internals/handles.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import type { Candidate } from './detector.ts'
 
@@ -72,9 +73,6 @@ export function onlyGains({ suspect }: Candidate): boolean {
 export const elementsOf = (graph: HeapGraph, node: number): number | undefined =>
   nodeName(graph, node) === 'Array' ? elementCount(graph, node) : undefined
 
-/** The symbol by which a handle of Node refers to the object that a program has of it. */
-const HANDLES_OBJECT = 'owner_symbol'
-
 /**
  * What a step of a path is called, as the program would write it: `shutdown.signal`, from the last variable on;
  * undefined if it has no name.
@@ -88,6 +86,6 @@ export function nameUpTo({ path }: Pick<Candidate, 'path'>, ordinal: number): st
   const names = steps
     .slice(Math.max(0, variable, unnamed))
     .map(labelOfStep)
-    .filter((name) => name !== undefined && name !== HANDLES_OBJECT && name !== '__proto__')
+    .filter((name) => name !== undefined && name !== HANDLE_OWNER && name !== '__proto__')
   return names.length === 0 ? undefined : names.slice(-3).join('.').replace(/#/g, '')
 }

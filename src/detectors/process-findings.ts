@@ -44,9 +44,12 @@ export function findInMemory(memory: ProcessMemory): ReportFinding[] {
 }
 
 /** What the open files of a process show. */
-export function findInFiles(files: OpenFiles, captures: Captures): ReportFinding[] {
+export function findInFiles(files: OpenFiles, captures: Captures, ofHeap: readonly ReportFinding[]): ReportFinding[] {
   const scripts = sourcesFor(captures)
-  return FILES_DETECTORS.flatMap(({ patterns, diagnose }) =>
+  // What the heap shows of the same pattern says more.
+  const isFound = ({ patterns }: { readonly patterns: readonly string[] }): boolean =>
+    ofHeap.some(({ pattern }) => patterns.includes(pattern))
+  return FILES_DETECTORS.filter((each) => !isFound(each)).flatMap(({ patterns, diagnose }) =>
     diagnose(files, captures).map((seen) => findingOf(patterns[0], seen, { isolate: 'main', scripts })),
   )
 }

@@ -2,13 +2,14 @@
 
 import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
-import { settleable } from '../analysis/settling.ts'
 import { ground } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal, isObject, nodeName, referencesOf } from '../graph/look.ts'
+import { isObject, nodeName, referencesOf } from '../graph/look.ts'
 import { NOT_REACHED, pathTo } from '../graph/paths.ts'
 import { pathAlong } from '../graph/retaining-path.ts'
 import { suspendedName } from '../graph/suspended.ts'
+import { GENERATOR_REQUEST, isAwaited, isPromise, REACTION, stuckAt, waiterOf } from '../node-internals/promises.ts'
+import { settleable } from '../node-internals/settling.ts'
 import { EdgeType } from '../snapshot/meta.ts'
 import { edgeTarget } from '../snapshot/snapshot.ts'
 import { sourcesOf } from '../source/app-modules.ts'
@@ -21,7 +22,7 @@ import { findCallOn, modulesOf, whereGiven, wherePut } from './flows.ts'
 import { functionsFrom, isWaiting, placeOf, shortPlace } from './functions.ts'
 import { but } from './likelihood.ts'
 import { isNew, nameUpTo, onlyGains, ownersOnWay, piledUp } from './piled-up.ts'
-import { isAwaited, isPromise, promiseIn, stuckAt } from './promises.ts'
+import { promiseIn } from './promises.ts'
 import { reachedOf } from './surroundings.ts'
 
 const keepsField = () =>
@@ -128,8 +129,6 @@ export const promisePileup: HeapDetector<EvidenceBy<typeof evidence>> = {
   },
 }
 
-const REACTION = 'system / PromiseReaction'
-const REQUEST = 'system / AsyncGeneratorRequest'
 /** Where this part of the promises can never be settled, all are said to be so. */
 const LOST = 0.95
 /** A chain has so many promises, each of which waits for the next. */
@@ -192,12 +191,7 @@ function chainFrom(graph: HeapGraph, promise: number): number {
   let length = 0
   let at: number | undefined = promise
   while (at !== undefined && length++ < CHAIN) {
-    const reaction = internal(graph, at, 'reactions_or_result')
-    const next: number | undefined =
-      reaction === undefined
-        ? undefined
-        : [...referencesOf(graph, reaction, 20)].find(({ target }) => isPromise(graph, target))?.target
-    at = next
+    at = waiterOf(graph, at)
   }
   return length
 }
@@ -309,7 +303,7 @@ function unsettled(candidate: Candidate, readSource: ReadSource): Found {
 function hasRequests(graph: HeapGraph, node: number): boolean {
   const { firstEdge, edges } = graph.snapshot
   for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-    if (nodeName(graph, edgeTarget(edges[edge]!)) === REQUEST) return isWaiting(graph, node)
+    if (nodeName(graph, edgeTarget(edges[edge]!)) === GENERATOR_REQUEST) return isWaiting(graph, node)
   }
   return false
 }

@@ -2,10 +2,10 @@
 
 import { type Culprit, packageOf } from '../analysis/culprit.ts'
 import type { SourceLocation } from '../graph/locations.ts'
-import { findCall, findPackagesCall, modulesWith } from '../node-internals/find-call.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import type { Candidate, Captures } from './detector.ts'
+import { findCall, findPackagesCall, modulesWith } from './find-call.ts'
 import { functionsFrom } from './functions.ts'
 
 /**

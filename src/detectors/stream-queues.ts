@@ -3,8 +3,10 @@
 import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { isObject, isOddball, nodeName, numberAt, property } from '../graph/look.ts'
-import { isProperty } from '../graph/retaining-path.ts'
+import { isOddball, nodeName } from '../graph/look.ts'
+import { eventsOf } from '../node-internals/listeners.ts'
+import { highWaterMark, isReadableQueue, isReadableState, linksOf } from '../node-internals/streams.ts'
+import { isWebStream, isWebStreamQueue, webStreamClass, webStreamHighWaterMark } from '../node-internals/web-streams.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { isOwn } from '../source/origins.ts'
 import { formatCount } from '../support/format.ts'
@@ -13,7 +15,7 @@ import * as field from './evidence-fields.ts'
 import { callsOn, type Flow, findAwaitingLoop, findCallOn, findHandingTo, findMaking, modulesOf } from './flows.ts'
 import { placeIn, shortPlace } from './functions.ts'
 import { nameUpTo } from './piled-up.ts'
-import { isNew, membersOf, plural } from './surroundings.ts'
+import { isNew, plural } from './surroundings.ts'
 
 const at = (place: Culprit | undefined): string => (place ? ` (${shortPlace(place)})` : '')
 
@@ -47,8 +49,8 @@ export function inReadable(
 ): Diagnosis<z.infer<ReturnType<typeof readableEvidence>>> | undefined {
   const { of, path, suspect } = candidate
   const { graph } = of
-  const i = path.findLastIndex(({ ordinal }) => nodeName(graph, ordinal) === 'ReadableState')
-  if (i < 1 || path[i + 1] === undefined || !isProperty(path[i + 1]!.reference, 'buffer')) return undefined
+  const i = path.findLastIndex(({ ordinal }) => isReadableState(graph, ordinal))
+  if (i < 1 || path[i + 1] === undefined || !isReadableQueue(path[i + 1]!.reference)) return undefined
   const [stream, state] = [path[i - 1]!.ordinal, path[i]!.ordinal]
   const buffer = path[i + 1]!.ordinal
   const flow = flowOf(candidate, stream, readSource)
@@ -57,7 +59,7 @@ export function inReadable(
   const isRead = reader !== undefined || listensTo(graph, stream)
   const kind = nodeName(graph, stream)
   const name = flow.name ?? `a ${kind}`
-  const bound = numberAt(graph, state, 'highWaterMark')
+  const bound = highWaterMark(graph, state)
   const streams = suspect.holders.length
   const count = (streams > 1 ? undefined : newLinks(candidate, buffer)) ?? suspect.count
   const perSecond = (suspect.perSecond * count) / suspect.count
@@ -90,24 +92,8 @@ export function inReadable(
 
 /** How many nodes of a linked list of Node are new: counting objects of their class would count chunks as well. */
 function newLinks({ of }: Candidate, buffer: number): number | undefined {
-  const { graph } = of
-  let link = property(graph, buffer, 'head')
-  if (link === undefined) return undefined
-  const seen = new Set<number>()
-  let count = 0
-  while (link !== undefined && isObject(graph, link) && !seen.has(link)) {
-    seen.add(link)
-    if (isNew(of, link)) count++
-    link = property(graph, link, 'next')
-  }
-  return count
+  return linksOf(of.graph, buffer)?.filter((link) => isNew(of, link)).length
 }
-
-/** Classes of web streams and their parts. */
-const WEB =
-  /^(Internal)?(Readable|Writable|Transform)Stream(DefaultController|DefaultWriter|DefaultReader|BYOBReader)?$|^ReadableByteStreamController$/
-/** Properties that hold what waits. */
-const FILLED = ['queue', 'writeRequests']
 
 /** Chunks that wait in a web stream's queue; its writers' promises wait beside them. */
 export function inWebStream(
@@ -116,20 +102,19 @@ export function inWebStream(
 ): Diagnosis<z.infer<ReturnType<typeof webStreamEvidence>>> | undefined {
   const { of, path, suspect } = candidate
   const { graph } = of
-  const isWeb = (ordinal: number): boolean => isObject(graph, ordinal) && WEB.test(nodeName(graph, ordinal))
+  const isWeb = (ordinal: number): boolean => isWebStream(graph, ordinal)
   const last = path.findLastIndex(({ ordinal }) => isWeb(ordinal))
-  const queue = path.findIndex(({ reference }, i) => i > last && isProperty(reference, ...FILLED))
+  const queue = path.findIndex(({ reference }, i) => i > last && isWebStreamQueue(reference))
   if (last < 0 || queue < 0 || queue > last + 3) return undefined
   const holder = path[last]!.ordinal
-  const kind = nodeName(graph, holder).replace(/^Internal/, '')
+  const kind = webStreamClass(graph, holder)
   const isWritten = kind.startsWith('Writable')
   const first = path.findIndex(({ ordinal }) => isWeb(ordinal))
   const flow = flowOf(candidate, path[first]!.ordinal, readSource)
   const tee = isWritten ? undefined : findMaking(flow, /^(tee|clone)$/)
   const writer = tee ?? findCallOn(flow, isWritten ? /^(write)$/ : /^(enqueue)$/)
   const reader = readerOf(flow)
-  const state = property(graph, holder, 'kState')
-  const bound = state === undefined ? undefined : numberAt(graph, state, 'highWaterMark')
+  const bound = webStreamHighWaterMark(graph, holder)
   const name = flow.name ?? `a ${kind}`
   const how = isWritten ? 'written' : 'enqueued'
   const said = tee
@@ -179,12 +164,7 @@ const readerOf = (flow: Flow): Culprit | undefined =>
   findCallOn(flow, /^(on|once|addListener)$/, 'readable')
 
 /** Whether a stream has listeners for its data, as pipe() and iterators add them. */
-function listensTo(graph: HeapGraph, stream: number): boolean {
-  const events = property(graph, stream, '_events')
-  return (
-    events !== undefined &&
-    [...membersOf(graph, events)].some(
-      ({ name, target }) => /^(data|readable)$/.test(name) && !isOddball(graph, target),
-    )
+const listensTo = (graph: HeapGraph, stream: number): boolean =>
+  [...eventsOf(graph, stream)].some(
+    ({ event, listeners }) => /^(data|readable)$/.test(event) && !isOddball(graph, listeners),
   )
-}

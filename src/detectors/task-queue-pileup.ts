@@ -8,6 +8,7 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberOf, property } from '../graph/look.ts'
 import { thingWords } from '../graph/path-words.ts'
 import { nameOfStep, thingOf } from '../graph/retaining-path.ts'
+import { isMessage, isOfMessages, isReceiver, POSTED_TO } from '../node-internals/threads.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
 import { sourcesOf } from '../source/app-modules.ts'
@@ -95,12 +96,11 @@ const TASK = /^(run|fn|task|job|callback|cb|resolve|reject|done|promise|deferred
 /** Messages that wait in the port of a busy thread. */
 function inPort(candidate: Candidate, { isolates, readSource }: Captures): Found {
   const { suspect, of, path } = candidate
-  if (!path.some(({ thing }) => thing.name === 'Node / Message' || thing.name === 'Node / incoming_messages'))
-    return undefined
-  const messages = suspect.className === 'Node / Message'
+  if (!path.some(({ thing }) => isOfMessages(thing.name))) return undefined
+  const messages = isMessage(suspect.className)
   const senders = isolates.filter((each) => each !== of)
   const posting = messages ? findPosting(senders, of.isolate, readSource) : undefined
-  const port = path.find(({ thing }) => /^(MessagePort|BroadcastChannel)$/.test(thing.name))
+  const port = path.find(({ thing }) => isReceiver(thing.name))
   const name = port && nameUpTo(candidate, port.ordinal)
   const flow: Flow = { sources: sourcesOf(readSource), urls: modulesOf(candidate), name }
   // Both ends may be in one thread.
@@ -210,7 +210,7 @@ function often(tree: SyntaxTree, call: AnyNode): number {
 /** The names of properties and variables that hold workers and ports. */
 function namesOfPorts(graph: HeapGraph): Set<string> {
   const { nodeCount, nodeType, edges, firstEdge, edgeNameOrIndex, strings } = graph.snapshot
-  const kinds = new Set(['MessagePort', 'Worker'].map((name) => strings.indexOf(name)))
+  const kinds = new Set(POSTED_TO.map((name) => strings.indexOf(name)))
   const names = new Set<string>()
   for (let edge = 0; edge < firstEdge[nodeCount]!; edge++) {
     const target = edgeTarget(edges[edge]!)

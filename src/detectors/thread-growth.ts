@@ -2,8 +2,7 @@
 
 import { z } from 'zod'
 import { byNumber } from '../findings/weights.ts'
-import { property } from '../graph/look.ts'
-import { NodeType } from '../snapshot/meta.ts'
+import { isOfThread, isWorker, WORKER } from '../node-internals/threads.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { formatCount } from '../support/format.ts'
 import type { Candidate, EvidenceBy, HeapDetector } from './detector.ts'
@@ -44,19 +43,14 @@ export const threadGrowth: HeapDetector<EvidenceBy<typeof evidence>> = {
     const perSecond = started / (of.seconds.at(-1)! - of.seconds[0]!)
     if (started < LEAST || ratesOf(counts, of.seconds).some((rate) => rate < 0.5 * perSecond)) return undefined
     const sources = sourcesOf(readSource)
-    const isWorker = ({ isNew, name }: Called): boolean => isNew && name === 'Worker'
-    const line = whereCalls(
-      sources,
-      scriptsOf(of.graph),
-      (call) => isWorker(call) && call.root !== 'declared',
-      isWorker,
-    )
+    const isStart = ({ isNew, name }: Called): boolean => isNew && name === 'Worker'
+    const line = whereCalls(sources, scriptsOf(of.graph), (call) => isStart(call) && call.root !== 'declared', isStart)
     return {
       title: `${formatCount(started)} worker threads more than at first, ${perSecond.toFixed(1)} more each second, and none of them ends`,
       likelihood: but(likelihood, byNumber(started, 3)),
       culprit: line,
       cause: 'threads',
-      covers: (other) => other.of === of && /^(MessagePort|MessageChannel|Worker)$/.test(other.suspect.className),
+      covers: (other) => other.of === of && isOfThread(other.suspect.className),
       evidence: {
         threadsStarted: started,
         perSecond: Math.round(perSecond * 10) / 10,
@@ -76,14 +70,6 @@ const MOST_EACH = 6
 
 /** One of the Worker objects that came, if the candidate has a few objects for each of them. */
 function findWorker({ of, suspect }: Candidate): number | undefined {
-  const { graph } = of
-  const { nodeType, nodeName, strings } = graph.snapshot
-  const name = strings.indexOf('Worker')
-  const isWorker = (node: number): boolean =>
-    nodeName[node] === name &&
-    nodeType[node] === NodeType.object &&
-    (property(graph, node, 'kPublicPort', 'kPort', 'kHandle') !== undefined ||
-      graph.sourceLocation(node)?.url === 'node:internal/worker')
-  const workers = reachedOf({ of, suspect }, (each) => each === 'Worker').filter(isWorker)
+  const workers = reachedOf({ of, suspect }, (name) => name === WORKER).filter((node) => isWorker(of.graph, node))
   return workers.length >= LEAST && suspect.count <= MOST_EACH * workers.length ? workers[0] : undefined
 }

@@ -5,7 +5,8 @@ import { z } from 'zod'
 import type { Culprit, ReadSource } from '../analysis/culprit.ts'
 import { remark } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal, nodeName, referencesOf } from '../graph/look.ts'
+import { nodeName, referencesOf } from '../graph/look.ts'
+import { isPoolRequest, poolWork } from '../node-internals/pool-requests.ts'
 import { NodeType } from '../snapshot/meta.ts'
 import { sourcesOf } from '../source/app-modules.ts'
 import { contains } from '../source/expressions.ts'
@@ -59,7 +60,7 @@ export const threadPoolSaturation: HeapDetector<EvidenceBy<typeof evidence>> = {
   diagnose(candidate, { readSource }) {
     const { of, suspect, way, likelihood } = candidate
     const { graph } = of
-    if (!way.some((node) => isNew(of, node) && isRequest(graph, node))) return undefined
+    if (!way.some((node) => isNew(of, node) && isPoolRequest(graph, node))) return undefined
     const requests = requestsOf(of)
     const counts = countsOf(of, requests)
     const gains = counts.slice(1).map((count, step) => count - counts[step]!)
@@ -105,12 +106,6 @@ export const threadPoolSaturation: HeapDetector<EvidenceBy<typeof evidence>> = {
   },
 }
 
-/** Node's classes for a request to the pool, and what it is for; c-ares and sockets need no thread. */
-const KINDS: readonly { readonly names: RegExp; readonly what: string }[] = [
-  { names: /^(FSReqCallback|FSReqPromise)$/, what: 'file system' },
-  { names: /^(GetAddrInfoReqWrap|GetNameInfoReqWrap)$/, what: 'dns.lookup' },
-  { names: /^\w+Job$/, what: 'crypto' },
-]
 /** The pool has four threads unless UV_THREADPOOL_SIZE says otherwise: so many requests are under way, and do not wait. */
 const POOL = 4
 const LEAST = { more: 8, waiting: 2 * POOL }
@@ -120,22 +115,14 @@ const MOST = { requests: 600, nodes: 600 }
 const busiest = (kinds: Readonly<Record<string, number>>): string =>
   Object.entries(kinds).sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'such'
 
-const kindOf = (name: string): string | undefined => KINDS.find(({ names }) => names.test(name))?.what
-
-/** Whether it is a request of Node, and not of a class of the program that is called a job. */
-const isRequest = (graph: HeapGraph, node: number): boolean =>
-  graph.snapshot.nodeType[node] === NodeType.object &&
-  kindOf(nodeName(graph, node)) !== undefined &&
-  nodeName(graph, internal(graph, node, 'javascript_to_native') ?? node).startsWith('Node / ')
-
 function requestsOf({ graph }: IsolateHeap): number[] {
   const { nodeCount, nodeName: names, strings } = graph.snapshot
   const known = new Map<number, boolean>()
   const requests: number[] = []
   for (let node = 0; node < nodeCount; node++) {
     const name = names[node]!
-    if (!known.has(name)) known.set(name, kindOf(strings.get(name)) !== undefined)
-    if (known.get(name) && isRequest(graph, node)) requests.push(node)
+    if (!known.has(name)) known.set(name, poolWork(strings.get(name)) !== undefined)
+    if (known.get(name) && isPoolRequest(graph, node)) requests.push(node)
   }
   return requests
 }
@@ -150,7 +137,7 @@ function countsOf({ heap }: IsolateHeap, requests: readonly number[]): number[] 
 function countKinds(graph: HeapGraph, requests: readonly number[]): Record<string, number> {
   const kinds: Record<string, number> = {}
   for (const node of requests) {
-    const kind = kindOf(nodeName(graph, node))!
+    const kind = poolWork(nodeName(graph, node))!
     kinds[kind] = (kinds[kind] ?? 0) + 1
   }
   return kinds

@@ -4,7 +4,21 @@ import { z } from 'zod'
 import type { Culprit } from '../analysis/culprit.ts'
 import { ground, remark } from '../findings/weights.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal, isObject, nodeName, numberAt, property, referencesOf } from '../graph/look.ts'
+import { internal, isObject, nodeName } from '../graph/look.ts'
+import { keepsContext } from '../node-internals/async-contexts.ts'
+import { WITH_TIMERS } from '../node-internals/handles.ts'
+import { isSignalTable } from '../node-internals/listeners.ts'
+import { settledBy } from '../node-internals/promises.ts'
+import {
+  isSetTimer,
+  isTimerList,
+  isTimerNumberTable,
+  isTimerTable,
+  oldestOfList,
+  type SetTimer,
+  TIMER_LIST,
+  timerAt,
+} from '../node-internals/timers.ts'
 import { type Sources, sourcesOf } from '../source/app-modules.ts'
 import { calledBy } from '../source/calls.ts'
 import { contains } from '../source/expressions.ts'
@@ -16,7 +30,6 @@ import { type Called, callsIn, functionNear, placeOfCall, whereGiven } from './f
 import { functionsFrom, placeOf, shortPlace, unwrapped } from './functions.ts'
 import { but } from './likelihood.ts'
 import { mostCommon } from './piled-up.ts'
-import { settledBy } from './promises.ts'
 import { whereCalled } from './public-calls.ts'
 import { reachedOf } from './surroundings.ts'
 
@@ -85,7 +98,7 @@ export const unboundedTimers: HeapDetector<Evidence> = {
     const { readSource } = captures
     const { suspect, of } = candidate
     const { graph } = of
-    if (suspect.kind === 'grown' || !isTimer(graph, suspect.sample) || !isInTimers(candidate)) return undefined
+    if (suspect.kind === 'grown' || !isSetTimer(graph, suspect.sample) || !isInTimers(candidate)) return undefined
     const timers = timersIn(candidate)
     const groups = groupsOf(timers)
     const [source, group] = groups[0]!
@@ -161,58 +174,40 @@ export const unboundedTimers: HeapDetector<Evidence> = {
         isPackages: placeOf(graph, callback)?.package != null,
       }),
       covers: (other) =>
-        other.suspect.className === 'TimersList' ||
+        other.suspect.className === TIMER_LIST ||
         isOfTimerNumbers(other) ||
         (source === 'signal' && isOfSignals(other)),
     }
   },
 }
 
-interface Timer {
+interface Timer extends SetTimer {
   readonly node: number
-  readonly callback: number
-  /** Milliseconds; undefined where numbers were not captured. */
-  readonly delayMs: number | undefined
-  readonly repeats: boolean
-  /** By the event loop's clock, which starts with the process. */
-  readonly setAtMs: number | undefined
   /** Where its callback stands; `sleep` where it resolves a promise, `signal` for `AbortSignal.timeout`, empty for Node's own. */
   readonly source: string
   /** For a timer of Node: class of the object whose method it calls, such as `ClientHttp2Session`. */
   readonly owner: string | undefined
 }
 
-/** Classes of open handles, each of which may have timers of its own. */
-const HANDLES = new Set(['TCP', 'TLSWrap', 'Pipe', 'TTY', 'UDP', 'FSEvent', 'StatWatcher', 'Process', 'Worker', 'Zlib'])
 /** With this many open handles for each timer, the timers belong to the handles: a connection has a few. */
 const HANDLES_PER_TIMER = 0.2
 /** Timers that never keep more bytes than this together, as they fire in time, matter little. */
 const LITTLE_BYTES = 1e6
 const SETS = /(setTimeout|setInterval|sleep|delay|wait|schedule|scheduleJob|setImmediate|timeout)$/
 
-/** Whether it is a timer that is set: one that was cleared, or has fired, is in none of Node's lists. */
-function isTimer(graph: HeapGraph, node: number): boolean {
-  if (!isObject(graph, node) || nodeName(graph, node) !== 'Timeout') return false
-  const inList = property(graph, node, '_idlePrev')
-  return inList !== undefined && isObject(graph, inList)
-}
-
 /** Whether they pile up in Node's lists of timers, and not in a collection of the program. */
 export const isInTimers = ({ of: { graph }, suspect, path }: Candidate): boolean =>
-  nodeName(graph, suspect.container) === 'TimersList' || path.some(({ reference }) => reference.name === 'timerListMap')
+  isTimerList(graph, suspect.container) || path.some(({ reference }) => isTimerTable(reference))
 
 function timersIn({ suspect, of: { graph } }: Candidate): Timer[] {
   const timers: Timer[] = []
   for (const node of suspect.reached.length > 0 ? suspect.reached : [suspect.sample]) {
-    if (!isTimer(graph, node)) continue
-    const called = property(graph, node, '_onTimeout')!
-    const callback = unwrapped(graph, called)
-    const delayMs = numberAt(graph, node, '_idleTimeout')
-    const setAtMs = numberAt(graph, node, '_idleStart')
-    const repeats = numberAt(graph, node, '_repeat') !== undefined
-    const self = internal(graph, called, 'bound_this')
+    const timer = isSetTimer(graph, node) ? timerAt(graph, node) : undefined
+    if (!timer) continue
+    const callback = unwrapped(graph, timer.callback)
+    const self = internal(graph, timer.callback, 'bound_this')
     const owner = self !== undefined && isObject(graph, self) ? nodeName(graph, self) : undefined
-    timers.push({ node, callback, delayMs, repeats, setAtMs, source: sourceOf(graph, callback), owner })
+    timers.push({ ...timer, node, callback, source: sourceOf(graph, callback), owner })
     if (timers.length === 5000) break
   }
   return timers
@@ -258,16 +253,12 @@ function ofNode(candidate: Candidate, group: readonly Timer[], all: number, capt
       bytesEach,
     },
     advice: `Clear the timer when what it is for is closed${at ? `: setTimeout(0) on the ${owner ?? 'object'} (${at})` : ''}, destroy() it, or make fewer of them and use each again. A timer of Node's own keeps the ${owner ?? 'object'} that it is set for and all its listeners, ${formatBytes(bytesEach)}${until}, also when that has been closed.`,
-    covers: (other) => other.suspect.className === 'TimersList' || isOfTimerNumbers(other),
+    covers: (other) => other.suspect.className === TIMER_LIST || isOfTimerNumbers(other),
   }
 }
 
-/** Timers that were converted to numbers are in another table of Node as well. */
-const isOfTimerNumbers = ({ path }: Candidate): boolean =>
-  path.some(({ reference }) => reference.name === 'knownTimersById')
-/** Signals that are listened to are in another table of Node as well. */
-const isOfSignals = ({ path }: Candidate): boolean =>
-  path.some(({ reference }) => reference.name === 'gcPersistentSignals')
+const isOfTimerNumbers = ({ path }: Candidate): boolean => path.some(({ reference }) => isTimerNumberTable(reference))
+const isOfSignals = ({ path }: Candidate): boolean => path.some(({ reference }) => isSignalTable(reference))
 
 function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
   const groups = new Map<string, Timer[]>()
@@ -280,7 +271,7 @@ function groupsOf(timers: readonly Timer[]): [string, Timer[]][] {
 }
 
 export const handlesIn = (candidate: Candidate): number =>
-  reachedOf(candidate, (name) => HANDLES.has(name)).filter((node) => isObject(candidate.of.graph, node)).length
+  reachedOf(candidate, (name) => WITH_TIMERS.has(name)).filter((node) => isObject(candidate.of.graph, node)).length
 
 /** Whether a function removes something from a collection. */
 function removes(sources: Sources, place: Culprit): boolean {
@@ -324,14 +315,10 @@ function firesInMs({ of: { graph }, suspect }: Candidate, timers: readonly Timer
   const now = Math.max(...timers.map(({ setAtMs }) => setAtMs ?? 0))
   const due = timers.map(({ setAtMs, delayMs }) => (setAtMs ?? Number.NaN) + (delayMs ?? Number.NaN))
   // Those that were set before the first snapshot fire earlier; a list begins with the oldest.
-  const list = nodeName(graph, suspect.container) === 'TimersList' ? suspect.container : undefined
-  const oldest = list === undefined ? undefined : property(graph, list, '_idlePrev')
-  const callback = oldest === undefined ? undefined : property(graph, oldest, '_onTimeout')
-  if (callback !== undefined && sourceOf(graph, unwrapped(graph, callback)) === timers[0]!.source) {
-    due.push(
-      (numberAt(graph, oldest!, '_idleStart') ?? Number.NaN) + (numberAt(graph, oldest!, '_idleTimeout') ?? Number.NaN),
-    )
-  }
+  const first = isTimerList(graph, suspect.container) ? oldestOfList(graph, suspect.container) : undefined
+  const oldest = first === undefined ? undefined : timerAt(graph, first)
+  if (oldest && sourceOf(graph, unwrapped(graph, oldest.callback)) === timers[0]!.source)
+    due.push((oldest.setAtMs ?? Number.NaN) + (oldest.delayMs ?? Number.NaN))
   const known = due.filter((ms) => !Number.isNaN(ms))
   return known.length === 0 ? undefined : Math.max(0, Math.min(...known) - now)
 }
@@ -345,14 +332,6 @@ function judge({ likelihood, suspect }: Candidate, delayMs: number | undefined, 
   }
   if (clears) grounds.push(ground('clears', 'the callback removes something, so they may be expiry timers'))
   return { grounds }
-}
-
-/** Whether the timer keeps the store that AsyncLocalStorage had when it was set. */
-function keepsContext(graph: HeapGraph, timer: number): boolean {
-  for (const { name, target } of referencesOf(graph, timer, 50)) {
-    if (/kResourceStore|context_?frame/i.test(name) && isObject(graph, target)) return true
-  }
-  return false
 }
 
 interface Timers {

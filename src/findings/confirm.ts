@@ -37,11 +37,12 @@ const LEAST_SECONDS = 4
 /** Of those that came between the snapshots, Node must have counted so many. */
 const MOST = 0.6
 
+/** Whether a finding is of handles, and says of which class. */
+const hasHandle = ({ handle }: ReportFinding['evidence']): boolean => typeof handle === 'string'
+
 /** How long to look at Node's handles for their number to tell whether they still become more; 0 where it would not. */
-export function handlesLookSeconds({ pattern, isolate, growth: { perSecond } }: ReportFinding): number {
-  return pattern === 'handle-leak' && isolate === 'main' && perSecond > 0
-    ? Math.max(LEAST_SECONDS, (2 * DUE) / perSecond)
-    : 0
+export function handlesLookSeconds({ isolate, evidence, growth: { perSecond } }: ReportFinding): number {
+  return hasHandle(evidence) && isolate === 'main' && perSecond > 0 ? Math.max(LEAST_SECONDS, (2 * DUE) / perSecond) : 0
 }
 
 /** What Node has open, by type, as `process.getActiveResourcesInfo()` counts it. */
@@ -60,10 +61,10 @@ export interface LiveHandles {
  * it must have counted the growth before.
  */
 export function stoodStill(
-  { pattern, isolate, evidence, growth }: ReportFinding,
+  { isolate, evidence, growth }: ReportFinding,
   { before, first, second, seconds }: LiveHandles,
 ): boolean {
-  if (pattern !== 'handle-leak' || isolate !== 'main' || !before || !first || !second) return false
+  if (!hasHandle(evidence) || isolate !== 'main' || !before || !first || !second) return false
   const names = ['', 'Wrap', 'SocketWrap'].map((end) => `${evidence.handle}${end}`)
   const open = (all: Readonly<Record<string, number>>): number => names.reduce((sum, name) => sum + (all[name] ?? 0), 0)
   const due = growth.perSecond * seconds

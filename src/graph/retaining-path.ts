@@ -4,6 +4,7 @@ import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType, retains } from '../snapshot/snapshot.ts'
 import { blockVariable } from './block-scope.ts'
 import type { HeapGraph } from './heap-graph.ts'
+import { internal } from './look.ts'
 import { nodesNamed } from './named.ts'
 import { pathTo } from './paths.ts'
 import { ROOT } from './roots.ts'
@@ -238,10 +239,12 @@ export function referenceOf(graph: HeapGraph, holder: number, edge: number): Pat
     }
     default: {
       const name = strings.get(index)
-      if (/^\d+$/.test(name))
-        return suspendedBy(graph, holder) === undefined
+      if (/^\d+$/.test(name)) {
+        if (suspendedBy(graph, holder) !== undefined) return { kind: 'local', name: undefined }
+        return isEntryTable(graph, holder)
           ? { kind: 'entry', name: entryKey(graph, holder, edge) }
-          : { kind: 'local', name: undefined }
+          : { kind: 'internal', name }
+      }
       if (name === 'context') return { kind: 'closure', name: undefined }
       if (name === 'previous') return { kind: 'outer scope', name: undefined }
       const exported = name === 'value' ? exportsOf(graph).get(holder) : undefined
@@ -276,6 +279,12 @@ export function exportsOf(graph: HeapGraph): ReadonlyMap<number, string> {
   }
   exported.set(graph, names)
   return names
+}
+
+/** Whether it is the hash table of a Map or Set: slots of other stores are no entries, and have no keys beside them. */
+function isEntryTable(graph: HeapGraph, store: number): boolean {
+  const owner = graph.ownership.owner[store]!
+  return owner !== store && owner < graph.snapshot.nodeCount && internal(graph, owner, 'table') === store
 }
 
 /** The key of a slot of a Map's or Set's hash table, if that is a string; it stands in the slot in front. */

@@ -1,7 +1,7 @@
 // Functions that wait: generators and async functions, which V8 keeps as objects with the values of their local variables.
 
 import type { HeapGraph } from './heap-graph.ts'
-import { internal, nodeName, property } from './look.ts'
+import { internal, nodeName } from './look.ts'
 
 /** V8: JSGeneratorObject, which async functions have as well (src/objects/js-generator.tq). */
 const REGISTERS = 'parameters_and_registers'
@@ -22,14 +22,3 @@ export function suspendedName(graph: HeapGraph, node: number): string | undefine
   const called = internal(graph, node, 'function')
   return called === undefined ? '' : nodeName(graph, called)
 }
-
-/** The function that a timer or an immediate calls with the arguments in an array of Node's; undefined for other arrays. */
-export function calledWith(graph: HeapGraph, args: number): number | undefined {
-  for (const { node: timer, edge } of graph.retainers(args, MOST_RETAINERS)) {
-    if (!/^_(timerArgs|argv)$/.test(graph.snapshot.strings.get(graph.snapshot.edgeNameOrIndex[edge]!))) continue
-    return property(graph, timer, '_onTimeout', '_onImmediate')
-  }
-  return undefined
-}
-
-const MOST_RETAINERS = 8

@@ -9,7 +9,6 @@ import { type OpenedSnapshot, openSnapshot } from '../analysis/open-snapshot.ts'
 import { LeakscopeError } from '../errors.ts'
 import { largest } from '../graph/largest.ts'
 import { locationAt, type SourceLocation } from '../graph/locations.ts'
-import { internal } from '../graph/look.ts'
 import { nodesWithIds } from '../graph/named.ts'
 import { edgeSource } from '../graph/retainers.ts'
 import {
@@ -390,14 +389,7 @@ export class HeapQuery {
     if (edgeType(packed) === EdgeType.weak) {
       return { kind: 'weak', name: strings.get(edgeNameOrIndex[edge]!), ...told }
     }
-    const { kind, name } = referenceOf(this.#graph, source, edge)
-    // Slots have numbers for names; only those of Maps and Sets are entries.
-    const isSlot = kind === 'entry' && internal(this.#graph, this.#ownerOf(source), 'table') !== source
-    return isSlot ? { kind: 'internal', name: strings.get(edgeNameOrIndex[edge]!), ...told } : { kind, name, ...told }
-  }
-  #ownerOf(node: number): number {
-    const owner = this.#graph.ownership.owner[node]!
-    return owner < this.#graph.snapshot.nodeCount ? owner : node
+    return { ...referenceOf(this.#graph, source, edge), ...told }
   }
 
   #largest(nodes: Uint32Array, options: PageOptions): Page<HeapNode> {

@@ -28,8 +28,8 @@ function risesAll(sizes: readonly number[]): boolean {
 }
 
 /** A finding of which the heap holds nothing: the system alone saw the memory rise. */
-const isResidentOnly = ({ pattern, evidence }: ReportFinding): boolean =>
-  pattern === 'off-heap-growth' && evidence.seenBy === 'system'
+const isResidentOnly = ({ evidence }: ReportFinding): boolean =>
+  evidence.seenBy === 'system' && evidence.residentBytesPerSecond !== undefined
 
 function besideText({ verdict, reason, marginBytes, seconds }: ReportOffHeap): string {
   return verdict === 'unknown'

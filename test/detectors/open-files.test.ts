@@ -21,7 +21,7 @@ function looks(counts: readonly number[], { kind = 'file', peer = '/var/mail', n
 
 const rising = (by: number, count = 10): number[] => Array.from({ length: count }, (_, i) => 5 + by * i)
 const find = (seen: readonly FilesSeen[], limit?: number) =>
-  checkEvidence(findInFiles({ looks: seen, limit }, { isolates: [], readSource: () => undefined }))
+  checkEvidence(findInFiles({ looks: seen, limit }, { isolates: [], readSource: () => undefined }, []))
 
 describe('files that are opened and not closed', () => {
   test('are a leak, with their folder, their rate, and when there will be no more to be had', () => {

@@ -150,14 +150,42 @@ describe('the entry of a table', () => {
   it('does not take the index of the edge in front for a name', async () => {
     const graph = new HeapGraph(
       await buildHeap({
-        nodes: [{ type: 'synthetic' }, { type: 'object', name: 'Map' }, { type: 'string' }, { type: 'object' }],
+        nodes: [
+          { type: 'synthetic' },
+          { type: 'object', name: 'Map' },
+          { type: 'array' },
+          { type: 'string' },
+          { type: 'object' },
+        ],
         edges: [
           { from: 0, to: 1 },
-          { from: 1, to: 2, type: 'element', name: 2 ** 31 },
-          { from: 1, to: 3, type: 'internal', name: '5' },
+          { from: 1, to: 2, type: 'internal', name: 'table' },
+          { from: 2, to: 3, type: 'element', name: 2 ** 31 },
+          { from: 2, to: 4, type: 'internal', name: '5' },
         ],
       }),
     )
-    expect(retainingPath(graph, 3).at(-1)?.reference).toEqual({ kind: 'entry', name: undefined })
+    expect(retainingPath(graph, 4).at(-1)?.reference).toEqual({ kind: 'entry', name: undefined })
+  })
+
+  it('is one of a Map or Set only: other stores have slots, and no keys', async () => {
+    const graph = new HeapGraph(
+      await buildHeap({
+        nodes: [
+          { type: 'synthetic' },
+          { type: 'object', name: 'Function' },
+          { type: 'array' },
+          { type: 'string', name: 'ada' },
+          { type: 'object' },
+        ],
+        edges: [
+          { from: 0, to: 1 },
+          { from: 1, to: 2, type: 'internal', name: 'bindings' },
+          { from: 2, to: 3, type: 'internal', name: '4' },
+          { from: 2, to: 4, type: 'internal', name: '5' },
+        ],
+      }),
+    )
+    expect(retainingPath(graph, 4).at(-1)?.reference).toEqual({ kind: 'internal', name: '5' })
   })
 })

@@ -61,7 +61,7 @@ test('memory that rises beside a quiet heap comes first, and is no leak found in
   const finding = {
     ...FINDING,
     pattern: 'off-heap-growth',
-    evidence: { seenBy: 'system' },
+    evidence: { seenBy: 'system', residentBytesPerSecond: 1.8e6 },
     severity: 'warning',
   } as const
   expect(verdictOf({ ...looked, offHeap: rose, findings: [finding] })).toEqual({

@@ -133,9 +133,7 @@ export async function compareAll(
     const leaks = findLeaks(captures)
     const { findings, undecided, setAside, explained } = leaks
     options.onLeaks?.(captures, leaks)
-    // What the heap shows of open handles says more.
-    const isFound = findings.some(({ pattern }) => pattern === 'handle-leak')
-    const byFiles = options.openFiles && !isFound ? findInFiles(options.openFiles, captures) : []
+    const byFiles = options.openFiles ? findInFiles(options.openFiles, captures, findings) : []
     return {
       snapshots: parts.flatMap(({ snapshots }) => snapshots),
       growth: { ...joinGrowth(parts.map(({ growth }) => growth)), notCompared: [...notCompared] },

@@ -7,14 +7,12 @@
 // in the snapshot. (V8: builtins/promise-constructor.tq, promise-abstract-operations.tq, objects/js-promise.tq)
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
-import { internal } from '../graph/look.ts'
 import { nodesNamed } from '../graph/named.ts'
 import { ROOT } from '../graph/roots.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
-
-const REACTION = 'system / PromiseReaction'
-const REQUEST = 'system / AsyncGeneratorRequest'
+import { nativeSide } from './handles.ts'
+import { GENERATOR_REQUEST, REACTION } from './promises.ts'
 
 const known = new WeakMap<HeapGraph, (promise: number) => boolean>()
 
@@ -93,7 +91,7 @@ function workOut(graph: HeapGraph): (promise: number) => boolean {
 function settlesBy(graph: HeapGraph): (node: number, edge: number) => boolean {
   const { nodeType, nodeName, edges, strings } = graph.snapshot
   const { owner } = graph.ownership
-  const settling = new Set([REACTION, REQUEST].map((name) => strings.indexOf(name)))
+  const settling = new Set([REACTION, GENERATOR_REQUEST].map((name) => strings.indexOf(name)))
   return (node, edge) => {
     if (settling.has(nodeName[node]!)) return true
     const keeper = owner[node]!
@@ -101,7 +99,7 @@ function settlesBy(graph: HeapGraph): (node: number, edge: number) => boolean {
     if (keeper !== node) return nodeType[keeper] !== NodeType.object && nodeType[keeper] !== NodeType.closure
     if (nodeType[node] !== NodeType.object && nodeType[node] !== NodeType.closure) return true
     // Node's requests have theirs as a property: `promise` of an FSReqPromise (Node: src/node_file-inl.h).
-    if (internal(graph, node, 'javascript_to_native') !== undefined) return true
+    if (nativeSide(graph, node) !== undefined) return true
     // Scopes of V8's own functions, async functions and generators refer to theirs by numbers, without a name.
     return edgeType(edges[edge]!) === EdgeType.hidden
   }

@@ -6,9 +6,11 @@ import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property } from '../graph/look.ts'
 import { findEdge } from '../graph/retaining-path.ts'
 import { ROOT } from '../graph/roots.ts'
+import { isNodesNative } from '../node-internals/handles.ts'
+import { type Holder, NODE_INTERNALS, type NodeInternal } from '../node-internals/holders.ts'
+import { isTimerList } from '../node-internals/timers.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeType } from '../snapshot/snapshot.ts'
-import { type Holder, NODE_INTERNALS, type NodeInternal } from './holders.ts'
 
 /** A leak as it is held; a candidate is one. */
 export interface Held {
@@ -168,7 +170,7 @@ function byNodeAlone(
   for (const row of NODE_INTERNALS) {
     for (const holder of row.holders) {
       if (!('open' in holder)) continue
-      const beside = holder.open.startsWith('Node / ') ? classes.find(({ name }) => name === holder.open) : undefined
+      const beside = isNodesNative(holder.open) ? classes.find(({ name }) => name === holder.open) : undefined
       const isIt = own === holder.open || (beside !== undefined && beside.count >= BESIDE * count)
       if (!isIt || (row.onlyWithCall && !isCalled(row))) continue
       return { row, name: undefined, count: Math.min(count, beside?.count ?? count) }
@@ -263,4 +265,4 @@ function isHiddenName(graph: HeapGraph, name: string): boolean {
 
 /** Whether nobody takes anything out of what things pile up in by hand. */
 export const isInsideOfNode = (held: Pick<Held, 'graph' | 'way' | 'suspect'>): boolean =>
-  nodeName(held.graph, held.suspect.container) === 'TimersList' || findUnknownHolder(held) !== undefined
+  isTimerList(held.graph, held.suspect.container) || findUnknownHolder(held) !== undefined

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findCall, findPackagesCall, modulesWith } from '../../src/node-internals/find-call.ts'
+import { findCall, findPackagesCall, modulesWith } from '../../src/detectors/find-call.ts'
 import { Sources } from '../../src/source/app-modules.ts'
 
 const APP = 'file:///app/main.mjs'
