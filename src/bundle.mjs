@@ -14,13 +14,13 @@ const cli = join(dist, 'cli.js')
 const GROUPS = {
   support:
     /dist\/(support|errors)|node_modules\/(cli-table3|string-width|strip-ansi|ansi-regex|emoji-regex|is-fullwidth|@colors|chalk)/,
-  heap: /dist\/(snapshot|graph)\//,
+  heap: /dist\/(snapshot|graph|node-internals)\//,
   analysis: /dist\/analysis\//,
   source: /dist\/source\/|node_modules\/(acorn|@sveltejs)/,
-  detectors: /dist\/(detectors|node-internals|known-leaks)\//,
-  schemas: /dist\/(findings|config)\/|node_modules\/zod\//,
+  detectors: /dist\/(detectors|known-leaks)\//,
+  schemas: /dist\/findings\/|node_modules\/zod\//,
   target: /dist\/(target|capture|process)\//,
-  report: /dist\/report\//,
+  report: /dist\/(report|config)\//,
   profile: /dist\/profile\//,
   maps: /node_modules\/@jridgewell\//,
 }
@@ -89,7 +89,7 @@ function groupOf(id) {
 
 rmSync(out, { recursive: true, force: true })
 const bundle = await rolldown(options)
-await bundle.write({
+const { output } = await bundle.write({
   dir: out,
   format: 'esm',
   chunkFileNames: '[name]-[hash].js',
@@ -97,7 +97,18 @@ await bundle.write({
   minify: { compress: { keepNames: { function: true, class: true } }, mangle: { keepNames: true } },
   codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: groupOf, debugName: 'ours' }] },
 })
+requireOrder(output)
 writeFileSync(join(out, 'LICENSES.txt'), licences())
+
+/** Files that import each other would run in an order in which something is not there yet. */
+function requireOrder(files) {
+  const left = new Map(files.map(({ fileName, imports: needs = [] }) => [fileName, needs]))
+  for (let before = -1; left.size !== before; ) {
+    before = left.size
+    for (const [name, needs] of left) if (!needs.some((each) => left.has(each))) left.delete(name)
+  }
+  if (left.size > 0) throw new Error(`GROUPS must keep to the order of the folders: ${[...left.keys()].join(', ')}`)
+}
 
 /** Of the packages that are in the bundle, as their licences ask for. */
 function licences() {
