@@ -5,7 +5,6 @@ import { LeakscopeError } from '../errors.ts'
 import { breathing, unlessAborted } from '../support/breathing.ts'
 import { setLazily } from '../support/lazily.ts'
 import { type SecondThread, startSecondThread } from '../support/second-thread.ts'
-import { callDescend, descend } from './descent.ts'
 import { knowEmbedded } from './embedded.ts'
 import {
   BY_ONE_THREAD,
@@ -19,6 +18,7 @@ import {
 } from './following.ts'
 import { idsAgree } from './identity.ts'
 import { callHasDuplicates, type Lineage, standAlone } from './lineage.ts'
+import { callLineageOfHeap, lineageOfHeap } from './lineage-of-heap.ts'
 import { type OpenedSnapshot, type OpenOptions, openSnapshot, openWorth } from './open-snapshot.ts'
 import {
   bytesOfNew,
@@ -134,16 +134,16 @@ async function compareById(
     const { graph, classes } = opened
     if (!idsAgree(followed!.series.at(-1)!.identity, graph.snapshot)) return undefined
     // What the second thread can do while this one looks at places.
-    const descending = second && callDescend(second, followed!.lineage, graph)
+    const working = second && callLineageOfHeap(second, followed!.lineage, graph)
     const duplicates = callHasDuplicates(second, graph.snapshot.nodeId)
     const paths = second ? graph.preparePaths(second) : opened.preparePaths(signal)
     const retainers = second && graph.prepareRetainers(second)
-    for (const pending of [descending, paths, duplicates, retainers]) pending?.catch(() => {})
+    for (const pending of [working, paths, duplicates, retainers]) pending?.catch(() => {})
     let holder = second && findHolders(graph)
-    const descent = descending ? await unlessAborted(descending, signal) : descend(followed!.lineage, graph)
-    if (!descent) return undefined
+    const worked = working ? await unlessAborted(working, signal) : lineageOfHeap(followed!.lineage, graph)
+    if (!worked) return undefined
     holder ??= findHolders(graph)
-    const { lineage, asked, immediate, embedded } = descent
+    const { lineage, asked, immediate, embedded } = worked
     if (second) {
       setLazily(graph.dominators, 'immediate', () => immediate)
       knowEmbedded(graph, embedded)

@@ -1,4 +1,4 @@
-// The ways from what was there before to what is new.
+// The references from what was there before to what is new.
 
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { loopsFor } from '../graph/kernel-loops.ts'
@@ -51,7 +51,7 @@ const BRANCH = 0xffff_ffff
 const BY_NODE = 1
 const OF_CONTEXT = 2
 
-/** Ways in that are looked at more closely: those with most bytes, and those with most objects. */
+/** Kinds of such references that are looked at more closely: those with most bytes, and those with most objects. */
 const MOST = 24
 
 /** References as they are found, all of them: numbers only, since there can be millions, and of as many kinds. */

@@ -5,7 +5,7 @@ import { isObject, nodeName } from '../graph/look.ts'
 import { isNodesNative, TO_NATIVE } from '../node-internals/handles.ts'
 import { EdgeType, NodeType } from '../snapshot/meta.ts'
 import { edgeTarget, edgeType } from '../snapshot/snapshot.ts'
-import { classesAmong } from './among.ts'
+import { classCounts } from './class-counts.ts'
 import type { Classes } from './classes.ts'
 
 /** Who made the native part: V8 (Intl, WebAssembly, buffers that grow), Node itself, or an addon. */
@@ -37,7 +37,7 @@ export function nativeSides(
   sample: number | undefined,
 ): NativeSide[] {
   const sides = new Map<string, NativeSide>()
-  for (const { name, count, one } of classesAmong(classes, nodes)) {
+  for (const { name, count, one } of classCounts(classes, nodes)) {
     if (count < FEWEST) break
     // Externals go by the name of plain objects, so that only the sample tells them apart.
     const example = sample !== undefined && classes.of[sample] === classes.of[one] ? sample : one

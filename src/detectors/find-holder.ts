@@ -1,6 +1,6 @@
-// Which of the places in which Node or V8 keep things a leak is held by: by the references on the way to it, the innermost first.
+// Which of the places in which Node or V8 keep things a leak is held by: by the references of its retaining path, the innermost first.
 
-import type { ClassCount } from '../analysis/among.ts'
+import type { ClassCount } from '../analysis/class-counts.ts'
 import type { Suspect } from '../analysis/suspect.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { isFunction, isObject, nodeName, numberAt, property } from '../graph/look.ts'
@@ -28,7 +28,7 @@ export interface FoundHolder {
   readonly name: string | undefined
   /** Ordinal of the object whose field it is. */
   readonly owner?: number
-  /** Ordinal of V8's table that holds the things, where the way to them is another one. */
+  /** Ordinal of V8's table that holds the things, where the retaining path is another one. */
   readonly table?: number
   /** How many are kept, where that is not how many references came. */
   readonly count?: number
@@ -79,7 +79,7 @@ function onTheWay({ graph, way, suspect }: Held): FoundHolder | undefined {
   return undefined
 }
 
-/** Index of the container on the way; the whole way where it is not on it. */
+/** Index of the container on the path; the last node's where it is not on it. */
 function lastOf({ ownership: { owner } }: HeapGraph, way: readonly number[], container: number): number {
   const at = way.findLastIndex((node) => node === container || owner[node] === container)
   return at < 0 ? way.length - 1 : at
@@ -141,7 +141,7 @@ function isPrograms(graph: HeapGraph, node: number): boolean {
   return url !== undefined && !url.startsWith('node:')
 }
 
-/** What is told to hold it may be one of several: V8's own tables have names. */
+/** The path shows one of several holders: V8's own tables have names. */
 function amongHolders({ graph, suspect }: Held): FoundHolder | undefined {
   const { edges, edgeNameOrIndex, strings } = graph.snapshot
   const slots = SLOTS.flatMap(({ name, row }) => {

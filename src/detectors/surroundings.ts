@@ -1,6 +1,6 @@
 // What is around the container of a candidate: the names on the path to it, the objects that have it, and what is in it.
 
-import { type ClassCount, classesAmong, nodesAmong } from '../analysis/among.ts'
+import { type ClassCount, classCounts, nodesOfClasses } from '../analysis/class-counts.ts'
 import type { HeapGraph } from '../graph/heap-graph.ts'
 import { numberOf, type Reference, referencesOf } from '../graph/look.ts'
 import { nameOfStep } from '../graph/retaining-path.ts'
@@ -82,13 +82,13 @@ export function thingsOf({ of, suspect }: Candidate, most = 300): number[] {
 
 /** How many objects of each class came with a candidate, the largest class first. */
 export const countClasses = ({ of, suspect }: Candidate): readonly ClassCount[] =>
-  classesAmong(of.heap.opened.classes, suspect.reached)
+  classCounts(of.heap.opened.classes, suspect.reached)
 
 /** The objects that came with a candidate and whose class has such a name. */
 export const reachedOf = (
   { of, suspect }: Pick<Candidate, 'of' | 'suspect'>,
   isWanted: (name: string) => boolean,
-): Uint32Array => nodesAmong(of.heap.opened.classes, suspect.reached, isWanted)
+): Uint32Array => nodesOfClasses(of.heap.opened.classes, suspect.reached, isWanted)
 
 /** Whether another suspect has what came into the container whose store grew: that one is reported with the store. */
 export const hasGained = ({ of, suspect }: Candidate): boolean =>

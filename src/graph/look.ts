@@ -32,7 +32,7 @@ export function* referencesOf(graph: HeapGraph, node: number, most = 10_000): Ge
   const { firstEdge, edges, edgeNameOrIndex, strings } = graph.snapshot
   const { owner } = graph.ownership
   const stores = [node]
-  let told = 0
+  let count = 0
   for (let at = stores.pop(); at !== undefined; at = stores.pop()) {
     for (let edge = firstEdge[at]!; edge < firstEdge[at + 1]!; edge++) {
       const target = edgeTarget(edges[edge]!)
@@ -41,7 +41,7 @@ export function* referencesOf(graph: HeapGraph, node: number, most = 10_000): Ge
         if (stores.length < 64) stores.push(target)
         continue
       }
-      if (told++ === most) return
+      if (count++ === most) return
       const name = type === EdgeType.element || type === EdgeType.hidden ? '' : strings.get(edgeNameOrIndex[edge]!)
       yield { name, type, target }
     }

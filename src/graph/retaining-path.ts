@@ -29,12 +29,12 @@ export interface PathReference {
   readonly name: string | undefined
 }
 
-/** What a node is; `skipped` stands for the middle of a path that is too long to tell. */
+/** What a node is; `skipped` stands for the middle of a path that is too long to show. */
 export interface Thing {
   readonly kind:
     | ('root' | 'module' | 'function' | 'suspended function' | 'scope' | 'object' | 'array')
     | ('string' | 'symbol' | 'regexp' | 'other' | 'skipped')
-  /** Of the class, function or symbol; URL of the module; text of the string, as much of it as is told. */
+  /** Of the class, function or symbol; URL of the module; the first characters of the string. */
   readonly name: string
   /** How many elements an array has. */
   readonly length?: number
@@ -61,7 +61,7 @@ const MAX_PARTS = 1 << 20
 /** The same where the text only says which string it is. */
 const MAX_PARTS_ON_PATH = 10_000
 
-/** Steps of a path that are told at each end; between them may be ten million. */
+/** Steps of a path that are kept at each end; between them may be ten million. */
 const MAX_STEPS = 200
 
 /** Some of a path's nodes in a row that look alike from afar: of one type and one name, behind edges of one type and name. */
@@ -105,7 +105,7 @@ function runsOf(graph: HeapGraph, nodes: readonly number[]): Run[] {
     const edge = before === ROOT ? -1 : findEdge(graph, before, at)
     const holder = before
     before = at
-    // An object and its stores are one thing to the reader: the step is told where it leaves the store.
+    // An object and its stores are one thing to the reader: the step is the one that leaves the store.
     if (owner[at] !== at && owner[at] === owner[holder] && at !== nodes.at(-1)) continue
     const last = runs.at(-1)
     if (

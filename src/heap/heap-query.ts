@@ -381,7 +381,7 @@ export class HeapQuery {
     const source = edgeSource(this.#graph.snapshot, edge)
     return this.#reference(source, edge, source)
   }
-  /** @param end the node that it is told with */
+  /** @param end the node that goes with it */
   #reference(source: number, edge: number, end: number): HeapReference {
     const { edges, edgeNameOrIndex, strings } = this.#graph.snapshot
     const packed = edges[edge]!

@@ -47,14 +47,14 @@ function bySamples(found: number, waste: string, sampling: NonNullable<Report['s
     return {
       good: false,
       headline,
-      rest: `: told ${how}, so that who holds it is not known.${waste && ` Besides: ${waste}.`}`,
+      rest: `: judged ${how}, so that who holds it is not known.${waste && ` Besides: ${waste}.`}`,
     }
   }
-  if (waste !== '') return { good: false, headline: `No growing allocations, but ${waste}`, rest: `: told ${how}.` }
+  if (waste !== '') return { good: false, headline: `No growing allocations, but ${waste}`, rest: `: judged ${how}.` }
   return {
     good: true,
     headline: 'No growing allocations found',
-    rest: `: told ${how}, which misses what grows slowly.`,
+    rest: `: judged ${how}, which misses what grows slowly.`,
   }
 }
 
@@ -92,7 +92,7 @@ export function verdictOf({
     const rose =
       setAside.length > 0
         ? `${grown}${grown && '; '}what rose all the while has a reason to.`
-        : `${grown ? `${grown}, but nothing in it` : `nothing${span}`} rose the way a leak does.`
+        : `${grown ? `${grown}, but nothing in it` : `nothing${span}`} rose as a leak does.`
     const beside = offHeap ? ` ${besideText(offHeap)}` : ''
     if (wasted > 0) return { good: false, headline: `No leak, but ${waste}`, rest: `: ${rose}${beside}` }
     if (setAside.length === 0 && risesAll(ofFirst.map(({ totalShallowBytes }) => totalShallowBytes))) {

@@ -50,7 +50,7 @@ describe('Markdown', () => {
     const growth = { count: 0, shallowBytes: 0, retainedBytes: 0, perSecond: 0, bytesPerSecond: 0, holders: 0 }
     const waste = { ...FINDING, growth, wastes: 'cpu' as const, pattern: 'busy-loop', retainingPath: [] }
     const text = reportMarkdown(reportWith({ findings: [waste] }), OPTIONS)
-    expect(text).toContain('**No leak, but a waste of CPU time**: nothing rose the way a leak does')
+    expect(text).toContain('**No leak, but a waste of CPU time**: nothing rose as a leak does')
     expect(text).not.toMatch(/Holds|leaking:/)
     expect(reportMarkdown(reportWith({ findings: [FINDING, waste, waste] }), OPTIONS)).toContain(
       '**1 leak found**, which explains 90 % of the 100 B that came and stayed; and 2 wastes of CPU time.',

@@ -18,9 +18,7 @@ test('what rose with a reason does not count as nothing', () => {
       bytesPerSecond: 1,
     },
   ]
-  expect(verdictOf(looked)!.rest).toMatch(
-    /^: the heap grew by 786 KB in 10.0 s, but nothing in it rose the way a leak does/,
-  )
+  expect(verdictOf(looked)!.rest).toMatch(/^: the heap grew by 786 KB in 10.0 s, but nothing in it rose as a leak does/)
   expect(verdictOf({ ...looked, setAside })!.rest).toMatch(
     /^: the heap grew by 786 KB in 10.0 s; what rose all the while has a reason to\./,
   )

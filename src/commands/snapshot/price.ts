@@ -91,7 +91,7 @@ function remedy({ objections }: Quote, name: TargetName, { isolate }: Wanted): s
       : []),
     ...(about.has('pause') ? ['Out of traffic it may stand still for longer: --max-pause 5min allows that.'] : []),
     ...(about.has('disk') ? ['Choose another place with -o, or a name that ends in .gz or .zst.'] : []),
-    `Who allocates what stays can be told without all that: \`leakscope profile ${targetArgument(name)} --heap${whose}\`.`,
+    `Who allocates what stays can be found out without all that: \`leakscope profile ${targetArgument(name)} --heap${whose}\`.`,
     '--at-any-price takes it regardless.',
   ].join(' ')
 }

@@ -16,7 +16,7 @@ export interface ClassCount {
 const known = new WeakMap<Uint32Array, readonly ClassCount[]>()
 
 /** How many of the nodes are of each class, those first of which there are most. */
-export function classesAmong({ of, names }: Classes, nodes: Uint32Array): readonly ClassCount[] {
+export function classCounts({ of, names }: Classes, nodes: Uint32Array): readonly ClassCount[] {
   let rows = known.get(nodes)
   if (!rows) {
     const arena = arenaOf(of)
@@ -33,8 +33,8 @@ export function classesAmong({ of, names }: Classes, nodes: Uint32Array): readon
 }
 
 /** Those of the nodes whose class has such a name. */
-export function nodesAmong(classes: Classes, nodes: Uint32Array, isWanted: (name: string) => boolean): Uint32Array {
-  const wanted = classesAmong(classes, nodes).filter(({ name }) => isWanted(name))
+export function nodesOfClasses(classes: Classes, nodes: Uint32Array, isWanted: (name: string) => boolean): Uint32Array {
+  const wanted = classCounts(classes, nodes).filter(({ name }) => isWanted(name))
   if (wanted.length === 0) return new Uint32Array(0)
   const arena = arenaOf(classes.of)
   const marks = arenaUint8(arena, classes.names.length)

@@ -7,7 +7,7 @@ import { ageEmbedded, embeddedNodes } from './embedded.ts'
 import { extendLineage, type Lineage } from './lineage.ts'
 import { askedOf } from './place-growth.ts'
 
-export interface Descent {
+export interface HeapLineage {
   readonly lineage: Lineage
   /** As `askedOf` gives it. */
   readonly asked: Uint8Array
@@ -18,7 +18,7 @@ export interface Descent {
 }
 
 /** Undefined where ids stand for several objects. */
-export function descend(before: Lineage, graph: HeapGraph): Descent | undefined {
+export function lineageOfHeap(before: Lineage, graph: HeapGraph): HeapLineage | undefined {
   const lineage = extendLineage(before, graph.snapshot.nodeId, graph.ownership.shallowSize)
   if (!lineage) return undefined
   ageEmbedded(graph, lineage.born)
@@ -26,8 +26,12 @@ export function descend(before: Lineage, graph: HeapGraph): Descent | undefined 
   return { lineage, asked: askedOf(graph, lineage), immediate, embedded: embeddedNodes(graph) }
 }
 
-export const descendFrom = (before: Lineage, parts: GraphParts): Descent | undefined => descend(before, graphOf(parts))
+export const lineageOfParts = (before: Lineage, parts: GraphParts): HeapLineage | undefined =>
+  lineageOfHeap(before, graphOf(parts))
 
-/** {@link descend} on the second thread. */
-export const callDescend = (second: SecondThread, before: Lineage, graph: HeapGraph): Promise<Descent | undefined> =>
-  second.call(import.meta.url, 'descendFrom', before, partsOf(graph))
+/** {@link lineageOfHeap} on the second thread. */
+export const callLineageOfHeap = (
+  second: SecondThread,
+  before: Lineage,
+  graph: HeapGraph,
+): Promise<HeapLineage | undefined> => second.call(import.meta.url, 'lineageOfParts', before, partsOf(graph))
