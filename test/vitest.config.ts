@@ -2,7 +2,20 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests that leave nothing behind: they share a process, so that each module is loaded once. */
 const SHARING = [
-  ...['analysis', 'bench', 'config', 'detectors', 'findings', 'golden', 'graph', 'known-leaks', 'profile', 'report'],
+  ...[
+    'analysis',
+    'bench',
+    'config',
+    'detectors',
+    'findings',
+    'golden',
+    'graph',
+    'heap',
+    'known-leaks',
+    'node-internals',
+    'profile',
+    'report',
+  ],
   ...['snapshot', 'source', 'target'],
 ].map((folder) => `test/${folder}/**/*.test.ts`)
 /** Those of them that fill the memory, or measure it. */
