@@ -168,7 +168,9 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
   test('is not signalled when nsenter is missing', async () => {
     const target = await startInside(UNSHARED)
     const empty = temporaryFolder()
-    const { code, stderr } = await runCli(['snapshot', target.pid], { env: { ...process.env, PATH: empty } })
+    const { code, stderr } = await runCli(['snapshot', target.pid, '--via', 'inspector'], {
+      env: { ...process.env, PATH: empty },
+    })
     expect(code).toBe(3)
     expect(stderr).toMatch(/network of its own \(a container\).*there is no nsenter here\n.*install util-linux/)
     expect(target.output()).not.toContain('Debugger')
@@ -194,7 +196,10 @@ describe.skipIf(why !== undefined)('a process in namespaces of its own', () => {
     const setpriv = ['setpriv', `--reuid=${NOBODY.uid}`, `--regid=${NOBODY.gid}`, '--clear-groups', node, '-e', PROGRAM]
     const outer = start('unshare', ['--net', ...setpriv])
     await new Promise((resolve) => outer.stdout.once('data', resolve))
-    const { code, stderr } = await runCli(['snapshot', outer.pid!], { ...NOBODY, cwd: '/tmp' })
+    const { code, stderr } = await runCli(['snapshot', outer.pid!, '--via', 'inspector'], {
+      ...NOBODY,
+      cwd: '/tmp',
+    })
     expect(code).toBe(3)
     expect(stderr).toMatch(/we cannot enter it: nsenter: .*ermi.*\n.*CAP_SYS_ADMIN and CAP_SYS_PTRACE/)
     expect(outer.exitCode).toBe(null)

@@ -45,7 +45,9 @@ describe('before a snapshot', () => {
     expect(code, stderr).toBe(0)
     expect(stderr).toMatch(SENTENCE)
     expect(stderr).toContain(`process ${target.pid} will stand still for`)
-    expect(stderr).toMatch(/^leakscope: V8 writes the heap of process \d+, asked over the inspector(:|;) .*\n.*\n$/)
+    expect(stderr).toMatch(
+      /^leakscope: V8 writes the heap of process \d+, asked over the inspector, as --via says\n.*\n$/,
+    )
     expect(await runCli(['snapshot', target.pid, '--via', 'inspector', '-o', 'b', '-q'], { cwd })).toMatchObject({
       code: 0,
       stderr: '',
