@@ -48,7 +48,7 @@ test('A heap for which there is no memory here is refused before anything is cop
   expect(() => planCopy(sourceWith(1))).toThrowError(
     expect.objectContaining({
       code: 'price-too-high',
-      message: expect.stringContaining('some 4.7 GB of memory, and 3.0 GB are free'),
+      message: expect.stringContaining('some 5.4 GB of memory, and 3.0 GB are free'),
     }),
   )
   free.mockRestore()
