@@ -13,13 +13,12 @@ export interface Entries {
 }
 
 /**
- * The entries of an Array, Map, Set, of what extends the latter two, or of an object, as far as they hold anything but small numbers; undefined for what is no
- * collection.
+ * The entries of an Array, of a Map or Set or what extends these, or of an object, as far as they hold anything but small
+ * numbers; undefined for what is no collection.
  *
  * V8 writes each element of an Array twice: as an element of the Array, and as a slot of its store. Of a Map, it writes
- * the slots of the key and of the value, unless they hold small integers. Of an object with
- * many properties, it writes the property, or the element where its name is a number, and key and value again as slots of
- * its table.
+ * the slots of the key and of the value, unless they hold small integers. Of an object with many properties, it writes
+ * the property, or the element where its name is a number, and key and value again as slots of its table.
  */
 export function entriesOf(graph: HeapGraph, node: number, isNew: (node: number) => boolean): Entries | undefined {
   if (graph.snapshot.nodeType[node] !== NodeType.object) return undefined

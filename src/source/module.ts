@@ -178,7 +178,7 @@ const isMade = (value: AnyNode): boolean => {
 }
 
 /** The specifier in `require('…')`, `await import('…')` and in members of those. */
-function loadedBy(value: AnyNode): string | undefined {
+export function loadedBy(value: AnyNode): string | undefined {
   let node = plain(value)
   while (node.type === 'MemberExpression') node = plain(node.object)
   if (node.type === 'ImportExpression') return textOf(node.source)

@@ -3,6 +3,7 @@
 import type { AnyNode, CallExpression, NewExpression } from 'acorn'
 import { calledBy, isInLoop } from './calls.ts'
 import { nameOfMember, usesOf } from './expressions.ts'
+import { loadedBy } from './module.ts'
 import type { Trees } from './storage.ts'
 import {
   type Binding,
@@ -188,15 +189,19 @@ export function nameOf(node: FunctionNode): string | undefined {
   return key?.type === 'Identifier' ? key.name : key?.type === 'PrivateIdentifier' ? `#${key.name}` : undefined
 }
 
-/** The variable that a property is put into: `const { close } = require('./pool.js')`. */
+/** The variable that what a module exports is put into: `const { close } = require('./pool.js')`. */
 function takenOut(key: AnyNode): Binding | undefined {
   const property = parentOf(key)
-  if (property?.type !== 'Property' || parentOf(property)?.type !== 'ObjectPattern') return undefined
+  if (property?.type !== 'Property') return undefined
+  const pattern = parentOf(property)
+  const declared = pattern && parentOf(pattern)
+  if (declared?.type !== 'VariableDeclarator' || declared.id !== pattern) return undefined
+  if (!declared.init || loadedBy(declared.init) === undefined) return undefined
   const target = property.value.type === 'AssignmentPattern' ? property.value.left : property.value
   return target.type === 'Identifier' ? bindingOf(target) : undefined
 }
 
-/** Uses in other modules: by an import of the name, as a member that is called so, or taken out of an object. */
+/** Uses in other modules: by an import of the name, taken out of a module, or as a member that is called so. */
 function usesOfNamed(trees: Trees, tree: SyntaxTree, name: string): { tree: SyntaxTree; use: AnyNode }[] {
   return trees.treesWith(name).flatMap((there) => {
     if (there === tree) return []
